@@ -1,0 +1,115 @@
+package sparekey_test
+
+import (
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/sparekey-dev/sparekey"
+
+// layers says, for every package of the module, which packages of the module it
+// may import (own) and which of other modules (ext, a prefix). "." is the root.
+// A package that is missing here fails the test, so whoever adds one says where
+// it belongs.
+var layers = map[string]struct{ own, ext []string }{
+	".":              {own: []string{"passhash"}},
+	"passhash":       {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
+	"storetest":      {own: []string{"."}},
+	"store/memory":   {own: []string{"."}},
+	"store/sqlite":   {own: []string{"."}, ext: []string{"modernc.org/sqlite"}},
+	"clientip":       {},
+	"basicauth":      {own: []string{".", "clientip"}},
+	"rest":           {own: []string{".", "basicauth", "clientip"}},
+	"internal/login": {own: []string{".", "passhash"}},
+	"cmd/sparekey":   {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
+}
+
+// exampleLayer holds for every program under examples: what an importer has.
+var exampleLayer = []string{".", "basicauth", "rest", "web", "clientip", "store/memory", "store/sqlite"}
+
+// domainNever lists what the root package must not reach, even indirectly, so
+// that an importer with another protocol or database does not pay for ours.
+var domainNever = []string{"net/http", "database/sql", "html/template", "os/exec", "flag", "testing"}
+
+// badNames are names that say nothing about what a package is for.
+var badNames = []string{"util", "utils", "common", "helper", "helpers", "models", "types", "mocks", "misc", "pkg"}
+
+// testOnly lists packages that product code must not import.
+var testOnly = []string{"storetest"}
+
+func TestLayers(t *testing.T) {
+	t.Parallel()
+	for _, line := range goList(t, `{{.ImportPath}} {{join .Imports " "}}`, "./...") {
+		importPath, imports, _ := strings.Cut(line, " ")
+		name := ownName(importPath)
+		if slices.Contains(badNames, path.Base(name)) {
+			t.Errorf("package %s: name it after what it gives", name)
+		}
+		rule, ok := layers[name]
+		if strings.HasPrefix(name, "examples/") {
+			rule.own, ok = exampleLayer, true
+		}
+		if !ok {
+			t.Errorf("package %s has no layer: add it to layers", name)
+			continue
+		}
+		for _, imported := range strings.Fields(imports) {
+			if !mayImport(rule.own, rule.ext, imported) {
+				t.Errorf("%s must not import %s", name, imported)
+			}
+		}
+	}
+}
+
+func mayImport(own, ext []string, imported string) bool {
+	switch {
+	case imported == module || strings.HasPrefix(imported, module+"/"):
+		name := ownName(imported)
+		return !slices.Contains(testOnly, name) && (slices.Contains(own, name) || slices.Contains(own, "*"))
+	case strings.Contains(strings.Split(imported, "/")[0], "."):
+		return slices.ContainsFunc(ext, func(p string) bool { return imported == p || strings.HasPrefix(imported, p+"/") })
+	}
+	return true // the standard library
+}
+
+func TestDomainReaches(t *testing.T) {
+	t.Parallel()
+	reached := goList(t, "{{.ImportPath}}", "-deps", ".")
+	for _, never := range domainNever {
+		if slices.Contains(reached, never) {
+			t.Errorf("the root package reaches %s", never)
+		}
+	}
+}
+
+func TestPackagesAreDocumented(t *testing.T) {
+	t.Parallel()
+	for _, line := range goList(t, "{{.ImportPath}}|{{.Doc}}", "./...") {
+		if name, doc, _ := strings.Cut(line, "|"); doc == "" {
+			t.Errorf("package %s has no package comment", name)
+		}
+	}
+}
+
+func ownName(importPath string) string {
+	if importPath == module {
+		return "."
+	}
+	return strings.TrimPrefix(importPath, module+"/")
+}
+
+func goList(t *testing.T, format string, args ...string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", append([]string{"list", "-f", format}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) < 2 {
+		t.Fatalf("go list found only %q", lines)
+	}
+	return lines
+}

@@ -1,0 +1,235 @@
+package sparekey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// legacyTime bounds the work on one attempt's legacy hashes, which are slow on
+// purpose. Past it the attempt is broken rather than refused: nobody knows
+// whether the secret was right.
+const legacyTime = 3 * time.Second
+
+var errTooSlow = errors.New("too many slow hashes to try: use the application passwords that still have one, or revoke them")
+
+// Authenticate finds out who an attempt is: the user whose login or e-mail
+// address it names, by the one credential of theirs whose secret it presents.
+//
+// A refusal is an [*AuthError], which matches [ErrUnauthenticated]. An unknown
+// user and a wrong secret take the same steps. Any other error means that there
+// is no answer, and must be treated as "no".
+func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error) {
+	id, err := s.authenticate(ctx, a)
+	var refused *AuthError
+	switch {
+	case err == nil:
+		s.observe(ctx, Event{Kind: KindAuthenticated, User: id.User, Credential: id.Credential, Addr: a.Addr})
+		return id, nil
+	case errors.As(err, &refused):
+		s.observe(ctx, Event{
+			Kind: KindRefused, User: id.User, Credential: id.Credential,
+			Login: a.Login, Reason: refused.Reason, Err: refused.Err, Addr: a.Addr,
+		})
+		return Identity{}, err
+	default:
+		return Identity{}, fmt.Errorf("authenticate: %w", err)
+	}
+}
+
+// authenticate returns, beside a refusal, as much of the identity as is known.
+func (s *Service) authenticate(ctx context.Context, a Attempt) (Identity, error) {
+	if err := s.admit(ctx, a); err != nil {
+		return Identity{}, err
+	}
+	id, err := s.identify(ctx, a)
+	if err != nil {
+		return id, err
+	}
+	if ok, err := s.config.AvailableFor(ctx, id.User); err != nil || !ok {
+		return id, refuseUnless(err, ReasonDisabledForUser)
+	}
+	if s.config.Check != nil {
+		if err := s.config.Check(ctx, id, a); err != nil {
+			return id, err
+		}
+	}
+	return s.recordUse(ctx, id, a)
+}
+
+// admit makes the checks that need neither the user nor a hash.
+func (s *Service) admit(ctx context.Context, a Attempt) error {
+	if ok, err := s.config.Available(ctx); err != nil || !ok {
+		return refuseUnless(err, ReasonDisabled)
+	}
+	if !a.Secure {
+		return &AuthError{Reason: ReasonInsecure}
+	}
+	if a.Login == "" || a.Secret.IsZero() {
+		return &AuthError{Reason: ReasonMalformed}
+	}
+	if s.config.Admit != nil {
+		return s.config.Admit(ctx, a)
+	}
+	return nil
+}
+
+// refuseUnless is the refusal for a reason, unless the question itself broke.
+func refuseUnless(broken error, reason Reason) error {
+	if broken != nil {
+		return broken
+	}
+	return &AuthError{Reason: reason}
+}
+
+// identify finds the user and the credential of an attempt, from memory if
+// nothing changed since they were last found.
+func (s *Service) identify(ctx context.Context, a Attempt) (Identity, error) {
+	key := memoKey{a.Login, a.Secret.Hash()}
+	version, versioned := s.memo.version()
+	if versioned {
+		if id, ok := s.memo.get(key, version); ok {
+			return *id, nil
+		}
+	}
+	id, err := s.lookUp(ctx, a, key.hash)
+	if err == nil && versioned {
+		s.memo.put(key, version, &id)
+	}
+	return id, err
+}
+
+// lookUp asks the directory and the store. It does not stop at an unknown user,
+// but goes on with one who has nothing, so that both ways take as long.
+func (s *Service) lookUp(ctx context.Context, a Attempt, hash string) (Identity, error) {
+	user, err := s.users.UserByLogin(ctx, a.Login)
+	unknown := errors.Is(err, ErrUserNotFound)
+	if err != nil && !unknown {
+		return Identity{}, fmt.Errorf("find the user: %w", err)
+	}
+	if unknown {
+		user = User{}
+	}
+	c, err := s.match(ctx, user.ID, a.Secret, hash)
+	switch {
+	case unknown && (err == nil || errors.Is(err, ErrNotFound)):
+		return Identity{}, &AuthError{Reason: unknownReason(a.Login)}
+	case errors.Is(err, ErrNotFound):
+		return Identity{User: user}, &AuthError{Reason: ReasonWrongSecret}
+	case err != nil:
+		return Identity{}, err
+	}
+	return Identity{User: user, Credential: c}, nil
+}
+
+func unknownReason(login string) Reason {
+	if strings.Contains(login, "@") {
+		return ReasonUnknownEmail
+	}
+	return ReasonUnknownLogin
+}
+
+// match finds the user's credential with this secret: by its hash, or by trying
+// those whose hash cannot be found. ErrNotFound says that there is none.
+func (s *Service) match(ctx context.Context, userID string, secret Secret, hash string) (Credential, error) {
+	c, err := s.store.Find(ctx, userID, hash)
+	switch {
+	case err == nil && secret.Matches(c.Hash): // stores may compare loosely; this does not
+		return c, nil
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return Credential{}, fmt.Errorf("find the application password: %w", err)
+	}
+	legacy, err := s.store.Legacy(ctx, userID)
+	if err != nil {
+		return Credential{}, fmt.Errorf("list older application passwords: %w", err)
+	}
+	return s.matchLegacy(ctx, legacy, secret, hash)
+}
+
+// matchLegacy tries a secret on each credential, within bounds of time and of
+// attempts at the same moment.
+func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string) (Credential, error) {
+	if len(legacy) == 0 {
+		return Credential{}, ErrNotFound
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, legacyTime, errTooSlow)
+	defer cancel()
+	select {
+	case s.slow <- struct{}{}:
+		defer func() { <-s.slow }()
+	case <-ctx.Done():
+		return Credential{}, context.Cause(ctx)
+	}
+	for _, c := range legacy {
+		if ctx.Err() != nil {
+			return Credential{}, context.Cause(ctx)
+		}
+		if secret.Matches(c.Hash) {
+			return s.upgrade(ctx, c, hash)
+		}
+	}
+	return Credential{}, ErrNotFound
+}
+
+// upgrade stores the $generic$ hash of a secret that a legacy hash proved right.
+func (s *Service) upgrade(ctx context.Context, c Credential, hash string) (Credential, error) {
+	if s.config.KeepHashes {
+		return c, nil
+	}
+	old := c.Hash
+	c, err := s.store.Update(ctx, c.UserID, c.UUID, func(c *Credential) error {
+		if c.Hash == old {
+			c.Hash = hash
+		}
+		return nil
+	}, nil)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Credential{}, fmt.Errorf("store the new hash: %w", err)
+	}
+	return c, err
+}
+
+// recordUse keeps when and from where a credential was used, at most once per
+// UsageInterval. That it cannot be kept is reported, and no reason to refuse;
+// that the credential is gone is.
+func (s *Service) recordUse(ctx context.Context, id Identity, a Attempt) (Identity, error) {
+	now := s.now()
+	if !s.useIsDue(id.Credential, now) {
+		return id, nil
+	}
+	c, err := s.store.Update(ctx, id.User.ID, id.Credential.UUID, s.use(now, addrText(a)), nil)
+	switch {
+	case err == nil:
+		id.Credential = c
+	case errors.Is(err, ErrNotFound): // revoked since it was found
+		return id, &AuthError{Reason: ReasonWrongSecret}
+	default:
+		s.observe(ctx, Event{
+			Kind: KindUsageNotKept, User: id.User, Credential: id.Credential, Addr: a.Addr, Err: err,
+		})
+	}
+	return id, nil
+}
+
+// use is the change that records a use, if one is due.
+func (s *Service) use(now time.Time, ip string) Change {
+	return func(c *Credential) error {
+		if s.useIsDue(*c, now) {
+			c.LastUsed, c.LastIP = now, ip
+		}
+		return nil
+	}
+}
+
+func (s *Service) useIsDue(c Credential, now time.Time) bool {
+	return c.LastUsed.IsZero() || !now.Before(c.LastUsed.Add(s.config.UsageInterval))
+}
+
+func addrText(a Attempt) string {
+	if !a.Addr.IsValid() {
+		return ""
+	}
+	return a.Addr.String()
+}

@@ -1,0 +1,183 @@
+// Package basicauth guards HTTP handlers with application passwords over Basic
+// authentication (RFC 7617).
+//
+//	guard := basicauth.New(svc, basicauth.Config{Realm: "Example API"})
+//	http.Handle("/api/", guard.Require(api))
+//
+// A guarded handler finds the caller with [sparekey.FromContext]. A credential
+// that is presented and wrong is 401 everywhere, also where none was needed; a
+// store that cannot answer is 503.
+package basicauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/clientip"
+)
+
+// Authenticator finds out who an attempt is. A [*sparekey.Service] is one.
+type Authenticator interface {
+	Authenticate(ctx context.Context, a sparekey.Attempt) (sparekey.Identity, error)
+}
+
+// Config holds the options of a [Guard].
+type Config struct {
+	// Realm names what is guarded, for the people who are asked for a login.
+	// Default: "Application passwords".
+	Realm string
+
+	// Origin tells where a request came from. A secret that crossed a network
+	// in the clear is refused. Default: clientip.FromPeer, which needs TLS or a
+	// caller on this machine; behind a proxy name it with
+	// clientip.FromForwardedFor.
+	Origin clientip.Resolver
+
+	// Fail writes the answer to a request that is not let through; its
+	// WWW-Authenticate header, where status is 401, is set already. Default: a
+	// line of text, from [Message].
+	Fail func(w http.ResponseWriter, r *http.Request, status int, err error)
+}
+
+// Guard lets requests through to a handler, or not. It is safe for concurrent
+// use.
+type Guard struct {
+	auth      Authenticator
+	config    Config
+	challenge string
+}
+
+// New returns a Guard that asks auth.
+func New(auth Authenticator, config Config) *Guard {
+	if auth == nil {
+		panic("basicauth.New: an Authenticator is required")
+	}
+	if config.Realm == "" {
+		config.Realm = "Application passwords"
+	}
+	if config.Origin == nil {
+		config.Origin = clientip.FromPeer
+	}
+	if config.Fail == nil {
+		config.Fail = failWithText
+	}
+	return &Guard{auth: auth, config: config, challenge: challenge(config.Realm)}
+}
+
+// challenge is the value of WWW-Authenticate. Control characters have no place
+// in a header.
+func challenge(realm string) string {
+	realm = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return -1
+		}
+		return c
+	}, realm)
+	quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm)
+	return scheme + ` realm="` + quoted + `", charset="UTF-8"`
+}
+
+// Require lets only requests with a right credential through to next.
+func (g *Guard) Require(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, presented, err := g.Identify(r)
+		if err == nil && !presented {
+			err = malformed()
+		}
+		if err != nil {
+			g.Fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(sparekey.NewContext(r.Context(), id)))
+	})
+}
+
+// Optional lets requests with a right credential, and those without any, through
+// to next. A wrong one is refused all the same.
+func (g *Guard) Optional(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, presented, err := g.Identify(r)
+		if err != nil {
+			g.Fail(w, r, err)
+			return
+		}
+		if presented {
+			r = r.WithContext(sparekey.NewContext(r.Context(), id))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Identify finds out who a request is from. presented is false where it carries
+// no Basic credential. Errors are those of [sparekey.Service.Authenticate].
+func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool, err error) {
+	login, secret, presented, err := fromRequest(r)
+	if err != nil || !presented {
+		return sparekey.Identity{}, presented, err
+	}
+	origin := g.config.Origin(r)
+	id, err = g.auth.Authenticate(r.Context(), sparekey.Attempt{
+		Login: login, Secret: secret, Addr: origin.Addr, Secure: origin.Secure,
+	})
+	return id, true, err
+}
+
+// Fail answers a request that is not let through, because of err.
+func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	status := Status(err)
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", g.challenge)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	g.config.Fail(w, r, status, err)
+}
+
+// Status is the HTTP status for an error of Identify: 401 or 403 for a refusal,
+// 503 where there is no answer.
+func Status(err error) int {
+	switch {
+	case errors.Is(err, sparekey.ErrForbidden):
+		return http.StatusForbidden
+	case errors.Is(err, sparekey.ErrUnauthenticated):
+		return http.StatusUnauthorized
+	default:
+		return http.StatusServiceUnavailable
+	}
+}
+
+// Message says what the caller may know of an error of Identify. It is the same
+// for an unknown user and for a wrong secret.
+func Message(err error) string {
+	var refused *sparekey.AuthError
+	if !errors.As(err, &refused) {
+		if errors.Is(err, sparekey.ErrForbidden) {
+			return "This application password may not do that."
+		}
+		return "The application password could not be checked. Try again in a moment."
+	}
+	switch refused.Reason {
+	case sparekey.ReasonInsecure:
+		return "Application passwords are accepted over HTTPS only."
+	case sparekey.ReasonDisabled:
+		return "Application passwords are switched off here."
+	case sparekey.ReasonDisabledForUser:
+		return "Application passwords are switched off for this user."
+	case sparekey.ReasonMalformed:
+		return "Send your login and an application password with Basic authentication."
+	case sparekey.ReasonUnknownLogin, sparekey.ReasonUnknownEmail, sparekey.ReasonWrongSecret:
+		return wrongCredential
+	}
+	if refused.Err != nil { // a hook's own reason, with its own words
+		return refused.Err.Error()
+	}
+	return wrongCredential
+}
+
+const wrongCredential = "The login or the application password is wrong." //nolint:gosec // a message
+
+func failWithText(w http.ResponseWriter, _ *http.Request, status int, err error) {
+	http.Error(w, Message(err), status)
+}

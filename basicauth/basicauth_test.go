@@ -1,0 +1,339 @@
+package basicauth_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
+	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/store/memory"
+)
+
+// newService returns a service with a user "ann" and one secret of hers.
+func newService(t *testing.T, config sparekey.Config) (*sparekey.Service, sparekey.Secret) {
+	t.Helper()
+	store := memory.New()
+	ann, err := store.CreateUser(t.Context(), sparekey.User{Login: "ann", Email: "ann@example.com"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := sparekey.New(store, store, config)
+	secret, _, err := svc.AsOperator().Create(t.Context(), ann.ID, sparekey.NewCredential{Name: "Script"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return svc, secret
+}
+
+// whoami answers with the caller's login, or "nobody".
+func whoami(w http.ResponseWriter, r *http.Request) {
+	login := "nobody"
+	if id, ok := sparekey.FromContext(r.Context()); ok {
+		login = id.User.Login
+	}
+	_, _ = io.WriteString(w, login)
+}
+
+// send passes a request from this machine, with these Authorization headers, to
+// a handler.
+func send(h http.Handler, authorization ...string) *http.Response {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "127.0.0.1:4711"
+	for _, value := range authorization {
+		r.Header.Add("Authorization", value)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func basic(plain string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(plain))
+}
+
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	svc, secret := newService(t, sparekey.Config{})
+	guard := basicauth.New(svc, basicauth.Config{})
+	token := strings.TrimPrefix(basic("ann:"+secret.Chunked()), "Basic ")
+	withDashes := strings.ReplaceAll(secret.Chunked(), " ", "-")
+	const ok, anonymous, refused = "ann", "nobody", "refused"
+	for name, c := range map[string]struct {
+		headers  []string
+		optional string
+	}{
+		"chunked":                    {[]string{basic("ann:" + secret.Chunked())}, ok},
+		"without spaces":             {[]string{basic("ann:" + secret.Reveal())}, ok},
+		"with dashes":                {[]string{basic("ann:" + withDashes)}, ok},
+		"with line ends and more":    {[]string{basic("ann:" + withDashes + "\r\n é\u2028!")}, ok},
+		"colon in the secret":        {[]string{basic("ann:" + secret.Reveal() + ":")}, ok},
+		"by e-mail address":          {[]string{basic("ann@example.com:" + secret.Reveal())}, ok},
+		"lower case":                 {[]string{"basic " + token}, ok},
+		"upper case":                 {[]string{"BASIC " + token}, ok},
+		"two spaces":                 {[]string{"Basic  " + token}, ok},
+		"space at the end":           {[]string{"Basic " + token + " "}, ok},
+		"no padding":                 {[]string{"Basic " + base64.RawStdEncoding.EncodeToString([]byte("ann:"+secret.Reveal()+"-"))}, ok},
+		"too much padding":           {[]string{basic("ann:"+secret.Reveal()) + "=="}, ok},
+		"wrong secret":               {[]string{basic("ann:" + sparekey.NewSecret().Reveal())}, refused},
+		"one letter too many":        {[]string{basic("ann:" + secret.Reveal() + "a")}, refused},
+		"other case":                 {[]string{basic("ann:" + swapCase(secret.Reveal()))}, refused},
+		"unknown login":              {[]string{basic("bob:" + secret.Reveal())}, refused},
+		"empty login":                {[]string{basic(":" + secret.Reveal())}, refused},
+		"empty secret":               {[]string{basic("ann:")}, refused},
+		"secret of junk":             {[]string{basic("ann:--- !!!")}, refused},
+		"no colon":                   {[]string{basic("ann")}, refused},
+		"NUL in the login":           {[]string{basic("ann\x00:" + secret.Reveal())}, refused},
+		"NUL in the secret":          {[]string{basic("ann:" + secret.Reveal() + "\x00")}, refused},
+		"invalid UTF-8 in the login": {[]string{basic("ann\xff:" + secret.Reveal())}, refused},
+		"tab after the scheme":       {[]string{"Basic\t" + token}, refused},
+		"scheme alone":               {[]string{"Basic"}, refused},
+		"scheme and a space":         {[]string{"Basic "}, refused},
+		"not base64":                 {[]string{"Basic !!!!"}, refused},
+		"padding in the middle":      {[]string{"Basic " + token[:8] + "=" + token[8:]}, refused},
+		"two tokens":                 {[]string{"Basic " + token + " " + token}, refused},
+		"joined by a comma":          {[]string{"Basic " + token + ", Basic " + token}, refused},
+		"joined with another scheme": {[]string{"Basic " + token + ", Bearer x"}, refused},
+		"two headers":                {[]string{"Basic " + token, "Basic " + token}, refused},
+		"two headers, other first":   {[]string{"Bearer x", "Basic " + token}, refused},
+		"another scheme":             {[]string{"Bearer " + token}, anonymous},
+		"a scheme that begins alike": {[]string{"Basic2 " + token}, anonymous},
+		"two of another scheme":      {[]string{"Bearer x", "Digest y"}, anonymous},
+		"empty":                      {[]string{""}, anonymous},
+		"none":                       {nil, anonymous},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			required := c.optional
+			if required == anonymous {
+				required = refused
+			}
+			checkAnswer(t, "Optional", send(guard.Optional(http.HandlerFunc(whoami)), c.headers...), c.optional)
+			checkAnswer(t, "Require", send(guard.Require(http.HandlerFunc(whoami)), c.headers...), required)
+		})
+	}
+}
+
+// checkAnswer compares an answer of whoami behind a guard: who it is, or "refused".
+func checkAnswer(t *testing.T, guard string, res *http.Response, want string) {
+	t.Helper()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want != "refused" {
+		if res.StatusCode != http.StatusOK || string(body) != want {
+			t.Errorf("%s: %d %q, want %q", guard, res.StatusCode, body, want)
+		}
+		return
+	}
+	if res.StatusCode != http.StatusUnauthorized || strings.TrimSpace(string(body)) == "" {
+		t.Errorf("%s: %d %q, want a refusal", guard, res.StatusCode, body)
+	}
+	if got, want := res.Header.Get("WWW-Authenticate"), `Basic realm="Application passwords", charset="UTF-8"`; got != want {
+		t.Errorf("%s: WWW-Authenticate %q, want %q", guard, got, want)
+	}
+}
+
+func swapCase(s string) string {
+	return strings.Map(func(c rune) rune {
+		if 'a' <= c && c <= 'z' {
+			return c - 'a' + 'A'
+		}
+		if 'A' <= c && c <= 'Z' {
+			return c - 'A' + 'a'
+		}
+		return c
+	}, s) + "x" // a secret of digits alone would not change
+}
+
+func TestUnknownUserAndWrongSecretLookAlike(t *testing.T) {
+	t.Parallel()
+	svc, secret := newService(t, sparekey.Config{})
+	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(whoami))
+	answers := map[string]bool{}
+	for _, plain := range []string{"ann:wrongwrong", "bob:" + secret.Reveal(), "bob@example.com:x", "ann@example.com:x"} {
+		res := send(h, basic(plain))
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answers[fmt.Sprint(res.StatusCode, res.Header, string(body))] = true
+	}
+	if len(answers) != 1 {
+		t.Errorf("the answers differ: %v", answers)
+	}
+}
+
+// outcome is an Authenticator that always comes to the same end.
+type outcome struct{ err error }
+
+func (o outcome) Authenticate(context.Context, sparekey.Attempt) (sparekey.Identity, error) {
+	return sparekey.Identity{}, o.err
+}
+
+func TestRefusedAndBrokenAreKeptApart(t *testing.T) {
+	t.Parallel()
+	refuse := func(r sparekey.Reason) error { return &sparekey.AuthError{Reason: r} }
+	for _, c := range []struct {
+		err     error
+		status  int
+		message string
+	}{
+		{errors.New("open /var/lib/x.db: disk on fire"), http.StatusServiceUnavailable, "Try again"},
+		{context.Canceled, http.StatusServiceUnavailable, "Try again"},
+		{fmt.Errorf("limits: %w", sparekey.ErrForbidden), http.StatusForbidden, "may not do that"},
+		{refuse(sparekey.ReasonWrongSecret), http.StatusUnauthorized, "login or the application password is wrong"},
+		{refuse(sparekey.ReasonUnknownLogin), http.StatusUnauthorized, "login or the application password is wrong"},
+		{refuse(sparekey.ReasonInsecure), http.StatusUnauthorized, "HTTPS"},
+		{refuse(sparekey.ReasonDisabled), http.StatusUnauthorized, "switched off here"},
+		{refuse(sparekey.ReasonDisabledForUser), http.StatusUnauthorized, "for this user"},
+		{refuse("moon"), http.StatusUnauthorized, "is wrong"},
+		{sparekey.Refuse("moon", "Not at night."), http.StatusUnauthorized, "Not at night."},
+	} {
+		called := false
+		next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called = true })
+		guard := basicauth.New(outcome{c.err}, basicauth.Config{})
+		for _, h := range []http.Handler{guard.Require(next), guard.Optional(next)} {
+			res := send(h, basic("ann:x"))
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if called || res.StatusCode != c.status || !strings.Contains(string(body), c.message) || strings.Contains(string(body), "disk") {
+				t.Errorf("%v: status %d, %q, handler called: %v", c.err, res.StatusCode, body, called)
+			}
+			if has := res.Header.Get("WWW-Authenticate") != ""; has != (c.status == http.StatusUnauthorized) {
+				t.Errorf("%v: WWW-Authenticate there: %v", c.err, has)
+			}
+		}
+	}
+}
+
+func TestEveryReasonHasAMessage(t *testing.T) {
+	t.Parallel()
+	reasons := sparekey.Reasons()
+	if len(reasons) == 0 {
+		t.Fatal("no reasons")
+	}
+	for _, r := range reasons {
+		if basicauth.Message(&sparekey.AuthError{Reason: r}) == "" {
+			t.Errorf("%s has no message", r)
+		}
+	}
+}
+
+func TestSecretInTheClear(t *testing.T) {
+	t.Parallel()
+	svc, secret := newService(t, sparekey.Config{})
+	proxy := netip.MustParsePrefix("192.0.2.0/24")
+	for name, c := range map[string]struct {
+		config basicauth.Config
+		proto  string
+		status int
+	}{
+		"over a network":              {basicauth.Config{}, "", http.StatusUnauthorized},
+		"header of a stranger":        {basicauth.Config{}, "https", http.StatusUnauthorized},
+		"header of a trusted proxy":   {basicauth.Config{Origin: clientip.FromForwardedFor(proxy)}, "https", http.StatusOK},
+		"trusted proxy without TLS":   {basicauth.Config{Origin: clientip.FromForwardedFor(proxy)}, "http", http.StatusUnauthorized},
+		"trusted proxy without words": {basicauth.Config{Origin: clientip.FromForwardedFor(proxy)}, "", http.StatusUnauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RemoteAddr = "192.0.2.7:4711"
+			r.Header.Set("X-Forwarded-For", "203.0.113.9")
+			if c.proto != "" {
+				r.Header.Set("X-Forwarded-Proto", c.proto)
+			}
+			r.SetBasicAuth("ann", secret.Chunked())
+			w := httptest.NewRecorder()
+			basicauth.New(svc, c.config).Require(http.HandlerFunc(whoami)).ServeHTTP(w, r)
+			if w.Code != c.status {
+				t.Errorf("status %d, want %d: %s", w.Code, c.status, w.Body)
+			}
+		})
+	}
+}
+
+func TestRealmCannotBreakTheHeader(t *testing.T) {
+	t.Parallel()
+	guard := basicauth.New(outcome{sparekey.Refuse("no", "No.")}, basicauth.Config{Realm: "a \"b\" \\ c\r\nX-Evil: 1"})
+	res := send(guard.Require(http.HandlerFunc(whoami)), basic("ann:x"))
+	if got, want := res.Header.Get("WWW-Authenticate"), `Basic realm="a \"b\" \\ cX-Evil: 1", charset="UTF-8"`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// FuzzParse proves that no header makes Parse panic, and that whatever it takes
+// for a login and a secret is what the decoded text says.
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{
+		"", "Basic", "Basic ", "basic YTpi", "Basic\tYTpi", "Basic YTpi, Basic YTpi", "Bearer x",
+		basic("ann:abcd EFGH"), basic("a:b:c"), basic(":"), basic("\x00:\x00"), basic("é:ü"), "Basic =",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		login, secret, presented, err := basicauth.Parse(header)
+		switch {
+		case err != nil && (!presented || !errors.Is(err, sparekey.ErrUnauthenticated)):
+			t.Errorf("%q: presented %v, %v", header, presented, err)
+		case (err != nil || !presented) && (login != "" || !secret.IsZero()):
+			t.Errorf("%q is not taken, but gives %q", header, login)
+		case strings.ContainsAny(login, ":\x00"):
+			t.Errorf("%q gives the login %q", header, login)
+		}
+	})
+}
+
+func ExampleGuard_Require() {
+	store := memory.New()
+	svc := sparekey.New(store, store, sparekey.Config{})
+	ctx := context.Background()
+	ann, _ := store.CreateUser(ctx, sparekey.User{Login: "ann"}, "")
+	secret, _, _ := svc.As(ann).Create(ctx, ann.ID, sparekey.NewCredential{Name: "Script"})
+
+	guard := basicauth.New(svc, basicauth.Config{Realm: "Example API"})
+	server := httptest.NewServer(guard.Require(http.HandlerFunc(whoami)))
+	defer server.Close()
+
+	for _, password := range []string{secret.Chunked(), "guess"} {
+		r, _ := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+		r.SetBasicAuth("ann", password)
+		res, err := server.Client().Do(r)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		fmt.Println(res.StatusCode, strings.TrimSpace(string(body)))
+	}
+	// Output:
+	// 200 ann
+	// 401 The login or the application password is wrong.
+}
+
+func BenchmarkGuard(b *testing.B) {
+	store := memory.New()
+	svc := sparekey.New(store, store, sparekey.Config{})
+	ann, _ := store.CreateUser(b.Context(), sparekey.User{Login: "ann"}, "")
+	secret, _, _ := svc.As(ann).Create(b.Context(), ann.ID, sparekey.NewCredential{Name: "Script"})
+	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.RemoteAddr = "127.0.0.1:4711"
+	r.SetBasicAuth("ann", secret.Chunked())
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}

@@ -1,0 +1,74 @@
+package basicauth
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+const scheme = "Basic"
+
+// Parse reads a login and a secret from the value of an Authorization header
+// (RFC 7617). It is lenient where clients in the field are careless and the
+// meaning is certain: the scheme in any case, several spaces, missing or
+// superfluous padding, and anything between the letters and digits of the
+// secret. The first colon ends the login. It refuses what can be read in two
+// ways, such as a NUL byte or two values joined by a comma.
+//
+// presented is false where the header is of another scheme or empty, which says
+// nothing about application passwords. The error is an [*sparekey.AuthError]
+// with [sparekey.ReasonMalformed].
+func Parse(header string) (login string, secret sparekey.Secret, presented bool, err error) {
+	token, presented := cutScheme(header)
+	if !presented {
+		return "", sparekey.Secret{}, false, nil
+	}
+	token = strings.TrimRight(strings.Trim(token, " "), "=")
+	plain, err := base64.RawStdEncoding.DecodeString(token)
+	if err != nil {
+		return "", sparekey.Secret{}, true, malformed()
+	}
+	login, password, ok := strings.Cut(string(plain), ":")
+	if !ok || !utf8.ValidString(login) || strings.ContainsRune(login, 0) || strings.ContainsRune(password, 0) {
+		return "", sparekey.Secret{}, true, malformed()
+	}
+	return login, sparekey.ParseSecret(password), true, nil
+}
+
+// cutScheme returns what follows the scheme, if that is Basic. A scheme that
+// goes on with anything but a space or the end, such as a tab, is taken as a
+// malformed Basic rather than as another scheme when it begins with that word.
+func cutScheme(header string) (token string, ok bool) {
+	header = strings.TrimLeft(header, " ")
+	if len(header) < len(scheme) || !strings.EqualFold(header[:len(scheme)], scheme) {
+		return "", false
+	}
+	token = header[len(scheme):]
+	return token, token == "" || !isTokenChar(token[0])
+}
+
+// isTokenChar reports whether c can go on the name of a scheme (RFC 9110, token).
+func isTokenChar(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' ||
+		strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+}
+
+// fromRequest is Parse for a request. Two Authorization headers are refused if
+// one of them is Basic: which of them counts would depend on who reads them.
+func fromRequest(r *http.Request) (login string, secret sparekey.Secret, presented bool, err error) {
+	values := r.Header["Authorization"]
+	if len(values) == 1 {
+		return Parse(values[0])
+	}
+	for _, v := range values {
+		if _, ok := cutScheme(v); ok {
+			return "", sparekey.Secret{}, true, malformed()
+		}
+	}
+	return "", sparekey.Secret{}, false, nil
+}
+
+func malformed() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed} }

@@ -1,0 +1,140 @@
+// Package clientip tells where a request came from: the caller's address, and
+// whether the request crossed a network in the clear.
+//
+// Headers such as X-Forwarded-For say whatever their sender likes, so nothing
+// here guesses. Each function names the trust decision that it makes:
+//
+//	clientip.FromPeer                    // no proxy: the connection itself
+//	clientip.FromForwardedFor(proxies…)  // X-Forwarded-For of these proxies alone
+//	clientip.FromHeader(name, proxies…)  // one header that these proxies set
+//
+// None of them changes the request.
+package clientip
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// Origin is where a request came from.
+type Origin struct {
+	// Addr is the caller's address, an IPv4 one never in its IPv6-mapped form,
+	// or the zero Addr when it cannot be told.
+	Addr netip.Addr
+	// Secure says that the request came over TLS, or did not leave the machine.
+	Secure bool
+}
+
+// Resolver tells where a request came from. It is safe for concurrent use.
+type Resolver func(r *http.Request) Origin
+
+// FromPeer believes the connection alone and no header. It is a Resolver.
+func FromPeer(r *http.Request) Origin {
+	addr := peer(r)
+	return Origin{Addr: addr, Secure: r.TLS != nil || addr.IsLoopback()}
+}
+
+// FromForwardedFor believes the X-Forwarded-For and X-Forwarded-Proto headers
+// of requests whose peer is one of the proxies. It reads X-Forwarded-For from
+// the right, where the nearest proxy wrote, and takes the first address that is
+// not a proxy. Requests of all other peers are seen as FromPeer sees them.
+func FromForwardedFor(proxies ...netip.Prefix) Resolver {
+	trusted := set(proxies)
+	return func(r *http.Request) Origin {
+		if !trusted.contain(peer(r)) {
+			return FromPeer(r)
+		}
+		return forwarded(r, trusted.clientOf(r.Header.Values("X-Forwarded-For")))
+	}
+}
+
+// FromHeader believes one header, such as X-Real-IP, and X-Forwarded-Proto, of
+// requests whose peer is one of the proxies. The proxies must set the header
+// themselves, whatever the caller sent. Requests of all other peers are seen as
+// FromPeer sees them.
+func FromHeader(name string, proxies ...netip.Prefix) Resolver {
+	trusted := set(proxies)
+	return func(r *http.Request) Origin {
+		if !trusted.contain(peer(r)) {
+			return FromPeer(r)
+		}
+		values := r.Header.Values(name)
+		if len(values) != 1 {
+			return forwarded(r, netip.Addr{}) // none, or one that was smuggled past the proxy
+		}
+		return forwarded(r, parse(values[0]))
+	}
+}
+
+// forwarded is the origin of a request that a trusted proxy passed on for addr.
+// What the proxy says of the scheme counts; where it says nothing, the request
+// is as secure as the way from the proxy, and the caller's own to it is unknown.
+func forwarded(r *http.Request, addr netip.Addr) Origin {
+	protos := list(r.Header.Values("X-Forwarded-Proto"))
+	if len(protos) == 0 {
+		return Origin{Addr: addr, Secure: addr.IsLoopback()}
+	}
+	// The rightmost is what the nearest proxy saw.
+	return Origin{Addr: addr, Secure: strings.EqualFold(protos[len(protos)-1], "https")}
+}
+
+// peer is the address at the other end of the connection.
+func peer(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap().WithZone("")
+}
+
+// set is a set of networks.
+type set []netip.Prefix
+
+func (s set) contain(addr netip.Addr) bool {
+	for _, p := range s {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// clientOf returns the rightmost address of X-Forwarded-For that is not in s.
+// An entry that is no address ends the walk: what stands left of it cannot be
+// told from an invention.
+func (s set) clientOf(values []string) netip.Addr {
+	entries := list(values)
+	var addr netip.Addr
+	for i := len(entries) - 1; i >= 0; i-- {
+		addr = parse(entries[i])
+		if !s.contain(addr) {
+			return addr
+		}
+	}
+	return addr // every hop is a proxy: the farthest is the caller
+}
+
+// list splits the values of a header that is a comma-separated list.
+func list(values []string) []string {
+	var out []string
+	for _, v := range values {
+		for item := range strings.SplitSeq(v, ",") {
+			if item = strings.TrimSpace(item); item != "" {
+				out = append(out, item)
+			}
+		}
+	}
+	return out
+}
+
+// parse reads an address, also with a port or in brackets, as proxies write it.
+func parse(s string) netip.Addr {
+	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return addr.Unmap().WithZone("")
+	}
+	if ap, err := netip.ParseAddrPort(s); err == nil {
+		return ap.Addr().Unmap().WithZone("")
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,88 @@
+package sparekey
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/passhash"
+)
+
+// Credential is the stored record of one application password. Times are UTC
+// in whole seconds.
+type Credential struct {
+	UUID     string // version 4, lower case; the credential's name towards clients
+	UserID   string // the owner
+	AppID    string // UUID that the application chose for itself, or empty
+	Name     string // sanitised, never empty; see SanitizeName
+	Hash     string // one-way; see package passhash
+	Created  time.Time
+	LastUsed time.Time // zero until the first use; refreshed once per [Config.UsageInterval]
+	LastIP   string    // the caller's address at LastUsed; empty until the first use
+}
+
+// IsLegacy reports whether the secret cannot be found by its hash but has to be
+// tried on it: the hash is not a $generic$ one, but from before WordPress 6.8 or
+// from an import.
+func (c Credential) IsLegacy() bool { return !passhash.IsGeneric(c.Hash) }
+
+// LogValue logs what tells credentials apart, and not the hash.
+func (c Credential) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String("uuid", c.UUID), slog.String("user", c.UserID), slog.String("name", c.Name))
+}
+
+// NewCredential is what an application password is made from.
+type NewCredential struct {
+	Name  string // required; is sanitised
+	AppID string // optional; UUID in lower case
+}
+
+var appIDPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// ValidAppID reports whether id can be a credential's AppID: empty, or a UUID of
+// any version in lower case.
+func ValidAppID(id string) bool { return id == "" || appIDPattern.MatchString(id) }
+
+// build makes the record of a new credential, or an [*InvalidError].
+func (n NewCredential) build(userID, hash string, now time.Time) (Credential, error) {
+	name, err := validName(n.Name)
+	if err != nil {
+		return Credential{}, err
+	}
+	if !ValidAppID(n.AppID) {
+		return Credential{}, &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}
+	}
+	return Credential{
+		UUID: newUUID(), UserID: userID, AppID: n.AppID, Name: name, Hash: hash, Created: now,
+	}, nil
+}
+
+// validName sanitises a name and refuses what is then no name. WordPress takes
+// "0" for no name as well, and clients rely on both sides agreeing.
+func validName(name string) (string, error) {
+	name = SanitizeName(name)
+	if name == "" || name == "0" {
+		return "", &InvalidError{"name", "must not be empty: say which application the password is for"}
+	}
+	return name, nil
+}
+
+// newUUID returns a random UUID (RFC 9562, version 4) in lower case.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) //nolint:errcheck // documented to never fail
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	var text [36]byte
+	for i, at := 0, 0; i < len(b); i, at = i+1, at+2 {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[at] = '-'
+			at++
+		}
+		hex.Encode(text[at:], b[i:i+1])
+	}
+	return string(text[:])
+}

@@ -1,0 +1,67 @@
+// Package sparekey gives every application its own password, so that nobody
+// hands out their own. It is the Application Passwords system as WordPress
+// defines it, for any application: a user makes a random password of 24
+// characters for one application, the application sends it with Basic
+// authentication in place of the user's own, and the user takes it back without
+// touching any other.
+//
+// # Protect a handler
+//
+//	store, err := sqlite.Open(ctx, "sparekey.db")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	defer store.Close()
+//
+//	svc := sparekey.New(store, store, sparekey.Config{}) // the store is the user directory, too
+//	guard := basicauth.New(svc, basicauth.Config{Realm: "Example API"})
+//	http.Handle("/api/", guard.Require(api)) // api finds the caller with sparekey.FromContext
+//
+// # Words
+//
+// A [Credential] is the stored record of one application password, and a
+// [Secret] its plaintext, which is shown once. A [User] owns credentials; an
+// actor is the user who manages them. An [Attempt] is what a caller presents,
+// an [Identity] who it turns out to be. To revoke is to take a credential back.
+//
+// # Parts
+//
+// A [Service] has the rules. It asks a [Store] for credentials and a
+// [Directory] for users; both are interfaces, so that an application keeps its
+// own users. Packages store/sqlite and store/memory are stores, storetest proves
+// others. Package basicauth guards handlers, package rest is WordPress's REST
+// API. This package reaches neither HTTP nor SQL.
+//
+// # For those who know WordPress
+//
+//	WordPress                                          Sparekey
+//	create_new_application_password                    Service.As(actor).Create
+//	get_user_application_passwords                     Service.As(actor).List
+//	get_user_application_password                      Service.As(actor).Get
+//	application_name_exists_for_user                   Service.As(actor).NameExists
+//	update_application_password                        Service.As(actor).Rename
+//	record_application_password_usage                  Service.As(actor).RecordUse
+//	delete_application_password                        Service.As(actor).Revoke
+//	delete_all_application_passwords                   Service.As(actor).RevokeAll
+//	is_in_use, using_application_passwords             Service.InUse
+//	chunk_password                                     ParseSecret(s).Chunked
+//	hash_password                                      Secret.Hash
+//	check_password                                     Secret.Matches
+//	wp_authenticate_application_password               Service.Authenticate
+//	wp_validate_application_password                   basicauth.Guard
+//	wp_is_application_passwords_supported              clientip.Origin.Secure, Attempt.Secure
+//	wp_is_application_passwords_available              Service.Available; hook Config.Available
+//	wp_is_application_passwords_available_for_user     Service.AvailableFor; hook Config.AvailableFor
+//	wp_authenticate_application_password_errors        hook Config.Check
+//	capability edit_user                               hook Config.Allow
+//	wp_create_application_password                     event KindCreated
+//	wp_update_application_password                     event KindRenamed
+//	wp_delete_application_password                     event KindRevoked
+//	application_password_did_authenticate              event KindAuthenticated
+//	application_password_failed_authentication         event KindRefused
+//
+// # Errors
+//
+// Operations are done, refused or broken; see the errors of this package and
+// [Refused]. What is broken is never "yes".
+package sparekey

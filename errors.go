@@ -1,0 +1,110 @@
+package sparekey
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Every operation has three outcomes: it is done, it is refused, or it is
+// broken. The errors below, and those that match one of them with [errors.Is],
+// are refusals: an answer that repeating the call does not change. Any other
+// error means that there is no answer, because a store could not be asked or a
+// hook failed; callers must then deny, and say "unavailable" rather than "no".
+var (
+	// ErrUnauthenticated is matched by every [*AuthError].
+	ErrUnauthenticated = errors.New("not authenticated")
+	// ErrForbidden says that the actor may not manage this user's credentials.
+	ErrForbidden = errors.New("the actor may not manage this user's application passwords")
+	// ErrUserNotFound is what a Directory returns for an unknown user.
+	ErrUserNotFound = errors.New("no such user")
+	// ErrUserExists is what a user store returns for a login or an e-mail
+	// address that another user has.
+	ErrUserExists = errors.New("another user has this login or e-mail address")
+	// ErrNotFound is what a Store returns for an unknown credential.
+	ErrNotFound = errors.New("no such application password")
+	// ErrConflict is what a Store returns for a UUID that is taken.
+	ErrConflict = errors.New("an application password with this UUID exists already")
+	// ErrDuplicateName refuses a second credential of the same name for one
+	// user, unless [Config.DuplicateNames] permits it.
+	ErrDuplicateName = errors.New("an application password of this name exists already")
+	// ErrUnavailable says that the feature is switched off for the whole site.
+	ErrUnavailable = errors.New("application passwords are not available here")
+	// ErrUnavailableForUser says that the feature is switched off for a user.
+	ErrUnavailableForUser = errors.New("application passwords are not available for this user")
+	// ErrInvalid is matched by every [*InvalidError].
+	ErrInvalid = errors.New("invalid")
+)
+
+// InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
+type InvalidError struct {
+	Field   string // the field at fault: "name" or "app_id"
+	Problem string // what is wrong and what would be right, for people
+}
+
+func (e *InvalidError) Error() string { return fmt.Sprintf("%s %s", e.Field, e.Problem) }
+
+// Is reports whether target is ErrInvalid.
+func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
+
+// Reason says why an attempt was refused. Reasons are for events, logs and
+// metrics; which of them a client may see is each transport's decision.
+type Reason string
+
+// The reasons that Sparekey itself gives. Hooks may add their own, with [Refuse].
+const (
+	ReasonMalformed       Reason = "malformed"         // not a login and a secret at all
+	ReasonUnknownLogin    Reason = "unknown_login"     // no user has this login
+	ReasonUnknownEmail    Reason = "unknown_email"     // no user has this login or e-mail address
+	ReasonWrongSecret     Reason = "wrong_secret"      // no credential of the user has this secret
+	ReasonInsecure        Reason = "insecure"          // sent in the clear over a network
+	ReasonDisabled        Reason = "disabled"          // the feature is off for the site
+	ReasonDisabledForUser Reason = "disabled_for_user" // the feature is off for the user
+)
+
+// Reasons lists every reason that Sparekey itself gives, so that a test can
+// prove a table of them complete.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonMalformed, ReasonUnknownLogin, ReasonUnknownEmail, ReasonWrongSecret,
+		ReasonInsecure, ReasonDisabled, ReasonDisabledForUser,
+	}
+}
+
+// AuthError refuses an attempt. It matches [ErrUnauthenticated].
+type AuthError struct {
+	Reason Reason
+	Err    error // what a hook had to say, or nil
+}
+
+// Refuse makes the error with which [Config.Admit] and [Config.Check] refuse an
+// attempt: reason for machines, message for people (it may reach the client).
+func Refuse(reason Reason, message string) error {
+	return &AuthError{Reason: reason, Err: errors.New(message)}
+}
+
+func (e *AuthError) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%v (%s): %v", ErrUnauthenticated, e.Reason, e.Err)
+	}
+	return fmt.Sprintf("%v (%s)", ErrUnauthenticated, e.Reason)
+}
+
+// Is reports whether target is ErrUnauthenticated.
+func (e *AuthError) Is(target error) bool { return target == ErrUnauthenticated }
+
+// Unwrap returns what a hook had to say, or nil.
+func (e *AuthError) Unwrap() error { return e.Err }
+
+// Refused reports whether err is an answer rather than the want of one: whether
+// it matches one of this package's errors.
+func Refused(err error) bool {
+	for _, refusal := range []error{
+		ErrUnauthenticated, ErrForbidden, ErrUserNotFound, ErrUserExists, ErrNotFound, ErrConflict,
+		ErrDuplicateName, ErrUnavailable, ErrUnavailableForUser, ErrInvalid,
+	} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}

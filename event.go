@@ -1,0 +1,42 @@
+package sparekey
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Kind says what happened.
+type Kind string
+
+// The kinds of events.
+const (
+	KindCreated       Kind = "created"        // a credential was made
+	KindRenamed       Kind = "renamed"        // a rename succeeded, even if the name was the same
+	KindRevoked       Kind = "revoked"        // a credential was taken back; one event each
+	KindAuthenticated Kind = "authenticated"  // an attempt succeeded
+	KindRefused       Kind = "refused"        // an attempt was refused; Reason says why
+	KindUsageNotKept  Kind = "usage_not_kept" // a use was allowed, but the store could not record it; Err says why
+)
+
+// Event tells [Config.Observe] what happened. It never holds a secret.
+type Event struct {
+	Kind       Kind
+	Time       time.Time
+	User       User       // the owner of the credential; of a refusal: whom the login named, if anybody
+	Credential Credential // of a refusal: the one that matched, if any
+	Actor      User       // who managed; zero for authentication and for the operator
+	Login      string     // of a refusal: the login as it was presented
+	Reason     Reason     // of a refusal
+	Addr       netip.Addr // the caller's address, where one is known
+	Err        error      // of a refusal: what a hook had to say; of usage_not_kept: what failed
+}
+
+// Observers makes one [Config.Observe] of several. They run in this order.
+func Observers(observe ...func(context.Context, Event)) func(context.Context, Event) {
+	return func(ctx context.Context, e Event) {
+		for _, o := range observe {
+			o(ctx, e)
+		}
+	}
+}

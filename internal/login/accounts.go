@@ -1,0 +1,266 @@
+// Package login has the accounts of the standalone server: its own users and
+// their main passwords. An application that mounts Sparekey brings users of its
+// own and does not need it.
+//
+// It depends on the domain and on passhash, and asks whatever store it is given.
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/mail"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/passhash"
+)
+
+// Store keeps users and their main password hashes. Its errors are those of a
+// [sparekey.Directory] and [sparekey.ErrUserExists].
+type Store interface {
+	sparekey.Directory
+	sparekey.UserLister
+	CreateUser(ctx context.Context, u sparekey.User, passwordHash string) (sparekey.User, error)
+	UpdateUser(ctx context.Context, id string, change func(*sparekey.User) error) (sparekey.User, error)
+	DeleteUser(ctx context.Context, id string) (sparekey.User, error)
+	PasswordHash(ctx context.Context, id string) (string, error)
+	SetPasswordHash(ctx context.Context, id, hash string) error
+}
+
+// DefaultRole is the role of a user for whom none was named.
+const DefaultRole = "subscriber"
+
+// Roles are the roles a user can have, the mightiest first. They are those of a
+// new WordPress site, since clients look for them.
+func Roles() []string {
+	return []string{sparekey.RoleAdministrator, "editor", "author", "contributor", DefaultRole}
+}
+
+const (
+	maxLogin    = 60   // characters, as WordPress's column holds
+	maxPassword = 4096 // bytes; longer ones are a load rather than a password
+)
+
+// ErrWrongPassword refuses a sign-in, for an unknown user as for a wrong main
+// password.
+var ErrWrongPassword = errors.New("the login or the password is wrong")
+
+// Accounts applies the rules of users and main passwords to a [Store]. It is safe
+// for concurrent use.
+type Accounts struct {
+	store Store
+	now   func() time.Time
+	slow  chan struct{} // a place for each password hash that may be computed at the same time
+	decoy func() string // the hash that an unknown user's password is checked against
+}
+
+// New returns the accounts in store. now is the clock.
+func New(store Store, now func() time.Time) *Accounts {
+	return &Accounts{
+		store: store,
+		now:   now,
+		slow:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		decoy: sync.OnceValue(func() string { return passhash.Argon2id(RandomPassword()) }),
+	}
+}
+
+// NewAccount is what a user is made from.
+type NewAccount struct {
+	Login       string // required
+	Email       string // required
+	DisplayName string // default: the login
+	Role        string // one of Roles, or empty for none
+	Password    string // required
+}
+
+// Create makes a user. It refuses with an [*sparekey.InvalidError] or with
+// [sparekey.ErrUserExists].
+func (a *Accounts) Create(ctx context.Context, n NewAccount) (sparekey.User, error) {
+	if err := n.validate(); err != nil {
+		return sparekey.User{}, err
+	}
+	u := sparekey.User{
+		Login: n.Login, Email: n.Email, DisplayName: n.DisplayName,
+		Registered: a.now().UTC().Truncate(time.Second),
+	}
+	if u.DisplayName == "" {
+		u.DisplayName = n.Login
+	}
+	if n.Role != "" {
+		u.Roles = []string{n.Role}
+	}
+	hash, err := a.hash(ctx, n.Password)
+	if err != nil {
+		return sparekey.User{}, err
+	}
+	u, err = a.store.CreateUser(ctx, u, hash)
+	if err != nil {
+		return sparekey.User{}, fmt.Errorf("create user %s: %w", n.Login, err)
+	}
+	return u, nil
+}
+
+func (n NewAccount) validate() error {
+	return errors.Join(
+		validateLogin(n.Login), validateEmail(n.Email), validateDisplayName(n.DisplayName),
+		validateRole(n.Role), validatePassword(n.Password))
+}
+
+// validateLogin keeps to what Basic authentication can carry (RFC 7617: no
+// colon, no control character) and to what people can tell apart.
+func validateLogin(login string) error {
+	bad := func(c rune) bool { return c == ':' || c == '<' || c == '>' || !unicode.IsPrint(c) }
+	switch {
+	case login == "":
+		return &sparekey.InvalidError{Field: "login", Problem: "must not be empty"}
+	case !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
+		return &sparekey.InvalidError{Field: "login", Problem: "must not contain a colon, an angle bracket or a control character"}
+	case strings.TrimSpace(login) != login:
+		return &sparekey.InvalidError{Field: "login", Problem: "must not begin or end with a blank"}
+	case utf8.RuneCountInString(login) > maxLogin:
+		return &sparekey.InvalidError{Field: "login", Problem: fmt.Sprintf("must have at most %d characters", maxLogin)}
+	}
+	return nil
+}
+
+func validateEmail(email string) error {
+	a, err := mail.ParseAddress(email)
+	if err != nil || a.Address != email {
+		return &sparekey.InvalidError{Field: "email", Problem: "must be an address such as ann@example.com"}
+	}
+	return nil
+}
+
+func validateDisplayName(name string) error {
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return &sparekey.InvalidError{Field: "display name", Problem: "must not contain control characters"}
+	}
+	return nil
+}
+
+func validateRole(role string) error {
+	if role != "" && !slices.Contains(Roles(), role) {
+		return &sparekey.InvalidError{Field: "role", Problem: "must be one of " + strings.Join(Roles(), ", ")}
+	}
+	return nil
+}
+
+func validatePassword(password string) error {
+	if password == "" || len(password) > maxPassword {
+		return &sparekey.InvalidError{Field: "password", Problem: fmt.Sprintf("must have 1 to %d bytes", maxPassword)}
+	}
+	return nil
+}
+
+// SetRole gives a user one role in place of those it had, or none if role is
+// empty. It refuses with an [*sparekey.InvalidError] or
+// [sparekey.ErrUserNotFound].
+func (a *Accounts) SetRole(ctx context.Context, id, role string) (sparekey.User, error) {
+	if err := validateRole(role); err != nil {
+		return sparekey.User{}, err
+	}
+	u, err := a.store.UpdateUser(ctx, id, func(u *sparekey.User) error {
+		u.Roles = nil
+		if role != "" {
+			u.Roles = []string{role}
+		}
+		return nil
+	})
+	if err != nil {
+		return sparekey.User{}, fmt.Errorf("set the role of user %s: %w", id, err)
+	}
+	return u, nil
+}
+
+// SetPassword gives a user another main password. It refuses with an
+// [*sparekey.InvalidError] or [sparekey.ErrUserNotFound].
+func (a *Accounts) SetPassword(ctx context.Context, id, password string) error {
+	if err := validatePassword(password); err != nil {
+		return err
+	}
+	hash, err := a.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	if err := a.store.SetPasswordHash(ctx, id, hash); err != nil {
+		return fmt.Errorf("set the password of user %s: %w", id, err)
+	}
+	return nil
+}
+
+// Delete removes a user together with the user's application passwords. It
+// refuses with [sparekey.ErrUserNotFound].
+func (a *Accounts) Delete(ctx context.Context, id string) (sparekey.User, error) {
+	u, err := a.store.DeleteUser(ctx, id)
+	if err != nil {
+		return sparekey.User{}, fmt.Errorf("delete user %s: %w", id, err)
+	}
+	return u, nil
+}
+
+// Verify returns the user with this login or e-mail address and main password.
+// It refuses with [ErrWrongPassword], after the same work for an unknown user as
+// for a wrong password.
+func (a *Accounts) Verify(ctx context.Context, login, password string) (sparekey.User, error) {
+	decoy := a.decoy() // made for known users too, so that the first of all attempts tells nothing
+	u, hash, err := a.find(ctx, login)
+	unknown := errors.Is(err, sparekey.ErrUserNotFound)
+	if err != nil && !unknown {
+		return sparekey.User{}, fmt.Errorf("find the account: %w", err)
+	}
+	if unknown {
+		hash = decoy
+	}
+	right, err := a.verify(ctx, hash, password)
+	if err != nil {
+		return sparekey.User{}, err
+	}
+	if unknown || !right {
+		return sparekey.User{}, ErrWrongPassword
+	}
+	return u, nil
+}
+
+func (a *Accounts) find(ctx context.Context, login string) (u sparekey.User, hash string, err error) {
+	if u, err = a.store.UserByLogin(ctx, login); err != nil {
+		return sparekey.User{}, "", err
+	}
+	hash, err = a.store.PasswordHash(ctx, u.ID)
+	return u, hash, err
+}
+
+func (a *Accounts) hash(ctx context.Context, password string) (hash string, err error) {
+	err = a.slowly(ctx, func() { hash = passhash.Argon2id(password) })
+	return hash, err
+}
+
+func (a *Accounts) verify(ctx context.Context, hash, password string) (right bool, err error) {
+	if len(password) > maxPassword {
+		return false, nil
+	}
+	err = a.slowly(ctx, func() { right = passhash.Verify(hash, password) })
+	return right, err
+}
+
+// slowly bounds how many of the memory-hungry hashes run at the same moment.
+func (a *Accounts) slowly(ctx context.Context, work func()) error {
+	select {
+	case a.slow <- struct{}{}:
+		defer func() { <-a.slow }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait to check a password: %w", ctx.Err())
+	}
+	work()
+	return nil
+}
+
+// RandomPassword makes a main password of some 130 random bits.
+func RandomPassword() string { return rand.Text() }

@@ -1,0 +1,205 @@
+package sparekey
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Manager manages credentials on behalf of an actor. Every method first settles
+// whether it may, and refuses in this order: [ErrUnavailable],
+// [ErrUserNotFound], [ErrUnavailableForUser], [ErrForbidden]. An error that
+// matches none of this package's means that there is no answer.
+type Manager struct {
+	service  *Service
+	actor    User
+	operator bool
+}
+
+// As returns a Manager that may do what [Config.Allow] lets the actor do. The
+// zero User is an anonymous actor.
+func (s *Service) As(actor User) Manager { return Manager{service: s, actor: actor} }
+
+// AsOperator returns a Manager for whoever has the machine, such as the command
+// line: it may manage everybody's credentials, also where the feature is
+// switched off.
+func (s *Service) AsOperator() Manager { return Manager{service: s, operator: true} }
+
+// Target returns the user whose credentials are to be managed, or the refusal.
+func (m Manager) Target(ctx context.Context, userID string) (User, error) {
+	if !m.operator {
+		if ok, err := m.service.Available(ctx); err != nil || !ok {
+			return User{}, unavailable(err, ErrUnavailable)
+		}
+	}
+	target, err := m.service.users.UserByID(ctx, userID)
+	if err != nil {
+		return User{}, fmt.Errorf("find user %s: %w", userID, err)
+	}
+	if m.operator {
+		return target, nil
+	}
+	if ok, err := m.service.AvailableFor(ctx, target); err != nil || !ok {
+		return User{}, unavailable(err, ErrUnavailableForUser)
+	}
+	ok, err := m.service.config.Allow(ctx, m.actor, target)
+	if err != nil {
+		return User{}, fmt.Errorf("ask whether user %s may manage user %s: %w", m.actor.ID, userID, err)
+	}
+	if !ok {
+		return User{}, ErrForbidden
+	}
+	return target, nil
+}
+
+func unavailable(broken, refusal error) error {
+	if broken != nil {
+		return broken
+	}
+	return refusal
+}
+
+// Create makes an application password. The secret is returned here and
+// nowhere else. It refuses with an [*InvalidError] or [ErrDuplicateName].
+func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
+	target, err := m.Target(ctx, userID)
+	if err != nil {
+		return Secret{}, Credential{}, err
+	}
+	secret := NewSecret()
+	c, err := n.build(target.ID, secret.Hash(), m.service.now())
+	if err != nil {
+		return Secret{}, Credential{}, err
+	}
+	if err := m.service.store.Insert(ctx, c, m.nameCheck()); err != nil {
+		return Secret{}, Credential{}, fmt.Errorf("create an application password: %w", err)
+	}
+	m.observe(ctx, KindCreated, target, c)
+	return secret, c, nil
+}
+
+// nameCheck is the condition under which a name may be taken.
+func (m Manager) nameCheck() Check {
+	if m.service.config.DuplicateNames {
+		return nil
+	}
+	return func(c Credential, others []Credential) error {
+		if hasName(others, c.Name) {
+			return ErrDuplicateName
+		}
+		return nil
+	}
+}
+
+func hasName(list []Credential, name string) bool {
+	return slices.ContainsFunc(list, func(c Credential) bool { return sameName(c.Name, name) })
+}
+
+// List returns a user's credentials, oldest first.
+func (m Manager) List(ctx context.Context, userID string) ([]Credential, error) {
+	target, err := m.Target(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.service.store.List(ctx, target.ID)
+	if err != nil {
+		return nil, fmt.Errorf("list application passwords: %w", err)
+	}
+	return list, nil
+}
+
+// Get returns one credential. It refuses with [ErrNotFound].
+func (m Manager) Get(ctx context.Context, userID, uuid string) (Credential, error) {
+	list, err := m.List(ctx, userID)
+	if err != nil {
+		return Credential{}, err
+	}
+	for _, c := range list {
+		if c.UUID == uuid {
+			return c, nil
+		}
+	}
+	return Credential{}, ErrNotFound
+}
+
+// NameExists reports whether the user has a credential of this name, whatever
+// its case.
+func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, error) {
+	list, err := m.List(ctx, userID)
+	if err != nil {
+		return false, err
+	}
+	return hasName(list, name), nil
+}
+
+// Rename gives a credential another name and returns it. It refuses with
+// [ErrNotFound], an [*InvalidError] or [ErrDuplicateName]; the name it has is
+// never a duplicate of itself.
+func (m Manager) Rename(ctx context.Context, userID, uuid, name string) (Credential, error) {
+	target, err := m.Target(ctx, userID)
+	if err != nil {
+		return Credential{}, err
+	}
+	name, err = validName(name)
+	if err != nil {
+		return Credential{}, err
+	}
+	c, err := m.service.store.Update(ctx, target.ID, uuid, func(c *Credential) error {
+		c.Name = name
+		return nil
+	}, m.nameCheck())
+	if err != nil {
+		return Credential{}, fmt.Errorf("rename an application password: %w", err)
+	}
+	m.observe(ctx, KindRenamed, target, c)
+	return c, nil
+}
+
+// RecordUse records a use now from an address, as authentication does, unless
+// one was recorded within [Config.UsageInterval]. It refuses with [ErrNotFound].
+func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Credential, error) {
+	target, err := m.Target(ctx, userID)
+	if err != nil {
+		return Credential{}, err
+	}
+	c, err := m.service.store.Update(ctx, target.ID, uuid, m.service.use(m.service.now(), ip), nil)
+	if err != nil {
+		return Credential{}, fmt.Errorf("record a use: %w", err)
+	}
+	return c, nil
+}
+
+// Revoke takes a credential back and returns what it was. When it returns, the
+// secret is dead. It refuses with [ErrNotFound].
+func (m Manager) Revoke(ctx context.Context, userID, uuid string) (Credential, error) {
+	target, err := m.Target(ctx, userID)
+	if err != nil {
+		return Credential{}, err
+	}
+	c, err := m.service.store.Delete(ctx, target.ID, uuid)
+	if err != nil {
+		return Credential{}, fmt.Errorf("revoke an application password: %w", err)
+	}
+	m.observe(ctx, KindRevoked, target, c)
+	return c, nil
+}
+
+// RevokeAll takes all credentials of a user back and returns what they were.
+func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, error) {
+	target, err := m.Target(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := m.service.store.DeleteAll(ctx, target.ID)
+	if err != nil {
+		return nil, fmt.Errorf("revoke all application passwords: %w", err)
+	}
+	for _, c := range revoked {
+		m.observe(ctx, KindRevoked, target, c)
+	}
+	return revoked, nil
+}
+
+func (m Manager) observe(ctx context.Context, kind Kind, user User, c Credential) {
+	m.service.observe(ctx, Event{Kind: kind, User: user, Credential: c, Actor: m.actor})
+}

@@ -1,0 +1,73 @@
+package sparekey
+
+import (
+	"reflect"
+	"sync"
+)
+
+// memoSize bounds the memo. An entry takes some 600 bytes.
+const memoSize = 1 << 17
+
+// memo remembers which login and secret belong to whom, for as long as neither
+// the store nor the directory changes. It holds successes only, so that guesses
+// neither fill it nor ever take the short way: a refusal always costs the same
+// full look-up, whether or not the user exists.
+type memo struct {
+	sources []Versioned // none: nothing is remembered
+
+	mu      sync.RWMutex
+	entries map[memoKey]memoEntry
+}
+
+type memoKey struct{ login, hash string }
+
+// memoVersion is the state of the sources at which an entry was true.
+type memoVersion [2]uint64
+
+type memoEntry struct {
+	version memoVersion
+	found   *Identity
+}
+
+// newMemo returns a memo over store and users; it stays empty unless both are
+// Versioned.
+func newMemo(store Store, users Directory) *memo {
+	m := &memo{entries: map[memoKey]memoEntry{}}
+	s, storeOK := store.(Versioned)
+	u, usersOK := users.(Versioned)
+	switch {
+	case !storeOK || !usersOK:
+	case reflect.TypeOf(s).Comparable() && s == u: // one object in both roles is asked once
+		m.sources = []Versioned{s}
+	default:
+		m.sources = []Versioned{s, u}
+	}
+	return m
+}
+
+// version returns the state of the sources now. It must be taken before the
+// look-up whose result is put, so that an entry is never newer than it claims.
+func (m *memo) version() (v memoVersion, ok bool) {
+	for i, s := range m.sources {
+		if v[i], ok = s.Version(); !ok {
+			return v, false
+		}
+	}
+	return v, len(m.sources) > 0
+}
+
+func (m *memo) get(k memoKey, v memoVersion) (*Identity, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	e, ok := m.entries[k]
+	return e.found, ok && e.version == v
+}
+
+func (m *memo) put(k memoKey, v memoVersion, id *Identity) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.entries) >= memoSize {
+		clear(m.entries) // most of so many are stale; what is in use comes back by itself
+	}
+	m.entries[k] = memoEntry{v, id}
+}

@@ -1,0 +1,156 @@
+package sparekey
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// DefaultUsageInterval is how long a recorded use stands before it is refreshed.
+const DefaultUsageInterval = 24 * time.Hour
+
+// Config holds the options and hooks of a [Service]. The zero Config is right
+// for most programs. Hooks run in the caller's goroutine, so they must be safe
+// for concurrent use.
+type Config struct {
+	// DuplicateNames permits several credentials of one name per user, as
+	// WordPress does since 6.7. Default: a second one is ErrDuplicateName.
+	DuplicateNames bool
+
+	// UsageInterval is how long a recorded use (time and address) stands before
+	// another use refreshes it. Negative: every use is recorded. Default:
+	// DefaultUsageInterval.
+	UsageInterval time.Duration
+
+	// KeepHashes leaves legacy hashes as they are. Default: a secret that
+	// proves right against one is stored anew as $generic$, which authenticates
+	// faster. Set it for a store that others read who cannot verify $generic$.
+	KeepHashes bool
+
+	// Available answers whether application passwords are available on this
+	// site. Default: they are.
+	Available func(ctx context.Context) (bool, error)
+
+	// AvailableFor answers the same for one user. Default: they are.
+	AvailableFor func(ctx context.Context, u User) (bool, error)
+
+	// Admit sees every attempt before anything is looked up or hashed, and may
+	// turn it away with [Refuse]. Any other error breaks the attempt. Default:
+	// all are admitted.
+	Admit func(ctx context.Context, a Attempt) error
+
+	// Check has the last word on an attempt whose secret is right, before its
+	// use is recorded; it may turn it away with [Refuse]. Any other error
+	// breaks the attempt. Default: what is right is accepted.
+	Check func(ctx context.Context, id Identity, a Attempt) error
+
+	// Allow answers whether actor may manage target's credentials. Default:
+	// [AllowSelf].
+	Allow func(ctx context.Context, actor, target User) (bool, error)
+
+	// Observe is told what happened, after it happened. It should return
+	// quickly: whoever caused the event waits for it. Default: nobody is told.
+	Observe func(ctx context.Context, e Event)
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// AllowSelf lets every user manage their own credentials and nobody else's.
+func AllowSelf(_ context.Context, actor, target User) (bool, error) {
+	return actor.ID != "" && actor.ID == target.ID, nil
+}
+
+// AllowAdministrators is AllowSelf, and lets administrators manage everybody's.
+func AllowAdministrators(ctx context.Context, actor, target User) (bool, error) {
+	if actor.ID != "" && actor.HasRole(RoleAdministrator) {
+		return true, nil
+	}
+	return AllowSelf(ctx, actor, target)
+}
+
+// Service applies the rules of application passwords to a [Store] and a
+// [Directory]. It is safe for concurrent use.
+type Service struct {
+	store  Store
+	users  Directory
+	config Config
+	memo   *memo
+	slow   chan struct{} // a place for each legacy check that may run at the same time
+}
+
+// New returns a Service. store and users are required and may be one object.
+func New(store Store, users Directory, config Config) *Service {
+	if store == nil || users == nil {
+		panic("sparekey.New: a Store and a Directory are required")
+	}
+	if config.UsageInterval == 0 {
+		config.UsageInterval = DefaultUsageInterval
+	}
+	if config.Available == nil {
+		config.Available = func(context.Context) (bool, error) { return true, nil }
+	}
+	if config.AvailableFor == nil {
+		config.AvailableFor = func(context.Context, User) (bool, error) { return true, nil }
+	}
+	if config.Allow == nil {
+		config.Allow = AllowSelf
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Service{
+		store:  store,
+		users:  users,
+		config: config,
+		memo:   newMemo(store, users),
+		slow:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+	}
+}
+
+// Directory returns the directory that the Service was made with.
+func (s *Service) Directory() Directory { return s.users }
+
+// Available reports whether application passwords are available on this site.
+func (s *Service) Available(ctx context.Context) (bool, error) {
+	ok, err := s.config.Available(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask whether application passwords are available: %w", err)
+	}
+	return ok, nil
+}
+
+// AvailableFor reports whether application passwords are available on this site
+// and for this user.
+func (s *Service) AvailableFor(ctx context.Context, u User) (bool, error) {
+	ok, err := s.Available(ctx)
+	if !ok || err != nil {
+		return false, err
+	}
+	ok, err = s.config.AvailableFor(ctx, u)
+	if err != nil {
+		return false, fmt.Errorf("ask whether application passwords are available for user %s: %w", u.ID, err)
+	}
+	return ok, nil
+}
+
+// InUse reports whether any application password was ever created here.
+func (s *Service) InUse(ctx context.Context) (bool, error) {
+	ok, err := s.store.InUse(ctx)
+	if err != nil {
+		return false, fmt.Errorf("ask whether application passwords are in use: %w", err)
+	}
+	return ok, nil
+}
+
+// now is the time of an operation: UTC in whole seconds, as stores keep it.
+func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }
+
+// observe tells Config.Observe what happened.
+func (s *Service) observe(ctx context.Context, e Event) {
+	if s.config.Observe != nil {
+		e.Time = s.now()
+		s.config.Observe(ctx, e)
+	}
+}

@@ -1,0 +1,75 @@
+package sparekey
+
+import "context"
+
+// Store keeps credentials. It holds no rules: those are the [Service]'s. Package
+// storetest has the suite that every implementation must pass.
+//
+// Implementations are safe for concurrent use, by several processes where the
+// medium can be shared, and:
+//
+//   - a write that returned nil is there for every later call of any process,
+//     and survives a crash of the program;
+//   - of concurrent writes none is lost, and a credential that was deleted never
+//     comes back, whatever else was going on;
+//   - times are kept in UTC with whole seconds, the zero time as such;
+//   - a credential that is not there is an error that matches [ErrNotFound];
+//     errors that match no error of this package mean that the store is broken.
+//
+// A user without credentials is not an error anywhere.
+type Store interface {
+	// List returns a user's credentials in the order of their insertion.
+	List(ctx context.Context, userID string) ([]Credential, error)
+
+	// Find returns the user's credential with exactly this hash. Its cost must
+	// not depend on how many credentials the user has.
+	Find(ctx context.Context, userID, hash string) (Credential, error)
+
+	// Legacy returns the user's credentials whose hash is not a $generic$ one,
+	// so that a secret cannot be found by its hash and has to be tried on each.
+	// Where there are none, as on most sites, its cost must not depend on how
+	// many credentials the user has.
+	Legacy(ctx context.Context, userID string) ([]Credential, error)
+
+	// Insert adds a credential as the user's last. With a check, it is added
+	// only if check returns nil. ErrConflict says that its UUID is taken.
+	Insert(ctx context.Context, c Credential, check Check) error
+
+	// Update applies change to one credential and returns what it became. The
+	// UUID and UserID stay as they are, and so does its place in List. Where
+	// change left it as it was, nothing is checked or written; where change or
+	// check returns an error, nothing is written and Update returns that error.
+	Update(ctx context.Context, userID, uuid string, change Change, check Check) (Credential, error)
+
+	// Delete removes one credential and returns what it removed.
+	Delete(ctx context.Context, userID, uuid string) (Credential, error)
+
+	// DeleteAll removes a user's credentials and returns what it removed, in the
+	// order of List.
+	DeleteAll(ctx context.Context, userID string) ([]Credential, error)
+
+	// InUse reports whether any credential was ever inserted, whatever became
+	// of it.
+	InUse(ctx context.Context) (bool, error)
+}
+
+// Change alters a credential in place. It may run more than once, so it must
+// have no other effect.
+type Change func(c *Credential) error
+
+// Check is a condition on a write: given the credential as it would be written
+// and the user's other credentials, it returns nil or the error to give up with.
+// It is judged in the same atomic step as the write. It may run more than once.
+// A nil Check is no condition, and spares the store reading the others.
+type Check func(c Credential, others []Credential) error
+
+// Versioned is an optional interface of a [Store] and of a [Directory] that can
+// tell at the cost of a memory access whether anything in them changed. If both
+// have it, the [Service] remembers whom it found and asks again only after a
+// change.
+type Versioned interface {
+	// Version returns a number that is another one after every change, by
+	// whichever process, from the moment on at which that change was
+	// acknowledged; ok is false when it cannot be told.
+	Version() (version uint64, ok bool)
+}

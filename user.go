@@ -1,0 +1,75 @@
+package sparekey
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// RoleAdministrator is the role whose holders [AllowAdministrators] lets manage
+// everybody's credentials.
+const RoleAdministrator = "administrator"
+
+// User is somebody who owns credentials, or manages them. Sparekey only reads
+// users; whoever keeps them is a [Directory].
+type User struct {
+	// ID identifies the user for ever. It is opaque here; the REST API shows
+	// decimal IDs as numbers, as WordPress does.
+	ID          string
+	Login       string
+	Email       string
+	DisplayName string
+	Roles       []string
+	Registered  time.Time // UTC, or zero when unknown
+}
+
+// HasRole reports whether the user holds the role.
+func (u User) HasRole(role string) bool { return slices.Contains(u.Roles, role) }
+
+// Directory finds users. Implementations must be safe for concurrent use and
+// return an error that matches [ErrUserNotFound] for nobody; every other error
+// means that the directory could not be asked.
+//
+// UserByLogin should cost the same whether or not somebody is found, since its
+// duration can be seen from outside.
+type Directory interface {
+	// UserByLogin finds the user who has this login or, when nobody has, this
+	// e-mail address. What counts as equal (case, blanks) is the directory's
+	// choice.
+	UserByLogin(ctx context.Context, login string) (User, error)
+	// UserByID finds the user with this ID.
+	UserByID(ctx context.Context, id string) (User, error)
+}
+
+// UserQuery selects users for a list.
+type UserQuery struct {
+	Search string // part of the login, e-mail address or display name, whatever its case; empty: all
+	Role   string // only holders of this role; empty: all
+	Offset int    // how many to leave out at the beginning
+	Limit  int    // how many at the most; 0: all
+}
+
+// UserLister is an optional interface of a [Directory] that can list its users.
+type UserLister interface {
+	// Users returns the selected users in the order of their creation, and how
+	// many there are without Offset and Limit.
+	Users(ctx context.Context, q UserQuery) (users []User, total int, err error)
+}
+
+// Attempt is what a caller presented.
+type Attempt struct {
+	Login  string // login or e-mail address, as it was sent
+	Secret Secret
+	// Addr is the caller's address, or the zero Addr when it is unknown.
+	Addr netip.Addr
+	// Secure says that the secret was not sent in the clear over a network: it
+	// came over TLS, or from this machine. An attempt that is not is refused.
+	Secure bool
+}
+
+// Identity is who an attempt turned out to be.
+type Identity struct {
+	User       User
+	Credential Credential
+}
