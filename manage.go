@@ -122,6 +122,47 @@ func (m Manager) Get(ctx context.Context, userID, uuid string) (Credential, erro
 	return Credential{}, ErrNotFound
 }
 
+// Search returns the credentials that q selects, newest first, and how many there
+// are without its Offset and Limit. Over all users it needs [Config.AllowAll],
+// and a Store that is a [Searcher]; without one it refuses with [ErrUnavailable].
+func (m Manager) Search(ctx context.Context, q CredentialQuery) (found []Credential, total int, err error) {
+	if err := m.maySearch(ctx, q.UserID); err != nil {
+		return nil, 0, err
+	}
+	searcher, ok := m.service.store.(Searcher)
+	if !ok {
+		return nil, 0, ErrUnavailable
+	}
+	found, total, err = searcher.Search(ctx, q)
+	if err != nil {
+		return nil, 0, fmt.Errorf("search application passwords: %w", err)
+	}
+	return found, total, nil
+}
+
+// maySearch returns nil, or why the actor may not search the credentials of a
+// user or, if userID is empty, of all.
+func (m Manager) maySearch(ctx context.Context, userID string) error {
+	if userID != "" {
+		_, err := m.Target(ctx, userID)
+		return err
+	}
+	if m.operator {
+		return nil
+	}
+	if ok, err := m.service.Available(ctx); err != nil || !ok {
+		return unavailable(err, ErrUnavailable)
+	}
+	ok, err := m.service.config.AllowAll(ctx, m.actor)
+	if err != nil {
+		return fmt.Errorf("ask whether user %s may search all application passwords: %w", m.actor.ID, err)
+	}
+	if !ok {
+		return ErrForbidden
+	}
+	return nil
+}
+
 // NameExists reports whether the user has a credential of this name, whatever
 // its case.
 func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, error) {

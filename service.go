@@ -49,6 +49,10 @@ type Config struct {
 	// [AllowSelf].
 	Allow func(ctx context.Context, actor, target User) (bool, error)
 
+	// AllowAll answers whether actor may look through the credentials of all
+	// users at once, with [Manager.Search]. Default: nobody may.
+	AllowAll func(ctx context.Context, actor User) (bool, error)
+
 	// Observe is told what happened, after it happened. It should return
 	// quickly: whoever caused the event waits for it. Default: nobody is told.
 	Observe func(ctx context.Context, e Event)
@@ -64,10 +68,15 @@ func AllowSelf(_ context.Context, actor, target User) (bool, error) {
 
 // AllowAdministrators is AllowSelf, and lets administrators manage everybody's.
 func AllowAdministrators(ctx context.Context, actor, target User) (bool, error) {
-	if actor.ID != "" && actor.HasRole(RoleAdministrator) {
-		return true, nil
+	if ok, err := AdministratorsOnly(ctx, actor); ok || err != nil {
+		return ok, err
 	}
 	return AllowSelf(ctx, actor, target)
+}
+
+// AdministratorsOnly lets administrators look through everybody's credentials.
+func AdministratorsOnly(_ context.Context, actor User) (bool, error) {
+	return actor.ID != "" && actor.HasRole(RoleAdministrator), nil
 }
 
 // Service applies the rules of application passwords to a [Store] and a
@@ -96,6 +105,9 @@ func New(store Store, users Directory, config Config) *Service {
 	}
 	if config.Allow == nil {
 		config.Allow = AllowSelf
+	}
+	if config.AllowAll == nil {
+		config.AllowAll = func(context.Context, User) (bool, error) { return false, nil }
 	}
 	if config.Now == nil {
 		config.Now = time.Now

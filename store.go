@@ -1,6 +1,9 @@
 package sparekey
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Store keeps credentials. It holds no rules: those are the [Service]'s. Package
 // storetest has the suite that every implementation must pass.
@@ -62,6 +65,26 @@ type Change func(c *Credential) error
 // It is judged in the same atomic step as the write. It may run more than once.
 // A nil Check is no condition, and spares the store reading the others.
 type Check func(c Credential, others []Credential) error
+
+// CredentialQuery selects credentials, of all users unless it names one. What is
+// zero selects everything.
+type CredentialQuery struct {
+	UserID     string
+	Name       string    // part of the name, whatever its case
+	AppID      string    // exactly
+	UsedBefore time.Time // used, and last used before this time
+	NeverUsed  bool      // never used at all; not to be combined with UsedBefore
+	Offset     int       // how many to leave out at the beginning
+	Limit      int       // how many at the most; 0: all
+}
+
+// Searcher is an optional interface of a [Store] that can look through the
+// credentials of all users.
+type Searcher interface {
+	// Search returns the selected credentials, the last inserted first, and how
+	// many there are without Offset and Limit.
+	Search(ctx context.Context, q CredentialQuery) (found []Credential, total int, err error)
+}
 
 // Versioned is an optional interface of a [Store] and of a [Directory] that can
 // tell at the cost of a memory access whether anything in them changed. If both

@@ -49,10 +49,6 @@ const (
 	maxPassword = 4096 // bytes; longer ones are a load rather than a password
 )
 
-// ErrWrongPassword refuses a sign-in, for an unknown user as for a wrong main
-// password.
-var ErrWrongPassword = errors.New("the login or the password is wrong")
-
 // Accounts applies the rules of users and main passwords to a [Store]. It is safe
 // for concurrent use.
 type Accounts struct {
@@ -207,8 +203,8 @@ func (a *Accounts) Delete(ctx context.Context, id string) (sparekey.User, error)
 }
 
 // Verify returns the user with this login or e-mail address and main password.
-// It refuses with [ErrWrongPassword], after the same work for an unknown user as
-// for a wrong password.
+// It refuses with [sparekey.ErrUnauthenticated], for an unknown user as for a
+// wrong password and after the same work.
 func (a *Accounts) Verify(ctx context.Context, login, password string) (sparekey.User, error) {
 	decoy := a.decoy() // made for known users too, so that the first of all attempts tells nothing
 	u, hash, err := a.find(ctx, login)
@@ -224,7 +220,7 @@ func (a *Accounts) Verify(ctx context.Context, login, password string) (sparekey
 		return sparekey.User{}, err
 	}
 	if unknown || !right {
-		return sparekey.User{}, ErrWrongPassword
+		return sparekey.User{}, &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
 	}
 	return u, nil
 }

@@ -1,0 +1,51 @@
+# "make" lists the targets. "make run" and "make test" need Go and nothing else.
+
+GO        ?= go
+LISTEN    ?= 127.0.0.1:8080
+DATABASE  ?= sparekey.db
+FUZZTIME  ?= 10s
+BIN       := bin/sparekey
+LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check fmt vet unit fuzz conformance bench lint tidy clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/sparekey
+	$(GO) build -trimpath -o $(BIN) ./cmd/sparekey
+
+run: build ## start a server on http://127.0.0.1:8080 with its data in sparekey.db
+	$(BIN) serve --listen $(LISTEN) --database $(DATABASE)
+
+test: check unit fuzz conformance ## everything that CI runs
+
+check: fmt vet tidy ## formatting, vet, tidy go.mod
+
+fmt:
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+tidy:
+	$(GO) mod tidy -diff
+
+unit: ## all tests, with the race detector
+	$(GO) test -race -shuffle=on ./...
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	GO="$(GO)" scripts/fuzz $(FUZZTIME)
+
+conformance: build ## a fresh server against the recorded answers of WordPress 7.1, where those are at hand
+	scripts/conformance $(BIN)
+
+bench: build ## benchmarks; the ratios of docs/benchmarks.md come from here
+	GO="$(GO)" scripts/bench $(BIN)
+
+lint: ## golangci-lint, which is fetched and built on first use
+	$(GO) run $(LINT) run
+
+clean: ## remove what was built
+	rm -rf bin

@@ -1,0 +1,195 @@
+package sparekey
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ResponseMode says how an application gets what it asked for.
+type ResponseMode string
+
+// The response modes.
+const (
+	// ResponseQuery redirects the browser to SuccessURL with the fields in its
+	// query, as WordPress does.
+	ResponseQuery ResponseMode = "query"
+	// ResponseFormPost has the browser post the fields to SuccessURL, so that
+	// the secret is in no URL.
+	ResponseFormPost ResponseMode = "form_post"
+	// ResponseCode redirects to SuccessURL with a code that the application
+	// exchanges for the fields, proving with PKCE (RFC 7636) that it asked.
+	ResponseCode ResponseMode = "code"
+)
+
+// AuthorizationRequest is an application's request that a user give it an
+// application password. It is as untrusted as its sender, so Validate it each
+// time it arrives: when it is shown, and when the answer to it is.
+type AuthorizationRequest struct {
+	AppName       string // suggestion for the credential's name; may be empty
+	AppID         string // UUID in lower case; may be empty
+	SuccessURL    string // where to send the user with the secret; empty: it is shown instead
+	RejectURL     string // where to send the user who says no; empty: see Rejected
+	Mode          ResponseMode
+	CodeChallenge string // of ResponseCode: the S256 challenge
+	State         string // given back with a code or a post, unread; may be empty
+}
+
+// Validate returns nil, or an [*InvalidError] that names the parameter at fault.
+func (r AuthorizationRequest) Validate() error {
+	if !ValidAppID(r.AppID) {
+		return &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}
+	}
+	if err := validTarget("success_url", r.SuccessURL); err != nil {
+		return err
+	}
+	if err := validTarget("reject_url", r.RejectURL); err != nil {
+		return err
+	}
+	switch r.Mode {
+	case ResponseQuery:
+		return nil
+	case ResponseFormPost:
+		return r.validatePost()
+	case ResponseCode:
+		return r.validateCode()
+	}
+	return &InvalidError{"success_format", "must be query or form_post, or be left out"}
+}
+
+func (r AuthorizationRequest) validatePost() error {
+	u, err := url.Parse(r.SuccessURL)
+	if err != nil || !isWeb(u) {
+		return &InvalidError{"success_url", "must be an address on the web, so that a form can be posted there"}
+	}
+	return nil
+}
+
+// challenge is the form of an S256 challenge: a SHA-256 in base64url (RFC 7636, 4.2).
+var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+
+func (r AuthorizationRequest) validateCode() error {
+	if r.SuccessURL == "" {
+		return &InvalidError{"success_url", "is needed to send the code to"}
+	}
+	if !challenge.MatchString(r.CodeChallenge) {
+		return &InvalidError{"code_challenge", "must be the S256 challenge of RFC 7636, 43 characters of base64url"}
+	}
+	return nil
+}
+
+var (
+	targetScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]`)
+
+	// targetBytes are those of a URL (RFC 3986). Others, blanks and backslashes
+	// above all, are read differently by different browsers.
+	targetBytes = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*$`)
+
+	// scriptSchemes run or show what they name in the browser itself, or have
+	// it fetched by something that is not the application that asked.
+	scriptSchemes = []string{
+		"about", "blob", "chrome", "data", "file", "filesystem", "ftp", "javascript", "jar",
+		"mailto", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss",
+	}
+)
+
+// validTarget checks a URL that a user may be sent to with a secret: on the web
+// with TLS or on this machine, or an application's own scheme.
+func validTarget(field, target string) error {
+	if target == "" {
+		return nil
+	}
+	if !targetBytes.MatchString(target) || !targetScheme.MatchString(target) {
+		return &InvalidError{field, "must be a complete URL of plain characters, such as https://app.example/done or my-app://done"}
+	}
+	u, err := url.Parse(target)
+	if err != nil || u.Hostname() == "" || !validPort(u.Port()) {
+		return &InvalidError{field, "cannot be read as a URL"}
+	}
+	switch {
+	case u.User != nil:
+		return &InvalidError{field, "must not have a user name or password before its host"}
+	case slices.Contains(scriptSchemes, u.Scheme):
+		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s", u.Scheme)}
+	case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
+		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http is for 127.0.0.1 and [::1] alone"}
+	}
+	return nil
+}
+
+func validPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil
+}
+
+// isWeb reports whether a browser can post a form there.
+func isWeb(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "http" }
+
+func isLoopbackHost(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback() && addr.Zone() == "" || host == "localhost"
+}
+
+// Rejected returns where to send a user who said no: RejectURL, or SuccessURL
+// with success=false, or "" for nowhere. The extra fields, if any, say why.
+func (r AuthorizationRequest) Rejected(fields ...Field) string {
+	switch {
+	case r.RejectURL != "":
+		return AddFields(r.RejectURL, fields...)
+	case r.SuccessURL != "":
+		return AddFields(r.SuccessURL, append([]Field{{"success", "false"}}, fields...)...)
+	}
+	return ""
+}
+
+// Grant is what an application gets when the user says yes.
+type Grant struct {
+	SiteURL string // without a slash at its end
+	Login   string
+	Secret  Secret
+}
+
+// Fields returns what the grant consists of, under the names that WordPress
+// gives it. The result holds the plaintext.
+func (g Grant) Fields() []Field {
+	return []Field{{"site_url", g.SiteURL}, {"user_login", g.Login}, {"password", g.Secret.Chunked()}}
+}
+
+// Field is a parameter of a URL or a form.
+type Field struct{ Name, Value string }
+
+// AddFields returns a URL with fields in its query, in place of those of the
+// same name. Everything else in the URL, its fragment included, stays as it is.
+func AddFields(target string, fields ...Field) string {
+	if len(fields) == 0 {
+		return target
+	}
+	rest, fragment, hasFragment := strings.Cut(target, "#")
+	base, query, _ := strings.Cut(rest, "?")
+	var pairs []string
+	for pair := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		if name, err := url.QueryUnescape(name); pair != "" && (err != nil || !hasField(fields, name)) {
+			pairs = append(pairs, pair)
+		}
+	}
+	for _, f := range fields {
+		pairs = append(pairs, escape(f.Name)+"="+escape(f.Value))
+	}
+	out := base + "?" + strings.Join(pairs, "&")
+	if hasFragment {
+		out += "#" + fragment
+	}
+	return out
+}
+
+func hasField(fields []Field, name string) bool {
+	return slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name })
+}
+
+// escape writes a blank as %20, which every decoder of queries understands.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

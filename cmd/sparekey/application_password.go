@@ -1,0 +1,271 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// applicationPasswordCommands mirror those of wp-cli: the same arguments, flags,
+// formats and exit codes.
+type applicationPasswordCommands struct {
+	Create      passwordCreateCommand      `cmd:"" help:"Create an application password and print it, this once."`
+	List        passwordListCommand        `cmd:"" help:"List application passwords."`
+	Get         passwordGetCommand         `cmd:"" help:"Show one application password."`
+	Exists      passwordExistsCommand      `cmd:"" help:"Exit with 0 if there is an application password of this name, else with 1."`
+	Update      passwordUpdateCommand      `cmd:"" help:"Rename an application password."`
+	Delete      passwordDeleteCommand      `cmd:"" help:"Revoke application passwords."`
+	RecordUsage passwordRecordUsageCommand `cmd:"" help:"Record that an application password was used now."`
+}
+
+// owner is the user argument that every command on application passwords has.
+type owner struct {
+	User string `arg:"" help:"ID, login or e-mail address."`
+}
+
+// with opens the site and finds the user for the time of a command.
+func (o owner) with(ctx context.Context, all *commands, do func(sparekey.Manager, sparekey.User) error) error {
+	return all.with(ctx, func(s *site) error {
+		u, err := s.findUser(ctx, o.User)
+		if err != nil {
+			return err
+		}
+		return do(s.service.AsOperator(), u)
+	})
+}
+
+type passwordCreateCommand struct {
+	owner
+	Name      string `arg:"" name:"app-name" help:"The name of the application."`
+	AppID     string `name:"app-id" aliases:"app_id" help:"A UUID that the application chose for itself." placeholder:"UUID"`
+	Porcelain bool   `help:"Print the 24 characters alone."`
+}
+
+func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		secret, _, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID})
+		switch {
+		case errors.Is(err, sparekey.ErrDuplicateName):
+			return fmt.Errorf("%s has an application password named %q already: choose another name, or give --duplicate-names=allow", u.Login, c.Name)
+		case err != nil:
+			return err
+		case c.Porcelain:
+			fmt.Fprintln(t.out, secret.Reveal())
+			return nil
+		}
+		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\n", u.Login, secret.Reveal())
+		return nil
+	})
+}
+
+var passwordColumns = []string{"uuid", "app_id", "name", "password", "created", "last_used", "last_ip"}
+
+// passwordListing lists credentials as wp-cli does: the hash as "password",
+// times in Unix seconds, nothing for what never happened.
+func passwordListing(list []sparekey.Credential) listing {
+	l := listing{id: "uuid", columns: passwordColumns}
+	for _, c := range list {
+		l.rows = append(l.rows, row{
+			"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
+			"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
+		})
+	}
+	return l
+}
+
+func unixOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.Unix()
+}
+
+func textOrNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+type passwordListCommand struct {
+	owner
+	listFlags
+	OrderBy string `name:"orderby" help:"Sort by this field: ${enum}." enum:"uuid,app_id,name,password,created,last_used,last_ip" default:"created"`
+	Order   string `help:"${enum}." enum:"asc,desc" default:"desc"`
+
+	UUID     *string `help:"Only the one with this UUID." group:"Filters (exact, empty for none)"`
+	AppID    *string `name:"app_id" aliases:"app-id" help:"Only those of this application." group:"Filters (exact, empty for none)"`
+	Name     *string `help:"Only those of this name." group:"Filters (exact, empty for none)"`
+	Password *string `help:"Only the one with this hash." group:"Filters (exact, empty for none)"`
+	Created  *string `help:"Only those created at this Unix time." group:"Filters (exact, empty for none)"`
+	LastUsed *string `name:"last_used" aliases:"last-used" help:"Only those last used at this Unix time." group:"Filters (exact, empty for none)"`
+	LastIP   *string `name:"last_ip" aliases:"last-ip" help:"Only those last used from this address." group:"Filters (exact, empty for none)"`
+}
+
+func (c *passwordListCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		list, err := m.List(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		l := passwordListing(list)
+		l.rows = slices.DeleteFunc(l.rows, func(r row) bool { return !c.selects(r) })
+		c.sort(l.rows)
+		return c.print(t, l)
+	})
+}
+
+// selects reports whether a row passes all filters.
+func (c *passwordListCommand) selects(r row) bool {
+	filters := map[string]*string{
+		"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Password,
+		"created": c.Created, "last_used": c.LastUsed, "last_ip": c.LastIP,
+	}
+	for column, want := range filters {
+		if want != nil && r.text(column) != *want {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *passwordListCommand) sort(rows []row) {
+	slices.SortStableFunc(rows, func(a, b row) int {
+		order := compareValues(a[c.OrderBy], b[c.OrderBy])
+		if c.Order == "desc" {
+			return -order
+		}
+		return order
+	})
+}
+
+// compareValues orders the values of one column: none first, numbers by size,
+// text by its bytes.
+func compareValues(a, b any) int {
+	if x, ok := a.(int64); ok {
+		if y, ok := b.(int64); ok {
+			return cmp.Compare(x, y)
+		}
+	}
+	return strings.Compare(row{"": a}.text(""), row{"": b}.text(""))
+}
+
+// credential are the arguments that name one application password.
+type credential struct {
+	owner
+	UUID string `arg:"" help:"The UUID of the application password."`
+}
+
+// explain puts the argument into an error that lacks it.
+func (c credential) explain(err error) error {
+	if errors.Is(err, sparekey.ErrNotFound) {
+		return fmt.Errorf("user %s has no application password with the UUID %q", c.User, c.UUID)
+	}
+	return err
+}
+
+type passwordGetCommand struct {
+	credential
+	itemFlags
+}
+
+func (c *passwordGetCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		found, err := m.Get(ctx, u.ID, c.UUID)
+		if err != nil {
+			return c.explain(err)
+		}
+		return c.print(t, passwordListing([]sparekey.Credential{found}))
+	})
+}
+
+type passwordExistsCommand struct {
+	owner
+	Name string `arg:"" name:"app-name" help:"The name of the application, in any case."`
+}
+
+func (c *passwordExistsCommand) Run(ctx context.Context, all *commands) error {
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		exists, err := m.NameExists(ctx, u.ID, c.Name)
+		if err == nil && !exists {
+			return exitCode(1)
+		}
+		return err
+	})
+}
+
+type passwordUpdateCommand struct {
+	credential
+	Name *string `help:"The new name."`
+}
+
+func (c *passwordUpdateCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		found, err := m.Get(ctx, u.ID, c.UUID)
+		if err == nil && c.Name != nil {
+			found, err = m.Rename(ctx, u.ID, c.UUID, *c.Name)
+		}
+		if err != nil {
+			return c.explain(err)
+		}
+		fmt.Fprintf(t.out, "The application password is named %q.\n", found.Name)
+		return nil
+	})
+}
+
+type passwordRecordUsageCommand struct{ credential }
+
+func (c *passwordRecordUsageCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		if _, err := m.RecordUse(ctx, u.ID, c.UUID, "127.0.0.1"); err != nil {
+			return c.explain(err)
+		}
+		fmt.Fprintln(t.out, "The use is recorded.")
+		return nil
+	})
+}
+
+type passwordDeleteCommand struct {
+	owner
+	UUIDs []string `arg:"" optional:"" name:"uuid" help:"The UUIDs of the application passwords."`
+	All   bool     `help:"Revoke all of the user's application passwords."`
+}
+
+func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if c.All == (len(c.UUIDs) > 0) {
+		return errors.New("name the application passwords to revoke by their UUIDs, or give --all, but not both")
+	}
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		if c.All {
+			revoked, err := m.RevokeAll(ctx, u.ID)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(t.out, "Revoked all %d application passwords of %s.\n", len(revoked), u.Login)
+			return nil
+		}
+		return c.revokeEach(ctx, m, u, t)
+	})
+}
+
+func (c *passwordDeleteCommand) revokeEach(ctx context.Context, m sparekey.Manager, u sparekey.User, t terminal) error {
+	revoked := 0
+	for _, uuid := range c.UUIDs {
+		if _, err := m.Revoke(ctx, u.ID, uuid); err != nil {
+			fmt.Fprintf(t.err, "Warning: %v\n", credential{c.owner, uuid}.explain(err))
+			continue
+		}
+		revoked++
+	}
+	fmt.Fprintf(t.out, "Revoked %d of %d application passwords.\n", revoked, len(c.UUIDs))
+	if revoked < len(c.UUIDs) {
+		return exitCode(1)
+	}
+	return nil
+}

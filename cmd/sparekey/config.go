@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// siteSettings are what every command on the same site must agree about.
+type siteSettings struct {
+	Database       string        `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" placeholder:"PATH|URL"`
+	DuplicateNames string        `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does." enum:"reject,allow" default:"reject" env:"SPAREKEY_DUPLICATE_NAMES" placeholder:"reject|allow"`
+	UsageInterval  time.Duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" placeholder:"DURATION"`
+}
+
+// Validate is called by kong.
+func (s siteSettings) Validate() error {
+	if s.UsageInterval <= 0 {
+		return errors.New("--usage-interval must be longer than zero, such as 24h or 1m")
+	}
+	return nil
+}
+
+// configFlag is the path of a configuration file, whose settings count where
+// neither a flag nor the environment says otherwise.
+type configFlag string
+
+// BeforeResolve is called by kong before it settles the flags.
+func (configFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	path := string(ctx.FlagValue(trace.Flag).(configFlag)) //nolint:forcetypeassert // it is this flag
+	if path == "" {
+		return nil
+	}
+	settings, problems := readConfig(path, k.Model)
+	if len(problems) > 0 {
+		return errors.Join(problems...)
+	}
+	ctx.AddResolver(settings)
+	return nil
+}
+
+// configFile is a configuration file that was read: settings by the name of
+// their flag. It resolves flags for kong.
+type configFile map[string]any
+
+// Validate is part of kong.Resolver; readConfig has checked the settings.
+func (configFile) Validate(*kong.Application) error { return nil }
+
+// Resolve returns the file's value of a flag, or nil.
+func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	value, ok := c[flag.Name]
+	if !ok {
+		return nil, nil //nolint:nilnil // kong's way to say "not here"
+	}
+	for _, name := range flag.Envs {
+		if os.Getenv(name) != "" {
+			return nil, nil //nolint:nilnil // the environment comes before the file
+		}
+	}
+	return value, nil
+}
+
+// readConfig reads a configuration file and names every setting in it that the
+// program does not know.
+func readConfig(path string, app *kong.Application) (configFile, []error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, []error{fmt.Errorf("read the configuration: %w", err)}
+	}
+	settings := configFile{}
+	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&settings); err != nil && len(bytes.TrimSpace(data)) > 0 {
+		return nil, []error{fmt.Errorf("read the configuration %s: %w", path, err)}
+	}
+	known := configurable(app)
+	var problems []error
+	for name := range settings {
+		if !slices.Contains(known, name) {
+			problems = append(problems, fmt.Errorf("%s: unknown setting %q: there are %s", path, name, strings.Join(known, ", ")))
+		}
+	}
+	return settings, problems
+}
+
+// configurable lists the flags that a configuration file may set: those that the
+// environment may set as well, but for the file itself.
+func configurable(app *kong.Application) []string {
+	var names []string
+	collect := func(flags []*kong.Flag) {
+		for _, f := range flags {
+			if len(f.Envs) > 0 && f.Name != "config" {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	collect(app.Flags)
+	for _, child := range app.Children {
+		collect(child.Flags)
+	}
+	sort.Strings(names)
+	return slices.Compact(names)
+}
+
+type configCheckCommand struct {
+	Check struct {
+		File string `arg:"" optional:"" help:"The file; default: the one that --config names." type:"path"`
+	} `cmd:"" help:"Read a configuration file, print every problem in it, and exit with 1 if there is one."`
+}
+
+// Run checks a file by starting "serve" on it, up to the point of doing something.
+func (c *configCheckCommand) Run(all *commands, t terminal) error {
+	path := c.Check.File
+	if path == "" {
+		path = string(all.Config)
+	}
+	if path == "" {
+		return errors.New("no configuration to check: name the file, or give --config")
+	}
+	var trial commands
+	parser := newParser(&trial, t)
+	_, problems := readConfig(path, parser.Model)
+	if len(problems) == 0 {
+		if _, err := parser.Parse([]string{"serve", "--config", path}); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", path, err))
+		}
+	}
+	for _, p := range problems {
+		fmt.Fprintf(t.err, "Error: %v\n", p)
+	}
+	if len(problems) > 0 {
+		return exitCode(1)
+	}
+	fmt.Fprintf(t.out, "%s is in order.\n", path)
+	return nil
+}

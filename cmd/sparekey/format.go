@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// listing is rows of named values, to be printed as wp-cli prints them.
+type listing struct {
+	columns []string // in their order
+	rows    []row
+	id      string // the column that --format=ids prints
+}
+
+// row holds the values of one row by column: string, int64, or nil for none.
+type row map[string]any
+
+func (r row) text(column string) string {
+	if r[column] == nil {
+		return ""
+	}
+	return fmt.Sprint(r[column])
+}
+
+// outputFlags choose what of a listing is printed, and how.
+type outputFlags struct {
+	Field  string   `help:"Print the value of this one field." placeholder:"NAME"`
+	Fields []string `help:"Print these fields only." placeholder:"NAME,…"`
+}
+
+// listFlags are outputFlags with the formats of a list.
+type listFlags struct {
+	outputFlags
+	Format string `help:"${enum}." enum:"table,csv,json,count,yaml,ids" default:"table"`
+}
+
+// itemFlags are outputFlags with the formats of a single row.
+type itemFlags struct {
+	outputFlags
+	Format string `help:"${enum}." enum:"table,csv,json,yaml" default:"table"`
+}
+
+// choose reduces a listing to the chosen columns.
+func (f outputFlags) choose(l listing) (listing, error) {
+	columns := l.columns
+	switch {
+	case f.Field != "":
+		columns = []string{f.Field}
+	case len(f.Fields) > 0:
+		columns = f.Fields
+	}
+	for _, c := range columns {
+		if !slices.Contains(l.columns, c) {
+			return listing{}, fmt.Errorf("unknown field %q: there are %s", c, strings.Join(l.columns, ", "))
+		}
+	}
+	l.columns = columns
+	return l, nil
+}
+
+// print prints a list.
+func (f listFlags) print(t terminal, l listing) error {
+	l, err := f.choose(l)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.Format == "count":
+		_, err := fmt.Fprint(t.out, len(l.rows))
+		return err
+	case f.Format == "ids":
+		return l.printIDs(t.out)
+	case f.Field != "" && f.Format == "table":
+		return l.printValues(t.out)
+	}
+	return l.print(t, f.Format)
+}
+
+// print prints a single row: as a table, a line for each field.
+func (f itemFlags) print(t terminal, l listing) error {
+	l, err := f.choose(l)
+	switch {
+	case err != nil:
+		return err
+	case f.Field != "" && f.Format == "table":
+		return l.printValues(t.out)
+	case f.Format != "table":
+		return l.print(t, f.Format)
+	}
+	lines := listing{columns: []string{"Field", "Value"}}
+	for _, c := range l.columns {
+		lines.rows = append(lines.rows, row{"Field": c, "Value": l.rows[0].text(c)})
+	}
+	return lines.printTable(t)
+}
+
+func (l listing) print(t terminal, format string) error {
+	switch format {
+	case "table":
+		return l.printTable(t)
+	case "csv":
+		return l.printCSV(t.out)
+	case "json":
+		return l.printJSON(t.out)
+	case "yaml":
+		return l.printYAML(t.out)
+	}
+	return errors.New("unknown format " + format)
+}
+
+func (l listing) printIDs(w io.Writer) error {
+	ids := make([]string, len(l.rows))
+	for i, r := range l.rows {
+		ids[i] = r.text(l.id)
+	}
+	_, err := fmt.Fprint(w, strings.Join(ids, " "))
+	return err
+}
+
+func (l listing) printValues(w io.Writer) error {
+	for _, r := range l.rows {
+		if _, err := fmt.Fprintln(w, r.text(l.columns[0])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lines returns the header and the rows as text.
+func (l listing) lines() [][]string {
+	lines := [][]string{l.columns}
+	for _, r := range l.rows {
+		line := make([]string, len(l.columns))
+		for i, c := range l.columns {
+			line[i] = r.text(c)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// printTable prints a box for people, and fields between tabs for programs.
+func (l listing) printTable(t terminal) error {
+	var b strings.Builder
+	if t.isInteractive() {
+		box(&b, l.lines())
+	} else {
+		for _, line := range l.lines() {
+			b.WriteString(strings.Join(line, "\t") + "\n")
+		}
+	}
+	_, err := io.WriteString(t.out, b.String())
+	return err
+}
+
+func box(b *strings.Builder, lines [][]string) {
+	widths := make([]int, len(lines[0]))
+	for _, line := range lines {
+		for i, cell := range line {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	rule := "+"
+	for _, w := range widths {
+		rule += strings.Repeat("-", w+2) + "+"
+	}
+	b.WriteString(rule + "\n")
+	for n, line := range lines {
+		for i, cell := range line {
+			fmt.Fprintf(b, "| %-*s ", widths[i], cell)
+		}
+		b.WriteString("|\n")
+		if n == 0 {
+			b.WriteString(rule + "\n")
+		}
+	}
+	if len(lines) > 1 {
+		b.WriteString(rule + "\n")
+	}
+}
+
+func (l listing) printCSV(w io.Writer) error {
+	c := csv.NewWriter(w)
+	if err := c.WriteAll(l.lines()); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	return nil
+}
+
+// printJSON keeps the order of the columns, which a map would lose.
+func (l listing) printJSON(w io.Writer) error {
+	items := make([]json.RawMessage, len(l.rows))
+	for i, r := range l.rows {
+		var members []string
+		for _, c := range l.columns {
+			value, err := json.Marshal(r[c])
+			if err != nil {
+				return fmt.Errorf("write JSON: %w", err)
+			}
+			members = append(members, fmt.Sprintf("%q:%s", c, value))
+		}
+		items[i] = json.RawMessage("{" + strings.Join(members, ",") + "}")
+	}
+	return json.NewEncoder(w).Encode(items)
+}
+
+// printYAML keeps the order of the columns, which a map would lose.
+func (l listing) printYAML(w io.Writer) error {
+	document := "---\n"
+	for _, r := range l.rows {
+		item := &yaml.Node{Kind: yaml.MappingNode}
+		for _, c := range l.columns {
+			var value yaml.Node
+			if err := value.Encode(r[c]); err != nil {
+				return fmt.Errorf("write YAML: %w", err)
+			}
+			item.Content = append(item.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: c}, &value)
+		}
+		text, err := yaml.Marshal([]*yaml.Node{item})
+		if err != nil {
+			return fmt.Errorf("write YAML: %w", err)
+		}
+		document += string(text)
+	}
+	_, err := io.WriteString(w, document)
+	return err
+}

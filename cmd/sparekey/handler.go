@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/rest"
+)
+
+// handler is everything that the server answers.
+func (c *serveCommand) handler(site *site, home string, log *slog.Logger) http.Handler {
+	api := rest.New(site.service, nil, rest.Config{
+		BaseURL:         home + "/wp-json",
+		HomeURL:         home,
+		Name:            c.SiteName,
+		Origin:          c.origin(),
+		WordPressErrors: c.WordpressErrors,
+		Log:             log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/wp-json", api)
+	mux.Handle("/wp-json/", api)
+	mux.HandleFunc("GET /healthz", alive)
+	mux.Handle("GET /readyz", ready(site, log))
+	mux.Handle("/{$}", restRoute(api, api.Discover(http.HandlerFunc(greet))))
+	mux.Handle("/index.php", restRoute(api, http.NotFoundHandler()))
+	return logRequests(log, mux)
+}
+
+// restRoute sends requests with ?rest_route= to the API, wherever a site without
+// pretty URLs would have it, and all others to next.
+func restRoute(api, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("rest_route") {
+			api.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// alive answers that the program runs.
+func alive(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
+
+// ready answers whether the database can be asked.
+func ready(b backend, log *slog.Logger) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := b.Ping(r.Context()); err != nil {
+			log.ErrorContext(r.Context(), "not ready", "error", err)
+			plain(w, http.StatusServiceUnavailable, "the database does not answer\n")
+			return
+		}
+		plain(w, http.StatusOK, "ok\n")
+	})
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text)) // a client that is gone needs no answer
+}
+
+// greet is the page at the root, which clients ask where the API is.
+func greet(w http.ResponseWriter, _ *http.Request) {
+	plain(w, http.StatusOK, "Sparekey is running. Its REST API is at /wp-json/.\n")
+}
+
+// logRequests logs every request at DEBUG. Queries are left out: what clients put
+// there is their own affair.
+func logRequests(log *slog.Logger, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !log.Enabled(r.Context(), slog.LevelDebug) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		start := time.Now()
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(recorder, r)
+		log.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path,
+			"status", recorder.status, "took", time.Since(start), "peer", r.RemoteAddr)
+	})
+}
+
+// statusRecorder remembers the status that a handler answered with.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusRecorder) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// logEvents logs what happens to credentials. Refusals are warnings: many of them
+// are somebody guessing.
+func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
+	return func(ctx context.Context, e sparekey.Event) {
+		switch e.Kind {
+		case sparekey.KindAuthenticated:
+			log.DebugContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "addr", e.Addr)
+		case sparekey.KindRefused:
+			// Not e.Login: people put the password into the field for the login.
+			log.WarnContext(ctx, string(e.Kind), "reason", e.Reason, "user", e.User.Login, "addr", e.Addr, "error", e.Err)
+		case sparekey.KindUsageNotKept:
+			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
+		case sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindRevoked:
+			log.InfoContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "actor", e.Actor.Login)
+		}
+	}
+}

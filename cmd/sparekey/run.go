@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/login"
+)
+
+// commands are all that the program can do. The names follow wp-cli where it has
+// the same command, so that fingers know them already.
+type commands struct {
+	siteSettings
+	Config configFlag `help:"Read settings from this YAML file." placeholder:"FILE" env:"SPAREKEY_CONFIG" type:"path"`
+
+	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
+	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`
+	Check       configCheckCommand        `cmd:"" name:"config" help:"Check the configuration file."`
+	Version     versionCommand            `cmd:"" help:"Print the version."`
+	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Print a script that completes commands in your shell."`
+}
+
+// terminal is where a command reads from and writes to.
+type terminal struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// isInteractive reports whether people read the output, rather than programs.
+func (t terminal) isInteractive() bool {
+	f, ok := t.out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// exitCode ends the program with a status. It is what a command returns when
+// everything there is to say has been said.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// exitStatus unwinds out of kong when it wants the program to end.
+type exitStatus int
+
+// run executes one command line and returns the status to exit with.
+func run(ctx context.Context, args []string, t terminal) (status int) {
+	var c commands
+	defer func() {
+		if p := recover(); p != nil {
+			code, ok := p.(exitStatus)
+			if !ok {
+				panic(p)
+			}
+			status = int(code)
+		}
+	}()
+	parser := newParser(&c, t)
+	kongcompletion.Register(parser)
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(t.err, "Error: %v\n", err)
+		var usage *kong.ParseError
+		if errors.As(err, &usage) {
+			fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", usage.Context.Path[0].Node().FullPath())
+		}
+		return 1
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	err = parsed.Run(&c, t)
+	var code exitCode
+	switch {
+	case errors.As(err, &code):
+		return int(code)
+	case err != nil:
+		fmt.Fprintf(t.err, "Error: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func newParser(c *commands, t terminal) *kong.Kong {
+	return kong.Must(c,
+		kong.Name("sparekey"),
+		kong.Description("Sparekey gives every application its own password, so that nobody hands out their own."),
+		kong.Writers(t.out, t.err),
+		kong.Exit(func(code int) { panic(exitStatus(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{
+			"version":       version(),
+			"usageInterval": sparekey.DefaultUsageInterval.String(),
+			"roles":         fmt.Sprint(login.Roles()),
+			"defaultRole":   login.DefaultRole,
+		},
+	)
+}
+
+// site is an opened database with the rules on top.
+type site struct {
+	backend
+	service  *sparekey.Service
+	accounts *login.Accounts
+}
+
+// open opens the database that the settings name.
+func (c *commands) open(ctx context.Context, config sparekey.Config) (*site, error) {
+	b, err := openDatabase(ctx, c.Database)
+	if err != nil {
+		return nil, err
+	}
+	config.DuplicateNames = c.DuplicateNames == "allow"
+	config.UsageInterval = c.UsageInterval
+	config.Allow, config.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
+	return &site{b, sparekey.New(b, b, config), login.New(b, time.Now)}, nil
+}
+
+// with opens the database for the time of one command. What went wrong on
+// closing is told, since it may mean that something was not kept.
+func (c *commands) with(ctx context.Context, do func(*site) error) error {
+	s, err := c.open(ctx, sparekey.Config{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.Close())
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/clientip"
+)
+
+type serveCommand struct {
+	Listen          string         `help:"Address and port to serve on." default:"127.0.0.1:8080" env:"SPAREKEY_LISTEN" placeholder:"HOST:PORT"`
+	URL             string         `help:"The URL under which clients reach the server. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
+	TLSCert         string         `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" type:"path" placeholder:"FILE" and:"tls"`
+	TLSKey          string         `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" type:"path" placeholder:"FILE" and:"tls"`
+	TrustedProxy    []netip.Prefix `help:"Network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed. May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
+	SiteName        string         `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
+	WordpressErrors bool           `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`
+	LogFormat       string         `help:"${enum}." enum:"text,json" default:"text" env:"SPAREKEY_LOG_FORMAT" placeholder:"text|json"`
+	LogLevel        slog.Level     `help:"DEBUG (every request), INFO, WARN or ERROR." default:"INFO" env:"SPAREKEY_LOG_LEVEL" placeholder:"LEVEL"`
+}
+
+// Limits of the HTTP server. They bound what a slow or greedy client can hold.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+	shutdownTimeout   = 15 * time.Second
+)
+
+// Validate is called by kong.
+func (c *serveCommand) Validate() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q must be an address and a port, such as 127.0.0.1:8080", c.Listen)
+	}
+	if c.TLSCert == "" && len(c.TrustedProxy) == 0 && !isLoopback(host) {
+		return fmt.Errorf("--listen %s would send passwords over the network in the clear: "+
+			"give --tls-cert and --tls-key, or name the proxy that does TLS with --trusted-proxy", c.Listen)
+	}
+	if c.URL == "" && isWildcard(host) {
+		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
+	}
+	if c.URL != "" {
+		u, err := url.Parse(c.URL)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return fmt.Errorf("--url %q must be the beginning of a URL, such as https://example.org", redactURL(c.URL))
+		}
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+func isWildcard(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "" || err == nil && addr.IsUnspecified()
+}
+
+// Run serves until the context ends.
+func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	log := c.logger(t)
+	site, err := all.open(ctx, sparekey.Config{Observe: logEvents(log)})
+	if err != nil {
+		return err
+	}
+	err = c.serve(ctx, all, site, t, log)
+	return errors.Join(err, site.Close())
+}
+
+func (c *serveCommand) logger(t terminal) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(t.err, options))
+	}
+	return slog.New(slog.NewTextHandler(t.err, options))
+}
+
+func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, t terminal, log *slog.Logger) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", c.Listen, err)
+	}
+	home := c.home(listener.Addr())
+	if err := welcome(ctx, all, site, home, t); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := &http.Server{
+		Handler:           c.handler(site, home, log),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	log.Info("serving", "url", home, "listen", listener.Addr().String(), "database", redactURL(all.Database))
+	return c.untilDone(ctx, server, listener, log)
+}
+
+// untilDone serves until the context ends, and then lets the requests that are
+// under way finish.
+func (c *serveCommand) untilDone(ctx context.Context, server *http.Server, listener net.Listener, log *slog.Logger) error {
+	failed := make(chan error, 1)
+	go func() {
+		if c.TLSCert != "" {
+			failed <- server.ServeTLS(listener, c.TLSCert, c.TLSKey)
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stop: %w", errors.Join(err, server.Close()))
+	}
+	return nil
+}
+
+// home is the URL under which clients reach the server, without a slash at its
+// end.
+func (c *serveCommand) home(addr net.Addr) string {
+	if c.URL != "" {
+		return strings.TrimRight(c.URL, "/")
+	}
+	host, _, _ := net.SplitHostPort(c.Listen) // Validate has seen to it
+	_, port, _ := net.SplitHostPort(addr.String())
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// origin tells where requests come from: from the named proxies, or from the
+// connection.
+func (c *serveCommand) origin() clientip.Resolver {
+	if len(c.TrustedProxy) > 0 {
+		return clientip.FromForwardedFor(c.TrustedProxy...)
+	}
+	return clientip.FromPeer
+}

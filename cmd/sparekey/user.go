@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/login"
+)
+
+type userCommands struct {
+	Create              userCreateCommand           `cmd:"" help:"Create a user."`
+	List                userListCommand             `cmd:"" help:"List users."`
+	Get                 userGetCommand              `cmd:"" help:"Show one user."`
+	Delete              userDeleteCommand           `cmd:"" help:"Delete users, with their application passwords."`
+	SetRole             userSetRoleCommand          `cmd:"" help:"Give a user another role."`
+	ResetPassword       userResetPasswordCommand    `cmd:"" help:"Give users a new main password."`
+	ApplicationPassword applicationPasswordCommands `cmd:"" help:"Manage a user's application passwords."`
+}
+
+// findUser finds the user that an argument names: by ID if it is a number, else
+// by login or e-mail address.
+func (s *site) findUser(ctx context.Context, name string) (sparekey.User, error) {
+	find := s.UserByLogin
+	if strings.Trim(name, "0123456789") == "" {
+		find = s.UserByID
+	}
+	u, err := find(ctx, name)
+	if errors.Is(err, sparekey.ErrUserNotFound) {
+		return sparekey.User{}, fmt.Errorf("no user with the ID, login or e-mail address %q: \"sparekey user list\" shows all", name)
+	}
+	return u, err
+}
+
+type userCreateCommand struct {
+	Login       string `arg:"" help:"The login, which the user signs in with."`
+	Email       string `arg:"" help:"The e-mail address."`
+	Role        string `help:"One of ${roles}." default:"${defaultRole}"`
+	UserPass    string `name:"user_pass" help:"The main password, or - to read it from standard input. Default: a random one is made and printed." placeholder:"PASSWORD"`
+	DisplayName string `name:"display_name" help:"The name to show. Default: the login." placeholder:"NAME"`
+	Porcelain   bool   `help:"Print the new user's ID alone."`
+}
+
+func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	password, isRandom, err := mainPassword(c.UserPass, t)
+	if err != nil {
+		return err
+	}
+	return all.with(ctx, func(s *site) error {
+		u, err := s.accounts.Create(ctx, login.NewAccount{
+			Login: c.Login, Email: c.Email, DisplayName: c.DisplayName, Role: c.Role, Password: password,
+		})
+		if err != nil {
+			return err
+		}
+		if c.Porcelain {
+			fmt.Fprintln(t.out, u.ID)
+			return nil
+		}
+		fmt.Fprintf(t.out, "Created user %s.\n", u.ID)
+		if isRandom {
+			fmt.Fprintf(t.out, "Password: %s\n", password)
+		}
+		return nil
+	})
+}
+
+// mainPassword is the password that a flag gives, or that standard input gives
+// where the flag is -, or a random one where there is no flag.
+func mainPassword(flag string, t terminal) (password string, isRandom bool, err error) {
+	switch flag {
+	case "":
+		return login.RandomPassword(), true, nil
+	case "-":
+		line, err := bufio.NewReader(t.in).ReadString('\n')
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" {
+			return "", false, errors.Join(errors.New("no password on standard input"), err)
+		}
+		return line, false, nil
+	}
+	return flag, false, nil
+}
+
+// userListing lists users as wp-cli does.
+func userListing(users []sparekey.User) listing {
+	l := listing{
+		id:      "ID",
+		columns: []string{"ID", "user_login", "display_name", "user_email", "user_registered", "roles"},
+	}
+	for _, u := range users {
+		registered := ""
+		if !u.Registered.IsZero() {
+			registered = u.Registered.UTC().Format("2006-01-02 15:04:05")
+		}
+		l.rows = append(l.rows, row{
+			"ID": u.ID, "user_login": u.Login, "display_name": u.DisplayName, "user_email": u.Email,
+			"user_registered": registered, "roles": strings.Join(u.Roles, ","),
+		})
+	}
+	return l
+}
+
+type userListCommand struct {
+	listFlags
+	Role   string `help:"Only users with this role."`
+	Search string `help:"Only users with this in their login, e-mail address or display name." placeholder:"TEXT"`
+}
+
+func (c *userListCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return all.with(ctx, func(s *site) error {
+		users, _, err := s.Users(ctx, sparekey.UserQuery{Role: c.Role, Search: c.Search})
+		if err != nil {
+			return err
+		}
+		return c.print(t, userListing(users))
+	})
+}
+
+type userGetCommand struct {
+	User string `arg:"" help:"ID, login or e-mail address."`
+	itemFlags
+}
+
+func (c *userGetCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return all.with(ctx, func(s *site) error {
+		u, err := s.findUser(ctx, c.User)
+		if err != nil {
+			return err
+		}
+		return c.print(t, userListing([]sparekey.User{u}))
+	})
+}
+
+type userDeleteCommand struct {
+	Users []string `arg:"" name:"user" help:"IDs, logins or e-mail addresses."`
+	Yes   bool     `help:"Do not ask."`
+}
+
+func (c *userDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return all.with(ctx, func(s *site) error {
+		failed := false
+		for _, name := range c.Users {
+			if err := c.deleteOne(ctx, s, t, name); err != nil {
+				fmt.Fprintf(t.err, "Warning: %v\n", err)
+				failed = true
+			}
+		}
+		if failed {
+			return exitCode(1)
+		}
+		return nil
+	})
+}
+
+func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, name string) error {
+	u, err := s.findUser(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all application passwords of theirs?", u.ID, u.Login)) {
+		return fmt.Errorf("user %s was not deleted: answer y, or give --yes", u.Login)
+	}
+	if _, err := s.accounts.Delete(ctx, u.ID); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "Deleted user %s (%s).\n", u.ID, u.Login)
+	return nil
+}
+
+// confirm asks a question, to which only y and yes mean yes.
+func confirm(t terminal, question string) bool {
+	fmt.Fprintf(t.out, "%s [y/n] ", question)
+	answer, _ := bufio.NewReader(t.in).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true
+	}
+	return false
+}
+
+type userSetRoleCommand struct {
+	User string `arg:"" help:"ID, login or e-mail address."`
+	Role string `arg:"" optional:"" help:"One of ${roles}." default:"${defaultRole}"`
+}
+
+func (c *userSetRoleCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return all.with(ctx, func(s *site) error {
+		u, err := s.findUser(ctx, c.User)
+		if err != nil {
+			return err
+		}
+		if u, err = s.accounts.SetRole(ctx, u.ID, c.Role); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.out, "User %s (%s) now has the role %s.\n", u.ID, u.Login, strings.Join(u.Roles, ","))
+		return nil
+	})
+}
+
+type userResetPasswordCommand struct {
+	Users     []string `arg:"" name:"user" help:"IDs, logins or e-mail addresses."`
+	UserPass  string   `name:"user_pass" help:"The new main password, or - to read it from standard input. Default: a random one for each is made and printed." placeholder:"PASSWORD"`
+	Porcelain bool     `help:"Print the new passwords alone."`
+}
+
+func (c *userResetPasswordCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return all.with(ctx, func(s *site) error {
+		for _, name := range c.Users {
+			if err := c.resetOne(ctx, s, t, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t terminal, name string) error {
+	u, err := s.findUser(ctx, name)
+	if err != nil {
+		return err
+	}
+	password, isRandom, err := mainPassword(c.UserPass, t)
+	if err != nil {
+		return err
+	}
+	if err := s.accounts.SetPassword(ctx, u.ID, password); err != nil {
+		return err
+	}
+	switch {
+	case c.Porcelain:
+		fmt.Fprintln(t.out, password)
+	case isRandom:
+		fmt.Fprintf(t.out, "User %s (%s) has a new main password.\nPassword: %s\n", u.ID, u.Login, password)
+	default:
+		fmt.Fprintf(t.out, "User %s (%s) has a new main password.\n", u.ID, u.Login)
+	}
+	return nil
+}

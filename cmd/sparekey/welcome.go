@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/login"
+)
+
+// firstAdministrator is the login of the user that the first start makes.
+const firstAdministrator = "admin"
+
+// welcome makes an administrator where there is no user yet, and shows the
+// password this once, with a command to begin with.
+func welcome(ctx context.Context, all *commands, s *site, home string, t terminal) error {
+	_, total, err := s.Users(ctx, sparekey.UserQuery{Limit: 1})
+	if err != nil || total > 0 {
+		return err
+	}
+	password := login.RandomPassword()
+	_, err = s.accounts.Create(ctx, login.NewAccount{
+		Login: firstAdministrator, Email: firstAdministrator + "@example.com",
+		Role: sparekey.RoleAdministrator, Password: password,
+	})
+	if errors.Is(err, sparekey.ErrUserExists) { // another process started at the same moment
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make the first administrator: %w", err)
+	}
+	self := shellQuote(os.Args[0])
+	if database := all.Database; database != "sparekey.db" {
+		self += " --database " + shellQuote(database)
+	}
+	fmt.Fprintf(t.out, `
+This is the first start, so there is an administrator now.
+
+    login     %[1]s
+    password  %[2]s
+
+The password is shown this once. "user reset-password %[1]s" makes a new one.
+
+To create an application password and use it, paste this into another terminal:
+
+    SECRET=$(%[3]s user application-password create %[1]s "My first app" --porcelain)
+    curl -u "%[1]s:$SECRET" %[4]s/wp-json/wp/v2/users/me
+
+`, firstAdministrator, password, self, home)
+	return nil
+}
+
+// shellQuote writes an argument as a shell reads it.
+func shellQuote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
