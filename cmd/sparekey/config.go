@@ -110,7 +110,7 @@ func configurable(app *kong.Application) []string {
 
 type configCheckCommand struct {
 	Check struct {
-		File string `arg:"" optional:"" help:"The file; default: the one that --config names." type:"path"`
+		File string `arg:"" optional:"" help:"The file; default: the one that --config names."`
 	} `cmd:"" help:"Read a configuration file, print every problem in it, and exit with 1 if there is one."`
 }
 

@@ -19,7 +19,7 @@ import (
 // the same command, so that fingers know them already.
 type commands struct {
 	siteSettings
-	Config configFlag `help:"Read settings from this YAML file." placeholder:"FILE" env:"SPAREKEY_CONFIG" type:"path"`
+	Config configFlag `help:"Read settings from this YAML file." placeholder:"FILE" env:"SPAREKEY_CONFIG"`
 
 	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
 	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`

@@ -19,8 +19,8 @@ import (
 type serveCommand struct {
 	Listen          string         `help:"Address and port to serve on." default:"127.0.0.1:8080" env:"SPAREKEY_LISTEN" placeholder:"HOST:PORT"`
 	URL             string         `help:"The URL under which clients reach the server. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
-	TLSCert         string         `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" type:"path" placeholder:"FILE" and:"tls"`
-	TLSKey          string         `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" type:"path" placeholder:"FILE" and:"tls"`
+	TLSCert         string         `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" placeholder:"FILE" and:"tls"`
+	TLSKey          string         `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" placeholder:"FILE" and:"tls"`
 	TrustedProxy    []netip.Prefix `help:"Network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed. May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
 	SiteName        string         `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
 	WordpressErrors bool           `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`

@@ -33,6 +33,8 @@ type Store interface {
 	DeleteUser(ctx context.Context, id string) (sparekey.User, error)
 	PasswordHash(ctx context.Context, id string) (string, error)
 	SetPasswordHash(ctx context.Context, id, hash string) error
+	SessionEpoch(ctx context.Context, id string) (int64, error)
+	EndSessions(ctx context.Context, id string) error // makes the epoch another one
 }
 
 // DefaultRole is the role of a user for whom none was named.

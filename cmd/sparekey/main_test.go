@@ -1,0 +1,203 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets this test binary run as the program: for the scripts, and for the
+// tests that start a server of their own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sparekey": main})
+}
+
+// TestScripts runs testdata/script/*.txtar, which read as documentation of the
+// command line.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SPAREKEY_DATABASE", filepath.Join(env.WorkDir, "sparekey.db"))
+			return nil
+		},
+	})
+}
+
+// command is a run of the program on a database.
+func command(ctx context.Context, database string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sparekey", args...)
+	cmd.Env = append(os.Environ(), "SPAREKEY_DATABASE="+database)
+	return cmd
+}
+
+// cli runs a command to its end and returns what it printed.
+func cli(ctx context.Context, database string, args ...string) (string, error) {
+	out, err := command(ctx, database, args...).Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+func mustCLI(t *testing.T, database string, args ...string) string {
+	t.Helper()
+	out, err := cli(t.Context(), database, args...)
+	if err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return out
+}
+
+// server is a running "sparekey serve".
+type server struct {
+	cmd  *exec.Cmd
+	url  string
+	log  *lines
+	done chan error
+}
+
+// lines collects what a process writes.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.WriteString(line + "\n")
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+var serving = regexp.MustCompile(`msg=serving url=(\S+)`)
+
+// startServer starts a server on a free port and waits until it serves.
+func startServer(t *testing.T, database string, args ...string) *server {
+	t.Helper()
+	s := &server{log: &lines{}, done: make(chan error, 1)}
+	s.cmd = command(context.WithoutCancel(t.Context()), database, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	url := make(chan string, 1)
+	go func() {
+		for scan := bufio.NewScanner(stderr); scan.Scan(); {
+			s.log.add(scan.Text())
+			if m := serving.FindStringSubmatch(scan.Text()); m != nil {
+				url <- m[1]
+			}
+		}
+		s.done <- s.cmd.Wait()
+	}()
+	t.Cleanup(s.kill)
+	select {
+	case s.url = <-url:
+	case err := <-s.done:
+		t.Fatalf("the server ended: %v\n%s", err, s.log)
+	case <-time.After(30 * time.Second):
+		t.Fatalf("the server does not serve\n%s", s.log)
+	}
+	return s
+}
+
+// kill ends the server at once, as a power cut would.
+func (s *server) kill() {
+	if s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Kill()
+		s.done <- <-s.done
+	}
+}
+
+// stop asks the server to end, and returns how it did.
+func (s *server) stop() error {
+	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
+		return err
+	}
+	return <-s.done
+}
+
+// account is somebody who sends requests.
+type account struct{ login, secret string }
+
+type answer struct {
+	Code     string
+	UUID     string
+	Password string
+	status   int
+}
+
+// send sends a request as somebody and reads the JSON of the answer. Its error
+// is that there was no complete answer.
+func (s *server) send(ctx context.Context, as account, method, path, body string) (answer, error) {
+	r, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	r.SetBasicAuth(as.login, as.secret)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{status: res.StatusCode}
+	if strings.HasPrefix(strings.TrimSpace(string(text)), "{") {
+		err = json.Unmarshal(text, &a)
+	}
+	return a, err
+}
+
+const mine = "/wp-json/wp/v2/users/me/application-passwords"
+
+// works reports whether a secret is accepted. Anything but yes or no fails.
+func (s *server) works(ctx context.Context, as account) (bool, error) {
+	a, err := s.send(ctx, as, http.MethodGet, mine+"/introspect", "")
+	switch {
+	case err != nil:
+		return false, err
+	case a.status == http.StatusOK:
+		return true, nil
+	case a.status == http.StatusUnauthorized:
+		return false, nil
+	}
+	return false, fmt.Errorf("status %d", a.status)
+}
+
+// newAccount makes a user with one application password, called "main".
+func newAccount(t *testing.T, database, login string) account {
+	t.Helper()
+	mustCLI(t, database, "user", "create", login, login+"@example.com", "--user_pass=x", "--porcelain")
+	return account{login, mustCLI(t, database, "user", "application-password", "create", login, "main", "--porcelain")}
+}

@@ -1,0 +1,228 @@
+package login
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/throttle"
+)
+
+// ReasonThrottled refuses a sign-in after too many that failed.
+const ReasonThrottled sparekey.Reason = "throttled"
+
+const (
+	idleTimeout  = 2 * time.Hour
+	lifetime     = 24 * time.Hour
+	confirmedFor = 5 * time.Minute // for how long a main password counts as just proved
+
+	// Guesses are counted by where they come from, and by that together with
+	// whom they are for; never by the latter alone, or a stranger could lock
+	// somebody out.
+	guessesPerAddr  = 100
+	guessesPerLogin = 10
+	guessEvery      = time.Minute
+	throttleKeys    = 100_000
+)
+
+// The values of a session.
+const (
+	keyUser        = "user"
+	keyMark        = "mark" // of the password and the epoch that the session was begun in
+	keyConfirmedAt = "confirmed"
+)
+
+// Gate signs people in to the pages with their main password, and knows who is
+// signed in. Its sessions are in a store; the cookie is a random token. It is
+// safe for concurrent use.
+type Gate struct {
+	accounts *Accounts
+	sessions *scs.SessionManager
+	log      *slog.Logger
+	now      func() time.Time
+	byAddr   throttle.Limiter
+	byLogin  throttle.Limiter
+}
+
+// NewGate returns a Gate whose cookies are for https alone if secure is true.
+func NewGate(accounts *Accounts, store SessionStore, secure bool, log *slog.Logger) *Gate {
+	s := scs.New()
+	s.Store = scsStore{store}
+	s.HashTokenInStore = true
+	s.Lifetime = lifetime
+	s.IdleTimeout = idleTimeout
+	s.Cookie.Name = "sparekey"
+	s.Cookie.Path = "/"
+	if secure {
+		s.Cookie.Name = "__Host-sparekey" // RFC 6265bis: no other host or path can have set it
+	}
+	s.Cookie.Secure = secure
+	s.Cookie.HttpOnly = true
+	s.Cookie.SameSite = http.SameSiteLaxMode
+	s.Cookie.Persist = false
+	s.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		log.ErrorContext(r.Context(), "the session store does not answer", "error", err)
+		http.Error(w, "Signing in is not possible right now. Try again in a moment.", http.StatusServiceUnavailable)
+	}
+	return &Gate{
+		accounts: accounts, sessions: s, log: log, now: accounts.now,
+		byAddr:  throttle.Limiter{Burst: guessesPerAddr, Every: guessEvery, Keys: throttleKeys},
+		byLogin: throttle.Limiter{Burst: guessesPerLogin, Every: guessEvery, Keys: throttleKeys},
+	}
+}
+
+// Load gives next the session of each request, and keeps what next changed of
+// it. The other methods need it around them.
+func (g *Gate) Load(next http.Handler) http.Handler { return g.sessions.LoadAndSave(next) }
+
+// Viewer returns who is signed in.
+func (g *Gate) Viewer(r *http.Request) (sparekey.User, bool) {
+	u, err := g.viewer(r.Context())
+	if err != nil {
+		g.log.ErrorContext(r.Context(), "cannot tell who is signed in", "error", err)
+	}
+	return u, err == nil && u.ID != ""
+}
+
+// viewer returns the user of the session, or nobody. A session ends with the main
+// password it was begun with, and with the user.
+func (g *Gate) viewer(ctx context.Context) (sparekey.User, error) {
+	id := g.sessions.GetString(ctx, keyUser)
+	if id == "" {
+		return sparekey.User{}, nil
+	}
+	u, err := g.accounts.store.UserByID(ctx, id)
+	if errors.Is(err, sparekey.ErrUserNotFound) {
+		return sparekey.User{}, nil
+	}
+	if err != nil {
+		return sparekey.User{}, err
+	}
+	mark, err := g.mark(ctx, id)
+	if err != nil || mark != g.sessions.GetString(ctx, keyMark) {
+		return sparekey.User{}, err
+	}
+	return u, nil
+}
+
+// mark is another one after the user's main password was changed or all of their
+// sessions were ended, and gives nothing of the password away.
+func (g *Gate) mark(ctx context.Context, id string) (string, error) {
+	hash, err := g.accounts.store.PasswordHash(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	epoch, err := g.accounts.store.SessionEpoch(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", epoch, hash))
+	return hex.EncodeToString(sum[:16]), nil
+}
+
+// Confirmed reports whether the main password was proved within the last minutes.
+func (g *Gate) Confirmed(r *http.Request) bool {
+	at := time.Unix(g.sessions.GetInt64(r.Context(), keyConfirmedAt), 0)
+	age := g.now().Sub(at)
+	return age >= 0 && age < confirmedFor
+}
+
+// SignIn begins a session, under a new token. It refuses with an
+// [*sparekey.AuthError]: [sparekey.ReasonWrongSecret] or [ReasonThrottled].
+func (g *Gate) SignIn(ctx context.Context, login, password string, addr netip.Addr) error {
+	u, err := g.verify(ctx, login, password, addr)
+	if err != nil {
+		return err
+	}
+	mark, err := g.mark(ctx, u.ID)
+	if err != nil {
+		return fmt.Errorf("sign in: %w", err)
+	}
+	if err := g.sessions.RenewToken(ctx); err != nil {
+		return fmt.Errorf("begin a session: %w", err)
+	}
+	g.sessions.Put(ctx, keyUser, u.ID)
+	g.sessions.Put(ctx, keyMark, mark)
+	g.sessions.Put(ctx, keyConfirmedAt, g.now().Unix())
+	return nil
+}
+
+// Confirm proves the main password of the user who is signed in once more. It
+// refuses as SignIn does.
+func (g *Gate) Confirm(ctx context.Context, password string, addr netip.Addr) error {
+	u, err := g.viewer(ctx)
+	if err != nil {
+		return err
+	}
+	if u.ID == "" {
+		return &sparekey.AuthError{Reason: sparekey.ReasonMalformed}
+	}
+	return g.SignIn(ctx, u.Login, password, addr)
+}
+
+// verify checks a main password, unless too many guesses came before it.
+func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Addr) (sparekey.User, error) {
+	from := network(addr)
+	both := from + " " + strings.ToLower(strings.TrimSpace(login))
+	now := g.now()
+	if _, ok := g.byAddr.Take(from, now); !ok {
+		return sparekey.User{}, throttled()
+	}
+	if _, ok := g.byLogin.Take(both, now); !ok {
+		g.byAddr.GiveBack(from, now)
+		return sparekey.User{}, throttled()
+	}
+	u, err := g.accounts.Verify(ctx, login, password)
+	if err == nil {
+		g.byAddr.GiveBack(from, now)
+		g.byLogin.GiveBack(both, now)
+	}
+	return u, err
+}
+
+func throttled() error {
+	return sparekey.Refuse(ReasonThrottled, "Too many attempts failed. Wait a minute and try again.")
+}
+
+// network is what guesses are counted by: an IPv4 address, or the /64 that an
+// IPv6 customer has all of.
+func network(addr netip.Addr) string {
+	if addr.Is6() {
+		if p, err := addr.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return addr.String()
+}
+
+// SignOut ends the session.
+func (g *Gate) SignOut(ctx context.Context) error {
+	if err := g.sessions.Destroy(ctx); err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	return nil
+}
+
+// SignOutEverywhere ends all sessions of the user who is signed in.
+func (g *Gate) SignOutEverywhere(ctx context.Context) error {
+	u, err := g.viewer(ctx)
+	if err != nil {
+		return err
+	}
+	if u.ID != "" {
+		if err := g.accounts.store.EndSessions(ctx, u.ID); err != nil {
+			return fmt.Errorf("end the sessions of user %s: %w", u.ID, err)
+		}
+	}
+	return g.SignOut(ctx)
+}

@@ -1,0 +1,317 @@
+package rest_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// TestPathCannotBeReplaced sends another user and another UUID in every place
+// beside the path.
+func TestPathCannotBeReplaced(t *testing.T) {
+	t.Parallel()
+	const (
+		asJSON = "application/json"
+		asForm = "application/x-www-form-urlencoded"
+	)
+	for _, method := range []string{"GET", "PUT", "PATCH", "POST", "DELETE"} {
+		for _, place := range []string{"query", asJSON, asForm} {
+			t.Run(method+" "+place, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t, options{})
+				values := url.Values{"user_id": {"6"}, "id": {"6"}, "uuid": {s.uuids["other"]}, "name": {"taken"}}
+				path, body := s.passwords("sub")+"/"+s.uuids["sub"], ""
+				switch place {
+				case "query":
+					path += "?" + values.Encode()
+				case asForm:
+					body = values.Encode()
+				case asJSON:
+					body = fmt.Sprintf(`{"user_id":6,"id":"6","uuid":%q,"name":"taken"}`, s.uuids["other"])
+				}
+				r := s.request(method, path, "admin", strings.NewReader(body))
+				if body != "" {
+					r.Header.Set("Content-Type", place)
+				}
+				w := s.send(r)
+				wantStatus(t, w, http.StatusOK)
+				if !strings.Contains(w.Body.String(), s.uuids["sub"]) || strings.Contains(w.Body.String(), s.uuids["other"]) {
+					t.Errorf("the answer is about another: %s", w.Body)
+				}
+				if got := s.names(t, "other"); len(got) != 1 || got[0] != "seed" {
+					t.Errorf("another user's application passwords are now %v", got)
+				}
+			})
+		}
+	}
+}
+
+func TestUserCannotBeReplaced(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	for _, path := range []string{"me", "5"} {
+		w := s.do("GET", "/wp-json/wp/v2/users/"+path+"?id=1&user_id=1&_fields=slug", "sub", `{"id":1,"user_id":1}`)
+		if got := w.Body.String(); got != `{"slug":"sub"}` {
+			t.Errorf("%s: got %s", path, got)
+		}
+	}
+}
+
+func TestOtherUsersUUIDs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		w := s.do(method, s.passwords("other")+"/"+s.uuids["sub"], "other", "")
+		wantError(t, w, http.StatusNotFound, "rest_application_password_not_found")
+		w = s.do(method, s.passwords("sub")+"/"+s.uuids["sub"], "other", "")
+		if w.Code != http.StatusForbidden {
+			t.Errorf("%s: got status %d", method, w.Code)
+		}
+	}
+	if got := s.names(t, "sub"); len(got) != 1 || got[0] != "seed" {
+		t.Errorf("application passwords are now %v", got)
+	}
+}
+
+// TestTraversal sends paths that mean something else to whoever decodes or
+// cleans them. None of them is a route.
+func TestTraversal(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	uuid := s.uuids["sub"]
+	for _, path := range []string{
+		"/wp-json//wp/v2/users/me",
+		"//wp-json/wp/v2/users/me",
+		"/wp-json/wp/v2//users/me",
+		"/wp-json/wp/v2/users/../users/me",
+		"/wp-json/../wp-json/wp/v2/users/me",
+		"/wp-json/./wp/v2/users/me",
+		"/wp-json/wp/v2/users/me/application-passwords/../../me",
+		"/wp-json%2Fwp/v2/users/me",
+		"/wp-json/wp%2Fv2/users/me",
+		"/wp-json/wp/v2/users/6%2F..%2F5/application-passwords",
+		"/wp-json/wp/v2/users/%35/application-passwords",
+		"/wp-json/wp/v2/users/5%00/application-passwords",
+		"/wp-json/wp/v2/users/5%0A/application-passwords",
+		"/wp-json/wp/v2/users/5/application-passwords/%69ntrospect",
+		"/wp-json/wp/v2/users/5/application-passwords/" + uuid + "%0A",
+		"/wp-json/wp/v2/users/5/application-passwords/" + uuid + "%2F",
+		"/wp-json/wp/v2/users/5/application-passwords/" + uuid + ";a=b",
+		"/wp-json/wp/v2/u%C5%BFers/me", // a long s, which folds to s
+		"/?rest_route=/wp/v2/u%C5%BFers/me",
+		"/?rest_route=/wp/v2/users/me%0A",
+		"/?rest_route=/wp/v2/users/../users/me",
+		"/?rest_route=//wp/v2/users/me",
+		"/?rest_route=http://example.org/wp-json/wp/v2/users/me",
+	} {
+		for _, method := range []string{"GET", "DELETE"} {
+			r := s.request(method, path, "sub", nil)
+			wantError(t, s.send(r), http.StatusNotFound, "rest_no_route")
+		}
+	}
+	if len(s.names(t, "sub")) != 1 {
+		t.Error("an application password is gone")
+	}
+}
+
+// TestHeadersCannotBeInjected sends line breaks wherever something of a request
+// goes into a header of its answer.
+func TestHeadersCannotBeInjected(t *testing.T) {
+	t.Parallel()
+	const evil = "x\r\nSet-Cookie: a=b"
+	s := newSite(t, options{})
+	encoded := url.QueryEscape(evil)
+	requests := []*http.Request{
+		s.request("POST", s.passwords("sub")+"?name="+encoded+"&app_id="+encoded, "sub", nil),
+		s.request("POST", s.passwords("sub")+"?name="+encoded, "sub", nil),
+		s.request("GET", s.passwords("sub")+"?_jsonp="+encoded, "sub", nil),
+		s.request("GET", "/wp-json/wp/v2/users?per_page=1&search="+url.QueryEscape("\r\n")+"&x="+encoded, "admin", nil),
+		s.request("POST", s.passwords("sub")+"?_method="+encoded, "sub", nil),
+	}
+	for name, value := range map[string]string{"Origin": "https://" + evil, "X-HTTP-Method-Override": evil, "Content-Type": evil} {
+		r := s.request("POST", s.passwords("sub")+"?name=x", "sub", nil)
+		r.Header[name] = []string{value}
+		requests = append(requests, r)
+	}
+	for _, r := range requests {
+		w := s.send(r)
+		for name, values := range w.Header() {
+			for _, value := range values {
+				if strings.ContainsAny(name+value, "\r\n") || strings.Contains(value, "Set-Cookie") && name != "Link" {
+					t.Errorf("%s: header %q: %q", r.URL, name, value)
+				}
+			}
+		}
+	}
+}
+
+func TestTwoAuthorizationHeaders(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	mine := s.request("GET", "/", "sub", nil).Header.Get("Authorization")
+	theirs := s.request("GET", "/", "other", nil).Header.Get("Authorization")
+	for _, values := range [][]string{{mine, mine}, {mine, theirs}, {"Bearer x", mine}, {mine + ", " + theirs}} {
+		r := s.request("GET", "/wp-json/", "", nil)
+		r.Header["Authorization"] = values
+		wantError(t, s.send(r), http.StatusUnauthorized, "incorrect_password")
+	}
+}
+
+func TestCallbacks(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	for _, callback := range []string{
+		"", "alert(1)", "a;b", "a b", "<script>", "a\nb", "a[0]", "a-b", "a,b", "é", "a\u2028", `a"`, "a'", "a/", "a%", strings.Repeat("a", 129),
+	} {
+		w := s.do("GET", "/wp-json/?_jsonp="+url.QueryEscape(callback), "", "")
+		if w.Code != http.StatusBadRequest || w.Header().Get("Content-Type") != "application/json; charset=UTF-8" ||
+			!strings.HasPrefix(w.Body.String(), `{"code":"rest_callback_invalid"`) {
+			t.Errorf("%q: got status %d: %s", callback, w.Code, w.Body)
+		}
+		if w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%q: may be sniffed", callback)
+		}
+	}
+}
+
+// TestLimits sends too much of everything.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	const asForm = "application/x-www-form-urlencoded"
+	parts := strings.Repeat("--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n", 1001) + "--B--\r\n"
+	nested := func(n int) string {
+		return `{"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `,"name":"x"}`
+	}
+	tests := map[string]struct {
+		query, contentType, body string
+		status                   int
+		code                     string
+	}{
+		"a thousand parameters":  {body: strings.Repeat("a=b&", 999) + "name=x", contentType: asForm, status: 201},
+		"more than a thousand":   {body: strings.Repeat("a=b&", 1001), contentType: asForm, status: 400, code: "rest_too_many_params"},
+		"in the query":           {query: strings.Repeat("a=b&", 1001), status: 400, code: "rest_too_many_params"},
+		"in parts":               {body: parts, contentType: "multipart/form-data; boundary=B", status: 400, code: "rest_too_many_params"},
+		"nothing but ampersands": {query: strings.Repeat("&", 500_000) + "name=x", status: 201},
+		"one long list":          {query: "name=x&" + strings.Repeat("a[]=b&", 900), status: 201},
+		"many fields":            {query: "name=x&_fields=" + strings.Repeat("a.b,", 100_000), status: 201},
+		"one deep field":         {query: "name=x&_fields=" + strings.Repeat("a.", 500_000), status: 201},
+		"deep JSON":              {body: nested(511), contentType: "application/json", status: 201},
+		"too deep":               {body: nested(512), contentType: "application/json", status: 400, code: "rest_invalid_json"},
+		"far too deep":           {body: nested(500_000), contentType: "application/json", status: 400, code: "rest_invalid_json"},
+		"deep and not closed":    {body: strings.Repeat(`{"a":`, 200_000), contentType: "application/json", status: 400, code: "rest_invalid_json"},
+		"a large number":         {body: `{"name":1` + strings.Repeat("0", 1<<19) + `}`, contentType: "application/json", status: 400, code: "rest_invalid_param"},
+		"an infinite number":     {body: `{"name":"x","n":1e999999999}`, contentType: "application/json", status: 201},
+		"many members":           {body: "{" + strings.Repeat(`"a":1,`, 100_000) + `"name":"x"}`, contentType: "application/json", status: 201},
+		"a long name":            {body: "name=" + strings.Repeat("<", 500_000), contentType: asForm, status: 201},
+		"too long":               {body: "name=" + strings.Repeat("x", 1<<20), contentType: asForm, status: 413, code: "rest_body_too_large"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, options{})
+			r := s.request("POST", s.passwords("sub"), "sub", bytes.NewBufferString(test.body))
+			r.URL.RawQuery = test.query
+			r.Header.Set("Content-Type", test.contentType)
+			w := s.send(r)
+			if test.code != "" {
+				wantError(t, w, test.status, test.code)
+				return
+			}
+			wantStatus(t, w, test.status)
+		})
+	}
+}
+
+// TestSecretsAreShownOnce looks for secrets and hashes in all answers but the
+// ones to a create.
+func TestSecretsAreShownOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{service: sparekey.Config{DuplicateNames: true}})
+	var everything strings.Builder
+	ask := func(method, path, body string) {
+		w := s.do(method, path, "sub", body)
+		fmt.Fprintln(&everything, w.Header(), w.Body)
+	}
+	item := s.passwords("sub") + "/" + s.uuids["sub"]
+	for _, context := range []string{"view", "edit", "embed"} {
+		for _, path := range []string{s.passwords("sub"), item, s.passwords("sub") + "/introspect", "/wp-json/wp/v2/users/me", "/wp-json/wp/v2/users"} {
+			ask("GET", path+"?context="+context, "")
+			ask("GET", path+"?context="+context+"&_fields=password,hash,Hash,secret,name", "")
+			ask("OPTIONS", path, "")
+		}
+	}
+	ask("PUT", item+"?_envelope", `{"name":"new","password":"x"}`)
+	ask("POST", item, `{"name":{}}`)
+	ask("DELETE", item, "")
+	text := everything.String()
+	if len(text) < 1000 {
+		t.Fatalf("only got %q", text)
+	}
+	secret := s.secrets["sub"]
+	for _, never := range []string{secret.Reveal(), secret.Chunked(), secret.Hash(), "$generic$", `"password":"`} {
+		if strings.Contains(text, never) {
+			t.Errorf("%q is in %s", never, text)
+		}
+	}
+}
+
+// TestSafeMethodsChangeNothing sends every route every invitation to take a safe
+// method for another.
+func TestSafeMethodsChangeNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		for _, override := range []string{"DELETE", "POST", "PUT"} {
+			for _, path := range []string{s.passwords("sub"), s.passwords("sub") + "/" + s.uuids["sub"]} {
+				r := s.request(method, path+"?name=changed&_method="+override, "sub", strings.NewReader("name=changed&_method="+override))
+				r.Header.Set("X-HTTP-Method-Override", override)
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				wantStatus(t, s.send(r), http.StatusOK)
+			}
+		}
+	}
+	if got := s.names(t, "sub"); len(got) != 1 || got[0] != "seed" {
+		t.Errorf("application passwords are now %v", got)
+	}
+}
+
+func TestMultipartReadsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	r := s.request("POST", s.passwords("sub"), "sub", strings.NewReader("--B\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\ncut o"))
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=B")
+	wantError(t, s.send(r), http.StatusBadRequest, "rest_invalid_body")
+}
+
+func TestBodyIsNotUTF8(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	w := s.do("POST", s.passwords("sub"), "sub", "{\"name\":\"\xff\"}")
+	wantError(t, w, http.StatusBadRequest, "rest_invalid_json")
+	if !strings.Contains(w.Body.String(), `"json_error_code":5`) {
+		t.Errorf("got %s", w.Body)
+	}
+}
+
+// brokenBody is a body that breaks off.
+type brokenBody struct{}
+
+func (brokenBody) Read([]byte) (int, error) { return 0, http.ErrBodyReadAfterClose }
+
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	for _, contentType := range []string{"application/json", "", "multipart/form-data; boundary=B"} {
+		r := httptest.NewRequest("POST", s.passwords("sub"), brokenBody{})
+		r.RemoteAddr = "127.0.0.1:1"
+		r.SetBasicAuth("sub", s.secrets["sub"].Reveal())
+		r.Header.Set("Content-Type", contentType)
+		wantError(t, s.send(r), http.StatusBadRequest, "rest_invalid_body")
+	}
+}

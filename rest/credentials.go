@@ -1,0 +1,123 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// caller is who sent a request. The zero caller is anonymous.
+type caller struct {
+	user     sparekey.User
+	signedIn bool
+	// credential is the application password that was sent, or nil.
+	credential *sparekey.Credential
+}
+
+// is reports whether the caller is this user.
+func (c caller) is(u sparekey.User) bool { return c.signedIn && c.user.ID == u.ID }
+
+// credentialError refuses a request because of the credential that it carries.
+type credentialError struct{ err error }
+
+func (e *credentialError) Error() string { return "credential not accepted: " + e.err.Error() }
+func (e *credentialError) Unwrap() error { return e.err }
+
+// identify finds out who sent the request. A credential decides where there is
+// one; where it could not be looked at because application passwords are not
+// available, the routes that are about them get to say so.
+func (c *call) identify() error {
+	id, presented, err := c.h.guard.Identify(c.r)
+	switch {
+	case isSwitchedOff(err):
+		c.switchedOff = err
+		return nil
+	case err != nil:
+		return &credentialError{err}
+	case presented:
+		c.caller = caller{user: id.User, signedIn: true, credential: &id.Credential}
+		return c.refuseCrossSite(sentByBrowser(c.r))
+	}
+	if c.callback() != "" {
+		return nil // any page may load a script, and would read what it says
+	}
+	if user, ok := c.h.viewer(c.r); ok && user.ID != "" {
+		c.caller = caller{user: user, signedIn: true}
+		return c.refuseCrossSite(true)
+	}
+	return nil
+}
+
+// isSwitchedOff reports whether a credential was refused unseen, because
+// application passwords are not available on the site or to the request.
+func isSwitchedOff(err error) bool {
+	var refused *sparekey.AuthError
+	return errors.As(err, &refused) &&
+		(refused.Reason == sparekey.ReasonDisabled || refused.Reason == sparekey.ReasonInsecure)
+}
+
+// refuseSwitchedOff refuses a credential that was not looked at, unless the
+// route says itself that application passwords are not available.
+func (c *call) refuseSwitchedOff() error {
+	if c.switchedOff == nil || c.route != nil && c.route.passwords {
+		return nil
+	}
+	return &credentialError{c.switchedOff}
+}
+
+// sentByBrowser reports whether a browser added the credential by itself, from
+// what was once typed into its dialog: to a form, a link, an image or a script.
+// A program that sets the header says "cors", or is no browser.
+func sentByBrowser(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return mode != "" && mode != "cors"
+}
+
+// refuseCrossSite refuses to act on, or to tell a script, what another site made
+// the browser send with a session or credential of its own (automatic).
+func (c *call) refuseCrossSite(automatic bool) error {
+	if !automatic {
+		return nil
+	}
+	probe := c.r
+	if c.callback() != "" {
+		probe = &http.Request{Method: http.MethodPost, Host: c.r.Host, Header: c.r.Header, URL: c.r.URL}
+	}
+	if c.h.crossOrigin.Check(probe) != nil {
+		return refuse(codeCrossOrigin)
+	}
+	return nil
+}
+
+// available returns the refusal where application passwords are not available
+// to this request.
+func (c *call) available() error {
+	if !c.h.config.Origin(c.r).Secure {
+		return sparekey.ErrUnavailable
+	}
+	ok, err := c.h.svc.Available(c.r.Context())
+	if err == nil && !ok {
+		err = sparekey.ErrUnavailable
+	}
+	return err
+}
+
+// failCredential writes the answer for a credential that is not accepted. It is
+// never put into an envelope: its status is for everybody on the way to see.
+func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status int, err error) {
+	setNoCache(w.Header())
+	var refused *sparekey.AuthError
+	var p *apiError
+	switch {
+	case errors.As(err, &refused):
+		p = credentialProblem(refused, h.config.WordPressErrors)
+	case errors.Is(err, sparekey.ErrForbidden):
+		p = &apiError{code: codeRefusedByPolicy}
+	default:
+		h.logBroken(r, err)
+		p = &apiError{code: codeUnavailable}
+	}
+	p.status = status
+	writePlain(w, r, p)
+}

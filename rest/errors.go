@@ -1,0 +1,246 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// code names an error for machines. Clients key on it, so the codes that
+// WordPress has are WordPress's; it has none for what is marked as ours.
+type code string
+
+const (
+	// What is wrong with the request as such.
+	codeNoRoute         code = "rest_no_route"
+	codeMissingParam    code = "rest_missing_callback_param"
+	codeInvalidParam    code = "rest_invalid_param"
+	codeInvalidJSON     code = "rest_invalid_json"
+	codeInvalidCallback code = "rest_callback_invalid"
+	codeInvalidBody     code = "rest_invalid_body"    // ours
+	codeBodyTooLarge    code = "rest_body_too_large"  // ours
+	codeTooManyParams   code = "rest_too_many_params" // ours
+
+	// Who asks, and whether they may.
+	codeNotLoggedIn     code = "rest_not_logged_in"
+	codeCrossOrigin     code = "rest_cookie_invalid_nonce"
+	codeWrongCredential code = "incorrect_password"
+	codeUnknownLogin    code = "invalid_username"
+	codeUnknownEmail    code = "invalid_email"
+	codeRefusedByPolicy code = "rest_forbidden"
+
+	// Application passwords.
+	codeDisabled         code = "application_passwords_disabled"
+	codeDisabledForUser  code = "application_passwords_disabled_for_user"
+	codeCannotList       code = "rest_cannot_list_application_passwords"
+	codeCannotCreate     code = "rest_cannot_create_application_passwords"
+	codeCannotDeleteAll  code = "rest_cannot_delete_application_passwords"
+	codeCannotRead       code = "rest_cannot_read_application_password"
+	codeCannotEdit       code = "rest_cannot_edit_application_password"
+	codeCannotDelete     code = "rest_cannot_delete_application_password"
+	codeCannotIntrospect code = "rest_cannot_introspect_app_password_for_non_authenticated_user"
+	codeNoPasswordUsed   code = "rest_no_authenticated_app_password"
+	codePasswordNotFound code = "rest_application_password_not_found"
+	codeEmptyName        code = "application_password_empty_name"
+	codeDuplicateName    code = "application_password_duplicate_name"
+
+	// Users.
+	codeUserNotFound     code = "rest_user_invalid_id"
+	codeCannotViewUser   code = "rest_user_cannot_view"
+	codeForbiddenContext code = "rest_forbidden_context"
+	codeCannotEditUser   code = "rest_cannot_edit"
+	codeCannotDeleteUser code = "rest_user_cannot_delete"
+	codeCannotCreateUser code = "rest_cannot_create_user"
+	codeUsersReadOnly    code = "rest_users_read_only"  // ours
+	codeUsersNotListed   code = "rest_users_not_listed" // ours
+
+	// There is no answer.
+	codeUnavailable code = "service_unavailable" // ours
+	codeInternal    code = "internal_server_error"
+)
+
+// byCaller stands for 401 where nobody is signed in, and for 403 where somebody is.
+const byCaller = 0
+
+// entry is the one table of statuses and messages: what a code means, and what
+// to do about it.
+//
+//nolint:funlen // a table
+func (c code) entry() (status int, message string) {
+	switch c {
+	case codeNoRoute:
+		return http.StatusNotFound, "There is nothing at this address for this method. The index at the API's root lists what there is."
+	case codeMissingParam:
+		return http.StatusBadRequest, "Parameters are missing: see data.params."
+	case codeInvalidParam:
+		return http.StatusBadRequest, "Parameters have values that cannot be used: see data.params."
+	case codeInvalidJSON:
+		return http.StatusBadRequest, "The body says that it is JSON, but it cannot be read as such."
+	case codeInvalidCallback:
+		return http.StatusBadRequest, "Name the JSONP callback with letters, digits, dots and underscores only."
+	case codeInvalidBody:
+		return http.StatusBadRequest, "The body cannot be read: send it whole, in the form that its Content-Type names."
+	case codeBodyTooLarge:
+		return http.StatusRequestEntityTooLarge, "The body is too large: send less."
+	case codeTooManyParams:
+		return http.StatusBadRequest, "There are too many parameters: send fewer."
+
+	case codeNotLoggedIn:
+		return http.StatusUnauthorized, "Nobody is signed in: send your login and an application password with Basic authentication."
+	case codeCrossOrigin:
+		return http.StatusForbidden, "Another site made the browser send this, so it was not carried out. Repeat it from this site's own pages, or with an application password."
+	case codeWrongCredential:
+		return http.StatusUnauthorized, "The login or the application password is wrong. Check both, or make a new application password."
+	case codeUnknownLogin:
+		return http.StatusUnauthorized, "No user has this login. Check how it is spelled, or use the e-mail address."
+	case codeUnknownEmail:
+		return http.StatusUnauthorized, "No user has this e-mail address. Check how it is spelled, or use the login."
+	case codeRefusedByPolicy:
+		return http.StatusForbidden, "This application password may not do that. Use another one, or ask whoever runs this site."
+
+	case codeDisabled:
+		return http.StatusNotImplemented, "Application passwords are not available here. They need HTTPS, and to be switched on by whoever runs this site."
+	case codeDisabledForUser:
+		return http.StatusNotImplemented, "Application passwords are not available for this user. Ask whoever runs this site."
+	case codeCannotList:
+		return byCaller, "You may not list this user's application passwords. Use the account they belong to."
+	case codeCannotCreate:
+		return byCaller, "You may not create application passwords for this user. Use the account they are for."
+	case codeCannotDeleteAll:
+		return byCaller, "You may not revoke this user's application passwords. Use the account they belong to."
+	case codeCannotRead:
+		return byCaller, "You may not read this user's application passwords. Use the account they belong to."
+	case codeCannotEdit:
+		return byCaller, "You may not change this user's application passwords. Use the account they belong to."
+	case codeCannotDelete:
+		return byCaller, "You may not revoke this user's application passwords. Use the account they belong to."
+	case codeCannotIntrospect:
+		return byCaller, "An application password is told about itself alone: ask about the user whose application password you send."
+	case codeNoPasswordUsed:
+		return http.StatusNotFound, "You are signed in without an application password, so there is none to tell about. Send one with Basic authentication."
+	case codePasswordNotFound:
+		return http.StatusNotFound, "The user has no application password with this UUID. List them to see which there are."
+	case codeEmptyName:
+		return http.StatusBadRequest, "The name holds nothing that can be kept. Say which application the password is for."
+	case codeDuplicateName:
+		return http.StatusConflict, "The user has an application password of this name. Choose another name."
+
+	case codeUserNotFound:
+		return http.StatusNotFound, "There is no such user. Use a number from the list of users, or me."
+	case codeCannotViewUser:
+		return byCaller, "You may not see this user. Ask about yourself at users/me."
+	case codeForbiddenContext:
+		return byCaller, "You may not see this with context=edit. Use context=view."
+	case codeCannotEditUser:
+		return byCaller, "You may not change this user."
+	case codeCannotDeleteUser:
+		return byCaller, "You may not delete this user."
+	case codeCannotCreateUser:
+		return byCaller, "You may not create users."
+	case codeUsersReadOnly:
+		return http.StatusNotImplemented, "Users are kept by the application itself and cannot be changed here. Change them there."
+	case codeUsersNotListed:
+		return http.StatusNotImplemented, "The application cannot list its users. Ask for one by number, or for me."
+
+	case codeUnavailable:
+		return http.StatusServiceUnavailable, "The request could not be answered just now, so it was not carried out. Try again in a moment."
+	case codeInternal:
+		return http.StatusInternalServerError, "Something went wrong here, so the request was not carried out. Whoever runs this site finds the reason in its log."
+	}
+	return http.StatusInternalServerError, "Something went wrong here."
+}
+
+// apiError is an error as the API tells it. Status 0 is the one that the table
+// has for the code, message "" likewise.
+type apiError struct {
+	code    code
+	status  int
+	message string
+	data    object // what is told beside the status
+	bare    bool   // no data at all
+}
+
+func (p *apiError) Error() string { return string(p.code) }
+
+// refuse is the problem that the table has for a code.
+func refuse(c code) error { return &apiError{code: c} }
+
+// body is the problem in JSON, with its status.
+func (p *apiError) body(status int) object {
+	_, message := p.code.entry()
+	if p.message != "" {
+		message = p.message
+	}
+	body := object{{"code", string(p.code)}, {"message", message}}
+	if p.bare {
+		return body
+	}
+	data := append(object{{"status", status}}, p.data...)
+	return append(body, member{"data", data})
+}
+
+// refusal is the problem for an error of the domain, or nil where there is no
+// answer. forbidden says what an actor without the right may not.
+func refusal(err error, forbidden code) *apiError {
+	var told *apiError
+	var invalid *sparekey.InvalidError
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, sparekey.ErrForbidden):
+		return &apiError{code: forbidden}
+	case errors.Is(err, sparekey.ErrUnavailable):
+		return &apiError{code: codeDisabled}
+	case errors.Is(err, sparekey.ErrUnavailableForUser):
+		return &apiError{code: codeDisabledForUser}
+	case errors.Is(err, sparekey.ErrUserNotFound):
+		return &apiError{code: codeUserNotFound}
+	case errors.Is(err, sparekey.ErrNotFound):
+		return &apiError{code: codePasswordNotFound}
+	case errors.Is(err, sparekey.ErrDuplicateName):
+		return &apiError{code: codeDuplicateName}
+	case errors.As(err, &invalid) && invalid.Field == "name":
+		return &apiError{code: codeEmptyName}
+	case errors.As(err, &invalid):
+		return invalidParams([]fault{{param: invalid.Field, code: faultPattern, message: invalid.Problem}})
+	}
+	return nil
+}
+
+// credentialProblem is the problem for a reason why a credential was refused.
+// Unless telling is set, everything that is wrong with a login or a secret is
+// told alike, so that nobody learns which logins exist. The other reasons give
+// nothing away: that the feature is off for everybody stands in the index, and
+// that it is off for a user is told to whoever has the right secret. A reason
+// that is not Sparekey's own comes from a hook, which knows what to tell.
+func credentialProblem(refused *sparekey.AuthError, telling bool) *apiError {
+	p := &apiError{status: http.StatusUnauthorized}
+	switch refused.Reason {
+	case sparekey.ReasonDisabled, sparekey.ReasonInsecure:
+		p.code = codeDisabled
+	case sparekey.ReasonDisabledForUser:
+		p.code = codeDisabledForUser
+	case sparekey.ReasonMalformed, sparekey.ReasonWrongSecret:
+		p.code = codeWrongCredential
+	case sparekey.ReasonUnknownLogin:
+		p.code = codeUnknownLogin
+	case sparekey.ReasonUnknownEmail:
+		p.code = codeUnknownEmail
+	default:
+		p.code = code(refused.Reason)
+		p.message = codeWrongCredential.message()
+		if refused.Err != nil {
+			p.message = refused.Err.Error()
+		}
+	}
+	if !telling && (p.code == codeUnknownLogin || p.code == codeUnknownEmail) {
+		p.code = codeWrongCredential
+	}
+	return p
+}
+
+func (c code) message() string {
+	_, message := c.entry()
+	return message
+}

@@ -1,0 +1,249 @@
+package rest
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// timeFormat is how WordPress writes a time: in UTC, and without saying so.
+const timeFormat = "2006-01-02T15:04:05"
+
+// password is what is shown of an application password.
+type password struct {
+	sparekey.Credential
+	secret sparekey.Secret // of a new one
+}
+
+// passwordFields are the members of an application password, in their order.
+// What a caller may set is an argument as well: see createArgs and updateArgs.
+func passwordFields() []field[password] {
+	everywhere := []string{contextView, contextEdit, contextEmbed}
+	notEmbedded := []string{contextView, contextEdit}
+	return []field[password]{
+		{
+			name:     "uuid",
+			schema:   readOnly("What tells the application password from others.", "string", "uuid"),
+			contexts: everywhere,
+			value:    func(p password) any { return p.UUID },
+		},
+		{
+			name: "app_id", schema: appIDSchema(), contexts: everywhere,
+			value: func(p password) any { return p.AppID },
+		},
+		{
+			name: "name", schema: append(nameSchema(), member{"required", true}), contexts: everywhere,
+			value: func(p password) any { return p.Name },
+		},
+		{
+			name:     "created",
+			schema:   readOnly("When it was created, in UTC.", "string", "date-time"),
+			contexts: notEmbedded,
+			value:    func(p password) any { return timeOrNull(p.Created) },
+		},
+		{
+			name:     "last_used",
+			schema:   readOnly("When it was last used, in UTC; not more precise than a day.", []string{"string", "null"}, "date-time"),
+			contexts: notEmbedded,
+			value:    func(p password) any { return timeOrNull(p.LastUsed) },
+		},
+		{
+			name:     "last_ip",
+			schema:   readOnly("The address it was last used from.", []string{"string", "null"}, "ip"),
+			contexts: notEmbedded,
+			value:    func(p password) any { return textOrNull(p.LastIP) },
+		},
+	}
+}
+
+// secretField is shown in one answer: to the request that created the password.
+func secretField() field[password] {
+	return field[password]{
+		name: "password",
+		schema: object{
+			{"description", "The application password itself. It is told once, when it is created."},
+			{"type", "string"}, {"readonly", true},
+		},
+		contexts: []string{contextEdit},
+		value:    func(p password) any { return p.secret.Chunked() },
+	}
+}
+
+func passwordSchema(*Handler) object {
+	return describeItem("application-password", append(passwordFields(), secretField()))
+}
+
+func readOnly(description string, kind any, format string) object {
+	return object{{"description", description}, {"type", kind}, {"format", format}, {"readonly", true}}
+}
+
+func timeOrNull(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(timeFormat)
+}
+
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func createArgs() []arg { return []arg{appIDArg(), nameArg(true)} }
+func updateArgs() []arg { return []arg{appIDArg(), nameArg(false)} }
+
+// managed is whose application passwords a call is about.
+type managed struct {
+	user sparekey.User
+	err  error // why the caller may not manage them, or why that cannot be told
+}
+
+// target finds whose application passwords the call is about, and whether the
+// caller may manage them. It asks once.
+func (c *call) target() (sparekey.User, error) {
+	if c.managed == nil {
+		c.managed = &managed{}
+		c.managed.user, c.managed.err = c.findTarget()
+	}
+	return c.managed.user, c.managed.err
+}
+
+func (c *call) findTarget() (sparekey.User, error) {
+	if err := c.available(); err != nil {
+		return sparekey.User{}, err
+	}
+	if c.isMe() && !c.caller.signedIn {
+		return sparekey.User{}, refuse(codeNotLoggedIn)
+	}
+	id := c.userID()
+	if id == "" {
+		return sparekey.User{}, sparekey.ErrUserNotFound
+	}
+	return c.manager().Target(c.r.Context(), id)
+}
+
+// mayManage reports whether the caller may manage the target's passwords.
+func (c *call) mayManage() error {
+	_, err := c.target()
+	return err
+}
+
+// mayIntrospect reports whether the target is the caller. That takes no right to
+// manage anything.
+func (c *call) mayIntrospect() error {
+	_, err := c.target()
+	if err != nil && !errors.Is(err, sparekey.ErrForbidden) {
+		return err
+	}
+	if !c.caller.signedIn || c.userID() != c.caller.user.ID {
+		return sparekey.ErrForbidden
+	}
+	return nil
+}
+
+func (c *call) listPasswords() (*response, error) {
+	list, err := c.manager().List(c.r.Context(), c.userID())
+	if err != nil {
+		return nil, err
+	}
+	items := make([]any, 0, len(list))
+	allow := c.passwordMethods()
+	for _, credential := range list {
+		items = append(items, c.passwordItem(password{Credential: credential}, passwordFields(), c.context(), allow))
+	}
+	return &response{body: items}, nil
+}
+
+func (c *call) readPassword() (*response, error) {
+	credential, err := c.manager().Get(c.r.Context(), c.userID(), c.vars["uuid"])
+	if err != nil {
+		return nil, err
+	}
+	return c.show(credential, c.context()), nil
+}
+
+// introspect tells a caller about the application password that it used.
+func (c *call) introspect() (*response, error) {
+	if c.caller.credential == nil {
+		return nil, refuse(codeNoPasswordUsed)
+	}
+	return c.show(*c.caller.credential, c.context()), nil
+}
+
+func (c *call) createPassword() (*response, error) {
+	secret, credential, err := c.manager().Create(c.r.Context(), c.userID(), sparekey.NewCredential{
+		Name: c.text("name"), AppID: c.text("app_id"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	fields := append(passwordFields(), secretField())
+	return &response{
+		status: http.StatusCreated,
+		header: object{{"Location", c.h.passwordURL(credential)}},
+		body:   c.passwordItem(password{credential, secret}, fields, contextEdit, c.passwordMethods()),
+	}, nil
+}
+
+// updatePassword renames an application password. As in WordPress, a name of
+// which nothing is left leaves the old one, and an app_id is never changed.
+func (c *call) updatePassword() (*response, error) {
+	credential, err := c.manager().Rename(c.r.Context(), c.userID(), c.vars["uuid"], c.text("name"))
+	if errors.Is(err, sparekey.ErrInvalid) {
+		credential, err = c.manager().Get(c.r.Context(), c.userID(), c.vars["uuid"])
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.show(credential, contextEdit), nil
+}
+
+func (c *call) deletePassword() (*response, error) {
+	credential, err := c.manager().Revoke(c.r.Context(), c.userID(), c.vars["uuid"])
+	if err != nil {
+		return nil, err
+	}
+	previous := render(passwordFields(), password{Credential: credential}, contextEdit)
+	return &response{body: object{{"deleted", true}, {"previous", previous}}}, nil
+}
+
+func (c *call) deletePasswords() (*response, error) {
+	revoked, err := c.manager().RevokeAll(c.r.Context(), c.userID())
+	if err != nil {
+		return nil, err
+	}
+	return &response{body: object{{"deleted", true}, {"count", len(revoked)}}}, nil
+}
+
+func (c *call) show(credential sparekey.Credential, context string) *response {
+	return &response{
+		body: c.passwordItem(password{Credential: credential}, passwordFields(), context, c.passwordMethods()),
+	}
+}
+
+// passwordItem is an application password with the link to itself, and what
+// the caller may do there.
+func (c *call) passwordItem(p password, fields []field[password], context string, allow []string) object {
+	self := object{{"href", c.h.passwordURL(p.Credential)}}
+	if len(allow) > 0 {
+		self = append(self, member{"targetHints", object{{"allow", allow}}})
+	}
+	return append(render(fields, p, context), member{"_links", object{{"self", []any{self}}}})
+}
+
+// passwordMethods lists what the caller may do with the target's passwords.
+func (c *call) passwordMethods() []string {
+	if c.mayManage() != nil {
+		return nil
+	}
+	return c.h.password.methods()
+}
+
+func (h *Handler) passwordURL(c sparekey.Credential) string {
+	return h.userURL(c.UserID) + "/application-passwords/" + url.PathEscape(c.UUID)
+}

@@ -1,0 +1,185 @@
+package rest
+
+import (
+	"cmp"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// call is one request on its way through the API, and what is known of it so far.
+type call struct {
+	h    *Handler
+	r    *http.Request
+	body io.Reader
+
+	method string // which counts: the request's or that of an override
+	path   string // below the API's root, without a slash at its end
+	query  params
+	form   params
+	json   params
+
+	caller      caller
+	switchedOff error // why a credential that was sent was not looked at
+
+	route    *route
+	endpoint *endpoint
+	vars     map[string]string // from the path
+	args     map[string]any    // accepted, by name
+
+	managed *managed // see target
+}
+
+// readQuery reads what the first line of a request says.
+func (c *call) readQuery() error {
+	c.method = c.r.Method
+	query, err := parseForm(c.r.URL.RawQuery)
+	if err != nil {
+		return err
+	}
+	c.query = query
+	if callback, ok := c.query["_jsonp"]; ok && isSafe(c.r.Method) && !isCallback(callback) {
+		return &apiError{code: codeInvalidCallback, bare: true}
+	}
+	c.method = c.effectiveMethod()
+	c.path = c.h.below(c.r, c.query)
+	return nil
+}
+
+// overridable are the methods that an override may name.
+func overridable() []string {
+	return []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+		http.MethodPatch, http.MethodDelete, http.MethodOptions,
+	}
+}
+
+// effectiveMethod is the method that a POST asks for in its query, which comes
+// first, or in a header. Other methods stay what they are: a link, an image or a
+// crawler must not be able to change anything. It is "" for a method that does
+// not exist.
+func (c *call) effectiveMethod() string {
+	if c.r.Method != http.MethodPost {
+		return c.r.Method
+	}
+	override := any(c.methodHeader())
+	if inQuery, ok := c.query["_method"]; ok {
+		override = inQuery
+	}
+	text, ok := override.(string)
+	switch {
+	case ok && text == "":
+		return c.r.Method
+	case slices.Contains(overridable(), strings.ToUpper(text)):
+		return strings.ToUpper(text)
+	}
+	return ""
+}
+
+func (c *call) methodHeader() string { return c.r.Header.Get("X-HTTP-Method-Override") }
+
+// isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
+func isSafe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// below is the path that a request asks for, below the root of the API. It
+// stays encoded, so that an encoded path means nothing else to a proxy in front
+// than it does here. A query parameter rest_route comes first; it is for sites
+// that cannot have such paths. It is "" for a path that no route can have.
+func (h *Handler) below(r *http.Request, query params) string {
+	path, ok := strings.CutPrefix(r.URL.EscapedPath(), h.basePath)
+	if inQuery, given := query["rest_route"]; given {
+		path, ok = inQuery.(string)
+	}
+	if !ok || path != "" && path[0] != '/' || !isASCII(path) {
+		return ""
+	}
+	return cmp.Or(strings.TrimRight(path, "/"), "/")
+}
+
+func isASCII(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c > '~' })
+}
+
+// callbackName is what may stand before the parenthesis of a JSONP answer.
+var callbackName = regexp.MustCompile(`^[\w.]{1,128}$`)
+
+func isCallback(v any) bool {
+	name, ok := v.(string)
+	return ok && callbackName.MatchString(name)
+}
+
+// callback is the name of the function that a script wants to have called with
+// the answer, or "". Scripts can only send GET.
+func (c *call) callback() string {
+	if !isSafe(c.r.Method) {
+		return ""
+	}
+	name, _ := c.query["_jsonp"].(string)
+	return name
+}
+
+// lookup finds a parameter: JSON before form before query. What is in the path
+// is not a parameter here, so nothing takes its place. hidden says that the body
+// has null for what the query has a value for.
+func (c *call) lookup(name string) (value any, found, hidden bool) {
+	null := false
+	for _, source := range []params{c.json, c.form, c.query} {
+		v, ok := source[name]
+		switch {
+		case ok && v != nil:
+			return v, true, null
+		case ok:
+			null = true
+		}
+	}
+	return nil, null, false
+}
+
+// has reports whether a parameter is there, whatever its value.
+func (c *call) has(name string) bool {
+	_, found, _ := c.lookup(name)
+	return found
+}
+
+// text is an accepted parameter that is a string, or "".
+func (c *call) text(name string) string {
+	s, _ := c.args[name].(string)
+	return s
+}
+
+// context is how much of an item is asked for.
+func (c *call) context() string { return c.text("context") }
+
+// userID is the user that the path names, by the ID that the directory has, or
+// "" for nobody. me is the caller.
+func (c *call) userID() string {
+	id := c.vars["user_id"]
+	if id == "" {
+		id = c.vars["id"]
+	}
+	switch {
+	case id == "" || id == "me":
+		return c.caller.user.ID
+	case c.h.config.OpaqueUserIDs:
+		return id
+	}
+	id = strings.TrimLeft(id, "0")
+	if !isUserNumber(id) {
+		return ""
+	}
+	return id
+}
+
+// isMe reports whether the path names the caller as such.
+func (c *call) isMe() bool {
+	return c.vars["id"] == "" && (c.vars["user_id"] == "" || c.vars["user_id"] == "me")
+}
+
+// manager acts for the caller.
+func (c *call) manager() sparekey.Manager { return c.h.svc.As(c.caller.user) }

@@ -1,0 +1,206 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// response is an answer before it is put into the form that was asked for.
+type response struct {
+	status  int    // 0: 200
+	header  object // of strings
+	body    any
+	isError bool
+}
+
+// setCommonHeaders sets what every answer has.
+func setCommonHeaders(header http.Header, r *http.Request, root string) {
+	header.Set("Content-Type", "application/json; charset=UTF-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("X-Robots-Tag", "noindex")
+	header.Set("Link", rootLink(root))
+	setCORS(header, r.Header.Get("Origin"))
+}
+
+// rootLink is the header Link by which clients find the API.
+func rootLink(root string) string { return "<" + root + `>; rel="https://api.w.org/"` }
+
+// setNoCache keeps an answer out of every cache.
+func setNoCache(header http.Header) {
+	header.Set("Expires", "Wed, 11 Jan 1984 05:00:00 GMT")
+	header.Set("Cache-Control", "no-cache, must-revalidate, max-age=0, no-store, private")
+}
+
+// failure is the answer for an error: for a refusal what the table has for it,
+// for everything else that there is no answer.
+func (c *call) failure(err error) *response {
+	var forbidden code
+	if c.endpoint != nil {
+		forbidden = c.endpoint.forbidden
+	}
+	p := refusal(err, forbidden)
+	if p == nil {
+		c.h.logBroken(c.r, err)
+		p = &apiError{code: codeUnavailable}
+	}
+	status := c.statusOf(p)
+	return &response{status: status, body: p.body(status), isError: true}
+}
+
+// statusOf is the status of a problem, to this caller.
+func (c *call) statusOf(p *apiError) int {
+	status := p.status
+	if status == byCaller {
+		status, _ = p.code.entry()
+	}
+	switch {
+	case status != byCaller:
+		return status
+	case c.caller.signedIn:
+		return http.StatusForbidden
+	}
+	return http.StatusUnauthorized
+}
+
+// logBroken tells the log what could not be answered, unless nobody waits for
+// the answer.
+func (h *Handler) logBroken(r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return
+	}
+	h.config.Log.ErrorContext(r.Context(), "REST request could not be answered",
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
+}
+
+// write sends an answer in the form that was asked for.
+func (c *call) write(w http.ResponseWriter, answer *response) {
+	status, header := answer.status, answer.header
+	if status == 0 {
+		status = http.StatusOK
+	}
+	if c.route != nil {
+		if allow := c.permitted(); len(allow) > 0 {
+			header = append(header, member{"Allow", strings.Join(allow, ", ")})
+		}
+	}
+	c.setCaching(w.Header(), status)
+	body := answer.body
+	if !answer.isError {
+		body = pick(body, c.fields())
+	}
+	if _, wrap := c.query["_envelope"]; wrap {
+		body = object{{"body", body}, {"status", status}, {"headers", header}}
+		status, header = http.StatusOK, nil
+	}
+	for _, h := range header {
+		w.Header().Add(h.key, h.value.(string))
+	}
+	c.writeBody(w, status, encode(body, c.has("_pretty")))
+}
+
+func (c *call) writeBody(w http.ResponseWriter, status int, body []byte) {
+	if callback := c.callback(); callback != "" && isCallback(callback) {
+		w.Header().Set("Content-Type", "application/javascript; charset=UTF-8")
+		body = slices.Concat([]byte("/**/"+callback+"("), body, []byte(")"))
+	}
+	w.WriteHeader(status)
+	if c.method != http.MethodHead {
+		w.Write(body) //nolint:errcheck // the client is gone, and nobody is left to tell
+	}
+}
+
+// setCaching keeps what is told to somebody, rather than to everybody, out of
+// caches, and lets caches tell answers for different origins apart.
+func (c *call) setCaching(header http.Header, status int) {
+	refusedOverride := status >= http.StatusBadRequest && c.methodHeader() != ""
+	if c.caller.signedIn || refusedOverride {
+		setNoCache(header)
+	}
+	if !c.caller.signedIn && c.r.Method == http.MethodGet {
+		header.Set("Vary", "Origin")
+	}
+}
+
+// writePlain sends a problem that no envelope or script may change.
+func writePlain(w http.ResponseWriter, r *http.Request, p *apiError) {
+	if p.status == byCaller {
+		p.status, _ = p.code.entry()
+	}
+	body := encode(p.body(p.status), false)
+	w.WriteHeader(p.status)
+	if r.Method != http.MethodHead {
+		w.Write(body) //nolint:errcheck // the client is gone, and nobody is left to tell
+	}
+}
+
+// fields lists the members that are asked for; none are all.
+func (c *call) fields() []string {
+	given, _, _ := c.lookup("_fields")
+	list, _ := words(given)
+	return list
+}
+
+// selection is a tree of the members that are asked for. A member without
+// branches is asked for whole.
+type selection map[string]selection
+
+// pick leaves the members that are asked for, of an item or of each in a list.
+func pick(body any, fields []string) any {
+	if len(fields) == 0 {
+		return body
+	}
+	chosen := selection{}
+	for _, f := range fields {
+		chosen.add(strings.Split(f, "."))
+	}
+	return chosen.of(body)
+}
+
+// add asks for the member at a path. Links are asked for whole.
+func (s selection) add(path []string) {
+	if path[0] == "_links" {
+		path = path[:1]
+	}
+	for i, name := range path {
+		branch, known := s[name]
+		if known && branch == nil {
+			return // the whole of it is asked for already
+		}
+		if i == len(path)-1 {
+			s[name] = nil
+			return
+		}
+		if !known {
+			branch = selection{}
+			s[name] = branch
+		}
+		s = branch
+	}
+}
+
+func (s selection) of(v any) any {
+	if s == nil {
+		return v
+	}
+	switch v := v.(type) {
+	case []any:
+		picked := make([]any, len(v))
+		for i, element := range v {
+			picked[i] = s.of(element)
+		}
+		return picked
+	case object:
+		picked := object{}
+		for _, m := range v {
+			if branch, ok := s[m.key]; ok {
+				picked = append(picked, member{m.key, branch.of(m.value)})
+			}
+		}
+		return picked
+	}
+	return v
+}

@@ -1,0 +1,260 @@
+// Package rest is WordPress's REST API of application passwords, and as much of
+// the rest of its API as clients of it need: the index, through which they find
+// the way to authorize, and users. Clients that are written for WordPress 7.1
+// work with it unchanged.
+//
+//	svc := sparekey.New(store, app, sparekey.Config{Allow: app.MayEdit})
+//	api := rest.New(svc, app.Viewer, rest.Config{BaseURL: "https://example.org/wp-json"})
+//	mux.Handle("/wp-json", api)
+//	mux.Handle("/wp-json/", api)
+//	mux.Handle("/", api.Discover(app.Pages()))
+//
+// Users are only read: whoever may change them in WordPress is told that they
+// are kept elsewhere. An application adds routes of its own beside these by
+// mounting them at a longer pattern, such as "/wp-json/wp/v2/posts", behind a
+// basicauth.Guard.
+//
+// # Who is asking
+//
+// A Basic credential decides where one is sent; a wrong one is 401 on every
+// route. Otherwise the application's own session does, by way of a [Viewer]. Its
+// requests that change something must come from the same site, and JSONP never
+// sees it, since any page can ask for that.
+//
+// # Where it is not WordPress
+//
+// What WordPress is known to get wrong is not repeated. A user or a UUID in the
+// path cannot be replaced by one in the query or the body. GET and HEAD change
+// nothing, whatever a method override says. CORS never allows credentials. A
+// credential that is sent and wrong is refused rather than ignored. Where there
+// is no answer, because a store is down, the status is 503.
+package rest
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"runtime/debug"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
+	"github.com/sparekey-dev/sparekey/clientip"
+)
+
+// DefaultMaxBody is how many bytes the body of a request may have.
+const DefaultMaxBody = 1 << 20
+
+// Viewer tells who is signed in by the application's own session. It must be
+// safe for concurrent use.
+type Viewer func(r *http.Request) (sparekey.User, bool)
+
+// Config holds the options of a [Handler].
+type Config struct {
+	// BaseURL is the public URL of the API's root, such as
+	// "https://example.org/wp-json". Links are made from it, and its path is the
+	// one that the Handler serves. Required; it must be absolute.
+	BaseURL string
+
+	// HomeURL is the public URL of the site that the API belongs to. Default:
+	// BaseURL without its last path element.
+	HomeURL string
+
+	// AuthorizeURL is the page on which a user lets an application have an
+	// application password. Default: HomeURL and
+	// "/wp-admin/authorize-application.php".
+	AuthorizeURL string
+
+	// Name is the site's name. Default: the host of HomeURL.
+	Name string
+
+	// Description is the site's motto. Default: none.
+	Description string
+
+	// OpaqueUserIDs lets routes address users by any ID of letters, digits and
+	// "_.~-", for applications whose users are not numbered; such IDs are
+	// strings in the answers. Default: decimal IDs alone, as in WordPress.
+	OpaqueUserIDs bool
+
+	// Avatar returns the URL of a user's picture of so many pixels a side, or
+	// "". Default: nobody has a picture.
+	Avatar func(u sparekey.User, size int) string
+
+	// Origin tells where a request came from. Where it is not secure, that
+	// request is told that application passwords are not available. Default:
+	// clientip.FromPeer, which needs TLS or a caller on this machine; behind a
+	// proxy name it with clientip.FromForwardedFor.
+	Origin clientip.Resolver
+
+	// Realm names the API to people whose browser asks them for a login.
+	// Default: that of [basicauth.Config].
+	Realm string
+
+	// WordPressErrors tells an unknown login (invalid_username), an unknown
+	// e-mail address (invalid_email) and a wrong secret (incorrect_password)
+	// apart, as WordPress's own codes do, and so tells anyone who asks which
+	// logins exist. Default: all of them are incorrect_password.
+	WordPressErrors bool
+
+	// MaxBody bounds the body of a request, in bytes. Default: DefaultMaxBody.
+	MaxBody int64
+
+	// Log is told of requests that could not be answered. Default: nobody is.
+	Log *slog.Logger
+}
+
+// Handler serves the API. It answers requests for what is below the path of
+// [Config.BaseURL], and requests with a query parameter rest_route, whatever
+// their path. It is safe for concurrent use.
+type Handler struct {
+	svc         *sparekey.Service
+	viewer      Viewer
+	config      Config
+	base        string // BaseURL without a slash at its end
+	basePath    string // its path, in the form of a request's
+	guard       *basicauth.Guard
+	crossOrigin *http.CrossOriginProtection
+	routes      []*route
+	password    *route // of a single application password
+}
+
+// New returns a Handler for the application passwords of svc. A nil viewer says
+// that nobody is signed in but by an application password.
+func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
+	if svc == nil {
+		panic("rest.New: a *sparekey.Service is required")
+	}
+	base := absolute("BaseURL", config.BaseURL)
+	config = withDefaults(config, base)
+	if viewer == nil {
+		viewer = func(*http.Request) (sparekey.User, bool) { return sparekey.User{}, false }
+	}
+	h := &Handler{
+		svc:         svc,
+		viewer:      viewer,
+		config:      config,
+		base:        base.String(),
+		basePath:    base.EscapedPath(),
+		crossOrigin: http.NewCrossOriginProtection(),
+	}
+	h.guard = basicauth.New(svc, basicauth.Config{
+		Realm: config.Realm, Origin: config.Origin, Fail: h.failCredential,
+	})
+	if err := h.crossOrigin.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
+		panic(fmt.Sprintf("rest.New: Config.BaseURL: %v", err))
+	}
+	h.routes, h.password = routes(config.OpaqueUserIDs)
+	return h
+}
+
+// absolute is a configured URL without a slash at its end.
+func absolute(field, text string) *url.URL {
+	u, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		panic(fmt.Sprintf("rest.New: Config.%s must be an absolute URL without a query, such as %q, not %q",
+			field, "https://example.org/wp-json", text))
+	}
+	return u
+}
+
+func withDefaults(config Config, base *url.URL) Config {
+	if config.HomeURL == "" {
+		home := *base
+		home.RawPath = ""
+		home.Path = strings.TrimRight(path.Dir("/"+strings.TrimLeft(base.Path, "/")), "/")
+		config.HomeURL = home.String()
+	}
+	home := absolute("HomeURL", config.HomeURL)
+	config.HomeURL = home.String()
+	if config.AuthorizeURL == "" {
+		config.AuthorizeURL = config.HomeURL + "/wp-admin/authorize-application.php"
+	}
+	if config.Name == "" {
+		config.Name = home.Host
+	}
+	if config.Avatar == nil {
+		config.Avatar = func(sparekey.User, int) string { return "" }
+	}
+	if config.Origin == nil {
+		config.Origin = clientip.FromPeer
+	}
+	if config.MaxBody <= 0 {
+		config.MaxBody = DefaultMaxBody
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	return config
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer h.answerPanic(w, r)
+	setCommonHeaders(w.Header(), r, h.root())
+	c := &call{h: h, r: r, body: http.MaxBytesReader(w, r.Body, h.config.MaxBody)}
+	answer, err := c.answer()
+	var refused *credentialError
+	switch {
+	case errors.As(err, &refused):
+		h.guard.Fail(w, r, refused.err)
+	case err != nil:
+		c.write(w, c.failure(err))
+	default:
+		c.write(w, answer)
+	}
+}
+
+// answer carries a request out, in the order in which WordPress does: who asks,
+// what for, in which words, whether they may.
+func (c *call) answer() (*response, error) {
+	if err := c.readQuery(); err != nil {
+		return nil, err
+	}
+	if err := c.identify(); err != nil {
+		return nil, err
+	}
+	if c.method == http.MethodOptions {
+		return c.describe()
+	}
+	if err := c.find(); err != nil {
+		return nil, err
+	}
+	if err := c.readBody(); err != nil {
+		return nil, err
+	}
+	if err := c.readArgs(); err != nil {
+		return nil, err
+	}
+	if err := c.endpoint.permit(c); err != nil {
+		return nil, err
+	}
+	return c.endpoint.handle(c)
+}
+
+// Discover adds to the pages of next the header by which clients find the API.
+func (h *Handler) Discover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Link", rootLink(h.root()))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// root is the public URL of the index.
+func (h *Handler) root() string { return h.base + "/" }
+
+// answerPanic answers for a hook or a handler that panicked.
+func (h *Handler) answerPanic(w http.ResponseWriter, r *http.Request) {
+	switch p := recover(); p {
+	case nil:
+	case http.ErrAbortHandler:
+		panic(p)
+	default:
+		h.config.Log.ErrorContext(r.Context(), "panic in the REST API",
+			slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		setNoCache(w.Header())
+		writePlain(w, r, &apiError{code: codeInternal})
+	}
+}

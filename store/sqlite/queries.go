@@ -1,0 +1,114 @@
+package sqlite
+
+// Every SQL text of this package, except for the migrations.
+const (
+	credentialColumns = `uuid, user_id, app_id, name, hash, created, last_used, last_ip`
+
+	queryList = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? ORDER BY seq`
+
+	queryFind = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? AND hash = ? ORDER BY seq LIMIT 1`
+
+	// The last condition is that of the index credentials_legacy, so that only
+	// those are visited.
+	queryLegacy = `SELECT ` + credentialColumns + ` FROM credentials
+		WHERE user_id = ? AND hash NOT GLOB '$generic$*' ORDER BY seq`
+
+	queryCredential = `SELECT ` + credentialColumns + ` FROM credentials WHERE uuid = ? AND user_id = ?`
+
+	queryOthers = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? AND uuid <> ? ORDER BY seq`
+
+	queryInsert = `INSERT INTO credentials (app_id, name, search, hash, created, last_used, last_ip, uuid, user_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	queryUpdate = `UPDATE credentials SET
+		app_id = ?, name = ?, search = ?, hash = ?, created = ?, last_used = ?, last_ip = ?
+		WHERE uuid = ? AND user_id = ?`
+
+	queryDelete = `DELETE FROM credentials WHERE uuid = ? AND user_id = ? RETURNING ` + credentialColumns
+
+	queryDeleteAll = `DELETE FROM credentials WHERE user_id = ?`
+
+	// SQLite keeps a row here for the highest number that AUTOINCREMENT ever
+	// assigned in a table, also when the table is empty again.
+	queryInUse = `SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'credentials')`
+)
+
+const (
+	credentialSelection = ` FROM credentials WHERE (?1 = '' OR user_id = ?1) AND instr(search, ?2) > 0
+		AND (?3 = '' OR app_id = ?3) AND (?4 IS NULL OR last_used < ?4) AND (NOT ?5 OR last_used IS NULL)`
+
+	queryFound = `SELECT ` + credentialColumns + credentialSelection + ` ORDER BY seq DESC LIMIT ?6 OFFSET ?7`
+
+	queryFoundCount = `SELECT count(*)` + credentialSelection
+)
+
+const (
+	queryFindSession = `SELECT data FROM sessions WHERE token = ? AND data IS NOT NULL AND expires > ?`
+
+	querySaveSession = `INSERT INTO sessions (token, data, expires) VALUES (?, ?, ?)
+		ON CONFLICT (token) DO UPDATE SET data = excluded.data, expires = excluded.expires WHERE data IS NOT NULL`
+
+	queryEndSession = `UPDATE sessions SET data = NULL WHERE token = ?`
+
+	queryForgetSessions = `DELETE FROM sessions WHERE expires <= ?`
+
+	querySessionEpoch = `SELECT session_epoch FROM users WHERE id = ?`
+
+	queryEndSessions = `UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ? RETURNING id`
+)
+
+const (
+	userColumns = `id, login, email, display_name, roles, registered`
+
+	// Where nobody is found, the row of user 0 stands for nobody, and both indexes
+	// are asked in either case: that takes as long as to find somebody.
+	queryUserByLogin = `SELECT ` + userColumns + ` FROM (
+			SELECT ` + userColumns + `, 1 + (login_key = ?1) AS preference FROM users
+			WHERE login_key = ?1 OR email_key = ?1
+			UNION ALL SELECT 0, 'nobody', 'nobody@example.com', 'Nobody', '["nobody"]', 0, 0
+		) ORDER BY preference DESC LIMIT 1`
+
+	queryUserByID = `SELECT ` + userColumns + ` FROM users WHERE id = ?`
+
+	userSelection = ` FROM users WHERE instr(search, ?1) > 0
+		AND (?2 = '' OR EXISTS (SELECT 1 FROM json_each(roles) WHERE value = ?2))`
+
+	queryUsers = `SELECT ` + userColumns + userSelection + ` ORDER BY id LIMIT ?3 OFFSET ?4`
+
+	queryUserCount = `SELECT count(*)` + userSelection
+
+	queryInsertUser = `INSERT INTO users
+		(login, login_key, email, email_key, display_name, search, roles, registered, password_hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+	queryUpdateUser = `UPDATE users SET
+		login = ?, login_key = ?, email = ?, email_key = ?, display_name = ?, search = ?, roles = ?, registered = ?
+		WHERE id = ?`
+
+	queryDeleteUser = `DELETE FROM users WHERE id = ? RETURNING ` + userColumns
+
+	queryPasswordHash = `SELECT password_hash FROM users WHERE id = ?`
+
+	querySetPasswordHash = `UPDATE users SET password_hash = ? WHERE id = ? RETURNING id`
+)
+
+const (
+	// whose database this is, of which version, and whether there is anything in it
+	queryRecognise = `SELECT
+		(SELECT application_id FROM pragma_application_id),
+		(SELECT user_version FROM pragma_user_version),
+		EXISTS (SELECT 1 FROM sqlite_schema)`
+
+	querySchemaVersion = `PRAGMA user_version`
+
+	queryFile = `SELECT file FROM pragma_database_list WHERE name = 'main'`
+
+	queryUseWAL = `PRAGMA journal_mode = WAL`
+
+	// Fails where nothing can be written, and else does nothing. BEGIN IMMEDIATE
+	// alone does not tell.
+	queryCanWrite = `DELETE FROM credentials WHERE FALSE`
+
+	// PRAGMA takes no parameters.
+	formatClaim = `PRAGMA application_id = %d; PRAGMA user_version = %d`
+)

@@ -1,0 +1,35 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+var _ sparekey.Searcher = (*Store)(nil)
+
+// Search implements [sparekey.Searcher].
+func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found []sparekey.Credential, total int, err error) {
+	selection := []any{q.UserID, strings.ToLower(q.Name), q.AppID, seconds(q.UsedBefore), q.NeverUsed}
+	err = s.read(ctx, func(tx *sql.Tx) (err error) {
+		if err = tx.QueryRowContext(ctx, queryFoundCount, selection...).Scan(&total); err != nil {
+			return err
+		}
+		found, err = queryCredentials(ctx, tx, queryFound, append(selection, rowLimit(q.Limit), q.Offset)...)
+		return err
+	})
+	if err != nil {
+		return nil, 0, failed("search credentials", err)
+	}
+	return found, total, nil
+}
+
+// rowLimit is the limit of a query as SQLite has it, where -1 is none.
+func rowLimit(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return limit
+}

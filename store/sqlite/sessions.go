@@ -1,0 +1,58 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// FindSession returns the data of a session that has neither expired nor ended.
+func (s *Store) FindSession(ctx context.Context, token string) (data []byte, found bool, err error) {
+	err = s.readers.QueryRowContext(ctx, queryFindSession, token, time.Now().Unix()).Scan(&data) //nolint:forbidigo // sessions end by the wall clock, in this package as in others
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, false, nil
+	}
+	return data, err == nil, failed("find a session", err)
+}
+
+// SaveSession keeps the data of a session, unless it has ended.
+func (s *Store) SaveSession(ctx context.Context, token string, data []byte, expires time.Time) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, queryForgetSessions, time.Now().Unix()); err != nil { //nolint:forbidigo // as above
+			return err
+		}
+		_, err := tx.ExecContext(ctx, querySaveSession, token, data, expires.Unix())
+		return err
+	})
+	return failed("save a session", err)
+}
+
+// EndSession ends a session, so that SaveSession does not bring it back.
+func (s *Store) EndSession(ctx context.Context, token string) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, queryEndSession, token)
+		return err
+	})
+	return failed("end a session", err)
+}
+
+// SessionEpoch returns a number that is another one after EndSessions. It refuses
+// with [sparekey.ErrUserNotFound].
+func (s *Store) SessionEpoch(ctx context.Context, id string) (epoch int64, err error) {
+	row, err := rowID(id)
+	if err != nil {
+		return 0, err
+	}
+	err = s.readers.QueryRowContext(ctx, querySessionEpoch, row).Scan(&epoch)
+	return epoch, failed("read a user's session epoch", orUserNotFound(err))
+}
+
+// EndSessions makes a user's SessionEpoch another one, which ends all sessions
+// that were begun before. It refuses with [sparekey.ErrUserNotFound].
+func (s *Store) EndSessions(ctx context.Context, id string) error {
+	err := s.writeUser(ctx, id, func(tx *sql.Tx, row int64) error {
+		return orUserNotFound(tx.QueryRowContext(ctx, queryEndSessions, row).Scan(&row))
+	})
+	return failed("end a user's sessions", err)
+}

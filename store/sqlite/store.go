@@ -1,0 +1,163 @@
+// Package sqlite keeps credentials and users in one SQLite file, which several
+// processes on one machine may share. It needs no C compiler.
+//
+// While a [Store] is open, its process must not open the files of the database
+// by other means, such as to copy them: when it closes them again, SQLite loses
+// its locks. README.md beside this package says how to back up, and describes the
+// schema.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+var (
+	_ sparekey.Store      = (*Store)(nil)
+	_ sparekey.Directory  = (*Store)(nil)
+	_ sparekey.UserLister = (*Store)(nil)
+	_ sparekey.Versioned  = (*Store)(nil)
+)
+
+// Store keeps credentials and users. It is safe for concurrent use. A write is
+// on the disk when its method returns.
+//
+// The functions that are handed to its methods run inside the one write that is
+// possible at a time, so they must be quick and must not write themselves.
+type Store struct {
+	writer  *sql.DB   // one connection: SQLite writes one after the other anyway
+	readers *sql.DB   // cannot write
+	pinned  *sql.Conn // open for as long as the Store; see walIndex
+	index   *walIndex
+
+	userByLogin, userByID, find, legacy *sql.Stmt // what every authentication asks
+
+	closing  sync.Once
+	closeErr error
+}
+
+// Open opens the database at path. It makes the file, readable by its owner
+// alone, where there is none, and brings the schema of an older version up to
+// date. It changes nothing in a file that is not a database of Sparekey, or one
+// of a newer version, and returns an error.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s, err := open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string) (_ *Store, err error) {
+	path, err = createFile(path)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{writer: openWriter(path), readers: openReaders(path)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := prepareDatabase(ctx, s.writer); err != nil {
+		return nil, err
+	}
+	if s.pinned, err = pin(ctx, s.readers); err != nil {
+		return nil, err
+	}
+	if s.index, err = openWALIndex(ctx, s.pinned); err != nil {
+		return nil, err
+	}
+	return s, s.prepare(ctx)
+}
+
+// prepare compiles the statements that are worth keeping.
+func (s *Store) prepare(ctx context.Context) error {
+	for _, p := range []struct {
+		stmt  **sql.Stmt
+		query string
+	}{
+		{&s.userByLogin, queryUserByLogin},
+		{&s.userByID, queryUserByID},
+		{&s.find, queryFind},
+		{&s.legacy, queryLegacy},
+	} {
+		stmt, err := s.readers.PrepareContext(ctx, p.query)
+		if err != nil {
+			return fmt.Errorf("prepare a statement: %w", err)
+		}
+		*p.stmt = stmt
+	}
+	return nil
+}
+
+// Close closes the database. It waits for the calls that are under way; later
+// ones fail. Closing again does nothing.
+func (s *Store) Close() error {
+	s.closing.Do(func() { s.closeErr = s.close() })
+	return s.closeErr
+}
+
+func (s *Store) close() error {
+	var errs []error
+	if s.pinned != nil {
+		errs = append(errs, s.pinned.Close())
+	}
+	// The writer goes last, because only it can tidy up: SQLite moves what is in
+	// the write-ahead log into the database with the last connection.
+	errs = append(errs, closePool(s.readers), closePool(s.writer))
+	if s.index != nil {
+		errs = append(errs, s.index.close())
+	}
+	return errors.Join(errs...)
+}
+
+// closePool closes all connections, also those in use, which sql.DB.Close leaves
+// to their users.
+func closePool(db *sql.DB) error {
+	err := db.Close()
+	for db.Stats().OpenConnections > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	return err
+}
+
+// Ping reports whether the database can be read.
+func (s *Store) Ping(ctx context.Context) error {
+	var version int
+	if err := s.readers.QueryRowContext(ctx, querySchemaVersion).Scan(&version); err != nil {
+		return fmt.Errorf("sqlite: ping: %w", err)
+	}
+	return nil
+}
+
+// write runs do in a transaction that no other write can come between.
+func (s *Store) write(ctx context.Context, do func(tx *sql.Tx) error) error {
+	return transact(ctx, s.writer, do)
+}
+
+// read runs do in a transaction that sees one state of the database.
+func (s *Store) read(ctx context.Context, do func(tx *sql.Tx) error) error {
+	return transact(ctx, s.readers, do)
+}
+
+func transact(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back; otherwise there is an error already
+	if err := do(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}

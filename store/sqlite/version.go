@@ -1,0 +1,167 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// Version implements [sparekey.Versioned]: it tells of every change to the
+// database, whichever process made it. ok is false once the Store is closed,
+// and on other systems than Linux.
+func (s *Store) Version() (version uint64, ok bool) { return s.index.version() }
+
+// The index of the write-ahead log is the "-shm" file beside the database, which
+// all processes map into their memory. It begins with two copies of a header
+// (https://www.sqlite.org/walformat.html, section 2.1) that says, among other
+// things, how long the log is and what the checksum of its last frame is. SQLite
+// writes both copies anew in each commit, after the log and before it reports
+// success. So whoever reads the same bytes again knows that nothing was
+// committed in between, and a copy that was read half-written is only one change
+// more.
+const (
+	headerSize    = 2 * 48
+	headerVersion = 3007000 // the first 4 bytes, in the machine's byte order
+)
+
+// walIndex watches the index of the write-ahead log through the file, which on
+// Linux has at any moment the contents of the mapped memory.
+//
+// The file is the same one for as long as the Store is open, because its pinned
+// connection keeps SQLite in any process from removing it or making it anew.
+type walIndex struct {
+	file atomic.Pointer[indexFile] // nil: cannot be told
+	mu   sync.Mutex
+	last atomic.Pointer[observation]
+}
+
+// observation is a header, and the number it was given.
+type observation struct {
+	header [headerSize]byte
+	number uint64
+}
+
+// openWALIndex watches the index of the database that a connection reads.
+func openWALIndex(ctx context.Context, conn *sql.Conn) (*walIndex, error) {
+	x := &walIndex{}
+	x.last.Store(&observation{})
+	if runtime.GOOS != "linux" {
+		return x, nil
+	}
+	var path string
+	if err := conn.QueryRowContext(ctx, queryFile).Scan(&path); err != nil {
+		return nil, fmt.Errorf("ask for the database's file: %w", err)
+	}
+	file, err := acquireIndexFile(path + "-shm")
+	if err != nil {
+		return nil, err
+	}
+	x.file.Store(file)
+	return x, nil
+}
+
+// close must be called after all connections of the Store are closed.
+func (x *walIndex) close() error {
+	if file := x.file.Swap(nil); file != nil {
+		return file.release()
+	}
+	return nil
+}
+
+func (x *walIndex) version() (number uint64, ok bool) {
+	header, ok := x.read()
+	if !ok {
+		return 0, false
+	}
+	if last := x.last.Load(); last.header == header {
+		return last.number, true
+	}
+	return x.observe()
+}
+
+// observe gives a number to a header that differs from the last. It reads the
+// header again, because what led here may be older than what is the last by now.
+func (x *walIndex) observe() (number uint64, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	header, ok := x.read()
+	if !ok {
+		return 0, false
+	}
+	last := x.last.Load()
+	if last.header != header {
+		last = &observation{header, last.number + 1}
+		x.last.Store(last)
+	}
+	return last.number, true
+}
+
+func (x *walIndex) read() (header [headerSize]byte, ok bool) {
+	file := x.file.Load()
+	if file == nil {
+		return header, false
+	}
+	if _, err := file.ReadAt(header[:], 0); err != nil {
+		return header, false
+	}
+	return header, binary.NativeEndian.Uint32(header[:]) == headerVersion
+}
+
+// POSIX makes two things the whole process's that SQLite relies on: its locks
+// on a file belong to the process, and closing any descriptor of that file drops
+// them all, whoever opened it. Without them, other processes would take an index
+// in use for a left-over. Hence this package closes a descriptor of a file that
+// SQLite may have open only when no Store of it is left, of however many.
+//
+//nolint:gochecknoglobals // see above
+var (
+	process    sync.Mutex
+	indexFiles []*indexFile // those that are open
+)
+
+// indexFile is the one descriptor that this process has of an index, beside
+// SQLite's own.
+type indexFile struct {
+	*os.File
+	info  os.FileInfo
+	users int // how many Stores read it
+}
+
+func acquireIndexFile(path string) (*indexFile, error) {
+	process.Lock()
+	defer process.Unlock()
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range indexFiles {
+		if os.SameFile(f.info, info) {
+			f.users++
+			return f, nil
+		}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &indexFile{File: file, info: info, users: 1}
+	indexFiles = append(indexFiles, f)
+	return f, nil
+}
+
+func (f *indexFile) release() error {
+	process.Lock()
+	defer process.Unlock()
+	f.users--
+	if f.users > 0 {
+		return nil
+	}
+	indexFiles = slices.DeleteFunc(indexFiles, func(other *indexFile) bool { return other == f })
+	return f.Close()
+}

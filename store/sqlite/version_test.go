@@ -1,0 +1,190 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/store/sqlite"
+)
+
+func version(tb testing.TB, s *sqlite.Store) uint64 {
+	tb.Helper()
+	version, ok := s.Version()
+	if !ok {
+		tb.Fatal("Version cannot be told")
+	}
+	return version
+}
+
+// TestVersionStays wants reads, and writes that change nothing, not to count as
+// changes: each costs every entry of the memo.
+func TestVersionStays(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	c := newCredential("1", "1")
+	insert(t, s, c)
+	before := version(t, s)
+	openStore(t, path)
+	if _, err := s.List(t.Context(), "1"); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Find(t.Context(), "1", c.Hash); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Update(t.Context(), "1", "1", func(*sparekey.Credential) error { return nil }, nil); err != nil {
+		t.Error(err)
+	}
+	if err := s.Insert(t.Context(), c, nil); !errors.Is(err, sparekey.ErrConflict) {
+		t.Error(err)
+	}
+	if after := version(t, s); after != before {
+		t.Errorf("Version: got %d, want %d as before", after, before)
+	}
+}
+
+// TestVersionOfOtherProcess wants another version after each of another
+// process's writes, also where the log begins anew in between.
+func TestVersionOfOtherProcess(t *testing.T) {
+	t.Parallel()
+	const rounds = 500
+	path := newPath(t)
+	s := openStore(t, path)
+	p := openProcess(t, path)
+	before := version(t, s)
+	wantChange := func(round int, what string) {
+		t.Helper()
+		after := version(t, s)
+		if after == before {
+			t.Fatalf("round %d: Version is still %d after another process's %s", round, after, what)
+		}
+		before = after
+	}
+	for round := range rounds {
+		uuid := fmt.Sprint(round)
+		p.do("insert", "1", uuid)
+		wantChange(round, "insert")
+		if round%10 == 0 {
+			p.do("checkpoint")
+			before = version(t, s)
+		}
+		if round%3 == 0 {
+			p.do("delete", "1", uuid)
+			wantChange(round, "delete")
+		}
+		if again := version(t, s); again != before {
+			t.Fatalf("round %d: Version is %d after %d without a write", round, again, before)
+		}
+	}
+}
+
+// TestVersionWhileWriting reads versions while others write: what it was after a
+// write never comes back.
+func TestVersionWhileWriting(t *testing.T) {
+	t.Parallel()
+	const writers, writes = 4, 50
+	s := openStore(t, newPath(t))
+	var running sync.WaitGroup
+	for i := range writers {
+		running.Go(func() {
+			last := version(t, s)
+			for n := range writes {
+				insert(t, s, newCredential("1", fmt.Sprint(i, "-", n)))
+				now := version(t, s)
+				if now <= last {
+					t.Errorf("Version is %d after a write, was %d before", now, last)
+				}
+				last = now
+			}
+		})
+	}
+	running.Wait()
+}
+
+// counting is a store that counts the look-ups by hash.
+type counting struct {
+	*sqlite.Store
+	finds *atomic.Int64
+}
+
+func (s counting) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
+	s.finds.Add(1)
+	return s.Store.Find(ctx, userID, hash)
+}
+
+// TestRevokedByOtherProcess authenticates as fast as it can with a secret that
+// another process revokes: from the moment at which that process has said so, no
+// attempt succeeds, although the service remembers whom it found.
+func TestRevokedByOtherProcess(t *testing.T) {
+	t.Parallel()
+	const rounds = 200
+	path := newPath(t)
+	store := counting{openStore(t, path), new(atomic.Int64)}
+	user, err := store.CreateUser(t.Context(), sparekey.User{Login: "alice"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := sparekey.New(store, store, sparekey.Config{})
+	p := openProcess(t, path)
+
+	var attempts int64
+	for round := range rounds {
+		secret, c, err := svc.As(user).Create(t.Context(), user.ID, sparekey.NewCredential{Name: "app"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		attempt := sparekey.Attempt{Login: "alice", Secret: secret, Secure: true}
+		attempts += attack(t, svc, attempt, func() {
+			p.do("delete", user.ID, c.UUID)
+			if round%10 == 0 {
+				p.do("checkpoint")
+			}
+		})
+	}
+	if finds := store.finds.Load(); finds > attempts/2 {
+		t.Errorf("%d attempts made %d look-ups: the service does not remember, so this proves nothing", attempts, finds)
+	}
+}
+
+// attack keeps authenticating until some time after revoke has returned, and
+// returns how many attempts it made.
+func attack(t *testing.T, svc *sparekey.Service, a sparekey.Attempt, revoke func()) int64 {
+	t.Helper()
+	const remembered, afterwards = 50, 20
+	var revoked atomic.Bool
+	var succeeded, attempts atomic.Int64
+	warm := make(chan struct{})
+	var running sync.WaitGroup
+	for range 2 {
+		running.Go(func() {
+			for late := 0; late < afterwards; {
+				wasRevoked := revoked.Load()
+				attempts.Add(1)
+				_, err := svc.Authenticate(t.Context(), a)
+				switch {
+				case err == nil && wasRevoked:
+					t.Error("a revoked secret authenticates")
+				case err == nil:
+					if succeeded.Add(1) == remembered {
+						close(warm)
+					}
+				case !errors.Is(err, sparekey.ErrUnauthenticated):
+					t.Errorf("Authenticate: %v", err)
+				}
+				if wasRevoked {
+					late++
+				}
+			}
+		})
+	}
+	<-warm
+	revoke()
+	revoked.Store(true)
+	running.Wait()
+	return attempts.Load()
+}

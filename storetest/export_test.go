@@ -1,0 +1,25 @@
+package storetest
+
+import (
+	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// StoreCases returns the cases of Run by name.
+func StoreCases() map[string]func(testing.TB, sparekey.Store) {
+	cases := map[string]func(testing.TB, sparekey.Store){}
+	for _, c := range storeCases() {
+		cases[c.name] = c.run
+	}
+	return cases
+}
+
+// UserCases returns the cases of RunDirectory by name.
+func UserCases() map[string]func(testing.TB, Users) {
+	cases := map[string]func(testing.TB, Users){}
+	for _, c := range userCases() {
+		cases[c.name] = c.run
+	}
+	return cases
+}
