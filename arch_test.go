@@ -15,18 +15,19 @@ const module = "github.com/sparekey-dev/sparekey"
 // A package that is missing here fails the test, so whoever adds one says where
 // it belongs.
 var layers = map[string]struct{ own, ext []string }{
-	".":                 {own: []string{"passhash"}},
-	"passhash":          {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
-	"storetest":         {own: []string{"."}},
-	"store/memory":      {own: []string{"."}},
-	"store/sqlite":      {own: []string{"."}, ext: []string{"modernc.org/sqlite"}},
-	"clientip":          {},
-	"basicauth":         {own: []string{".", "clientip"}},
-	"rest":              {own: []string{".", "basicauth", "clientip"}},
-	"web":               {own: []string{".", "clientip"}},
-	"internal/login":    {own: []string{".", "passhash", "internal/throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
-	"internal/throttle": {},
-	"cmd/sparekey":      {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
+	".":                   {own: []string{"passhash"}},
+	"passhash":            {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
+	"storetest":           {own: []string{"."}},
+	"store/memory":        {own: []string{"."}},
+	"store/sqlite":        {own: []string{"."}, ext: []string{"modernc.org/sqlite"}},
+	"clientip":            {},
+	"basicauth":           {own: []string{".", "clientip"}},
+	"rest":                {own: []string{".", "basicauth", "clientip"}},
+	"web":                 {own: []string{".", "clientip"}},
+	"internal/login":      {own: []string{".", "passhash", "internal/throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
+	"internal/throttle":   {},
+	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},
+	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
 }
 
 // exampleLayer holds for every program under examples: what an importer has.

@@ -87,15 +87,16 @@ func refuseUnless(broken error, reason Reason) error {
 // identify finds the user and the credential of an attempt, from memory if
 // nothing changed since they were last found.
 func (s *Service) identify(ctx context.Context, a Attempt) (Identity, error) {
-	key := memoKey{a.Login, a.Secret.Hash()}
 	version, versioned := s.memo.version()
-	if versioned {
-		if id, ok := s.memo.get(key, version); ok {
-			return *id, nil
-		}
+	if !versioned {
+		return s.lookUp(ctx, a)
 	}
-	id, err := s.lookUp(ctx, a, key.hash)
-	if err == nil && versioned {
+	key := s.memo.key(a)
+	if id, ok := s.memo.get(key, version); ok {
+		return *id, nil
+	}
+	id, err := s.lookUp(ctx, a)
+	if err == nil {
 		s.memo.put(key, version, &id)
 	}
 	return id, err
@@ -103,7 +104,7 @@ func (s *Service) identify(ctx context.Context, a Attempt) (Identity, error) {
 
 // lookUp asks the directory and the store. It does not stop at an unknown user,
 // but goes on with one who has nothing, so that both ways take as long.
-func (s *Service) lookUp(ctx context.Context, a Attempt, hash string) (Identity, error) {
+func (s *Service) lookUp(ctx context.Context, a Attempt) (Identity, error) {
 	user, err := s.users.UserByLogin(ctx, a.Login)
 	unknown := errors.Is(err, ErrUserNotFound)
 	if err != nil && !unknown {
@@ -112,7 +113,7 @@ func (s *Service) lookUp(ctx context.Context, a Attempt, hash string) (Identity,
 	if unknown {
 		user = User{}
 	}
-	c, err := s.match(ctx, user.ID, a.Secret, hash)
+	c, err := s.match(ctx, user.ID, a.Secret)
 	switch {
 	case unknown && (err == nil || errors.Is(err, ErrNotFound)):
 		return Identity{}, &AuthError{Reason: unknownReason(a.Login)}
@@ -133,7 +134,8 @@ func unknownReason(login string) Reason {
 
 // match finds the user's credential with this secret: by its hash, or by trying
 // those whose hash cannot be found. ErrNotFound says that there is none.
-func (s *Service) match(ctx context.Context, userID string, secret Secret, hash string) (Credential, error) {
+func (s *Service) match(ctx context.Context, userID string, secret Secret) (Credential, error) {
+	hash := secret.Hash()
 	c, err := s.store.Find(ctx, userID, hash)
 	switch {
 	case err == nil && secret.Matches(c.Hash): // stores may compare loosely; this does not

@@ -37,7 +37,7 @@ var (
 
 // InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
 type InvalidError struct {
-	Field   string // the field at fault: "name" or "app_id"
+	Field   string // the field at fault, such as "name" or "app_id"
 	Problem string // what is wrong and what would be right, for people
 }
 

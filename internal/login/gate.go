@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,12 +36,25 @@ const (
 	throttleKeys    = 100_000
 )
 
-// The values of a session.
-const (
-	keyUser        = "user"
-	keyMark        = "mark" // of the password and the epoch that the session was begun in
-	keyConfirmedAt = "confirmed"
-)
+// keySession is the one value of a session. Being the only one, it is encoded the
+// same each time, so that a store need not write what it has.
+const keySession = "session"
+
+// session says who is signed in.
+type session struct {
+	User      string // ID
+	Mark      string // of the password and the epoch that it was begun in
+	Confirmed int64  // when the main password was proved, in Unix seconds
+}
+
+// session returns the session of a request, zero if nobody is signed in.
+func (g *Gate) session(ctx context.Context) session {
+	var s session
+	if err := json.Unmarshal(g.sessions.GetBytes(ctx, keySession), &s); err != nil {
+		return session{}
+	}
+	return s
+}
 
 // Gate signs people in to the pages with their main password, and knows who is
 // signed in. Its sessions are in a store; the cookie is a random token. It is
@@ -97,19 +111,19 @@ func (g *Gate) Viewer(r *http.Request) (sparekey.User, bool) {
 // viewer returns the user of the session, or nobody. A session ends with the main
 // password it was begun with, and with the user.
 func (g *Gate) viewer(ctx context.Context) (sparekey.User, error) {
-	id := g.sessions.GetString(ctx, keyUser)
-	if id == "" {
+	s := g.session(ctx)
+	if s.User == "" {
 		return sparekey.User{}, nil
 	}
-	u, err := g.accounts.store.UserByID(ctx, id)
+	u, err := g.accounts.store.UserByID(ctx, s.User)
 	if errors.Is(err, sparekey.ErrUserNotFound) {
 		return sparekey.User{}, nil
 	}
 	if err != nil {
 		return sparekey.User{}, err
 	}
-	mark, err := g.mark(ctx, id)
-	if err != nil || mark != g.sessions.GetString(ctx, keyMark) {
+	mark, err := g.mark(ctx, u.ID)
+	if err != nil || mark != s.Mark {
 		return sparekey.User{}, err
 	}
 	return u, nil
@@ -132,8 +146,7 @@ func (g *Gate) mark(ctx context.Context, id string) (string, error) {
 
 // Confirmed reports whether the main password was proved within the last minutes.
 func (g *Gate) Confirmed(r *http.Request) bool {
-	at := time.Unix(g.sessions.GetInt64(r.Context(), keyConfirmedAt), 0)
-	age := g.now().Sub(at)
+	age := g.now().Sub(time.Unix(g.session(r.Context()).Confirmed, 0))
 	return age >= 0 && age < confirmedFor
 }
 
@@ -151,9 +164,11 @@ func (g *Gate) SignIn(ctx context.Context, login, password string, addr netip.Ad
 	if err := g.sessions.RenewToken(ctx); err != nil {
 		return fmt.Errorf("begin a session: %w", err)
 	}
-	g.sessions.Put(ctx, keyUser, u.ID)
-	g.sessions.Put(ctx, keyMark, mark)
-	g.sessions.Put(ctx, keyConfirmedAt, g.now().Unix())
+	value, err := json.Marshal(session{User: u.ID, Mark: mark, Confirmed: g.now().Unix()})
+	if err != nil {
+		return fmt.Errorf("begin a session: %w", err)
+	}
+	g.sessions.Put(ctx, keySession, value)
 	return nil
 }
 

@@ -21,8 +21,8 @@ func filled(b *testing.B, credentials int) (*sqlite.Store, sparekey.User, sparek
 		INSERT INTO users (login, login_key, email, email_key, display_name, search, roles, password_hash)
 		SELECT 'user'||i, 'user'||i, 'user'||i||'@example.com', 'user'||i||'@example.com', '', '', '["editor"]', '' FROM n;
 		WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < %d)
-		INSERT INTO credentials (uuid, user_id, app_id, name, hash, created, last_ip)
-		SELECT hex(randomblob(16)), '1', '', 'app '||i, '$generic$'||hex(randomblob(20)), 1, '' FROM n`, credentials))
+		INSERT INTO credentials (uuid, user_id, app_id, name, search, hash, created, last_ip)
+		SELECT hex(randomblob(16)), '1', '', 'app '||i, 'app '||i, '$generic$'||hex(randomblob(20)), 1, '' FROM n`, credentials))
 	execute(b, db, `DELETE FROM credentials WHERE seq = 1`)
 	secret := sparekey.NewSecret()
 	c := sparekey.Credential{UUID: "the one", UserID: "1", Name: "app", Hash: secret.Hash()}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -30,14 +30,17 @@ const (
 	headerVersion = 3007000 // the first 4 bytes, in the machine's byte order
 )
 
-// walIndex watches the index of the write-ahead log through the file, which on
-// Linux has at any moment the contents of the mapped memory.
+// walIndex watches the index of the write-ahead log through the memory that it is
+// mapped to, as SQLite does.
 //
 // The file is the same one for as long as the Store is open, because its pinned
-// connection keeps SQLite in any process from removing it or making it anew.
+// connection keeps SQLite in any process from removing it, making it anew or
+// cutting it short.
 type walIndex struct {
-	file atomic.Pointer[indexFile] // nil: cannot be told
-	mu   sync.Mutex
+	open sync.RWMutex // held while file is read; see close
+	file *indexFile   // nil: cannot be told
+
+	mu   sync.Mutex // held while last is replaced
 	last atomic.Pointer[observation]
 }
 
@@ -51,7 +54,7 @@ type observation struct {
 func openWALIndex(ctx context.Context, conn *sql.Conn) (*walIndex, error) {
 	x := &walIndex{}
 	x.last.Store(&observation{})
-	if runtime.GOOS != "linux" {
+	if !canMap {
 		return x, nil
 	}
 	var path string
@@ -62,16 +65,20 @@ func openWALIndex(ctx context.Context, conn *sql.Conn) (*walIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.file.Store(file)
+	x.file = file
 	return x, nil
 }
 
 // close must be called after all connections of the Store are closed.
 func (x *walIndex) close() error {
-	if file := x.file.Swap(nil); file != nil {
-		return file.release()
+	x.open.Lock()
+	defer x.open.Unlock()
+	if x.file == nil {
+		return nil
 	}
-	return nil
+	file := x.file
+	x.file = nil
+	return file.release()
 }
 
 func (x *walIndex) version() (number uint64, ok bool) {
@@ -103,13 +110,12 @@ func (x *walIndex) observe() (number uint64, ok bool) {
 }
 
 func (x *walIndex) read() (header [headerSize]byte, ok bool) {
-	file := x.file.Load()
-	if file == nil {
+	x.open.RLock()
+	defer x.open.RUnlock()
+	if x.file == nil {
 		return header, false
 	}
-	if _, err := file.ReadAt(header[:], 0); err != nil {
-		return header, false
-	}
+	copy(header[:], x.file.memory)
 	return header, binary.NativeEndian.Uint32(header[:]) == headerVersion
 }
 
@@ -126,11 +132,12 @@ var (
 )
 
 // indexFile is the one descriptor that this process has of an index, beside
-// SQLite's own.
+// SQLite's own, and the memory its header is mapped to.
 type indexFile struct {
 	*os.File
-	info  os.FileInfo
-	users int // how many Stores read it
+	memory []byte
+	info   os.FileInfo
+	users  int // how many Stores read it
 }
 
 func acquireIndexFile(path string) (*indexFile, error) {
@@ -151,7 +158,10 @@ func acquireIndexFile(path string) (*indexFile, error) {
 		return nil, err
 	}
 	f := &indexFile{File: file, info: info, users: 1}
-	indexFiles = append(indexFiles, f)
+	indexFiles = append(indexFiles, f) // also if it cannot be mapped: closing it is what must not happen
+	if f.memory, err = mapHeader(file); err != nil {
+		return nil, fmt.Errorf("map the index of the write-ahead log: %w", err)
+	}
 	return f, nil
 }
 
@@ -163,5 +173,5 @@ func (f *indexFile) release() error {
 		return nil
 	}
 	indexFiles = slices.DeleteFunc(indexFiles, func(other *indexFile) bool { return other == f })
-	return f.Close()
+	return errors.Join(unmap(f.memory), f.Close())
 }

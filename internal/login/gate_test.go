@@ -1,0 +1,296 @@
+package login_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/store/memory"
+	"github.com/sparekey-dev/sparekey/store/sqlite"
+)
+
+// house is a server whose pages do what the Gate can do, for a user "ann".
+type house struct {
+	*httptest.Server
+	accounts *login.Accounts
+	gate     *login.Gate
+	ann      sparekey.User
+	clock    *time.Time
+}
+
+// store is what a Gate needs of one.
+type store interface {
+	login.Store
+	login.SessionStore
+}
+
+func newHouse(t *testing.T, s store, secure bool) *house {
+	t.Helper()
+	now := time.Now()
+	h := &house{clock: &now}
+	h.accounts = login.New(s, func() time.Time { return *h.clock })
+	var err error
+	if h.ann, err = h.accounts.Create(t.Context(), ann()); err != nil {
+		t.Fatal(err)
+	}
+	h.gate = login.NewGate(h.accounts, s, secure, slog.New(slog.DiscardHandler))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/in", func(w http.ResponseWriter, r *http.Request) {
+		report(w, h.gate.SignIn(r.Context(), r.FormValue("login"), r.FormValue("password"), netip.MustParseAddr(r.FormValue("from"))))
+	})
+	mux.HandleFunc("/confirm", func(w http.ResponseWriter, r *http.Request) {
+		report(w, h.gate.Confirm(r.Context(), r.FormValue("password"), netip.MustParseAddr(r.FormValue("from"))))
+	})
+	mux.HandleFunc("/out", func(w http.ResponseWriter, r *http.Request) { report(w, h.gate.SignOut(r.Context())) })
+	mux.HandleFunc("/everywhere", func(w http.ResponseWriter, r *http.Request) { report(w, h.gate.SignOutEverywhere(r.Context())) })
+	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
+		u, ok := h.gate.Viewer(r)
+		fmt.Fprintf(w, "%s %v %v", u.Login, ok, ok && h.gate.Confirmed(r))
+	})
+	h.Server = httptest.NewServer(h.gate.Load(mux))
+	t.Cleanup(h.Close)
+	return h
+}
+
+func report(w http.ResponseWriter, err error) {
+	var refused *sparekey.AuthError
+	switch {
+	case err == nil:
+		_, _ = io.WriteString(w, "ok")
+	case errors.As(err, &refused):
+		_, _ = io.WriteString(w, string(refused.Reason))
+	default:
+		_, _ = io.WriteString(w, "broken: "+err.Error())
+	}
+}
+
+// browser keeps cookies as a browser does.
+type browser struct {
+	t *testing.T
+	h *house
+	http.Client
+}
+
+func (h *house) browser(t *testing.T) *browser {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &browser{t, h, http.Client{Jar: jar}}
+}
+
+// want asks for a page and compares what it says.
+func (b *browser) want(page, want string) *http.Response {
+	b.t.Helper()
+	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.h.URL+page, nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	res, err := b.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || string(body) != want {
+		b.t.Errorf("%s says %q, want %q (%v)", page, body, want, err)
+	}
+	return res
+}
+
+const (
+	right   = "/in?login=ann&password=correct+horse&from=192.0.2.1"
+	wrong   = "/in?login=ann&password=wrong&from=192.0.2.1"
+	nobody  = " false false"
+	annHere = "ann true true"
+)
+
+func onEveryStore(t *testing.T, test func(t *testing.T, s store)) {
+	t.Helper()
+	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
+		test(t, memory.New())
+	})
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		test(t, s)
+	})
+}
+
+func TestSignInAndOut(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		h := newHouse(t, s, false)
+		b := h.browser(t)
+		b.want("/who", nobody)
+		b.want(wrong, "wrong_secret")
+		b.want("/who", nobody)
+		res := b.want(right, "ok")
+		b.want("/who", annHere)
+		stolen := res.Cookies()[0]
+		if !stolen.HttpOnly || stolen.SameSite != http.SameSiteLaxMode || stolen.Path != "/" || len(stolen.Value) < 40 {
+			t.Errorf("cookie %+v", stolen)
+		}
+		b.want("/out", "ok")
+		b.want("/who", nobody)
+		thief := h.browser(t)
+		thief.Jar.SetCookies(res.Request.URL, []*http.Cookie{stolen})
+		thief.want("/who", nobody)
+	})
+}
+
+func TestSessionFixation(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	thief, victim := h.browser(t), h.browser(t)
+	res := thief.want("/in?login=ann&password=correct+horse&from=192.0.2.1", "ok")
+	planted := res.Cookies()[0]
+	victim.Jar.SetCookies(res.Request.URL, []*http.Cookie{planted})
+	res = victim.want(right, "ok")
+	if res.Cookies()[0].Value == planted.Value {
+		t.Error("the token stayed the same at sign-in")
+	}
+	thief.want("/who", nobody)
+	invented := h.browser(t)
+	invented.Jar.SetCookies(res.Request.URL, []*http.Cookie{{Name: "sparekey", Value: strings.Repeat("A", 43)}})
+	if got := invented.want(right, "ok").Cookies()[0].Value; got == strings.Repeat("A", 43) {
+		t.Error("an invented token was taken")
+	}
+}
+
+func TestSignOutEverywhere(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		h := newHouse(t, s, false)
+		phone, laptop := h.browser(t), h.browser(t)
+		phone.want(right, "ok")
+		laptop.want(right, "ok")
+		phone.want("/everywhere", "ok")
+		phone.want("/who", nobody)
+		laptop.want("/who", nobody)
+		laptop.want(right, "ok")
+		laptop.want("/who", annHere)
+	})
+}
+
+func TestSessionEndsWithThePasswordAndTheUser(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		h := newHouse(t, s, false)
+		b := h.browser(t)
+		b.want(right, "ok")
+		if err := h.accounts.SetPassword(t.Context(), h.ann.ID, "battery staple"); err != nil {
+			t.Fatal(err)
+		}
+		b.want("/who", nobody)
+		b.want("/in?login=ann&password=battery+staple&from=192.0.2.1", "ok")
+		b.want("/who", annHere)
+		if _, err := h.accounts.Delete(t.Context(), h.ann.ID); err != nil {
+			t.Fatal(err)
+		}
+		b.want("/who", nobody)
+	})
+}
+
+// TestEndedSessionStaysEnded saves a session as a request does that began before
+// it was ended and finishes after.
+func TestEndedSessionStaysEnded(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		later := time.Now().Add(time.Hour)
+		steps := []error{
+			s.SaveSession(t.Context(), "token", []byte("a"), later),
+			s.SaveSession(t.Context(), "token", []byte("b"), later),
+		}
+		if data, found, err := s.FindSession(t.Context(), "token"); string(data) != "b" || !found || err != nil {
+			t.Errorf("%q, %v, %v", data, found, err)
+		}
+		steps = append(steps,
+			s.EndSession(t.Context(), "token"),
+			s.SaveSession(t.Context(), "token", []byte("c"), later),
+			s.EndSession(t.Context(), "unknown"),
+			s.SaveSession(t.Context(), "old", []byte("d"), time.Now().Add(-time.Hour)))
+		if err := errors.Join(steps...); err != nil {
+			t.Error(err)
+		}
+		for _, token := range []string{"token", "old", "unknown"} {
+			if data, found, err := s.FindSession(t.Context(), token); found || err != nil {
+				t.Errorf("%s: %q, %v", token, data, err)
+			}
+		}
+	})
+}
+
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	b := h.browser(t)
+	b.want("/confirm?password=correct+horse&from=192.0.2.1", "malformed")
+	b.want(right, "ok")
+	*h.clock = h.clock.Add(6 * time.Minute)
+	b.want("/who", "ann true false")
+	b.want("/confirm?password=wrong&from=192.0.2.1", "wrong_secret")
+	b.want("/who", "ann true false")
+	b.want("/confirm?password=correct+horse&from=192.0.2.1", "ok")
+	b.want("/who", annHere)
+}
+
+func TestGuessesAreThrottled(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	b := h.browser(t)
+	for range 10 {
+		b.want(wrong, "wrong_secret")
+	}
+	b.want(wrong, "throttled")
+	b.want(right, "throttled")                                                 // from where the guesses came
+	b.want(strings.ReplaceAll(right, "login=ann", "login=+ANN+"), "throttled") // whatever the spelling
+	b.want(strings.ReplaceAll(right, "192.0.2.1", "192.0.2.2"), "ok")          // never from elsewhere
+	*h.clock = h.clock.Add(time.Minute)
+	b.want(right, "ok")
+}
+
+func TestIPv6NeighboursCountTogether(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	b := h.browser(t)
+	for i := range 10 {
+		b.want(strings.ReplaceAll(wrong, "192.0.2.1", fmt.Sprintf("2001:db8::%x", i)), "wrong_secret")
+	}
+	b.want(strings.ReplaceAll(wrong, "192.0.2.1", "2001:db8::ffff"), "throttled")
+	b.want(strings.ReplaceAll(right, "192.0.2.1", "2001:db8:0:1::1"), "ok")
+}
+
+func TestSuccessesAreNotThrottled(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	for range 15 {
+		h.browser(t).want(right, "ok")
+	}
+}
+
+func TestSecureCookie(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), true)
+	c := h.browser(t).want(right, "ok").Cookies()[0]
+	if !c.Secure || c.Name != "__Host-sparekey" || c.Domain != "" || c.Path != "/" {
+		t.Errorf("cookie %+v", c)
+	}
+}

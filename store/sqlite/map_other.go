@@ -1,0 +1,14 @@
+//go:build !linux
+
+package sqlite
+
+import (
+	"errors"
+	"os"
+)
+
+const canMap = false
+
+func mapHeader(*os.File) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func unmap([]byte) error { return nil }
