@@ -382,3 +382,18 @@ func (s revives) Update(ctx context.Context, userID, uuid string, change spareke
 	}
 	return c, err
 }
+
+type oldestFirst struct{ *memory.Store }
+
+func (s oldestFirst) Search(ctx context.Context, q sparekey.CredentialQuery) ([]sparekey.Credential, int, error) {
+	found, total, err := s.Store.Search(ctx, q)
+	slices.Reverse(found)
+	return found, total, err
+}
+
+type countsPage struct{ *memory.Store }
+
+func (s countsPage) Search(ctx context.Context, q sparekey.CredentialQuery) ([]sparekey.Credential, int, error) {
+	found, _, err := s.Store.Search(ctx, q)
+	return found, len(found), err
+}

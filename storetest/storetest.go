@@ -17,7 +17,8 @@ import (
 // known to the cases as "1", "2" and "12". With -short, the case of a user with
 // very many credentials is a smaller one.
 //
-// A store that is also [sparekey.Versioned] is tested as such.
+// A store that is also [sparekey.Versioned] or a [sparekey.Searcher] is tested as
+// such.
 func Run(t *testing.T, open func(t *testing.T) sparekey.Store) {
 	t.Helper()
 	for _, c := range storeCases() {
@@ -58,6 +59,7 @@ func storeCases() []storeCase {
 		{"InUse", testInUse},
 		{"Large", testLarge},
 		{"Version", testVersion},
+		{"Search", testSearch},
 
 		{"InsertConflict", testInsertConflict},
 		{"InsertCheck", testInsertCheck},

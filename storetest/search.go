@@ -1,0 +1,57 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+func testSearch(tb testing.TB, s sparekey.Store) {
+	searcher, ok := s.(sparekey.Searcher)
+	if !ok {
+		tb.Skip("the store is no Searcher")
+	}
+	const app = "2b1c7a3e-5d4f-4a6b-8c9d-0e1f2a3b4c5d"
+	used := func(c sparekey.Credential, days int) sparekey.Credential {
+		c.LastUsed, c.LastIP = created.AddDate(0, 0, days), "192.0.2.1"
+		return c
+	}
+	phone := used(credential(alice, "Phone"), 1)
+	backup := credential(bob, "Grüße 100%")
+	tablet := used(credential(alice, "TABLET phone"), 3)
+	tablet.AppID = app
+	other := used(credential(carol, "Tablet"), 2)
+	other.AppID = app
+	insert(tb, s, phone, backup, tablet, other)
+
+	for _, c := range []struct {
+		name  string
+		query sparekey.CredentialQuery
+		total int
+		want  []sparekey.Credential
+	}{
+		{"all", sparekey.CredentialQuery{}, 4, []sparekey.Credential{other, tablet, backup, phone}},
+		{"user", sparekey.CredentialQuery{UserID: alice}, 2, []sparekey.Credential{tablet, phone}},
+		{"nobody", sparekey.CredentialQuery{UserID: "3"}, 0, nil},
+		{"name", sparekey.CredentialQuery{Name: "PHONE"}, 2, []sparekey.Credential{tablet, phone}},
+		{"name beyond ASCII", sparekey.CredentialQuery{Name: "gRÜ"}, 1, []sparekey.Credential{backup}},
+		{"name is no pattern", sparekey.CredentialQuery{Name: "%"}, 1, []sparekey.Credential{backup}},
+		{"name is no pattern either", sparekey.CredentialQuery{Name: "_"}, 0, nil},
+		{"app", sparekey.CredentialQuery{AppID: app}, 2, []sparekey.Credential{other, tablet}},
+		{"app and user", sparekey.CredentialQuery{AppID: app, UserID: carol}, 1, []sparekey.Credential{other}},
+		{"never used", sparekey.CredentialQuery{NeverUsed: true}, 1, []sparekey.Credential{backup}},
+		{"used before", sparekey.CredentialQuery{UsedBefore: created.AddDate(0, 0, 2).Add(time.Second)}, 2, []sparekey.Credential{other, phone}},
+		{"used before, to the second", sparekey.CredentialQuery{UsedBefore: created.AddDate(0, 0, 2)}, 1, []sparekey.Credential{phone}},
+		{"limit", sparekey.CredentialQuery{Limit: 2}, 4, []sparekey.Credential{other, tablet}},
+		{"offset", sparekey.CredentialQuery{Offset: 3}, 4, []sparekey.Credential{phone}},
+		{"offset and limit", sparekey.CredentialQuery{Offset: 1, Limit: 2}, 4, []sparekey.Credential{tablet, backup}},
+		{"beyond the end", sparekey.CredentialQuery{Offset: 9, Limit: 2}, 4, nil},
+	} {
+		got, total, err := searcher.Search(tb.Context(), c.query)
+		if err != nil || total != c.total || !slices.Equal(got, c.want) {
+			tb.Errorf("Search, %s:\ngot  %+v, %d, %v\nwant %+v, %d", c.name, got, total, err, c.want, c.total)
+		}
+	}
+}
