@@ -41,8 +41,8 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 conformance: build ## a fresh server against the recorded answers of WordPress 7.1, where those are at hand
 	scripts/conformance $(BIN)
 
-bench: build ## benchmarks; the ratios of docs/benchmarks.md come from here
-	GO="$(GO)" scripts/bench $(BIN)
+bench: ## benchmarks; the ratios of docs/benchmarks.md come from here
+	GO="$(GO)" scripts/bench
 
 lint: ## golangci-lint, which is fetched and built on first use
 	$(GO) run $(LINT) run

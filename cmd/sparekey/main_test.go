@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -91,13 +92,20 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-var serving = regexp.MustCompile(`msg=serving url=(\S+)`)
+var serving = regexp.MustCompile(`msg=serving .*listen=(\S+)|"msg":"serving",.*"listen":"([^"]+)"`)
 
 // startServer starts a server on a free port and waits until it serves.
 func startServer(t *testing.T, database string, args ...string) *server {
 	t.Helper()
+	return startServerTo(t, io.Discard, database, args...)
+}
+
+// startServerTo is startServer, with what the server says to people in a writer.
+func startServerTo(t *testing.T, out io.Writer, database string, args ...string) *server {
+	t.Helper()
 	s := &server{log: &lines{}, done: make(chan error, 1)}
 	s.cmd = command(context.WithoutCancel(t.Context()), database, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
+	s.cmd.Stdout = out
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +118,7 @@ func startServer(t *testing.T, database string, args ...string) *server {
 		for scan := bufio.NewScanner(stderr); scan.Scan(); {
 			s.log.add(scan.Text())
 			if m := serving.FindStringSubmatch(scan.Text()); m != nil {
-				url <- m[1]
+				url <- scheme(args) + m[1] + m[2]
 			}
 		}
 		s.done <- s.cmd.Wait()
@@ -124,6 +132,13 @@ func startServer(t *testing.T, database string, args ...string) *server {
 		t.Fatalf("the server does not serve\n%s", s.log)
 	}
 	return s
+}
+
+func scheme(args []string) string {
+	if slices.Contains(args, "--tls-cert") {
+		return "https://"
+	}
+	return "http://"
 }
 
 // kill ends the server at once, as a power cut would.

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// get asks the server for a page without credentials.
+func (s *server) get(t *testing.T, client *http.Client, path string, header ...string) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// TestFirstStart does what a person does first: starts the server and pastes the
+// command that it shows.
+func TestFirstStart(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "my data's.db")
+	var greeting bytes.Buffer
+	s := startServerTo(t, &greeting, database)
+	if err := s.stop(); err != nil {
+		t.Errorf("the server did not stop well: %v\n%s", err, s.log)
+	}
+	paste := regexp.MustCompile(`SECRET=\$\((.*) user application-password create admin "My first app" --porcelain\)\n\s+curl -u "admin:\$SECRET" (http://[^/]+)(/\S+)\n`).
+		FindStringSubmatch(greeting.String())
+	if paste == nil || !regexp.MustCompile(`password  [A-Z2-7]{26}\n`).MatchString(greeting.String()) {
+		t.Fatalf("the greeting is\n%s", &greeting)
+	}
+	pasted := exec.CommandContext(t.Context(), "sh", "-c", paste[1]+` user application-password create admin "My first app" --porcelain`)
+	secret, err := pasted.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", pasted, err)
+	}
+	greeting.Reset()
+	s = startServerTo(t, &greeting, database)
+	made, err := s.send(t.Context(), account{"admin", strings.TrimSpace(string(secret))}, http.MethodGet, paste[3], "")
+	if err != nil || made.status != http.StatusOK {
+		t.Errorf("status %d, %v", made.status, err)
+	}
+	if greeting.Len() > 0 {
+		t.Errorf("the second start says %s", &greeting)
+	}
+}
+
+func TestPagesOfTheServer(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	newAccount(t, database, "ann")
+	s := startServer(t, database)
+	const discovery = `/wp-json/>; rel="https://api.w.org/"`
+	for path, want := range map[string]struct {
+		status int
+		body   string
+		link   bool
+	}{
+		"/healthz":                              {http.StatusOK, "ok", false},
+		"/readyz":                               {http.StatusOK, "ok", false},
+		"/":                                     {http.StatusOK, "Sparekey", true},
+		"/wp-json":                              {http.StatusOK, `"namespaces"`, true},
+		"/wp-json/":                             {http.StatusOK, `authorize-application.php`, true},
+		"/wp-json/wp/v2":                        {http.StatusOK, `"namespace":"wp\/v2"`, true},
+		"/?rest_route=/":                        {http.StatusOK, `"namespaces"`, true},
+		"/index.php?rest_route=/wp/v2/users/me": {http.StatusUnauthorized, "rest_not_logged_in", true},
+		"/index.php":                            {http.StatusNotFound, "", false},
+		"/nope":                                 {http.StatusNotFound, "", false},
+		"/wp-json/../healthz":                   {http.StatusOK, "ok", false}, // the client walks there by itself
+	} {
+		res, body := s.get(t, http.DefaultClient, path)
+		if res.StatusCode != want.status || !strings.Contains(body, want.body) || strings.Contains(res.Header.Get("Link"), discovery) != want.link {
+			t.Errorf("%s: %d, Link %q, %s", path, res.StatusCode, res.Header.Get("Link"), body)
+		}
+	}
+}
+
+// TestNoSecretIsLogged looks for everything secret in all that the server writes
+// at its most talkative.
+func TestNoSecretIsLogged(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"text", "json"} {
+		database := filepath.Join(t.TempDir(), "sparekey.db")
+		ann := newAccount(t, database, "ann")
+		s := startServer(t, database, "--log-level=DEBUG", "--log-format="+format)
+		made, err := s.send(t.Context(), ann, http.MethodPost, mine, `{"name":"Phone"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		phone := account{"ann", made.Password}
+		for _, a := range []account{phone, {"ann@example.com", strings.ReplaceAll(made.Password, " ", "")}, {"nobody", made.Password}, {made.Password, "ann"}, {"ann", ann.secret + "x"}} {
+			for _, path := range []string{mine, "/wp-json/", "/wp-json/wp/v2/users/me?password=" + strings.ReplaceAll(made.Password, " ", "%20")} {
+				if _, err := s.send(t.Context(), a, http.MethodGet, path, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if _, err := s.send(t.Context(), phone, http.MethodDelete, mine+"/"+made.UUID, ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+		log := s.log.String()
+		for _, word := range []string{"created", "revoked", "authenticated", "refused", "request"} {
+			if !strings.Contains(log, word) {
+				t.Errorf("the log says nothing of %q:\n%s", word, log)
+			}
+		}
+		squeezed := strings.ReplaceAll(log, " ", "")
+		for _, secret := range []string{ann.secret, strings.ReplaceAll(made.Password, " ", ""), "$generic$", "Basic"} {
+			if strings.Contains(squeezed, secret) {
+				t.Errorf("the log has %q:\n%s", secret, log)
+			}
+		}
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cert, key, roots := certificate(t, dir)
+	database := filepath.Join(dir, "sparekey.db")
+	newAccount(t, database, "ann")
+	s := startServer(t, database, "--tls-cert", cert, "--tls-key", key)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	res, body := s.get(t, client, "/wp-json/")
+	if res.StatusCode != http.StatusOK || !strings.Contains(body, `"url":"https:\/\/127.0.0.1`) {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+// certificate makes one for 127.0.0.1, signed by itself.
+func certificate(t *testing.T, dir string) (certFile, keyFile string, roots *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	if err := os.WriteFile(certFile, certPEM, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	roots = x509.NewCertPool()
+	roots.AppendCertsFromPEM(certPEM)
+	return certFile, keyFile, roots
+}
+
+// TestTrustedProxy is a server behind a proxy that says what came to it.
+func TestTrustedProxy(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database, "ann")
+	s := startServer(t, database, "--trusted-proxy=127.0.0.0/8", "--url=https://keys.example/")
+	ask := func(proto string) (*http.Response, string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+mine+"/introspect", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth(ann.login, ann.secret)
+		r.Header.Set("X-Forwarded-For", "198.51.100.1, 203.0.113.9")
+		r.Header.Set("X-Forwarded-Proto", proto)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res, string(body)
+	}
+	if res, body := ask("http"); res.StatusCode != http.StatusNotImplemented || !strings.Contains(body, "application_passwords_disabled") {
+		t.Errorf("in the clear: %d %s", res.StatusCode, body)
+	}
+	res, body := ask("https")
+	if res.StatusCode != http.StatusOK || !strings.Contains(body, `"last_ip":"203.0.113.9"`) || !strings.Contains(body, `https:\/\/keys.example\/wp-json\/wp`) {
+		t.Errorf("through the proxy: %d %s", res.StatusCode, body)
+	}
+}
+
+// TestTwoServersOnOneFile starts at the same moment on a file that is not there.
+func TestTwoServersOnOneFile(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ready := make(chan *server)
+	for range 3 {
+		go func() { ready <- startServer(t, database) }()
+	}
+	for range 3 {
+		s := <-ready
+		if res, _ := s.get(t, http.DefaultClient, "/readyz"); res.StatusCode != http.StatusOK {
+			t.Errorf("status %d", res.StatusCode)
+		}
+	}
+	if got, err := cli(ctx, database, "user", "list", "--format=count"); got != "1" || err != nil {
+		t.Errorf("%s administrators, %v", got, err)
+	}
+}
