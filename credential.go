@@ -73,7 +73,7 @@ func validName(name string) (string, error) {
 // newUUID returns a random UUID (RFC 9562, version 4) in lower case.
 func newUUID() string {
 	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // documented to never fail
+	rand.Read(b[:]) // never fails, as it documents
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80
 	var text [36]byte

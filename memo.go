@@ -41,7 +41,7 @@ type memoEntry struct {
 // Versioned.
 func newMemo(store Store, users Directory) *memo {
 	m := &memo{entries: map[memoKey]memoEntry{}}
-	rand.Read(m.salt[:]) //nolint:errcheck // documented to never fail
+	rand.Read(m.salt[:]) // never fails, as it documents
 	s, storeOK := store.(Versioned)
 	u, usersOK := users.(Versioned)
 	switch {

@@ -30,7 +30,7 @@ func NewSecret() Secret {
 	plain := make([]byte, 0, secretLength)
 	var random [2 * secretLength]byte
 	for len(plain) < secretLength {
-		rand.Read(random[:]) //nolint:errcheck // documented to never fail
+		rand.Read(random[:]) // never fails, as it documents
 		for _, b := range random {
 			if int(b) < unbiased && len(plain) < secretLength {
 				plain = append(plain, secretAlphabet[int(b)%len(secretAlphabet)])

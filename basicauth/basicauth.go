@@ -176,7 +176,7 @@ func Message(err error) string {
 	return wrongCredential
 }
 
-const wrongCredential = "The login or the application password is wrong." //nolint:gosec // a message
+const wrongCredential = "The login or the application password is wrong."
 
 func failWithText(w http.ResponseWriter, _ *http.Request, status int, err error) {
 	http.Error(w, Message(err), status)

@@ -93,5 +93,5 @@ func (s argon2Settings) tag(password string) []byte {
 	if s.variant == "argon2i" {
 		key = argon2.Key
 	}
-	return key([]byte(password), s.salt, s.passes, s.memory, s.lanes, uint32(s.tagBytes))
+	return key([]byte(password), s.salt, s.passes, s.memory, s.lanes, uint32(s.tagBytes)) //nolint:gosec // the tag is bounded
 }

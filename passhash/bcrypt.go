@@ -71,7 +71,7 @@ func signExtendedKey(password string) []byte {
 	for i := 0; i < bcryptPasswordBytes; i += 4 {
 		var word uint32
 		for j := range 4 {
-			word = word<<8 | uint32(int8(cycle[(i+j)%len(cycle)]))
+			word = word<<8 | uint32(int8(cycle[(i+j)%len(cycle)])) //nolint:gosec // the error to reproduce
 		}
 		key = binary.BigEndian.AppendUint32(key, word)
 	}

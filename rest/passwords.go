@@ -97,47 +97,34 @@ func textOrNull(s string) any {
 func createArgs() []arg { return []arg{appIDArg(), nameArg(true)} }
 func updateArgs() []arg { return []arg{appIDArg(), nameArg(false)} }
 
-// managed is whose application passwords a call is about.
-type managed struct {
-	user sparekey.User
-	err  error // why the caller may not manage them, or why that cannot be told
-}
-
-// target finds whose application passwords the call is about, and whether the
-// caller may manage them. It asks once.
-func (c *call) target() (sparekey.User, error) {
-	if c.managed == nil {
-		c.managed = &managed{}
-		c.managed.user, c.managed.err = c.findTarget()
+// mayManage reports whether the caller may manage the application passwords of
+// the user whom the path names. It asks once.
+func (c *call) mayManage() error {
+	if !c.asked {
+		c.asked, c.denied = true, c.askToManage()
 	}
-	return c.managed.user, c.managed.err
+	return c.denied
 }
 
-func (c *call) findTarget() (sparekey.User, error) {
+func (c *call) askToManage() error {
 	if err := c.available(); err != nil {
-		return sparekey.User{}, err
+		return err
 	}
 	if c.isMe() && !c.caller.signedIn {
-		return sparekey.User{}, refuse(codeNotLoggedIn)
+		return refuse(codeNotLoggedIn)
 	}
 	id := c.userID()
 	if id == "" {
-		return sparekey.User{}, sparekey.ErrUserNotFound
+		return sparekey.ErrUserNotFound
 	}
-	return c.manager().Target(c.r.Context(), id)
-}
-
-// mayManage reports whether the caller may manage the target's passwords.
-func (c *call) mayManage() error {
-	_, err := c.target()
+	_, err := c.manager().Target(c.r.Context(), id)
 	return err
 }
 
 // mayIntrospect reports whether the target is the caller. That takes no right to
 // manage anything.
 func (c *call) mayIntrospect() error {
-	_, err := c.target()
-	if err != nil && !errors.Is(err, sparekey.ErrForbidden) {
+	if err := c.mayManage(); err != nil && !errors.Is(err, sparekey.ErrForbidden) {
 		return err
 	}
 	if !c.caller.signedIn || c.userID() != c.caller.user.ID {

@@ -31,7 +31,8 @@ type call struct {
 	vars     map[string]string // from the path
 	args     map[string]any    // accepted, by name
 
-	managed *managed // see target
+	asked  bool  // whether denied is known
+	denied error // see mayManage
 }
 
 // readQuery reads what the first line of a request says.

@@ -16,7 +16,7 @@ import (
 func TestCreatesAtOnce(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")
-	ann := newAccount(t, database, "ann")
+	ann := newAccount(t, database)
 	s := startServer(t, database)
 	secrets := make([]string, 64)
 	var wg sync.WaitGroup
@@ -54,7 +54,7 @@ func TestRevokedNeverWorksAgain(t *testing.T) {
 	t.Parallel()
 	const trials = 200
 	database := filepath.Join(t.TempDir(), "sparekey.db")
-	ann := newAccount(t, database, "ann")
+	ann := newAccount(t, database)
 	s := startServer(t, database, "--duplicate-names=allow", "--usage-interval=1ns")
 	for trial := range trials {
 		made, err := s.send(t.Context(), ann, http.MethodPost, mine, `{"name":"victim"}`)
@@ -111,7 +111,7 @@ func TestKill(t *testing.T) {
 		rounds = 10
 	}
 	database := filepath.Join(t.TempDir(), "sparekey.db")
-	ann := newAccount(t, database, "ann")
+	ann := newAccount(t, database)
 	k := &killed{live: map[string]string{}, dead: map[string]string{}, acks: make(chan struct{}, 1000)}
 	for round := range rounds {
 		s := startServer(t, database, "--duplicate-names=allow")

@@ -4,10 +4,21 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/rest"
+	"github.com/sparekey-dev/sparekey/web"
+)
+
+// Where the pages are. Applications know WordPress's paths, people the others.
+const (
+	accountPath = "/account/application-passwords"
+	signInPath  = "/sign-in"
+	signOutPath = "/sign-out"
+	confirmPath = "/confirm-password"
 )
 
 // handler is everything that the server answers.
@@ -25,16 +36,49 @@ func (c *serveCommand) handler(site *site, home string, log *slog.Logger) http.H
 	mux.Handle("/wp-json/", api)
 	mux.HandleFunc("GET /healthz", alive)
 	mux.Handle("GET /readyz", ready(site, log))
-	mux.Handle("/{$}", restRoute(api, api.Discover(http.HandlerFunc(greet))))
-	mux.Handle("/index.php", restRoute(api, http.NotFoundHandler()))
-	return logRequests(log, mux)
+	c.handlePages(site, home, log, func(pattern string, page http.Handler) {
+		mux.Handle(pattern, api.Discover(page))
+	})
+	return logRequests(log, restRoute(api, mux))
 }
 
-// restRoute sends requests with ?rest_route= to the API, wherever a site without
-// pretty URLs would have it, and all others to next.
+// handlePages adds what people see in a browser.
+func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) {
+	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), log)
+	pages := web.New(site.service, gate.Viewer, web.Config{
+		BaseURL:         home + accountPath,
+		SiteURL:         home,
+		SiteName:        c.SiteName,
+		SignInURL:       signInPath,
+		SignOutURL:      signOutPath,
+		Confirmed:       gate.Confirmed,
+		ConfirmURL:      confirmPath,
+		Origin:          c.origin(),
+		NoQueryRedirect: c.NoQueryRedirect,
+		Log:             log,
+	})
+	for pattern, h := range map[string]http.Handler{
+		accountPath:                           pages,
+		accountPath + "/":                     pages,
+		"/authorize":                          pages.Authorize(),
+		"/wp-admin/authorize-application.php": pages.Authorize(),
+		signInPath:                            pages.SignIn(gate),
+		signOutPath:                           pages.SignIn(gate),
+		confirmPath:                           pages.SignIn(gate),
+	} {
+		handle(pattern, gate.Load(h))
+	}
+	toAccount := http.RedirectHandler(accountPath, http.StatusFound)
+	handle("/{$}", toAccount)
+	handle("/wp-admin/", toAccount)
+	handle("/wp-login.php", http.RedirectHandler(signInPath, http.StatusFound))
+}
+
+// restRoute sends requests with ?rest_route= to the API, where a site without
+// pretty URLs has it, and all others to next.
 func restRoute(api, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Has("rest_route") {
+		if (r.URL.Path == "/" || r.URL.Path == "/index.php") && r.URL.Query().Has("rest_route") {
 			api.ServeHTTP(w, r)
 			return
 		}
@@ -62,11 +106,6 @@ func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text)) // a client that is gone needs no answer
-}
-
-// greet is the page at the root, which clients ask where the API is.
-func greet(w http.ResponseWriter, _ *http.Request) {
-	plain(w, http.StatusOK, "Sparekey is running. Its REST API is at /wp-json/.\n")
 }
 
 // logRequests logs every request at DEBUG. Queries are left out: what clients put

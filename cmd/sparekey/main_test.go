@@ -210,9 +210,9 @@ func (s *server) works(ctx context.Context, as account) (bool, error) {
 	return false, fmt.Errorf("status %d", a.status)
 }
 
-// newAccount makes a user with one application password, called "main".
-func newAccount(t *testing.T, database, login string) account {
+// newAccount makes a user "ann" with one application password, called "main".
+func newAccount(t *testing.T, database string) account {
 	t.Helper()
-	mustCLI(t, database, "user", "create", login, login+"@example.com", "--user_pass=x", "--porcelain")
-	return account{login, mustCLI(t, database, "user", "application-password", "create", login, "main", "--porcelain")}
+	mustCLI(t, database, "user", "create", "ann", "ann@example.com", "--user_pass=x", "--porcelain")
+	return account{"ann", mustCLI(t, database, "user", "application-password", "create", "ann", "main", "--porcelain")}
 }

@@ -24,6 +24,7 @@ type serveCommand struct {
 	TrustedProxy    []netip.Prefix `help:"Network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed. May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
 	SiteName        string         `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
 	WordpressErrors bool           `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`
+	NoQueryRedirect bool           `help:"Never put a new application password into a URL, as WordPress's authorise redirect does; applications that need it get none." env:"SPAREKEY_NO_QUERY_REDIRECT"`
 	LogFormat       string         `help:"${enum}." enum:"text,json" default:"text" env:"SPAREKEY_LOG_FORMAT" placeholder:"text|json"`
 	LogLevel        slog.Level     `help:"DEBUG (every request), INFO, WARN or ERROR." default:"INFO" env:"SPAREKEY_LOG_LEVEL" placeholder:"LEVEL"`
 }
@@ -53,8 +54,8 @@ func (c *serveCommand) Validate() error {
 	}
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return fmt.Errorf("--url %q must be the beginning of a URL, such as https://example.org", redactURL(c.URL))
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org", redactURL(c.URL))
 		}
 	}
 	return nil

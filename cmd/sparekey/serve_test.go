@@ -78,7 +78,7 @@ func TestFirstStart(t *testing.T) {
 func TestPagesOfTheServer(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")
-	newAccount(t, database, "ann")
+	newAccount(t, database)
 	s := startServer(t, database)
 	const discovery = `/wp-json/>; rel="https://api.w.org/"`
 	for path, want := range map[string]struct {
@@ -89,6 +89,7 @@ func TestPagesOfTheServer(t *testing.T) {
 		"/healthz":                              {http.StatusOK, "ok", false},
 		"/readyz":                               {http.StatusOK, "ok", false},
 		"/":                                     {http.StatusOK, "Sparekey", true},
+		"/wp-admin/profile.php":                 {http.StatusOK, "Sparekey", true},
 		"/wp-json":                              {http.StatusOK, `"namespaces"`, true},
 		"/wp-json/":                             {http.StatusOK, `authorize-application.php`, true},
 		"/wp-json/wp/v2":                        {http.StatusOK, `"namespace":"wp\/v2"`, true},
@@ -111,7 +112,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"text", "json"} {
 		database := filepath.Join(t.TempDir(), "sparekey.db")
-		ann := newAccount(t, database, "ann")
+		ann := newAccount(t, database)
 		s := startServer(t, database, "--log-level=DEBUG", "--log-format="+format)
 		made, err := s.send(t.Context(), ann, http.MethodPost, mine, `{"name":"Phone"}`)
 		if err != nil {
@@ -151,7 +152,7 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key, roots := certificate(t, dir)
 	database := filepath.Join(dir, "sparekey.db")
-	newAccount(t, database, "ann")
+	newAccount(t, database)
 	s := startServer(t, database, "--tls-cert", cert, "--tls-key", key)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
 	res, body := s.get(t, client, "/wp-json/")
@@ -196,7 +197,7 @@ func certificate(t *testing.T, dir string) (certFile, keyFile string, roots *x50
 func TestTrustedProxy(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")
-	ann := newAccount(t, database, "ann")
+	ann := newAccount(t, database)
 	s := startServer(t, database, "--trusted-proxy=127.0.0.0/8", "--url=https://keys.example/")
 	ask := func(proto string) (*http.Response, string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+mine+"/introspect", nil)

@@ -17,6 +17,7 @@ import (
 type backend interface {
 	sparekey.Store
 	login.Store
+	login.SessionStore
 	Ping(ctx context.Context) error
 	Close() error
 }
@@ -39,8 +40,8 @@ func openDatabase(ctx context.Context, database string) (backend, error) {
 	}
 	open, ok := stores[scheme]
 	if !ok {
-		return nil, fmt.Errorf("database %q: unknown scheme %q: give the path of a SQLite file, or a URL that begins with one of %s:",
-			redactURL(database), scheme, strings.Join(slices.Sorted(maps.Keys(stores)), ":, "))
+		return nil, fmt.Errorf("database %q: unknown scheme %q: give the path of a SQLite file, or a URL with one of the schemes %s",
+			redactURL(database), scheme, strings.Join(slices.Sorted(maps.Keys(stores)), ", "))
 	}
 	b, err := open(ctx, database)
 	if err != nil {

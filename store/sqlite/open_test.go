@@ -139,7 +139,7 @@ func TestOpenFileMode(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, 0o640); err != nil { //nolint:gosec // an administrator's choice
+	if err := os.Chmod(path, 0o640); err != nil { // an administrator's choice
 		t.Fatal(err)
 	}
 	openStore(t, path)

@@ -9,7 +9,7 @@ import (
 
 // FindSession returns the data of a session that has neither expired nor ended.
 func (s *Store) FindSession(ctx context.Context, token string) (data []byte, found bool, err error) {
-	err = s.readers.QueryRowContext(ctx, queryFindSession, token, time.Now().Unix()).Scan(&data) //nolint:forbidigo // sessions end by the wall clock, in this package as in others
+	err = s.readers.QueryRowContext(ctx, queryFindSession, token, wallClock()).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -19,7 +19,7 @@ func (s *Store) FindSession(ctx context.Context, token string) (data []byte, fou
 // SaveSession keeps the data of a session, unless it has ended.
 func (s *Store) SaveSession(ctx context.Context, token string, data []byte, expires time.Time) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, queryForgetSessions, time.Now().Unix()); err != nil { //nolint:forbidigo // as above
+		if _, err := tx.ExecContext(ctx, queryForgetSessions, wallClock()); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, querySaveSession, token, data, expires.Unix())
@@ -56,3 +56,6 @@ func (s *Store) EndSessions(ctx context.Context, id string) error {
 	})
 	return failed("end a user's sessions", err)
 }
+
+// wallClock is what sessions end by.
+func wallClock() int64 { return time.Now().Unix() } //nolint:forbidigo // see above

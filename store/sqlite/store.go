@@ -88,7 +88,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		{&s.find, queryFind},
 		{&s.legacy, queryLegacy},
 	} {
-		stmt, err := s.readers.PrepareContext(ctx, p.query)
+		stmt, err := s.readers.PrepareContext(ctx, p.query) //nolint:sqlclosecheck // closed with the pool
 		if err != nil {
 			return fmt.Errorf("prepare a statement: %w", err)
 		}
