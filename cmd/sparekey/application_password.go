@@ -97,7 +97,7 @@ type passwordListCommand struct {
 	owner
 	listFlags
 	OrderBy string `name:"orderby" help:"Sort by this field: ${enum}." enum:"uuid,app_id,name,password,created,last_used,last_ip" default:"created"`
-	Order   string `help:"${enum}." enum:"asc,desc" default:"desc"`
+	Order   string `help:"${enum}: ascending or descending." enum:"asc,desc" default:"desc"`
 
 	UUID     *string `help:"Only the one with this UUID." group:"Filters (exact, empty for none)"`
 	AppID    *string `name:"app_id" aliases:"app-id" help:"Only those of this application." group:"Filters (exact, empty for none)"`

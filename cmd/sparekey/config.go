@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"reflect"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -16,9 +18,9 @@ import (
 
 // siteSettings are what every command on the same site must agree about.
 type siteSettings struct {
-	Database       string        `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" placeholder:"PATH|URL"`
-	DuplicateNames string        `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does." enum:"reject,allow" default:"reject" env:"SPAREKEY_DUPLICATE_NAMES" placeholder:"reject|allow"`
-	UsageInterval  time.Duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" placeholder:"DURATION"`
+	Database       string        `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
+	DuplicateNames string        `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does." enum:"reject,allow" default:"reject" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
+	UsageInterval  time.Duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" group:"Settings of the site"`
 }
 
 // Validate is called by kong.
@@ -26,7 +28,8 @@ func (s siteSettings) Validate() error {
 	if s.UsageInterval <= 0 {
 		return errors.New("--usage-interval must be longer than zero, such as 24h or 1m")
 	}
-	return nil
+	_, err := findStore(s.Database)
+	return err
 }
 
 // configFlag is the path of a configuration file, whose settings count where
@@ -75,28 +78,64 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 	if err != nil {
 		return nil, []error{fmt.Errorf("read the configuration: %w", err)}
 	}
-	settings := configFile{}
-	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(&settings); err != nil && len(bytes.TrimSpace(data)) > 0 {
+	settings, err := decodeConfig(data)
+	if err != nil {
 		return nil, []error{fmt.Errorf("read the configuration %s: %w", path, err)}
 	}
 	known := configurable(app)
 	var problems []error
-	for name := range settings {
-		if !slices.Contains(known, name) {
-			problems = append(problems, fmt.Errorf("%s: unknown setting %q: there are %s", path, name, strings.Join(known, ", ")))
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		flag, ok := known[name]
+		if !ok {
+			problems = append(problems, fmt.Errorf("%s: unknown setting %q: there are %s",
+				path, name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+		} else if err := checkValue(flag, settings[name]); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", path, err))
 		}
 	}
 	return settings, problems
 }
 
-// configurable lists the flags that a configuration file may set: those that the
-// environment may set as well, but for the file itself.
-func configurable(app *kong.Application) []string {
-	var names []string
-	collect := func(flags []*kong.Flag) {
-		for _, f := range flags {
+// decodeConfig reads the one document of a configuration file.
+func decodeConfig(data []byte) (configFile, error) {
+	var document yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	switch err := decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		return configFile{}, nil
+	case err != nil:
+		return nil, err
+	}
+	settings := configFile{}
+	if err := document.Decode(&settings); err != nil {
+		return nil, errors.New("it must have settings, one a line, such as \"listen: 127.0.0.1:8080\"")
+	}
+	if err := decoder.Decode(&document); !errors.Is(err, io.EOF) {
+		return nil, errors.New("it must be one YAML document")
+	}
+	return settings, nil
+}
+
+// checkValue reports what is wrong with the value of a flag on its own.
+func checkValue(flag *kong.Flag, value any) error {
+	target := reflect.New(flag.Target.Type()).Elem()
+	if err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), target); err != nil {
+		return err
+	}
+	if flag.Enum != "" && !slices.Contains(flag.EnumSlice(), fmt.Sprint(value)) {
+		return fmt.Errorf("--%s: must be one of %s, not %v", flag.Name, strings.Join(flag.EnumSlice(), ", "), value)
+	}
+	return nil
+}
+
+// configurable returns the flags that a configuration file may set, by name:
+// those that the environment may set as well, but for the file itself.
+func configurable(app *kong.Application) map[string]*kong.Flag {
+	flags := map[string]*kong.Flag{}
+	collect := func(of []*kong.Flag) {
+		for _, f := range of {
 			if len(f.Envs) > 0 && f.Name != "config" {
-				names = append(names, f.Name)
+				flags[f.Name] = f
 			}
 		}
 	}
@@ -104,8 +143,7 @@ func configurable(app *kong.Application) []string {
 	for _, child := range app.Children {
 		collect(child.Flags)
 	}
-	sort.Strings(names)
-	return slices.Compact(names)
+	return flags
 }
 
 type configCheckCommand struct {

@@ -39,13 +39,13 @@ type outputFlags struct {
 // listFlags are outputFlags with the formats of a list.
 type listFlags struct {
 	outputFlags
-	Format string `help:"${enum}." enum:"table,csv,json,count,yaml,ids" default:"table"`
+	Format string `help:"One of ${enum}." enum:"table,csv,json,count,yaml,ids" default:"table"`
 }
 
 // itemFlags are outputFlags with the formats of a single row.
 type itemFlags struct {
 	outputFlags
-	Format string `help:"${enum}." enum:"table,csv,json,yaml" default:"table"`
+	Format string `help:"One of ${enum}." enum:"table,csv,json,yaml" default:"table"`
 }
 
 // choose reduces a listing to the chosen columns.

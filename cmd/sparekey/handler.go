@@ -146,12 +146,30 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 		case sparekey.KindAuthenticated:
 			log.DebugContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "addr", e.Addr)
 		case sparekey.KindRefused:
-			// Not e.Login: people put the password into the field for the login.
-			log.WarnContext(ctx, string(e.Kind), "reason", e.Reason, "user", e.User.Login, "addr", e.Addr, "error", e.Err)
+			log.WarnContext(ctx, string(e.Kind), refusal(e)...)
 		case sparekey.KindUsageNotKept:
 			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
 		case sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindRevoked:
 			log.InfoContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "actor", e.Actor.Login)
 		}
 	}
+}
+
+// refusal is what is logged of one: not the login as it was presented, since
+// people put the password into the field for the login.
+func refusal(e sparekey.Event) []any {
+	attrs := []any{"reason", e.Reason}
+	if e.User.Login != "" {
+		attrs = append(attrs, "user", e.User.Login)
+	}
+	if e.Addr.IsValid() {
+		attrs = append(attrs, "addr", e.Addr)
+	}
+	if e.Err != nil {
+		attrs = append(attrs, "error", e.Err)
+	}
+	if e.Reason == sparekey.ReasonInsecure {
+		attrs = append(attrs, "hint", "the request came in the clear: serve HTTPS, or have the trusted proxy send X-Forwarded-Proto: https")
+	}
+	return attrs
 }

@@ -86,6 +86,13 @@ func (l *lines) add(line string) {
 	l.text.WriteString(line + "\n")
 }
 
+// Write makes it a place for a process to write to.
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
 func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

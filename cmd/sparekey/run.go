@@ -19,13 +19,14 @@ import (
 // the same command, so that fingers know them already.
 type commands struct {
 	siteSettings
-	Config configFlag `help:"Read settings from this YAML file." placeholder:"FILE" env:"SPAREKEY_CONFIG"`
+	Config      configFlag       `help:"Read settings from this YAML file." placeholder:"FILE" env:"SPAREKEY_CONFIG" group:"Settings of the site"`
+	ShowVersion kong.VersionFlag `name:"version" help:"Print the version." group:"Settings of the site"`
 
 	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
 	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`
 	Check       configCheckCommand        `cmd:"" name:"config" help:"Check the configuration file."`
 	Version     versionCommand            `cmd:"" help:"Print the version."`
-	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Print a script that completes commands in your shell."`
+	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Say how to have your shell complete commands; with -c, print the code for it."`
 }
 
 // terminal is where a command reads from and writes to.
@@ -112,9 +113,10 @@ type site struct {
 	accounts *login.Accounts
 }
 
-// open opens the database that the settings name.
-func (c *commands) open(ctx context.Context, config sparekey.Config) (*site, error) {
-	b, err := openDatabase(ctx, c.Database)
+// open opens the database that the settings name, and makes one that is not
+// there only if create is true.
+func (c *commands) open(ctx context.Context, create bool, config sparekey.Config) (*site, error) {
+	b, err := openDatabase(ctx, c.Database, create)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,12 @@ func (c *commands) open(ctx context.Context, config sparekey.Config) (*site, err
 // with opens the database for the time of one command. What went wrong on
 // closing is told, since it may mean that something was not kept.
 func (c *commands) with(ctx context.Context, do func(*site) error) error {
-	s, err := c.open(ctx, sparekey.Config{})
+	return c.withDatabase(ctx, false, do)
+}
+
+// withDatabase is with, and makes a database that is not there if create is true.
+func (c *commands) withDatabase(ctx context.Context, create bool, do func(*site) error) error {
+	s, err := c.open(ctx, create, sparekey.Config{})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,16 +18,16 @@ import (
 )
 
 type serveCommand struct {
-	Listen          string         `help:"Address and port to serve on." default:"127.0.0.1:8080" env:"SPAREKEY_LISTEN" placeholder:"HOST:PORT"`
-	URL             string         `help:"The URL under which clients reach the server. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
-	TLSCert         string         `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" placeholder:"FILE" and:"tls"`
-	TLSKey          string         `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" placeholder:"FILE" and:"tls"`
-	TrustedProxy    []netip.Prefix `help:"Network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed. May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
-	SiteName        string         `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
-	WordpressErrors bool           `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`
-	NoQueryRedirect bool           `help:"Never put a new application password into a URL, as WordPress's authorise redirect does; applications that need it get none." env:"SPAREKEY_NO_QUERY_REDIRECT"`
-	LogFormat       string         `help:"${enum}." enum:"text,json" default:"text" env:"SPAREKEY_LOG_FORMAT" placeholder:"text|json"`
-	LogLevel        slog.Level     `help:"DEBUG (every request), INFO, WARN or ERROR." default:"INFO" env:"SPAREKEY_LOG_LEVEL" placeholder:"LEVEL"`
+	Listen          string    `help:"Address and port to serve on." default:"127.0.0.1:8080" env:"SPAREKEY_LISTEN"`
+	URL             string    `help:"The URL under which clients reach the server. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
+	TLSCert         string    `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" placeholder:"FILE" and:"tls"`
+	TLSKey          string    `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" placeholder:"FILE" and:"tls"`
+	TrustedProxy    []network `help:"Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed. May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
+	SiteName        string    `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
+	WordpressErrors bool      `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`
+	NoQueryRedirect bool      `help:"Never put a new application password into a URL, as WordPress's authorise redirect does; applications that need it get none." env:"SPAREKEY_NO_QUERY_REDIRECT"`
+	LogFormat       string    `help:"How to log: ${enum}." enum:"text,json" default:"text" env:"SPAREKEY_LOG_FORMAT"`
+	LogLevel        string    `help:"From here on is logged: ${enum}. With debug, every request is." enum:"debug,info,warn,error" default:"info" env:"SPAREKEY_LOG_LEVEL"`
 }
 
 // Limits of the HTTP server. They bound what a slow or greedy client can hold.
@@ -52,12 +53,52 @@ func (c *serveCommand) Validate() error {
 	if c.URL == "" && isWildcard(host) {
 		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
 	}
-	if c.URL != "" {
-		u, err := url.Parse(c.URL)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org", redactURL(c.URL))
-		}
+	return errors.Join(c.validateURL(), c.validateTLS())
+}
+
+func (c *serveCommand) validateURL() error {
+	if c.URL == "" {
+		return nil
 	}
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https",
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org", redactURL(c.URL))
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return fmt.Errorf("--url %s would have clients send passwords in the clear: it must begin with https", c.URL)
+	}
+	return nil
+}
+
+// validateTLS reads the certificate once before anything is done, so that a
+// mistake does not show only when people try to connect.
+func (c *serveCommand) validateTLS() error {
+	if c.TLSCert == "" {
+		return nil
+	}
+	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+	}
+	return nil
+}
+
+// network is a network, or one address, on the command line.
+type network struct{ netip.Prefix }
+
+// UnmarshalText is called by kong.
+func (n *network) UnmarshalText(text []byte) error {
+	prefix, err := netip.ParsePrefix(string(text))
+	if addr, addrErr := netip.ParseAddr(string(text)); err != nil && addrErr == nil {
+		prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
+	case prefix.Bits() == 0:
+		return fmt.Errorf("%s is everybody: name the proxy's own address or network", text)
+	}
+	n.Prefix = prefix.Masked()
 	return nil
 }
 
@@ -74,7 +115,7 @@ func isWildcard(host string) bool {
 // Run serves until the context ends.
 func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	log := c.logger(t)
-	site, err := all.open(ctx, sparekey.Config{Observe: logEvents(log)})
+	site, err := all.open(ctx, true, sparekey.Config{Observe: logEvents(log)})
 	if err != nil {
 		return err
 	}
@@ -83,7 +124,11 @@ func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error
 }
 
 func (c *serveCommand) logger(t terminal) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		panic(err) // kong allows no other
+	}
+	options := &slog.HandlerOptions{Level: level}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(t.err, options))
 	}
@@ -96,7 +141,7 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, t t
 		return fmt.Errorf("listen on %s: %w", c.Listen, err)
 	}
 	home := c.home(listener.Addr())
-	if err := welcome(ctx, all, site, home, t); err != nil {
+	if err := welcome(ctx, all, site, home, t, log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{
@@ -155,8 +200,12 @@ func (c *serveCommand) home(addr net.Addr) string {
 // origin tells where requests come from: from the named proxies, or from the
 // connection.
 func (c *serveCommand) origin() clientip.Resolver {
-	if len(c.TrustedProxy) > 0 {
-		return clientip.FromForwardedFor(c.TrustedProxy...)
+	if len(c.TrustedProxy) == 0 {
+		return clientip.FromPeer
 	}
-	return clientip.FromPeer
+	var proxies []netip.Prefix
+	for _, n := range c.TrustedProxy {
+		proxies = append(proxies, n.Prefix)
+	}
+	return clientip.FromForwardedFor(proxies...)
 }

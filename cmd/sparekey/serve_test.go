@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -49,29 +48,29 @@ func (s *server) get(t *testing.T, client *http.Client, path string, header ...s
 func TestFirstStart(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "my data's.db")
-	var greeting bytes.Buffer
+	var greeting lines
 	s := startServerTo(t, &greeting, database)
 	if err := s.stop(); err != nil {
 		t.Errorf("the server did not stop well: %v\n%s", err, s.log)
 	}
 	paste := regexp.MustCompile(`SECRET=\$\((.*) user application-password create admin "My first app" --porcelain\)\n\s+curl -u "admin:\$SECRET" (http://[^/]+)(/\S+)\n`).
 		FindStringSubmatch(greeting.String())
-	if paste == nil || !regexp.MustCompile(`password  [A-Z2-7]{26}\n`).MatchString(greeting.String()) {
-		t.Fatalf("the greeting is\n%s", &greeting)
+	if paste == nil || !regexp.MustCompile(`password    [A-Z2-7]{26}\n`).MatchString(greeting.String()) {
+		t.Fatalf("the greeting is\n%s", greeting.String())
 	}
 	pasted := exec.CommandContext(t.Context(), "sh", "-c", paste[1]+` user application-password create admin "My first app" --porcelain`)
 	secret, err := pasted.Output()
 	if err != nil {
 		t.Fatalf("%s: %v", pasted, err)
 	}
-	greeting.Reset()
-	s = startServerTo(t, &greeting, database)
+	var again lines
+	s = startServerTo(t, &again, database)
 	made, err := s.send(t.Context(), account{"admin", strings.TrimSpace(string(secret))}, http.MethodGet, paste[3], "")
 	if err != nil || made.status != http.StatusOK {
 		t.Errorf("status %d, %v", made.status, err)
 	}
-	if greeting.Len() > 0 {
-		t.Errorf("the second start says %s", &greeting)
+	if again.String() != "" {
+		t.Errorf("the second start says %s", again.String())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
@@ -49,7 +50,7 @@ func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) 
 	if err != nil {
 		return err
 	}
-	return all.with(ctx, func(s *site) error {
+	return all.withDatabase(ctx, true, func(s *site) error {
 		u, err := s.accounts.Create(ctx, login.NewAccount{
 			Login: c.Login, Email: c.Email, DisplayName: c.DisplayName, Role: c.Role, Password: password,
 		})
@@ -78,7 +79,10 @@ func mainPassword(flag string, t terminal) (password string, isRandom bool, err 
 		line, err := bufio.NewReader(t.in).ReadString('\n')
 		line = strings.TrimRight(line, "\r\n")
 		if line == "" {
-			return "", false, errors.Join(errors.New("no password on standard input"), err)
+			if err != nil && !errors.Is(err, io.EOF) {
+				return "", false, fmt.Errorf("read the password from standard input: %w", err)
+			}
+			return "", false, errors.New("no password on standard input")
 		}
 		return line, false, nil
 	}
@@ -174,7 +178,10 @@ func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, 
 // confirm asks a question, to which only y and yes mean yes.
 func confirm(t terminal, question string) bool {
 	fmt.Fprintf(t.out, "%s [y/n] ", question)
-	answer, _ := bufio.NewReader(t.in).ReadString('\n')
+	answer, err := bufio.NewReader(t.in).ReadString('\n')
+	if err != nil {
+		fmt.Fprintln(t.out) // nobody pressed Enter
+	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -15,11 +16,21 @@ import (
 const firstAdministrator = "admin"
 
 // welcome makes an administrator where there is no user yet, and shows the
-// password this once, with a command to begin with.
-func welcome(ctx context.Context, all *commands, s *site, home string, t terminal) error {
-	_, total, err := s.Users(ctx, sparekey.UserQuery{Limit: 1})
-	if err != nil || total > 0 {
+// password this once, with what to begin with.
+func welcome(ctx context.Context, all *commands, s *site, home string, t terminal, log *slog.Logger) error {
+	_, users, err := s.Users(ctx, sparekey.UserQuery{Limit: 1})
+	if err != nil {
 		return err
+	}
+	_, administrators, err := s.Users(ctx, sparekey.UserQuery{Role: sparekey.RoleAdministrator, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if users > 0 {
+		if administrators == 0 {
+			log.Warn("nobody is an administrator: \"user set-role\" makes somebody one")
+		}
+		return nil
 	}
 	password := login.RandomPassword()
 	_, err = s.accounts.Create(ctx, login.NewAccount{
@@ -32,25 +43,34 @@ func welcome(ctx context.Context, all *commands, s *site, home string, t termina
 	if err != nil {
 		return fmt.Errorf("make the first administrator: %w", err)
 	}
+	greet(t, all, home, password)
+	return nil
+}
+
+func greet(t terminal, all *commands, home, password string) {
+	fmt.Fprintf(t.out, `
+This is the first start, so there is an administrator now.
+
+    sign in at  %[3]s
+    login       %[1]s
+    password    %[2]s
+
+The password is shown this once. "user reset-password %[1]s" makes a new one.
+`, firstAdministrator, password, home)
+	if all.Database == "memory:" { // which no other process sees
+		return
+	}
 	self := shellQuote(os.Args[0])
 	if database := all.Database; database != "sparekey.db" {
 		self += " --database " + shellQuote(database)
 	}
 	fmt.Fprintf(t.out, `
-This is the first start, so there is an administrator now.
-
-    login     %[1]s
-    password  %[2]s
-
-The password is shown this once. "user reset-password %[1]s" makes a new one.
-
 To create an application password and use it, paste this into another terminal:
 
-    SECRET=$(%[3]s user application-password create %[1]s "My first app" --porcelain)
-    curl -u "%[1]s:$SECRET" %[4]s/wp-json/wp/v2/users/me
+    SECRET=$(%[2]s user application-password create %[1]s "My first app" --porcelain)
+    curl -u "%[1]s:$SECRET" %[3]s/wp-json/wp/v2/users/me
 
-`, firstAdministrator, password, self, home)
-	return nil
+`, firstAdministrator, self, home)
 }
 
 // shellQuote writes an argument as a shell reads it.

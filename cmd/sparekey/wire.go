@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -22,18 +25,31 @@ type backend interface {
 	Close() error
 }
 
+// opener opens a database. It makes one that is not there only if create is
+// true.
+type opener func(ctx context.Context, database string, create bool) (backend, error)
+
 // stores opens databases by the scheme of their URL. A path without a scheme is
 // a SQLite file.
-var stores = map[string]func(ctx context.Context, database string) (backend, error){
-	"sqlite": func(ctx context.Context, database string) (backend, error) {
-		path := strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
-		return sqlite.Open(ctx, path)
-	},
-	"memory": func(context.Context, string) (backend, error) { return memoryBackend{memory.New()}, nil },
+var stores = map[string]opener{
+	"sqlite": openSQLite,
+	"memory": func(context.Context, string, bool) (backend, error) { return memoryBackend{memory.New()}, nil },
 }
 
-// openDatabase opens the database that a path or a URL names.
-func openDatabase(ctx context.Context, database string) (backend, error) {
+func openSQLite(ctx context.Context, database string, create bool) (backend, error) {
+	path := strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !create {
+		return nil, errors.New("there is no such file: name the database with --database; \"serve\" and \"user create\" make a new one")
+	}
+	s, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// findStore finds out how the database that a path or a URL names is opened.
+func findStore(database string) (opener, error) {
 	scheme, _, isURL := strings.Cut(database, ":")
 	if !isURL || len(scheme) < 2 { // a single letter is a drive, not a scheme
 		scheme = "sqlite"
@@ -43,7 +59,16 @@ func openDatabase(ctx context.Context, database string) (backend, error) {
 		return nil, fmt.Errorf("database %q: unknown scheme %q: give the path of a SQLite file, or a URL with one of the schemes %s",
 			redactURL(database), scheme, strings.Join(slices.Sorted(maps.Keys(stores)), ", "))
 	}
-	b, err := open(ctx, database)
+	return open, nil
+}
+
+// openDatabase opens the database that a path or a URL names.
+func openDatabase(ctx context.Context, database string, create bool) (backend, error) {
+	open, err := findStore(database)
+	if err != nil {
+		return nil, err
+	}
+	b, err := open(ctx, database, create)
 	if err != nil {
 		return nil, fmt.Errorf("open database %q: %w", redactURL(database), err)
 	}

@@ -28,6 +28,7 @@ func main() {
 	svc := sparekey.New(store, store, sparekey.Config{})
 	guard := basicauth.New(svc, basicauth.Config{Realm: "Example API"})
 	http.Handle("/api/", guard.Require(http.HandlerFunc(hello)))
+	log.Print("serving on http://localhost:8081/api/")
 	log.Fatal(http.ListenAndServe("localhost:8081", nil))
 }
 

@@ -25,6 +25,7 @@ func main() {
 		{ID: "1", Login: "ann", Email: "ann@example.com", DisplayName: "Ann"},
 		{ID: "2", Login: "bob", Email: "bob@example.com", DisplayName: "Bob", Roles: []string{"manager"}},
 	}}
+	log.Print("serving on http://localhost:8082/api/")
 	log.Fatal(http.ListenAndServe("localhost:8082", a.handler("http://localhost:8082")))
 }
 

@@ -108,19 +108,24 @@ func (a *Accounts) Create(ctx context.Context, n NewAccount) (sparekey.User, err
 
 func (n NewAccount) validate() error {
 	return errors.Join(
-		validateLogin(n.Login), validateEmail(n.Email), validateDisplayName(n.DisplayName),
+		validateLogin(n.Login, n.Email), validateEmail(n.Email), validateDisplayName(n.DisplayName),
 		validateRole(n.Role), validatePassword(n.Password))
 }
 
 // validateLogin keeps to what Basic authentication can carry (RFC 7617: no
-// colon, no control character) and to what people can tell apart.
-func validateLogin(login string) error {
+// colon, no control character), to what people can tell apart, and to what names
+// one user: a number could be an ID, and an address somebody else's.
+func validateLogin(login, email string) error {
 	bad := func(c rune) bool { return c == ':' || c == '<' || c == '>' || !unicode.IsPrint(c) }
 	switch {
 	case login == "":
 		return &sparekey.InvalidError{Field: "login", Problem: "must not be empty"}
 	case !utf8.ValidString(login) || strings.ContainsFunc(login, bad):
 		return &sparekey.InvalidError{Field: "login", Problem: "must not contain a colon, an angle bracket or a control character"}
+	case strings.Trim(login, "0123456789") == "":
+		return &sparekey.InvalidError{Field: "login", Problem: "must not be a number, which could be an ID"}
+	case strings.Contains(login, "@") && !strings.EqualFold(login, email):
+		return &sparekey.InvalidError{Field: "login", Problem: "must not contain an @, unless it is the user's own e-mail address"}
 	case strings.TrimSpace(login) != login:
 		return &sparekey.InvalidError{Field: "login", Problem: "must not begin or end with a blank"}
 	case utf8.RuneCountInString(login) > maxLogin:

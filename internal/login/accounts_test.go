@@ -47,6 +47,8 @@ func TestCreateRefuses(t *testing.T) {
 		"markup in the login":   func(n *login.NewAccount) { n.Login = "<b>" },
 		"blank around":          func(n *login.NewAccount) { n.Login = " ann" },
 		"long login":            func(n *login.NewAccount) { n.Login = strings.Repeat("a", 61) },
+		"number":                func(n *login.NewAccount) { n.Login = "42" },
+		"somebody's address":    func(n *login.NewAccount) { n.Login = "bob@example.com" },
 		"no address":            func(n *login.NewAccount) { n.Email = "ann" },
 		"address with a name":   func(n *login.NewAccount) { n.Email = "Ann <ann@example.com>" },
 		"unknown role":          func(n *login.NewAccount) { n.Role = "root" },

@@ -41,11 +41,15 @@ func prepareDatabase(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
-	if _, err := recognise(ctx, db, len(steps)); err != nil {
+	version, err := recognise(ctx, db, len(steps))
+	if err != nil {
 		return err
 	}
 	if err := useWAL(ctx, db); err != nil {
 		return err
+	}
+	if version == len(steps) { // so that nobody waits for a writer only to read
+		return nil
 	}
 	return migrate(ctx, db, steps)
 }
@@ -57,10 +61,6 @@ func migrate(ctx context.Context, db *sql.DB, steps []string) error {
 	return transact(ctx, db, func(tx *sql.Tx) error {
 		version, err := recognise(ctx, tx, len(steps))
 		if err != nil {
-			return err
-		}
-		if version == len(steps) {
-			_, err = tx.ExecContext(ctx, queryCanWrite)
 			return err
 		}
 		for i, step := range steps[version:] {

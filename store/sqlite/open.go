@@ -31,6 +31,8 @@ func createFile(path string) (string, error) {
 	switch err := createExclusively(path); {
 	case err == nil:
 		return path, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "", errors.New("the folder is not there: make it first")
 	case !errors.Is(err, fs.ErrExist):
 		return "", fmt.Errorf("create the file: %w", err)
 	}
@@ -40,6 +42,9 @@ func createFile(path string) (string, error) {
 	}
 	if !info.Mode().IsRegular() {
 		return "", errors.New("not a regular file")
+	}
+	if err := mayWrite(path); err != nil {
+		return "", fmt.Errorf("this user may not read and write the file: %w", err)
 	}
 	return path, nil
 }

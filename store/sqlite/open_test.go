@@ -167,11 +167,11 @@ func TestOpenRefusesPaths(t *testing.T) {
 		"empty":          {"", "the path of a file is required"},
 		"in memory":      {":memory:", "the path of a file is required"},
 		"URI":            {"file:sparekey.db?mode=memory", "the path of a file is required"},
-		"no directory":   {filepath.Join(dir, "missing", "sparekey.db"), "no such file or directory"},
+		"no directory":   {filepath.Join(dir, "missing", "sparekey.db"), "the folder is not there"},
 		"a directory":    {dir, "not a regular file"},
 		"dangling link":  {filepath.Join(dir, "dangling"), "no such file or directory"},
 		"NUL in it":      {filepath.Join(dir, "a\x00b"), "invalid argument"},
-		"not for us":     {"/proc/sparekey.db", "create the file"},
+		"not for us":     {"/proc/sparekey.db", "the folder is not there"},
 		"file as folder": {filepath.Join(os.Args[0], "sparekey.db"), "not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -267,7 +267,7 @@ func TestOpenReadOnly(t *testing.T) {
 	if err := os.Chmod(path, 0o400); err != nil {
 		t.Fatal(err)
 	}
-	wantOpenError(t, path, "readonly")
+	wantOpenError(t, path, "may not read and write")
 }
 
 func TestOpenCancelled(t *testing.T) {

@@ -108,10 +108,6 @@ const (
 
 	queryUseWAL = `PRAGMA journal_mode = WAL`
 
-	// Fails where nothing can be written, and else does nothing. BEGIN IMMEDIATE
-	// alone does not tell.
-	queryCanWrite = `DELETE FROM credentials WHERE FALSE`
-
 	// PRAGMA takes no parameters.
 	formatClaim = `PRAGMA application_id = %d; PRAGMA user_version = %d`
 )
