@@ -112,7 +112,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		database := filepath.Join(t.TempDir(), "sparekey.db")
 		ann := newAccount(t, database)
-		s := startServer(t, database, "--log-level=DEBUG", "--log-format="+format)
+		s := startServer(t, database, "--log-level=debug", "--log-format="+format)
 		made, err := s.send(t.Context(), ann, http.MethodPost, mine, `{"name":"Phone"}`)
 		if err != nil {
 			t.Fatal(err)
