@@ -1,0 +1,325 @@
+package web
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// authorizePage asks a user whether an application may have a password.
+type authorizePage struct {
+	view
+	App        string // what the application calls itself, as it would be kept; may be empty
+	AppID      string
+	Account    string // login of the user
+	Receiver   target // who gets the password; zero: the user alone
+	Rejected   target // where "no" leads; zero: home
+	Name       string // in the field
+	Problem    string // with that
+	Hidden     []sparekey.Field
+	SignOutURL string
+}
+
+// secretPage shows the user the password that the application cannot be given.
+type secretPage struct {
+	view
+	Secret *newSecret
+}
+
+// handoverPage has the browser post the password to the application.
+type handoverPage struct {
+	view
+	Receiver target
+	Fields   []sparekey.Field
+}
+
+// showAuthorization is the screen on which the user says yes or no.
+func showAuthorization(c *call) (*answer, error) {
+	request, detour, err := c.authorization()
+	if detour != nil || err != nil {
+		return detour, err
+	}
+	return c.authorizePage(request, ""), nil
+}
+
+// answerAuthorization does what the user said.
+func answerAuthorization(c *call) (*answer, error) {
+	request, detour, err := c.authorization()
+	switch {
+	case detour != nil || err != nil:
+		return detour, err
+	case c.fields().Has("reject"):
+		return c.reject(request), nil
+	case !c.fields().Has("approve"):
+		return c.authorizePage(request, ""), nil
+	}
+	a, err := c.approve(request)
+	if problem := c.formProblem(err); problem != "" {
+		return withStatus(err)(c.authorizePage(request, problem), nil)
+	}
+	return a, err
+}
+
+// authorization is all that is checked before the screen is shown, and the same
+// before the answer to it counts: that the request is valid, who the user is, and
+// that they may have application passwords.
+func (c *call) authorization() (request sparekey.AuthorizationRequest, detour *answer, err error) {
+	request, err = c.authorizationRequest()
+	if err != nil {
+		return request, nil, err
+	}
+	detour, err = c.mayAuthorize(c.r.URL.EscapedPath() + "?" + encode(requestFields(request)))
+	if status, _ := outcome(err); err != nil && status != http.StatusServiceUnavailable {
+		no := request.Rejected(sparekey.Field{Name: "error", Value: "disabled"})
+		err = &unavailableError{err, targetOf(no)}
+	}
+	return request, detour, err
+}
+
+func (c *call) mayAuthorize(back string) (detour *answer, err error) {
+	if c.carriesBasic() {
+		return nil, errBasic
+	}
+	if detour, err := c.identify(back); detour != nil || err != nil {
+		return detour, err
+	}
+	_, err = c.manager().Target(c.r.Context(), c.signed.ID)
+	return nil, err
+}
+
+// unavailableError refuses an application's request for a reason that is not the
+// application's fault, so that the way back to it is safe and of use.
+type unavailableError struct {
+	err  error
+	back target
+}
+
+func (e *unavailableError) Error() string { return e.err.Error() }
+func (e *unavailableError) Unwrap() error { return e.err }
+
+// authorizationRequest reads and validates the parameters.
+func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
+	request := sparekey.AuthorizationRequest{
+		AppName:       c.field("app_name"),
+		AppID:         c.field("app_id"),
+		SuccessURL:    c.field("success_url"),
+		RejectURL:     c.field("reject_url"),
+		Mode:          sparekey.ResponseMode(c.field("success_format")),
+		CodeChallenge: c.field("code_challenge"),
+		State:         c.field("state"),
+	}
+	switch c.field("response_type") {
+	case "":
+		if request.Mode == "" {
+			request.Mode = sparekey.ResponseQuery
+		}
+		if request.Mode == sparekey.ResponseCode { // asked for by response_type alone
+			return request, &sparekey.InvalidError{Field: "success_format", Problem: "must be query or form_post, or be left out"}
+		}
+	case "code":
+		if request.Mode != "" {
+			return request, &sparekey.InvalidError{Field: "success_format", Problem: "must be left out with response_type=code"}
+		}
+		if c.field("code_challenge_method") != "S256" {
+			return request, &sparekey.InvalidError{Field: "code_challenge_method", Problem: "must be S256"}
+		}
+		request.Mode = sparekey.ResponseCode
+	default:
+		return request, &sparekey.InvalidError{Field: "response_type", Problem: "must be code, or be left out"}
+	}
+	return request, request.Validate()
+}
+
+// requestFields are the parameters that make authorizationRequest read this very
+// request.
+func requestFields(r sparekey.AuthorizationRequest) []sparekey.Field {
+	fields := []sparekey.Field{
+		{Name: "app_name", Value: r.AppName}, {Name: "app_id", Value: r.AppID},
+		{Name: "success_url", Value: r.SuccessURL}, {Name: "reject_url", Value: r.RejectURL}, {Name: "state", Value: r.State},
+	}
+	switch r.Mode {
+	case sparekey.ResponseQuery:
+	case sparekey.ResponseFormPost:
+		fields = append(fields, sparekey.Field{Name: "success_format", Value: string(r.Mode)})
+	case sparekey.ResponseCode:
+		fields = append(fields, sparekey.Field{Name: "response_type", Value: "code"},
+			sparekey.Field{Name: "code_challenge", Value: r.CodeChallenge}, sparekey.Field{Name: "code_challenge_method", Value: "S256"})
+	}
+	return fields
+}
+
+func encode(fields []sparekey.Field) string {
+	values := url.Values{}
+	for _, f := range fields {
+		if f.Value != "" {
+			values.Set(f.Name, f.Value)
+		}
+	}
+	return values.Encode()
+}
+
+func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem string) *answer {
+	p := &authorizePage{
+		App: shown(sparekey.SanitizeName(r.AppName)), AppID: r.AppID, Name: editable(r.AppName), Problem: problem,
+		Account:    shown(c.signed.Login),
+		Rejected:   targetOf(r.Rejected()),
+		Hidden:     append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
+		SignOutURL: c.config.SignOutURL,
+	}
+	if !c.isCopied(r) {
+		p.Receiver = targetOf(r.SuccessURL)
+	}
+	title := c.lang.T("authorize.title", "app", p.App, "site", c.config.SiteName)
+	if p.App == "" {
+		title = c.lang.T("authorize.title_unnamed", "site", c.config.SiteName)
+	}
+	a := show("authorize", title, p)
+	a.targets = append(sourcesOf(r.SuccessURL), sourcesOf(r.RejectURL)...)
+	return a
+}
+
+// isCopied reports whether the user has to copy the password to the application.
+func (c *call) isCopied(r sparekey.AuthorizationRequest) bool {
+	return r.SuccessURL == "" || r.Mode == sparekey.ResponseQuery && c.config.NoQueryRedirect
+}
+
+// reject sends the user back without a password.
+func (c *call) reject(r sparekey.AuthorizationRequest) *answer {
+	var fields []sparekey.Field
+	if r.Mode == sparekey.ResponseCode { // as RFC 6749, 4.1.2.1, has it
+		fields = append(fields, sparekey.Field{Name: "error", Value: "access_denied"})
+	}
+	if back := r.Rejected(append(fields, stateOf(r)...)...); back != "" {
+		return redirect(back)
+	}
+	return redirect(c.home())
+}
+
+// stateOf is the state that the application gets back, where the way to hand the
+// password over has one.
+func stateOf(r sparekey.AuthorizationRequest) []sparekey.Field {
+	if r.State == "" || r.Mode == sparekey.ResponseQuery {
+		return nil
+	}
+	return []sparekey.Field{{Name: "state", Value: r.State}}
+}
+
+// approve makes the password and hands it over.
+func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
+	n := sparekey.NewCredential{Name: r.AppName, AppID: r.AppID}
+	if r.Mode == sparekey.ResponseCode {
+		return c.approveWithCode(r, n)
+	}
+	secret, cr, err := c.createOnce(c.signed.ID, n)
+	if errors.Is(err, errSent) {
+		return redirect(done(c.home(), "already")), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	fields := sparekey.Grant{SiteURL: c.config.SiteURL, Login: c.signed.Login, Secret: secret}.Fields()
+	switch {
+	case c.isCopied(r):
+		s := newSecretOf(secret, cr.Name, c.signed)
+		return show("secret_page", c.lang.T("secret.title", "name", s.Name), &secretPage{Secret: s}), nil
+	case r.Mode == sparekey.ResponseFormPost:
+		return c.handOver(r, append(fields, stateOf(r)...)), nil
+	}
+	return redirect(sparekey.AddFields(r.SuccessURL, fields...)), nil
+}
+
+// approveWithCode gives the application a code. The password is made when it
+// comes for it, so its name is checked now, while the user can choose another.
+func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCredential) (*answer, error) {
+	if err := c.checkName(n.Name); err != nil {
+		return nil, err
+	}
+	code, err := c.codes.issue(approval{
+		user: c.signed, credential: n, challenge: r.CodeChallenge, successURL: r.SuccessURL,
+	})
+	if err != nil {
+		return nil, err
+	}
+	fields := append([]sparekey.Field{{Name: "code", Value: code}}, stateOf(r)...)
+	return redirect(sparekey.AddFields(r.SuccessURL, fields...)), nil
+}
+
+// checkName refuses a name that cannot be used, or that the user has used.
+func (c *call) checkName(name string) error {
+	name = sparekey.SanitizeName(name)
+	if name == "" || name == "0" {
+		return &sparekey.InvalidError{Field: "name", Problem: "must not be empty"}
+	}
+	taken, err := c.manager().NameExists(c.r.Context(), c.signed.ID, name)
+	if err == nil && taken {
+		err = sparekey.ErrDuplicateName
+	}
+	return err
+}
+
+// handOver is the page that posts the password to the application.
+func (c *call) handOver(r sparekey.AuthorizationRequest, fields []sparekey.Field) *answer {
+	to := targetOf(r.SuccessURL)
+	a := show("handover", c.lang.T("handover.title", "target", to.Name), &handoverPage{Receiver: to, Fields: fields})
+	a.targets, a.away = sourcesOf(r.SuccessURL), true
+	return a
+}
+
+// target is a validated URL of an application, as it is shown. The texts are keys
+// of the catalogue.
+type target struct {
+	URL     template.URL
+	Name    string // scheme and host, or the scheme alone of an application on the device
+	Is      string // text: what is there
+	LeadsTo string // text: that one is sent there
+}
+
+// targetOf describes a URL that Validate passed.
+func targetOf(validated string) target {
+	u, err := url.Parse(validated)
+	if validated == "" || err != nil {
+		return target{}
+	}
+	t := target{
+		URL:     template.URL(validated), //nolint:gosec // Validate refuses scripts
+		Name:    u.Scheme + "://" + u.Host,
+		Is:      "target.web",
+		LeadsTo: "authorize.leads_to",
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http":
+		t.Name, t.Is, t.LeadsTo = u.Scheme+":", "target.app", "authorize.leads_to_app"
+	case isLoopback(u.Hostname()):
+		t.Is = "target.loopback"
+	case strings.Contains(strings.ToLower(u.Host), "xn--"):
+		t.Is = "target.punycode"
+	}
+	return t
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// sourcesOf are the CSP sources that let a form of ours lead to a validated URL.
+// Browsers of the Chromium family apply form-action to every redirect that
+// follows a form, those of the application itself included, and a listener on
+// the user's device, for one, goes on to its own site. So the scheme is what is
+// allowed. It consists of letters, digits, "+", "-" and "." by now; what a host
+// may hold besides could not stand in the header.
+func sourcesOf(validated string) []string {
+	u, err := url.Parse(validated)
+	switch {
+	case validated == "" || err != nil:
+		return nil
+	case u.Scheme == "http":
+		return []string{"http:", "https:"}
+	}
+	return []string{u.Scheme + ":"}
+}

@@ -1,0 +1,171 @@
+package web
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// maxBody is how many bytes a form may have. The largest is the selection of a
+// whole page of credentials.
+const maxBody = 64 << 10
+
+// call is a request for a page.
+type call struct {
+	*Handler
+	w      http.ResponseWriter
+	r      *http.Request
+	lang   *language
+	signed sparekey.User // who is signed in, once that is known
+}
+
+// handle decides on the answer to a call.
+type handle func(c *call) (*answer, error)
+
+// methods are the handles of a page. That of GET does for HEAD, too.
+type methods map[string]handle
+
+// page serves a page.
+func (h *Handler) page(m methods) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{Handler: h, w: w, r: r, lang: h.languages.match(r.Header.Get("Accept-Language"))}
+		defer func() {
+			if h.panicked(r, recover()) {
+				c.write(c.failure(errPanic))
+			}
+		}()
+		a, err := c.answer(m)
+		if err != nil {
+			a = c.failure(err)
+		}
+		c.write(a)
+	})
+}
+
+// panicked reports whether there was a panic, other than the one that means to
+// drop the connection.
+func (h *Handler) panicked(r *http.Request, p any) bool {
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(p)
+	}
+	if p != nil {
+		h.config.Log.ErrorContext(r.Context(), "panic in the pages",
+			slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	}
+	return p != nil
+}
+
+func (c *call) answer(m methods) (*answer, error) {
+	if c.crossOrigin.Check(c.r) != nil {
+		return nil, errCrossSite
+	}
+	if len(m) == 0 {
+		return nil, errNoPage
+	}
+	method := c.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	next, ok := m[method]
+	if !ok {
+		c.w.Header().Set("Allow", m.allowed())
+		return nil, errMethod
+	}
+	if err := c.readForm(); err != nil {
+		return nil, err
+	}
+	return next(c)
+}
+
+func (m methods) allowed() string {
+	names := []string{http.MethodHead}
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func (c *call) readForm() error {
+	c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+	err := c.r.ParseForm()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return errTooLarge
+	case err != nil:
+		return errBadForm
+	}
+	return nil
+}
+
+// fields are what was sent: in the query of a GET, in the body of a POST. A
+// query never says what a form was to say.
+func (c *call) fields() url.Values {
+	if c.r.Method == http.MethodPost {
+		return c.r.PostForm
+	}
+	return c.r.Form
+}
+
+func (c *call) field(name string) string { return c.fields().Get(name) }
+
+// signedIn lets only people through who are signed in, over a connection on
+// which nobody can listen in. Others come back to the page they asked for, or
+// after a form, whose content is lost, to their own list.
+func signedIn(next handle) handle {
+	return func(c *call) (*answer, error) {
+		back := c.home()
+		if c.r.Method != http.MethodPost {
+			back = c.r.URL.RequestURI()
+		}
+		if detour, err := c.identify(back); detour != nil || err != nil {
+			return detour, err
+		}
+		return next(c)
+	}
+}
+
+// identify finds out who is signed in. Where nobody is, it returns the detour
+// over signing in and back to a path.
+func (c *call) identify(back string) (detour *answer, err error) {
+	if !c.config.Origin(c.r).Secure {
+		return nil, errInsecure
+	}
+	user, ok := c.viewer(c.r)
+	if ok && user.ID != "" {
+		c.signed = user
+		return nil, nil
+	}
+	if c.config.SignInURL == "" {
+		return nil, errSignedOut
+	}
+	return c.detour(c.config.SignInURL, back), nil
+}
+
+// detour sends the viewer to a page that sends them back afterwards.
+func (c *call) detour(page, back string) *answer {
+	if !localPath(back) {
+		back = c.home()
+	}
+	return redirect(sparekey.AddFields(page, sparekey.Field{Name: "redirect_to", Value: back}))
+}
+
+// manager manages credentials on behalf of who is signed in.
+func (c *call) manager() sparekey.Manager { return c.svc.As(c.signed) }
+
+// carriesBasic reports whether the request carries a Basic credential. Where a
+// site asks for those itself, an application password would be refused before it
+// gets here, so it is of no use to make any.
+func (c *call) carriesBasic() bool {
+	return slices.ContainsFunc(c.r.Header.Values("Authorization"), func(v string) bool {
+		scheme, _, _ := strings.Cut(strings.TrimLeft(v, " "), " ")
+		return strings.EqualFold(scheme, "Basic")
+	})
+}

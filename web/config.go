@@ -1,0 +1,144 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/clientip"
+)
+
+// Config holds the options of a [Handler].
+type Config struct {
+	// BaseURL is the public URL of the pages, such as
+	// "https://example.org/account/application-passwords". Links are made from
+	// it, and its path is the one that the Handler serves. Required; it must be
+	// absolute.
+	BaseURL string
+
+	// SiteURL is what applications are told as the site that their password is
+	// for. Default: the origin of BaseURL.
+	SiteURL string
+
+	// SiteName is what the site is called. Default: the host of SiteURL.
+	SiteName string
+
+	// LogoURL is the picture beside the site's name: a path on this site, or a
+	// data: URL of an image. Default: a key.
+	LogoURL string
+
+	// Accent is the colour of buttons and links, such as "#0b6e4f". It is made
+	// darker or lighter where it would be hard to read. Default: DefaultAccent.
+	Accent string
+
+	// Layout is the application's own frame around the pages. It is executed
+	// with a [Frame]. The pages' Content-Security-Policy lets it load styles,
+	// scripts, fonts and pictures from this site alone, and nothing inline.
+	// Default: a plain one with the site's name and who is signed in.
+	Layout *template.Template
+
+	// SignInURL is where people sign in: a path on this site, or a URL. It gets
+	// a parameter redirect_to with the path to come back to. Default: who is
+	// not signed in is told so, without a way to change it.
+	SignInURL string
+
+	// SignOutURL is where people sign out. Default: there is no link for it.
+	SignOutURL string
+
+	// Confirmed reports whether the viewer has entered their main password
+	// within the last minutes, which is needed to change other users'
+	// application passwords. Default: that is never asked for.
+	Confirmed func(r *http.Request) bool
+
+	// ConfirmURL is where the viewer enters their main password again. It gets
+	// a parameter redirect_to, as SignInURL does. Required with Confirmed.
+	ConfirmURL string
+
+	// Origin tells where a request came from. Where it is not secure, the pages
+	// are not available. Default: clientip.FromPeer, which needs TLS or a
+	// caller on this machine; behind a proxy name it with
+	// clientip.FromForwardedFor.
+	Origin clientip.Resolver
+
+	// NoQueryRedirect keeps passwords out of all URLs: an application that asks
+	// for WordPress's redirect gets none, and the user copies the password to
+	// it. Default: the redirect that clients of WordPress expect.
+	NoQueryRedirect bool
+
+	// Log is told of requests that could not be answered. Default: nobody is.
+	Log *slog.Logger
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// baseURL is BaseURL without a slash at its end.
+func (c Config) baseURL() *url.URL {
+	u, err := url.Parse(strings.TrimRight(c.BaseURL, "/"))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		panic(fmt.Sprintf("web.New: Config.BaseURL must be an absolute URL without a query, such as %q, not %q",
+			"https://example.org/account/application-passwords", c.BaseURL))
+	}
+	return u
+}
+
+func (c Config) withDefaults(base *url.URL) Config {
+	if c.SiteURL == "" {
+		c.SiteURL = origin(base)
+	}
+	c.SiteURL = strings.TrimRight(c.SiteURL, "/")
+	if c.SiteName == "" {
+		c.SiteName = siteHost(c.SiteURL)
+	}
+	if c.Accent == "" {
+		c.Accent = DefaultAccent
+	}
+	if c.Origin == nil {
+		c.Origin = clientip.FromPeer
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now //nolint:forbidigo // the clock unless Config.Now is another
+	}
+	c.check()
+	return c
+}
+
+func siteHost(siteURL string) string {
+	u, err := url.Parse(siteURL)
+	if err != nil || u.Host == "" {
+		panic(fmt.Sprintf("web.New: Config.SiteURL must be an absolute URL, such as %q, not %q", "https://example.org", siteURL))
+	}
+	return u.Host
+}
+
+// check panics where a setting cannot work. That is found when the program
+// starts rather than when somebody needs the page.
+func (c Config) check() {
+	siteHost(c.SiteURL)
+	if c.LogoURL != "" && !localPath(c.LogoURL) && !strings.HasPrefix(c.LogoURL, "data:image/") {
+		panic(fmt.Sprintf("web.New: Config.LogoURL must be a path on this site or a data: URL of an image, "+
+			"since the pages load nothing from elsewhere, not %q", c.LogoURL))
+	}
+	for _, setting := range []struct{ name, target string }{
+		{"SignInURL", c.SignInURL}, {"SignOutURL", c.SignOutURL}, {"ConfirmURL", c.ConfirmURL},
+	} {
+		if setting.target != "" && !localPath(setting.target) && !onTheWeb(setting.target) {
+			panic(fmt.Sprintf("web.New: Config.%s must be a path such as %q, or a URL, not %q", setting.name, "/sign-in", setting.target))
+		}
+	}
+	if c.Confirmed != nil && c.ConfirmURL == "" {
+		panic("web.New: Config.Confirmed needs Config.ConfirmURL: the page to enter the main password on")
+	}
+}
+
+func onTheWeb(target string) bool {
+	u, err := url.Parse(target)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}

@@ -1,0 +1,100 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// Why a request for a page is refused, beside the domain's reasons.
+var (
+	errNoPage    = errors.New("no such page")
+	errMethod    = errors.New("no such method on this page")
+	errBadForm   = errors.New("the form cannot be read")
+	errTooLarge  = errors.New("the form is too large")
+	errCrossSite = errors.New("sent by another site's page")
+	errSignedOut = errors.New("nobody is signed in")
+	errInsecure  = errors.New("the connection can be listened in on")
+	errBasic     = errors.New("the request carries a Basic credential")
+	errPanic     = errors.New("panic")
+)
+
+// outcomes is the one table from errors to pages: the first that matches. What
+// matches none means that there is no answer.
+var outcomes = []struct {
+	err    error
+	status int
+	key    string // of the catalogue: error.<key>.title and error.<key>.text
+}{
+	{errNoPage, http.StatusNotFound, "no_page"},
+	{errMethod, http.StatusMethodNotAllowed, "no_page"},
+	{errBadForm, http.StatusBadRequest, "bad_form"},
+	{errTooLarge, http.StatusRequestEntityTooLarge, "bad_form"},
+	{errCrossSite, http.StatusForbidden, "cross_site"},
+	{errSignedOut, http.StatusForbidden, "signed_out"},
+	{errInsecure, http.StatusNotImplemented, "insecure"},
+	{errBasic, http.StatusNotImplemented, "basic"},
+	{errPanic, http.StatusInternalServerError, "broken"},
+	{sparekey.ErrForbidden, http.StatusForbidden, "forbidden"},
+	{sparekey.ErrUserNotFound, http.StatusNotFound, "no_user"},
+	{sparekey.ErrNotFound, http.StatusNotFound, "not_found"},
+	{sparekey.ErrConflict, http.StatusConflict, "conflict"},
+	{sparekey.ErrUserExists, http.StatusConflict, "conflict"},
+	{sparekey.ErrDuplicateName, http.StatusConflict, "conflict"},
+	{sparekey.ErrUnavailable, http.StatusNotImplemented, "unavailable"},
+	{sparekey.ErrUnavailableForUser, http.StatusNotImplemented, "unavailable_for_user"},
+	{sparekey.ErrUnauthenticated, http.StatusForbidden, "forbidden"},
+	{sparekey.ErrInvalid, http.StatusBadRequest, "invalid"},
+}
+
+// outcome is the status of an error, and its key in the catalogue.
+func outcome(err error) (status int, key string) {
+	for _, o := range outcomes {
+		if errors.Is(err, o.err) {
+			return o.status, o.key
+		}
+	}
+	return http.StatusServiceUnavailable, "broken"
+}
+
+// errorPage says what is wrong and where to go on.
+type errorPage struct {
+	view
+	Text   string
+	Detail string // for the application's developers, in English
+	Back   target // where an application's request leads in this case
+}
+
+// failure is the page for an error.
+func (c *call) failure(err error) *answer {
+	status, key := outcome(err)
+	if status == http.StatusServiceUnavailable {
+		c.logBroken(err)
+	}
+	p := &errorPage{Text: c.lang.T("error." + key + ".text")}
+	var invalid *sparekey.InvalidError
+	if errors.As(err, &invalid) {
+		p.Detail = invalid.Error()
+	}
+	var unavailable *unavailableError
+	if errors.As(err, &unavailable) {
+		p.Back = unavailable.back
+	}
+	a := show("error", c.lang.T("error."+key+".title"), p)
+	a.status = status
+	return a
+}
+
+// formProblem is the message beside a form for a name that cannot be used, or
+// "" for errors that are not about the name.
+func (c *call) formProblem(err error) string {
+	var invalid *sparekey.InvalidError
+	switch {
+	case errors.Is(err, sparekey.ErrDuplicateName):
+		return c.lang.T("problem.name_taken")
+	case errors.As(err, &invalid) && invalid.Field == "name":
+		return c.lang.T("problem.name_empty")
+	}
+	return ""
+}

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+//go:embed catalogue/*.json
+var catalogueFiles embed.FS
+
+// language is the texts of one language. See catalogue/en.json.
+type language struct {
+	Tag   string            `json:"tag"` // BCP 47
+	Dir   string            `json:"dir"` // ltr or rtl
+	Texts map[string]string `json:"texts"`
+}
+
+// catalogue is the languages there are, by their tag.
+type catalogue map[string]*language
+
+const fallbackLanguage = "en"
+
+func newCatalogue() catalogue {
+	files, err := catalogueFiles.ReadDir("catalogue")
+	if err != nil {
+		panic(err) // embedded
+	}
+	languages := catalogue{}
+	for _, file := range files {
+		text, err := catalogueFiles.ReadFile("catalogue/" + file.Name())
+		if err != nil {
+			panic(err) // embedded
+		}
+		l := &language{}
+		if err := json.Unmarshal(text, l); err != nil {
+			panic(fmt.Sprintf("catalogue/%s: %v", file.Name(), err))
+		}
+		languages[l.Tag] = l
+	}
+	return languages
+}
+
+// T returns the text of a key, with pairs of a placeholder's name and its value
+// in it. A value that is text is isolated from the direction of what surrounds
+// it. Of a key that is not there, nothing is returned.
+func (l *language) T(key string, pairs ...any) string {
+	var replace []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		value := fmt.Sprint(pairs[i+1])
+		if _, isText := pairs[i+1].(string); isText {
+			value = isolate(value)
+		}
+		replace = append(replace, fmt.Sprintf("{%v}", pairs[i]), value)
+	}
+	return strings.NewReplacer(replace...).Replace(l.Texts[key])
+}
+
+// isolate marks text as having a direction of its own, which it cannot leave.
+func isolate(text string) string {
+	const firstStrongIsolate, popDirectionalIsolate = "\u2068", "\u2069"
+	return firstStrongIsolate + withoutControls(text) + popDirectionalIsolate
+}
+
+// Bounds on the work that a header can cause.
+const (
+	maxAcceptLanguage = 1000 // bytes
+	maxLanguageRanges = 50
+)
+
+// match returns the language that the reader prefers among those there are, by
+// the value of Accept-Language (RFC 9110, 12.5.4). Of a range such as de-AT the
+// first part counts.
+func (languages catalogue) match(header string) *language {
+	best, bestWeight := languages[fallbackLanguage], 0.0
+	if len(header) > maxAcceptLanguage {
+		header = header[:maxAcceptLanguage]
+	}
+	for i, item := range strings.SplitN(header, ",", maxLanguageRanges+1) {
+		if i == maxLanguageRanges {
+			break
+		}
+		languageRange, parameters, _ := strings.Cut(item, ";")
+		weight := weightOf(parameters)
+		if l := languages.find(languageRange); l != nil && weight > bestWeight {
+			best, bestWeight = l, weight
+		}
+	}
+	return best
+}
+
+func (languages catalogue) find(languageRange string) *language {
+	tag, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(languageRange)), "-")
+	if tag == "*" {
+		tag = fallbackLanguage
+	}
+	return languages[tag]
+}
+
+// weightOf reads "q=0.8". No weight is 1, and one that cannot be read is 0.
+func weightOf(parameters string) float64 {
+	parameters = strings.ToLower(strings.TrimSpace(parameters))
+	if parameters == "" {
+		return 1
+	}
+	text, ok := strings.CutPrefix(parameters, "q=")
+	weight, err := strconv.ParseFloat(text, 64)
+	if !ok || err != nil || !(weight >= 0 && weight <= 1) { // NaN is neither
+		return 0
+	}
+	return weight
+}

@@ -1,0 +1,167 @@
+package web_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web"
+)
+
+// newPages are pages of another service for a site.
+func newPages(svc *sparekey.Service, s *site) *web.Handler {
+	return web.New(svc, s.viewer, web.Config{BaseURL: origin + base})
+}
+
+func TestCatalogueIsComplete(t *testing.T) {
+	t.Parallel()
+	languages := web.NewCatalogue()
+	english := languages["en"].Texts
+	if len(english) == 0 || len(languages) < 4 {
+		t.Fatalf("%d texts in %d languages", len(english), len(languages))
+	}
+	rtl := 0
+	for tag, language := range languages {
+		for key, text := range language.Texts {
+			if _, ok := english[key]; !ok {
+				t.Errorf("%s: %s is not in English", tag, key)
+			}
+			if strings.TrimSpace(text) == "" {
+				t.Errorf("%s: %s is empty", tag, key)
+			}
+		}
+		for key, text := range english {
+			if got, want := placeholders(language.Texts[key]), placeholders(text); !slices.Equal(got, want) {
+				t.Errorf("%s: %s has the placeholders %q, want %q", tag, key, got, want)
+			}
+		}
+		if language.Dir == "rtl" {
+			rtl++
+		}
+	}
+	if rtl == 0 {
+		t.Error("no language is written from right to left")
+	}
+}
+
+func placeholders(text string) []string {
+	found := placeholder.FindAllString(text, -1)
+	slices.Sort(found)
+	return found
+}
+
+// TestCatalogueMatchesTheCode proves that every text is used, and that every one
+// that is used is there.
+func TestCatalogueMatchesTheCode(t *testing.T) {
+	t.Parallel()
+	english := web.NewCatalogue()["en"].Texts
+	used := map[string]bool{}
+	literal := regexp.MustCompile(`"([a-z_]+(?:\.[a-z_]+)+)"`)
+	call := regexp.MustCompile(`\bT\(? ?"([a-z_.]+)"`)
+	files, err := filepath.Glob("templates/*.html")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no templates", err)
+	}
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, sources...) {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range call.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]] = true
+			if _, ok := english[m[1]]; !ok && !strings.HasSuffix(m[1], ".") {
+				t.Errorf("%s: there is no text %s", file, m[1])
+			}
+		}
+		for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]] = true
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(english)) {
+		made := strings.HasPrefix(key, "error.") || strings.HasPrefix(key, "done.") // their keys are put together
+		if !used[key] && !made {
+			t.Errorf("%s is used nowhere", key)
+		}
+	}
+}
+
+func TestCatalogueFilesAreStrict(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("catalogue/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no catalogue", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		decoder := json.NewDecoder(strings.NewReader(string(text)))
+		decoder.DisallowUnknownFields()
+		var l struct {
+			Tag   string            `json:"tag"`
+			Dir   string            `json:"dir"`
+			Texts map[string]string `json:"texts"`
+		}
+		if err := decoder.Decode(&l); err != nil || l.Tag+".json" != filepath.Base(file) || l.Dir != "ltr" && l.Dir != "rtl" {
+			t.Errorf("%s: %v, tag %s, dir %s", file, err, l.Tag, l.Dir)
+		}
+	}
+}
+
+func TestValuesCannotReorderTheText(t *testing.T) {
+	t.Parallel()
+	got := web.NewCatalogue()["ar"].T("rename.title", "name", "a{name}\u202eb\u2069c")
+	if !strings.Contains(got, "\u2068a{name}bc\u2069") || strings.ContainsRune(got, '\u202e') {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestAcceptLanguage(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{
+		"": "en", "de": "de", "DE-at": "de", "tlh, de;q=0.5": "de", "de;q=0.4, ar;q=0.9": "ar", "fr, de": "fr", "*": "en", "tlh": "en",
+		"de;q=0": "en", "de;q=0, es;q=0.1": "es", "*;q=0.5, de;q=0.4": "en", "de;q=NaN": "en", "de;q=2, fr": "fr", "de;q=-1": "en", "de;q=": "en",
+		"de;level=1": "en", " de ; q=0.7 , fr;q=0.6": "de", "en-GB,en;q=0.9,de;q=0.8": "en", ",,,;;": "en",
+		strings.Repeat("tlh,", 60) + "de": "en", strings.Repeat("x", 2000) + ",de": "en",
+	} {
+		if got := web.Match(header); got != want {
+			t.Errorf("%.40q: %s, want %s", header, got, want)
+		}
+	}
+	s := newSite(t)
+	p := s.as("bob").with("Accept-Language", "ar-EG,ar;q=0.9").get(home).want(http.StatusOK)
+	if got := p.header.Get("Content-Language"); got != "ar" || !strings.Contains(p.header.Get("Vary"), "Accept-Language") {
+		t.Errorf("Content-Language %s, Vary %s", got, p.header.Get("Vary"))
+	}
+}
+
+func FuzzAcceptLanguage(f *testing.F) {
+	for _, seed := range []string{"", "de", "de-AT;q=0.8, en;q=0.7", "*;q=0.1", "de;q=NaN", ";;;,,,", "de;q=1e999", "ar\x00"} {
+		f.Add(seed)
+	}
+	languages := web.NewCatalogue()
+	f.Fuzz(func(t *testing.T, header string) {
+		tag := web.Match(header)
+		if languages[tag] == nil {
+			t.Fatalf("%q: no such language %q", header, tag)
+		}
+		if tag != "en" && !strings.Contains(strings.ToLower(header), tag) {
+			t.Errorf("%q: %s was not asked for", header, tag)
+		}
+	})
+}

@@ -1,0 +1,424 @@
+package web
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// perPage is how many credentials a page of a list has.
+const perPage = 50
+
+// owner is the user whose credentials a page is about.
+type owner struct {
+	sparekey.User
+	Own  bool   // the viewer themself
+	List string // path of the list
+}
+
+// Name is what the owner is called, on pages.
+func (o owner) Name() string { return nameOf(o.User) }
+
+func nameOf(u sparekey.User) string {
+	if u.DisplayName != "" {
+		return shown(u.DisplayName)
+	}
+	return shown(u.Login)
+}
+
+// owner is the user whom the path names, or else the viewer. Users whom the
+// viewer may not manage are as unknown as those there are not.
+func (c *call) owner() (owner, error) {
+	id := c.r.PathValue("user")
+	if id == "" || id == c.signed.ID {
+		u, err := c.manager().Target(c.r.Context(), c.signed.ID)
+		return owner{User: u, Own: true, List: c.home()}, err
+	}
+	u, err := c.manager().Target(c.r.Context(), id)
+	if errors.Is(err, sparekey.ErrForbidden) {
+		err = sparekey.ErrUserNotFound
+	}
+	return owner{User: u, List: c.listOf(id)}, err
+}
+
+// listOf is the path of a user's list.
+func (c *call) listOf(userID string) string { return c.base + "/users/" + url.PathEscape(userID) }
+
+// confirm returns the detour on which the viewer enters their main password
+// again, where a change needs that.
+func (c *call) confirm(o owner, back string) *answer {
+	if o.Own || c.confirmed() {
+		return nil
+	}
+	return c.detour(c.config.ConfirmURL, back)
+}
+
+func (c *call) confirmed() bool { return c.config.Confirmed == nil || c.config.Confirmed(c.r) }
+
+// listPage is a user's credentials, and the form to make one.
+type listPage struct {
+	view
+	nav
+	Owner   owner
+	Rows    []row
+	Total   int // of all the user's credentials
+	Query   string
+	Paging  paging
+	Name    string // what was typed
+	Problem string // with that
+	Secret  *newSecret
+	Notice  string
+	Basic   bool   // nothing can be made: see carriesBasic
+	Form    string // one-time token
+
+	RevokeAll string // address of the page to do so
+}
+
+// nav leads from the viewer's own list to that over all users, and back.
+type nav struct {
+	MayAll  bool
+	All     string // address of the page over all users
+	Section string // own, all or neither
+}
+
+// newSecret is what was just made.
+type newSecret struct {
+	Name  string
+	Value string // plaintext, in groups
+	Login string
+}
+
+func newSecretOf(secret sparekey.Secret, name string, user sparekey.User) *newSecret {
+	return &newSecret{Name: shown(name), Value: secret.Chunked(), Login: user.Login}
+}
+
+// row is a credential in a table.
+type row struct {
+	*language
+	Ref      string // names it in a form
+	Name     string
+	AppID    string
+	User     string // on the page over all users
+	UserList string // path of their list
+	OfApp    string // address of the page with everything of the app ID
+	Created  time.Time
+	LastUsed time.Time
+	LastIP   string
+	Rename   string // addresses
+	Revoke   string
+}
+
+// row makes a row. list is the path of the owner's list, and back the address
+// to come back to.
+func (c *call) row(cr sparekey.Credential, list, back string) row {
+	return row{
+		language: c.lang,
+		Ref:      refOf(cr),
+		Name:     shown(cr.Name),
+		AppID:    shown(cr.AppID),
+		UserList: list,
+		Created:  cr.Created,
+		LastUsed: cr.LastUsed,
+		LastIP:   shown(cr.LastIP),
+		Rename:   below(list, "rename", cr.UUID, back),
+		Revoke:   below(list, "revoke", cr.UUID, back),
+	}
+}
+
+// below is the address of a page about a credential in a list.
+func below(list, page, uuid, back string) string {
+	return sparekey.AddFields(strings.TrimRight(list, "/")+"/"+page+"/"+url.PathEscape(uuid),
+		sparekey.Field{Name: "back", Value: back})
+}
+
+// paging says which part of a list a page has.
+type paging struct {
+	First, Last, Total int
+	Here               string // address of this page
+	Newer, Older       string // addresses of its neighbours, or empty
+	offset             int
+}
+
+// pageNumber is which page of a list is asked for, from 1.
+func (c *call) pageNumber() int {
+	n, _ := strconv.Atoi(c.field("page")) // what is no number is 0
+	return min(max(n, 1), math.MaxInt32/perPage)
+}
+
+// pagingOf cuts a list of so many into pages. Where page n is not there, the last
+// one is meant. list is the address of the list.
+func pagingOf(n, total int, list string) paging {
+	last := max(1, (total+perPage-1)/perPage)
+	n = min(n, last)
+	at := func(n int) string {
+		if n == 1 {
+			return list
+		}
+		return sparekey.AddFields(list, sparekey.Field{Name: "page", Value: strconv.Itoa(n)})
+	}
+	p := paging{Total: total, Here: at(n), offset: (n - 1) * perPage}
+	p.First, p.Last = min(p.offset+1, total), min(p.offset+perPage, total)
+	if n > 1 {
+		p.Newer = at(n - 1)
+	}
+	if n < last {
+		p.Older = at(n + 1)
+	}
+	return p
+}
+
+// showList is the page with a user's credentials.
+func showList(c *call) (*answer, error) {
+	o, err := c.owner()
+	if err != nil {
+		return nil, err
+	}
+	return c.list(o, &listPage{Name: editable(c.field("name")), Query: c.field("q"), Notice: c.notice()})
+}
+
+// list completes a list page, newest credential first.
+func (c *call) list(o owner, p *listPage) (*answer, error) {
+	list, err := c.manager().List(c.r.Context(), o.ID)
+	if err != nil {
+		return nil, err
+	}
+	p.Owner, p.Total, p.Basic, p.Form = o, len(list), c.carriesBasic(), newFormToken()
+	p.RevokeAll = strings.TrimRight(o.List, "/") + "/revoke-all"
+	here := o.List
+	if p.Query != "" {
+		here = sparekey.AddFields(here, sparekey.Field{Name: "q", Value: p.Query})
+		list = named(list, p.Query)
+	}
+	slices.Reverse(list)
+	p.Paging = pagingOf(c.pageNumber(), len(list), here)
+	for _, cr := range list[p.Paging.offset:p.Paging.Last] {
+		p.Rows = append(p.Rows, c.row(cr, o.List, p.Paging.Here))
+	}
+	title, section := c.lang.T("list.title"), "own"
+	if !o.Own {
+		title, section = c.lang.T("list.title_user", "user", o.Name()), ""
+	}
+	mayAll, err := c.maySearchAll()
+	if err != nil {
+		return nil, err
+	}
+	p.nav = nav{MayAll: mayAll, All: c.all(), Section: section}
+	return show("list", title, p), nil
+}
+
+// named returns the credentials with this text in their name, whatever its case.
+func named(list []sparekey.Credential, text string) []sparekey.Credential {
+	text = strings.ToLower(text)
+	return slices.DeleteFunc(list, func(cr sparekey.Credential) bool {
+		return !strings.Contains(strings.ToLower(cr.Name), text)
+	})
+}
+
+// create makes a credential and shows its secret in the answer, the only time
+// that it is anywhere.
+func create(c *call) (*answer, error) {
+	o, err := c.owner()
+	if err != nil {
+		return nil, err
+	}
+	if c.carriesBasic() {
+		return nil, errBasic
+	}
+	name := c.field("name")
+	back := sparekey.AddFields(o.List, sparekey.Field{Name: "name", Value: name})
+	if detour := c.confirm(o, back); detour != nil {
+		return detour, nil
+	}
+	secret, cr, err := c.createOnce(o.ID, sparekey.NewCredential{Name: name})
+	switch {
+	case errors.Is(err, errSent):
+		return redirect(done(o.List, "already")), nil
+	case c.formProblem(err) != "":
+		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err)}))
+	case err != nil:
+		return nil, err
+	}
+	return c.list(o, &listPage{Secret: newSecretOf(secret, cr.Name, o.User)})
+}
+
+// withStatus gives the page beside a form the status of what was wrong with it.
+func withStatus(problem error) func(*answer, error) (*answer, error) {
+	return func(a *answer, err error) (*answer, error) {
+		if err == nil {
+			a.status, _ = outcome(problem)
+		}
+		return a, err
+	}
+}
+
+// renamePage is the form to rename a credential.
+type renamePage struct {
+	view
+	Name    string // it has
+	Typed   string
+	Problem string
+	Action  string
+	Back    string
+}
+
+func showRename(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	return c.renamePage(o, cr, cr.Name, ""), nil
+}
+
+func (c *call) renamePage(o owner, cr sparekey.Credential, typed, problem string) *answer {
+	name := shown(cr.Name)
+	return show("rename", c.lang.T("rename.title", "name", name), &renamePage{
+		Name: name, Typed: editable(typed), Problem: problem, Action: c.r.URL.RequestURI(), Back: c.back(o.List),
+	})
+}
+
+func rename(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
+		return detour, nil
+	}
+	_, err = c.manager().Rename(c.r.Context(), o.ID, cr.UUID, c.field("name"))
+	if problem := c.formProblem(err); problem != "" {
+		return withStatus(err)(c.renamePage(o, cr, c.field("name"), problem), nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return redirect(done(c.back(o.List), "renamed")), nil
+}
+
+// credential is the one that the path names, with its owner.
+func (c *call) credential() (owner, sparekey.Credential, error) {
+	o, err := c.owner()
+	if err != nil {
+		return owner{}, sparekey.Credential{}, err
+	}
+	cr, err := c.manager().Get(c.r.Context(), o.ID, c.r.PathValue("uuid"))
+	return o, cr, err
+}
+
+// confirmPage asks before something that cannot be undone. Its form goes to its
+// own address, where everything stands already.
+type confirmPage struct {
+	view
+	Text   string
+	Items  []string // what it is about, if it is several
+	More   int      // how many items are not listed
+	Button string
+	Action string
+	Back   string
+}
+
+func (c *call) confirmPage(title string, p *confirmPage) *answer {
+	p.Action = c.r.URL.RequestURI()
+	return show("confirm", title, p)
+}
+
+func confirmRevoke(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
+		return detour, nil
+	}
+	return c.confirmPage(c.lang.T("revoke.title", "name", shown(cr.Name)), &confirmPage{
+		Text: c.lang.T("revoke.text"), Button: c.lang.T("revoke.button"), Back: c.back(o.List),
+	}), nil
+}
+
+func revoke(c *call) (*answer, error) {
+	o, err := c.owner()
+	if err != nil {
+		return nil, err
+	}
+	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
+		return detour, nil
+	}
+	_, err = c.manager().Revoke(c.r.Context(), o.ID, c.r.PathValue("uuid"))
+	if err != nil && !errors.Is(err, sparekey.ErrNotFound) { // one that is gone is what was asked for
+		return nil, err
+	}
+	return redirect(done(c.back(o.List), "revoked")), nil
+}
+
+func confirmRevokeAll(c *call) (*answer, error) {
+	o, err := c.owner()
+	if err != nil {
+		return nil, err
+	}
+	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
+		return detour, nil
+	}
+	list, err := c.manager().List(c.r.Context(), o.ID)
+	if err != nil {
+		return nil, err
+	}
+	title := c.lang.T("revoke_all.title")
+	if !o.Own {
+		title = c.lang.T("revoke_all.title_user", "user", o.Name())
+	}
+	slices.Reverse(list)
+	items, more := itemsOf(list)
+	return c.confirmPage(title, &confirmPage{
+		Text: c.lang.T("revoke_all.text"), Items: items, More: more,
+		Button: c.lang.T("revoke_all.button", "total", len(list)), Back: o.List,
+	}), nil
+}
+
+// itemsOf names credentials, as many as a page has room for.
+func itemsOf(list []sparekey.Credential) (names []string, more int) {
+	for _, cr := range list[:min(len(list), perPage)] {
+		names = append(names, shown(cr.Name))
+	}
+	return names, len(list) - len(names)
+}
+
+func revokeAll(c *call) (*answer, error) {
+	o, err := c.owner()
+	if err != nil {
+		return nil, err
+	}
+	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
+		return detour, nil
+	}
+	if _, err := c.manager().RevokeAll(c.r.Context(), o.ID); err != nil {
+		return nil, err
+	}
+	return redirect(done(o.List, "revoked_all")), nil
+}
+
+// back is the address of the list that the viewer came from, or else this one.
+func (c *call) back(list string) string {
+	if back := c.r.URL.Query().Get("back"); localPath(back) && strings.HasPrefix(back, c.base+"/") {
+		return back
+	}
+	return list
+}
+
+// done is the address of a list with the notice that something was done.
+func done(list, what string) string {
+	return sparekey.AddFields(list, sparekey.Field{Name: "done", Value: what})
+}
+
+// notice is the text of what was done, or "".
+func (c *call) notice() string {
+	if c.r.Method == http.MethodPost || c.field("done") == "" {
+		return ""
+	}
+	return c.lang.T("done." + c.field("done")) // of what is not in the catalogue, nothing
+}

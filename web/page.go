@@ -1,0 +1,222 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html"
+	"html/template"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+func newTemplates() *template.Template {
+	return template.Must(template.ParseFS(templateFiles, "templates/*.html"))
+}
+
+// Frame is what a layout puts around a page: [Config.Layout], or the one of this
+// package.
+type Frame struct {
+	Language   string // BCP 47, for the lang attribute of html
+	Direction  string // ltr or rtl, for its dir attribute
+	Title      string
+	Head       template.HTML // the page's own styles and scripts, to stand in head
+	Content    template.HTML // the page: a main element, to stand in body
+	SiteName   string
+	LogoURL    template.URL  // Config.LogoURL
+	HomeURL    string        // the path of the viewer's own list
+	SignOutURL string        // Config.SignOutURL
+	Viewer     sparekey.User // who is signed in; the zero User for nobody
+	ViewerName string        // what Viewer is called, fit to be shown
+
+	lang   *language
+	assets assets
+	base   string
+}
+
+// T returns a text of the pages in the reader's language, such as "sign_out". See
+// catalogue/en.json for what there is.
+func (f Frame) T(key string) string { return f.lang.T(key) }
+
+// Asset returns the address of one of this package's own files, such as
+// "icon.svg".
+func (f Frame) Asset(name string) string { return f.assets.url(f.base, name) }
+
+// answer is what is to be written: a page or, where location is set, a redirect.
+type answer struct {
+	status   int
+	location string
+	template string
+	title    string
+	data     page
+	targets  []string // CSP sources to which forms of the page may lead, beside this site
+	away     bool     // the page's form leads away from this site, and only there
+}
+
+// page is what a page's template is executed with.
+type page interface{ setView(v view) }
+
+// view is the part that all pages have.
+type view struct {
+	*language
+	Home  string // path of the viewer's own list
+	Title string
+}
+
+func (v *view) setView(to view) { *v = to }
+
+func redirect(location string) *answer {
+	return &answer{status: http.StatusSeeOther, location: location}
+}
+
+func show(template, title string, data page) *answer {
+	return &answer{status: http.StatusOK, template: template, title: title, data: data}
+}
+
+// write writes an answer. A page is complete before its first byte is sent, so
+// that what goes wrong with it is an error rather than half a page.
+func (c *call) write(a *answer) {
+	setHeaders(c.w.Header(), a)
+	if a.location != "" {
+		if c.r.Method != http.MethodPost {
+			a.status = http.StatusFound
+		}
+		c.w.Header().Set("Location", a.location)
+		c.w.WriteHeader(a.status)
+		return
+	}
+	page, err := c.render(a)
+	if err != nil {
+		c.logBroken(fmt.Errorf("render %s: %w", a.template, err))
+		http.Error(c.w, "The page could not be made.", http.StatusInternalServerError)
+		return
+	}
+	c.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	c.w.Header().Set("Content-Language", c.lang.Tag)
+	c.w.WriteHeader(a.status)
+	if c.r.Method != http.MethodHead {
+		_, _ = page.WriteTo(c.w) // a client that is gone needs no answer
+	}
+}
+
+func (c *call) render(a *answer) (*bytes.Buffer, error) {
+	var head, content, whole bytes.Buffer
+	frame := c.frame(a.title)
+	a.data.setView(view{language: c.lang, Home: c.home(), Title: a.title})
+	for _, part := range []struct {
+		to   io.Writer
+		name string
+		data any
+	}{{&head, "head", frame}, {&content, a.template, a.data}} {
+		if err := c.pages.ExecuteTemplate(part.to, part.name, part.data); err != nil {
+			return nil, err
+		}
+	}
+	frame.Head = template.HTML(head.String())       //nolint:gosec // made by html/template just now
+	frame.Content = template.HTML(content.String()) //nolint:gosec // made by html/template just now
+	if err := c.layout.Execute(&whole, frame); err != nil {
+		return nil, err
+	}
+	return &whole, nil
+}
+
+func (c *call) frame(title string) Frame {
+	return Frame{
+		Language:   c.lang.Tag,
+		Direction:  c.lang.Dir,
+		Title:      title,
+		SiteName:   c.config.SiteName,
+		LogoURL:    template.URL(c.config.LogoURL), //nolint:gosec // the application's own, and checked
+		HomeURL:    c.home(),
+		SignOutURL: c.config.SignOutURL,
+		Viewer:     c.signed,
+		ViewerName: nameOf(c.signed),
+		lang:       c.lang,
+		assets:     c.assets,
+		base:       c.base,
+	}
+}
+
+// contentSecurityPolicy lets a page load what this site has and nothing else.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+	"font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
+
+// setHeaders sets what protects a page. Its address is told to this site alone
+// (Referrer-Policy); with no-referrer, browsers would put "Origin: null" on its
+// own forms, and those without Fetch metadata be taken for another site's.
+func setHeaders(header http.Header, a *answer) {
+	actions := a.targets
+	if !a.away {
+		actions = append([]string{"'self'"}, actions...)
+	}
+	header.Set("Content-Security-Policy", contentSecurityPolicy+strings.Join(actions, " "))
+	header.Set("X-Frame-Options", "DENY")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "same-origin")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Vary", "Accept-Language, Cookie")
+}
+
+// logBroken logs that a request could not be answered.
+func (c *call) logBroken(err error) {
+	c.config.Log.ErrorContext(c.r.Context(), "the page could not be made",
+		slog.String("path", c.r.URL.Path), slog.Any("error", err))
+}
+
+// Bounds on text that strangers chose, in characters.
+const (
+	maxShown    = 120
+	maxEditable = 200 // the maxlength of the fields for names
+)
+
+// shown is text that strangers chose, as pages show it: readable, and not too
+// much of it. The templates escape it.
+func shown(text string) string {
+	readable := readable(text)
+	if cut := first(readable, maxShown); cut != readable {
+		return cut + "…"
+	}
+	return readable
+}
+
+// editable is such text in a field.
+func editable(text string) string { return first(readable(text), maxEditable) }
+
+// readable is text with the characters that the store escaped as such, and
+// without those that reorder the text around them.
+func readable(text string) string {
+	const enough = 16 * maxEditable // bytes; what follows need not cost more for more
+	if len(text) > enough {
+		text = strings.ToValidUTF8(text[:enough], "")
+	}
+	return withoutControls(html.UnescapeString(text))
+}
+
+// withoutControls is text without what acts on the text around it instead of
+// being read.
+func withoutControls(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// first is the first characters of a text.
+func first(text string, characters int) string {
+	for at := range text {
+		if characters--; characters < 0 {
+			return text[:at]
+		}
+	}
+	return text
+}

@@ -1,0 +1,165 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// ReasonThrottled is the reason with which a [Gate] turns away who has tried too
+// often.
+const ReasonThrottled sparekey.Reason = "throttled"
+
+// Gate is the accounts and sessions behind the sign-in pages. The session is in
+// the context of the request. An [*sparekey.AuthError] refuses, with
+// [ReasonThrottled] after too many tries; any other error means that there is no
+// answer. It must be safe for concurrent use.
+type Gate interface {
+	// SignIn begins a session of the user with this login or e-mail address and
+	// main password. It gives the session another token.
+	SignIn(ctx context.Context, login, password string, addr netip.Addr) error
+	// Confirm notes in the session that its user has just entered their main
+	// password again.
+	Confirm(ctx context.Context, password string, addr netip.Addr) error
+	// SignOut ends the session.
+	SignOut(ctx context.Context) error
+	// SignOutEverywhere ends all sessions of its user.
+	SignOutEverywhere(ctx context.Context) error
+}
+
+// SignIn returns the pages to sign in and out, for a program with accounts of its
+// own: at [Config.SignInURL], [Config.ConfirmURL] and [Config.SignOutURL], all
+// of which are required then. They look and speak as the pages of h do, and use
+// its files.
+func (h *Handler) SignIn(gate Gate) http.Handler {
+	if gate == nil || h.config.SignInURL == "" || h.config.ConfirmURL == "" || h.config.SignOutURL == "" {
+		panic("web.Handler.SignIn: a Gate, and Config.SignInURL, ConfirmURL and SignOutURL, are required")
+	}
+	g := gatekeeper{gate}
+	mux := http.NewServeMux()
+	mux.Handle(pathOf(h.config.SignInURL), h.page(methods{http.MethodGet: g.showSignIn, http.MethodPost: g.signIn}))
+	mux.Handle(pathOf(h.config.ConfirmURL), h.page(methods{http.MethodGet: signedIn(g.showConfirm), http.MethodPost: signedIn(g.confirm)}))
+	mux.Handle(pathOf(h.config.SignOutURL), h.page(methods{http.MethodGet: signedIn(g.showSignOut), http.MethodPost: g.signOut}))
+	mux.Handle("/", h.page(nil))
+	return mux
+}
+
+// pathOf is the path of a configured URL, which has been checked.
+func pathOf(target string) string {
+	u, err := url.Parse(target)
+	if err != nil || u.Path == "" {
+		return "/{$}"
+	}
+	return u.EscapedPath()
+}
+
+// gatekeeper is the sign-in pages.
+type gatekeeper struct{ gate Gate }
+
+// passwordPage asks for a main password: to sign in, or to confirm who it is.
+type passwordPage struct {
+	view
+	Login      string
+	Problem    string
+	Notice     string
+	RedirectTo string
+}
+
+// signOutPage offers to sign out, here or everywhere.
+type signOutPage struct{ view }
+
+func (g gatekeeper) showSignIn(c *call) (*answer, error) {
+	if !c.config.Origin(c.r).Secure {
+		return nil, errInsecure
+	}
+	if user, ok := c.viewer(c.r); ok && user.ID != "" {
+		return redirect(c.redirectTo()), nil
+	}
+	return c.signInPage(&passwordPage{Notice: c.notice()}), nil
+}
+
+func (c *call) signInPage(p *passwordPage) *answer {
+	p.RedirectTo = c.redirectTo()
+	return show("signin", c.lang.T("signin.title", "site", c.config.SiteName), p)
+}
+
+func (g gatekeeper) signIn(c *call) (*answer, error) {
+	origin := c.config.Origin(c.r)
+	if !origin.Secure {
+		return nil, errInsecure
+	}
+	login := c.field("login")
+	err := g.gate.SignIn(c.r.Context(), login, c.field("password"), origin.Addr)
+	if problem, status := c.gateProblem(err, "problem.signin"); problem != "" {
+		a := c.signInPage(&passwordPage{Login: login, Problem: problem})
+		a.status = status
+		return a, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return redirect(c.redirectTo()), nil
+}
+
+func (g gatekeeper) showConfirm(c *call) (*answer, error) {
+	return c.confirmPasswordPage(""), nil
+}
+
+func (c *call) confirmPasswordPage(problem string) *answer {
+	return show("password", c.lang.T("password.title"), &passwordPage{
+		Login: c.signed.Login, Problem: problem, RedirectTo: c.redirectTo(),
+	})
+}
+
+func (g gatekeeper) confirm(c *call) (*answer, error) {
+	err := g.gate.Confirm(c.r.Context(), c.field("password"), c.config.Origin(c.r).Addr)
+	if problem, status := c.gateProblem(err, "problem.password"); problem != "" {
+		a := c.confirmPasswordPage(problem)
+		a.status = status
+		return a, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return redirect(c.redirectTo()), nil
+}
+
+// gateProblem is the message and the status for a refusal of the gate. It is the
+// same whatever was wrong, so that nobody learns which logins exist.
+func (c *call) gateProblem(err error, key string) (problem string, status int) {
+	var refused *sparekey.AuthError
+	switch {
+	case !errors.As(err, &refused):
+		return "", 0
+	case refused.Reason == ReasonThrottled:
+		return c.lang.T("problem.throttled"), http.StatusTooManyRequests
+	}
+	return c.lang.T(key), http.StatusForbidden
+}
+
+func (g gatekeeper) showSignOut(c *call) (*answer, error) {
+	return show("signout", c.lang.T("signout.title"), &signOutPage{}), nil
+}
+
+func (g gatekeeper) signOut(c *call) (*answer, error) {
+	end := g.gate.SignOut
+	if c.fields().Has("everywhere") {
+		end = g.gate.SignOutEverywhere
+	}
+	if err := end(c.r.Context()); err != nil {
+		return nil, err
+	}
+	return redirect(done(c.config.SignInURL, "signed_out")), nil
+}
+
+// redirectTo is where to go on after signing in.
+func (c *call) redirectTo() string {
+	if to := c.field("redirect_to"); localPath(to) {
+		return to
+	}
+	return c.home()
+}

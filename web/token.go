@@ -1,0 +1,178 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"net/url"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// tokenError is a refusal in the words of RFC 6749, 5.2.
+type tokenError struct {
+	status      int
+	Code        string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+}
+
+func (e *tokenError) Error() string { return e.Code + ": " + e.Description }
+
+func invalidRequest(description string) error {
+	return &tokenError{http.StatusBadRequest, "invalid_request", description}
+}
+
+func invalidGrant(description string) error {
+	return &tokenError{http.StatusBadRequest, "invalid_grant", description}
+}
+
+// Token returns the endpoint at which an application exchanges its code. It is at
+// BaseURL + "/token" already.
+//
+// It takes a POST with a form or a JSON object of strings: grant_type, which is
+// authorization_code, code, code_verifier and, optionally, success_url as it was
+// in the request. It answers with the JSON object {"site_url", "user_login",
+// "password"}, or with an error as RFC 6749, 5.2, has it. A code is good for one
+// try. The request says all that counts and no cookie is looked at, so pages of
+// any site may send it and read the answer.
+func (h *Handler) Token() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if h.panicked(r, recover()) {
+				writeJSON(w, http.StatusInternalServerError, &tokenError{Code: "server_error"})
+			}
+		}()
+		grant, err := h.exchange(w, r)
+		var refused *tokenError
+		switch {
+		case errors.As(err, &refused):
+			writeJSON(w, refused.status, refused)
+		case err != nil:
+			h.config.Log.ErrorContext(r.Context(), "a code could not be exchanged", slog.Any("error", err))
+			writeJSON(w, http.StatusServiceUnavailable,
+				&tokenError{Code: "temporarily_unavailable", Description: "there is no answer just now: ask the user to authorise again"})
+		default:
+			writeJSON(w, http.StatusOK, members(grant))
+		}
+	})
+}
+
+// members are the fields of a grant under their names.
+func members(g sparekey.Grant) map[string]string {
+	m := map[string]string{}
+	for _, f := range g.Fields() {
+		m[f.Name] = f.Value
+	}
+	return m
+}
+
+// grantTypes are the ways to come for a password that a user has approved.
+var grantTypes = map[string]func(*Handler, *http.Request, url.Values) (sparekey.Grant, error){
+	"authorization_code": (*Handler).exchangeCode,
+}
+
+func (h *Handler) exchange(w http.ResponseWriter, r *http.Request) (sparekey.Grant, error) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return sparekey.Grant{}, &tokenError{http.StatusMethodNotAllowed, "invalid_request", "use POST"}
+	}
+	if !h.config.Origin(r).Secure {
+		return sparekey.Grant{}, invalidRequest("use HTTPS, since the answer holds a password")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	parameters, err := tokenParameters(r)
+	if err != nil {
+		return sparekey.Grant{}, err
+	}
+	exchange, ok := grantTypes[parameters.Get("grant_type")]
+	if !ok {
+		return sparekey.Grant{}, &tokenError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be authorization_code"}
+	}
+	return exchange(h, r, parameters)
+}
+
+// tokenParameters reads the body. A parameter stands there once (RFC 6749, 3.2).
+func tokenParameters(r *http.Request) (url.Values, error) {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // what cannot be read is neither of these
+	switch kind {
+	case "application/x-www-form-urlencoded":
+		if err := r.ParseForm(); err != nil {
+			return nil, invalidRequest("the form cannot be read")
+		}
+	case "application/json":
+		return jsonParameters(r.Body)
+	default:
+		return nil, invalidRequest("the Content-Type must be application/x-www-form-urlencoded or application/json")
+	}
+	for name, values := range r.PostForm {
+		if len(values) > 1 {
+			return nil, invalidRequest(name + " is there more than once")
+		}
+	}
+	return r.PostForm, nil
+}
+
+func jsonParameters(body io.Reader) (url.Values, error) {
+	var object map[string]string
+	decoder := json.NewDecoder(body)
+	if err := decoder.Decode(&object); err != nil || decoder.More() {
+		return nil, invalidRequest("the body must be one JSON object of strings")
+	}
+	values := url.Values{}
+	for name, value := range object {
+		values.Set(name, value)
+	}
+	return values, nil
+}
+
+// exchangeCode makes the password that a code stands for. Whatever comes of it,
+// the code is used up, so that nobody can try verifiers on it.
+func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (sparekey.Grant, error) {
+	code, verifier := parameters.Get("code"), parameters.Get("code_verifier")
+	if code == "" || verifier == "" {
+		return sparekey.Grant{}, invalidRequest("code and code_verifier are needed")
+	}
+	a, ok := h.codes.take(code)
+	successURL := parameters.Get("success_url")
+	if !ok || !a.provenBy(verifier) || successURL != "" && successURL != a.successURL {
+		return sparekey.Grant{}, invalidGrant("the code is unknown, used or too old, or is another application's")
+	}
+	secret, _, err := h.svc.As(a.user).Create(r.Context(), a.user.ID, a.credential)
+	if err != nil && sparekey.Refused(err) { // what was right when the user agreed is so no longer
+		return sparekey.Grant{}, invalidGrant("the password cannot be made: " + reason(err))
+	}
+	if err != nil {
+		return sparekey.Grant{}, err
+	}
+	return sparekey.Grant{SiteURL: h.config.SiteURL, Login: a.user.Login, Secret: secret}, nil
+}
+
+// reason says why a password cannot be made, without more than the application
+// has to know.
+func reason(err error) string {
+	for _, known := range []error{
+		sparekey.ErrDuplicateName, sparekey.ErrUnavailable, sparekey.ErrUnavailableForUser, sparekey.ErrForbidden,
+	} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return "the user cannot have it any more"
+}
+
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Access-Control-Allow-Origin", "*")
+	body, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // strings in a struct or a map
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone needs no answer
+}

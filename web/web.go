@@ -1,0 +1,149 @@
+// Package web is the pages of application passwords: the list in which people
+// make, see, rename and revoke theirs, the same over all users for
+// administrators, and the screen on which they let an application have one.
+//
+//	svc := sparekey.New(store, app, sparekey.Config{Allow: app.MayEdit})
+//	mux.Handle("/account/passwords/", web.New(svc, app.Viewer, web.Config{
+//		BaseURL:   "https://example.org/account/passwords",
+//		SignInURL: "/login",
+//	}))
+//
+// The pages work without JavaScript, and are more comfortable with it. They load
+// nothing from elsewhere, are never framed, and speak the reader's language as
+// far as the catalogue has it.
+//
+// # Who is signed in
+//
+// The application says so, by way of a [Viewer]. Its session cookie should be
+// SameSite=Lax: the pages refuse what other sites make a browser send, but only
+// browsers that say where a request comes from can be refused.
+//
+// # How an application gets its password
+//
+// [Handler.Authorize] takes the parameters that WordPress's screen takes:
+// app_name, app_id, success_url and reject_url, and redirects to success_url
+// with site_url, user_login and password in the query. An application can ask
+// for what keeps the password out of URLs instead:
+//
+//   - success_format=form_post has the browser post the same fields to
+//     success_url;
+//   - response_type=code with code_challenge and code_challenge_method=S256 (RFC
+//     7636) redirects with a code of [CodeLifetime] that is good for one POST to
+//     the [Handler.Token] endpoint, which answers with the fields as JSON. The
+//     application password is made by that exchange, so a code that nobody
+//     exchanges leaves nothing behind.
+//
+// A state parameter is given back with both. An application that does so is
+// shown with the address that will receive the password, since the name it
+// gives itself proves nothing.
+//
+// # Several processes
+//
+// Codes, and which forms were sent already, are in the memory of the process. A
+// code must be exchanged at the process that issued it: where several run
+// behind a balancer, keep the path of the token endpoint and of the authorise
+// screen on one of them, or leave response_type=code to those who run one.
+package web
+
+import (
+	"html/template"
+	"net/http"
+	"net/url"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// Viewer tells who is signed in by the application's own session. It must be
+// safe for concurrent use.
+type Viewer func(r *http.Request) (sparekey.User, bool)
+
+// Handler serves the pages below the path of [Config.BaseURL]. It is safe for
+// concurrent use.
+type Handler struct {
+	svc         *sparekey.Service
+	viewer      Viewer
+	config      Config
+	base        string // the path of BaseURL, without a slash at its end
+	assets      assets
+	languages   catalogue
+	pages       *template.Template
+	layout      *template.Template
+	crossOrigin *http.CrossOriginProtection
+	codes       *codes
+	sent        *sentForms
+	mux         *http.ServeMux
+}
+
+// New returns a Handler for the application passwords of svc. Who is not signed
+// in by viewer's account gets to see no more than the way to sign in.
+func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
+	if svc == nil || viewer == nil {
+		panic("web.New: a *sparekey.Service and a Viewer are required")
+	}
+	base := config.baseURL()
+	config = config.withDefaults(base)
+	h := &Handler{
+		svc:         svc,
+		viewer:      viewer,
+		config:      config,
+		base:        base.EscapedPath(),
+		assets:      newAssets(config.Accent),
+		languages:   newCatalogue(),
+		pages:       newTemplates(),
+		crossOrigin: http.NewCrossOriginProtection(),
+		codes:       newCodes(config.Now),
+		sent:        newSentForms(),
+		mux:         http.NewServeMux(),
+	}
+	if h.layout = config.Layout; h.layout == nil {
+		h.layout = h.pages.Lookup("layout")
+	}
+	// For browsers that send only Origin, behind a proxy that changes Host.
+	if err := h.crossOrigin.AddTrustedOrigin(origin(base)); err != nil {
+		panic("web.New: Config.BaseURL: " + err.Error())
+	}
+	h.route()
+	return h
+}
+
+// route is the table of all pages below BaseURL.
+func (h *Handler) route() {
+	list := h.page(methods{http.MethodGet: signedIn(showList), http.MethodPost: signedIn(create)})
+	revokeAll := h.page(methods{http.MethodGet: signedIn(confirmRevokeAll), http.MethodPost: signedIn(revokeAll)})
+	rename := h.page(methods{http.MethodGet: signedIn(showRename), http.MethodPost: signedIn(rename)})
+	revoke := h.page(methods{http.MethodGet: signedIn(confirmRevoke), http.MethodPost: signedIn(revoke)})
+	for _, owner := range []string{"", "/users/{user}"} { // the viewer, or somebody else
+		h.mux.Handle(h.base+owner+"/{$}", list)
+		h.mux.Handle(h.base+owner+"/revoke-all", revokeAll)
+		h.mux.Handle(h.base+owner+"/rename/{uuid}", rename)
+		h.mux.Handle(h.base+owner+"/revoke/{uuid}", revoke)
+	}
+	if h.base != "" {
+		h.mux.Handle(h.base, list)
+	}
+	h.mux.Handle(h.base+"/users/{user}", list)
+	h.mux.Handle(h.base+"/all", h.page(methods{http.MethodGet: signedIn(showAll)}))
+	h.mux.Handle(h.base+"/all/revoke", h.page(methods{
+		http.MethodGet: signedIn(confirmRevokeMany), http.MethodPost: signedIn(revokeMany),
+	}))
+	h.mux.Handle(h.base+"/authorize", h.Authorize())
+	h.mux.Handle(h.base+"/token", h.Token())
+	h.mux.Handle(h.base+"/assets/{name}", h.assets)
+	h.mux.Handle("/", h.page(nil))
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// Authorize returns the screen on which a user lets an application have an
+// application password. It is at BaseURL + "/authorize" already; mount it at
+// /wp-admin/authorize-application.php as well, where clients of WordPress look.
+func (h *Handler) Authorize() http.Handler {
+	return h.page(methods{http.MethodGet: showAuthorization, http.MethodPost: answerAuthorization})
+}
+
+// home is the path of the viewer's own list.
+func (h *Handler) home() string { return h.base + "/" }
+
+// origin is the scheme and host of a URL.
+func origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
