@@ -39,7 +39,8 @@ type AuthorizationRequest struct {
 	State         string // given back with a code or a post, unread; may be empty
 }
 
-// Validate returns nil, or an [*InvalidError] that names the parameter at fault.
+// Validate returns nil, or an [*InvalidError] that names the parameter at fault as
+// applications send it.
 func (r AuthorizationRequest) Validate() error {
 	if !ValidAppID(r.AppID) {
 		return &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}

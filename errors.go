@@ -61,6 +61,10 @@ const (
 	ReasonDisabledForUser Reason = "disabled_for_user" // the feature is off for the user
 )
 
+// ReasonThrottled is for hooks, and for sign-in pages, that turn away who has
+// tried too often.
+const ReasonThrottled Reason = "throttled"
+
 // Reasons lists every reason that Sparekey itself gives, so that a test can
 // prove a table of them complete.
 func Reasons() []Reason {

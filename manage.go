@@ -78,6 +78,27 @@ func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Se
 	return secret, c, nil
 }
 
+// CheckNew refuses what Create would refuse at this moment, and makes nothing.
+func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) error {
+	target, err := m.Target(ctx, userID)
+	if err != nil {
+		return err
+	}
+	c, err := n.build(target.ID, "", m.service.now())
+	if err != nil {
+		return err
+	}
+	check := m.nameCheck()
+	if check == nil {
+		return nil
+	}
+	list, err := m.service.store.List(ctx, target.ID)
+	if err != nil {
+		return fmt.Errorf("list application passwords: %w", err)
+	}
+	return check(c, list)
+}
+
 // nameCheck is the condition under which a name may be taken.
 func (m Manager) nameCheck() Check {
 	if m.service.config.DuplicateNames {
@@ -126,23 +147,22 @@ func (m Manager) Get(ctx context.Context, userID, uuid string) (Credential, erro
 // are without its Offset and Limit. Over all users it needs [Config.AllowAll],
 // and a Store that is a [Searcher]; without one it refuses with [ErrUnavailable].
 func (m Manager) Search(ctx context.Context, q CredentialQuery) (found []Credential, total int, err error) {
-	if err := m.maySearch(ctx, q.UserID); err != nil {
+	if err := m.MaySearch(ctx, q.UserID); err != nil {
 		return nil, 0, err
 	}
-	searcher, ok := m.service.store.(Searcher)
-	if !ok {
-		return nil, 0, ErrUnavailable
-	}
-	found, total, err = searcher.Search(ctx, q)
+	found, total, err = m.service.store.(Searcher).Search(ctx, q) //nolint:forcetypeassert // MaySearch has seen to it
 	if err != nil {
 		return nil, 0, fmt.Errorf("search application passwords: %w", err)
 	}
 	return found, total, nil
 }
 
-// maySearch returns nil, or why the actor may not search the credentials of a
-// user or, if userID is empty, of all.
-func (m Manager) maySearch(ctx context.Context, userID string) error {
+// MaySearch returns nil, or why Search refuses for a user or, if userID is empty,
+// for all of them.
+func (m Manager) MaySearch(ctx context.Context, userID string) error {
+	if _, ok := m.service.store.(Searcher); !ok {
+		return ErrUnavailable
+	}
 	if userID != "" {
 		_, err := m.Target(ctx, userID)
 		return err

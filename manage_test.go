@@ -161,6 +161,7 @@ func everything(ctx context.Context, m sparekey.Manager, userID, uuid string) ma
 	errs := map[string]error{}
 	_, errs["Target"] = m.Target(ctx, userID)
 	_, _, errs["Create"] = m.Create(ctx, userID, sparekey.NewCredential{Name: "New"})
+	errs["CheckNew"] = m.CheckNew(ctx, userID, sparekey.NewCredential{Name: "Newer"})
 	_, errs["List"] = m.List(ctx, userID)
 	_, errs["Get"] = m.Get(ctx, userID, uuid)
 	_, errs["NameExists"] = m.NameExists(ctx, userID, "Phone")
@@ -221,6 +222,57 @@ func TestWhoMayManage(t *testing.T) {
 			list, err := s.AsOperator().List(t.Context(), s.ann.ID)
 			if c.want != nil && (err != nil || len(list) != 1 || list[0] != phone) {
 				t.Errorf("what was refused changed something: %+v, %v", list, err)
+			}
+		})
+	}
+}
+
+func TestCheckNew(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	s.create(t, "Phone")
+	for name, want := range map[string]error{"Tablet": nil, "PHONE": sparekey.ErrDuplicateName, "<b></b>": sparekey.ErrInvalid} {
+		if err := s.As(s.ann).CheckNew(t.Context(), s.ann.ID, sparekey.NewCredential{Name: name}); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+	if list, err := s.As(s.ann).List(t.Context(), s.ann.ID); err != nil || len(list) != 1 {
+		t.Errorf("something was made: %v, %v", list, err)
+	}
+}
+
+func TestSearchAll(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("down")
+	for name, c := range map[string]struct {
+		config sparekey.Config
+		want   error
+	}{
+		"by default nobody may": {sparekey.Config{Allow: sparekey.AllowAdministrators}, sparekey.ErrForbidden},
+		"administrators":        {sparekey.Config{AllowAll: sparekey.AdministratorsOnly}, nil},
+		"the question breaks":   {sparekey.Config{AllowAll: func(context.Context, sparekey.User) (bool, error) { return true, broken }}, broken},
+		"off for the site": {sparekey.Config{
+			AllowAll:  sparekey.AdministratorsOnly,
+			Available: func(context.Context) (bool, error) { return false, nil },
+		}, sparekey.ErrUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, c.config)
+			if _, _, err := s.AsOperator().Create(t.Context(), s.ann.ID, sparekey.NewCredential{Name: "Phone"}); err != nil {
+				t.Fatal(err)
+			}
+			found, total, err := s.As(s.admin).Search(t.Context(), sparekey.CredentialQuery{})
+			if !errors.Is(err, c.want) || (total == 1) != (c.want == nil) || len(found) != total {
+				t.Errorf("%v, %d, %v; want %v", found, total, err, c.want)
+			}
+			for _, actor := range []sparekey.User{s.ann, {}, {Roles: s.admin.Roles}} {
+				if err := s.As(actor).MaySearch(t.Context(), ""); err == nil {
+					t.Errorf("%q may search", actor.Login)
+				}
+			}
+			if err := s.AsOperator().MaySearch(t.Context(), ""); err != nil {
+				t.Errorf("the operator may not: %v", err)
 			}
 		})
 	}

@@ -106,14 +106,8 @@ func showAll(c *call) (*answer, error) {
 // all is the path of the page over all users.
 func (c *call) all() string { return c.base + "/all" }
 
-// nobodysAppID is the app ID of no credential, since it is no UUID.
-const nobodysAppID = "-"
-
 // mustSearchAll refuses who may not look through the credentials of all users.
-func (c *call) mustSearchAll() error {
-	_, _, err := c.manager().Search(c.r.Context(), sparekey.CredentialQuery{AppID: nobodysAppID, Limit: 1})
-	return err
-}
+func (c *call) mustSearchAll() error { return c.manager().MaySearch(c.r.Context(), "") }
 
 // maySearchAll is mustSearchAll as a question.
 func (c *call) maySearchAll() (bool, error) {

@@ -236,7 +236,7 @@ func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
 // approveWithCode gives the application a code. The password is made when it
 // comes for it, so its name is checked now, while the user can choose another.
 func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCredential) (*answer, error) {
-	if err := c.checkName(n.Name); err != nil {
+	if err := c.manager().CheckNew(c.r.Context(), c.signed.ID, n); err != nil {
 		return nil, err
 	}
 	code, err := c.codes.issue(approval{
@@ -247,19 +247,6 @@ func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCr
 	}
 	fields := append([]sparekey.Field{{Name: "code", Value: code}}, stateOf(r)...)
 	return redirect(sparekey.AddFields(r.SuccessURL, fields...)), nil
-}
-
-// checkName refuses a name that cannot be used, or that the user has used.
-func (c *call) checkName(name string) error {
-	name = sparekey.SanitizeName(name)
-	if name == "" || name == "0" {
-		return &sparekey.InvalidError{Field: "name", Problem: "must not be empty"}
-	}
-	taken, err := c.manager().NameExists(c.r.Context(), c.signed.ID, name)
-	if err == nil && taken {
-		err = sparekey.ErrDuplicateName
-	}
-	return err
 }
 
 // handOver is the page that posts the password to the application.

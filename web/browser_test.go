@@ -416,7 +416,7 @@ func (g *gate) note(call, password string) error {
 	case g.broken:
 		return errDown
 	case g.throttle:
-		return &sparekey.AuthError{Reason: web.ReasonThrottled}
+		return &sparekey.AuthError{Reason: sparekey.ReasonThrottled}
 	case password != "right":
 		return &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
 	}

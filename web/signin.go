@@ -10,13 +10,9 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// ReasonThrottled is the reason with which a [Gate] turns away who has tried too
-// often.
-const ReasonThrottled sparekey.Reason = "throttled"
-
 // Gate is the accounts and sessions behind the sign-in pages. The session is in
 // the context of the request. An [*sparekey.AuthError] refuses, with
-// [ReasonThrottled] after too many tries; any other error means that there is no
+// [sparekey.ReasonThrottled] after too many tries; any other error means that there is no
 // answer. It must be safe for concurrent use.
 type Gate interface {
 	// SignIn begins a session of the user with this login or e-mail address and
@@ -135,7 +131,7 @@ func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	switch {
 	case !errors.As(err, &refused):
 		return "", 0
-	case refused.Reason == ReasonThrottled:
+	case refused.Reason == sparekey.ReasonThrottled:
 		return c.lang.T("problem.throttled"), http.StatusTooManyRequests
 	}
 	return c.lang.T(key), http.StatusForbidden

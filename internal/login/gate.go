@@ -19,9 +19,6 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/throttle"
 )
 
-// ReasonThrottled refuses a sign-in after too many that failed.
-const ReasonThrottled sparekey.Reason = "throttled"
-
 const (
 	idleTimeout  = 2 * time.Hour
 	lifetime     = 24 * time.Hour
@@ -151,7 +148,7 @@ func (g *Gate) Confirmed(r *http.Request) bool {
 }
 
 // SignIn begins a session, under a new token. It refuses with an
-// [*sparekey.AuthError]: [sparekey.ReasonWrongSecret] or [ReasonThrottled].
+// [*sparekey.AuthError]: [sparekey.ReasonWrongSecret] or [sparekey.ReasonThrottled].
 func (g *Gate) SignIn(ctx context.Context, login, password string, addr netip.Addr) error {
 	u, err := g.verify(ctx, login, password, addr)
 	if err != nil {
@@ -206,7 +203,7 @@ func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Ad
 }
 
 func throttled() error {
-	return sparekey.Refuse(ReasonThrottled, "Too many attempts failed. Wait a minute and try again.")
+	return sparekey.Refuse(sparekey.ReasonThrottled, "Too many attempts failed. Wait a minute and try again.")
 }
 
 // network is what guesses are counted by: an IPv4 address, or the /64 that an
