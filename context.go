@@ -4,10 +4,25 @@ import "context"
 
 type identityKey struct{}
 
+// identityContext is a context with an identity, in one piece of memory since it
+// is made for every request.
+type identityContext struct {
+	context.Context //nolint:containedctx // it is one
+	identity        Identity
+}
+
+// Value returns the identity for its key.
+func (c *identityContext) Value(key any) any {
+	if key == (identityKey{}) {
+		return &c.identity
+	}
+	return c.Context.Value(key)
+}
+
 // NewContext returns a context that carries the identity of the request's
 // caller. Package basicauth does this for the handlers it guards.
 func NewContext(ctx context.Context, id Identity) context.Context {
-	return context.WithValue(ctx, identityKey{}, &id)
+	return &identityContext{ctx, id}
 }
 
 // FromContext returns the identity of the request's caller, if it has one.

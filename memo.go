@@ -55,8 +55,8 @@ func newMemo(store Store, users Directory) *memo {
 }
 
 func (m *memo) key(a Attempt) memoKey {
-	salted := append(m.salt[:len(m.salt):len(m.salt)], a.Secret.plain...)
-	return memoKey{a.Login, sha256.Sum256(salted)}
+	salted := append(make([]byte, 0, 64), m.salt[:]...) // a secret of the usual length fits, too
+	return memoKey{a.Login, sha256.Sum256(append(salted, a.Secret.plain...))}
 }
 
 // version returns the state of the sources now. It must be taken before the

@@ -20,7 +20,7 @@ type User struct {
 	Login       string
 	Email       string
 	DisplayName string
-	Roles       []string
+	Roles       []string  // not to be changed in place: a Service hands out the same ones again
 	Registered  time.Time // UTC, or zero when unknown
 }
 
