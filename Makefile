@@ -8,7 +8,7 @@ BIN       := bin/sparekey
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt vet unit fuzz conformance bench lint tidy clean
+.PHONY: help run build test check fmt vet unit browser screenshots fuzz conformance bench lint tidy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ build: ## build bin/sparekey
 run: build ## start a server on http://127.0.0.1:8080 with its data in sparekey.db
 	$(BIN) serve --listen $(LISTEN) --database $(DATABASE)
 
-test: check unit fuzz conformance ## everything that CI runs
+test: check unit browser fuzz conformance ## everything that CI runs
 
 check: fmt vet tidy ## formatting, vet, tidy go.mod
 
@@ -28,12 +28,21 @@ fmt:
 
 vet:
 	$(GO) vet ./...
+	cd e2e && $(GO) vet ./...
 
 tidy:
 	$(GO) mod tidy -diff
+	cd e2e && $(GO) mod tidy -diff
 
 unit: ## all tests, with the race detector
 	$(GO) test -race -shuffle=on ./...
+
+browser: build ## every page and journey in a real Chromium, where one can be had
+	GO="$(GO)" scripts/browser $(BIN)
+
+screenshots: build ## docs/screenshots/*.png, from the same browser
+	mkdir -p docs/screenshots
+	GO="$(GO)" SCREENSHOTS="$(CURDIR)/docs/screenshots" scripts/browser $(BIN) -run '^TestScreenshots$$'
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	GO="$(GO)" scripts/fuzz $(FUZZTIME)

@@ -10,8 +10,17 @@ import (
 
 // legacyTime bounds the work on one attempt's legacy hashes, which are slow on
 // purpose. Past it the attempt is broken rather than refused: nobody knows
-// whether the secret was right.
-const legacyTime = 3 * time.Second
+// whether the secret was right. A longer secret than legacySecret is not tried
+// on them, since the time that they take grows with it.
+const (
+	legacyTime   = 3 * time.Second
+	legacySecret = 128
+)
+
+// nobodysID stands for the ID of an unknown user, so that the store is asked for
+// one in any case. It is the form of an ID that it should cost the same to look
+// for.
+const nobodysID = "0"
 
 var errTooSlow = errors.New("too many slow hashes to try: use the application passwords that still have one, or revoke them")
 
@@ -93,11 +102,11 @@ func (s *Service) identify(ctx context.Context, a Attempt) (Identity, error) {
 	}
 	key := s.memo.key(a)
 	if id, ok := s.memo.get(key, version); ok {
-		return *id, nil
+		return id, nil
 	}
 	id, err := s.lookUp(ctx, a)
 	if err == nil {
-		s.memo.put(key, version, &id)
+		s.memo.put(key, version, id)
 	}
 	return id, err
 }
@@ -111,7 +120,7 @@ func (s *Service) lookUp(ctx context.Context, a Attempt) (Identity, error) {
 		return Identity{}, fmt.Errorf("find the user: %w", err)
 	}
 	if unknown {
-		user = User{}
+		user = User{ID: nobodysID}
 	}
 	c, err := s.match(ctx, user.ID, a.Secret)
 	switch {
@@ -153,17 +162,16 @@ func (s *Service) match(ctx context.Context, userID string, secret Secret) (Cred
 // matchLegacy tries a secret on each credential, within bounds of time and of
 // attempts at the same moment.
 func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string) (Credential, error) {
-	if len(legacy) == 0 {
+	if len(legacy) == 0 || len(secret.plain) > legacySecret {
 		return Credential{}, ErrNotFound
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, legacyTime, errTooSlow)
 	defer cancel()
-	select {
-	case s.slow <- struct{}{}:
-		defer func() { <-s.slow }()
-	case <-ctx.Done():
-		return Credential{}, context.Cause(ctx)
+	leave, err := s.slow.enter(ctx, legacy[0].UserID)
+	if err != nil {
+		return Credential{}, err
 	}
+	defer leave()
 	for _, c := range legacy {
 		if ctx.Err() != nil {
 			return Credential{}, context.Cause(ctx)
@@ -175,14 +183,13 @@ func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret S
 	return Credential{}, ErrNotFound
 }
 
-// upgrade stores the $generic$ hash of a secret that a legacy hash proved right.
+// upgrade stores the $generic$ hash of a secret that a legacy hash proved right,
+// unless the configuration says not to. It returns the credential as it is by
+// then, since trying hashes takes so long that it may have been revoked.
 func (s *Service) upgrade(ctx context.Context, c Credential, hash string) (Credential, error) {
-	if s.config.KeepHashes {
-		return c, nil
-	}
 	old := c.Hash
 	c, err := s.store.Update(ctx, c.UserID, c.UUID, func(c *Credential) error {
-		if c.Hash == old {
+		if c.Hash == old && !s.config.KeepHashes {
 			c.Hash = hash
 		}
 		return nil

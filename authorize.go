@@ -93,8 +93,9 @@ var (
 	// scriptSchemes run or show what they name in the browser itself, or have
 	// it fetched by something that is not the application that asked.
 	scriptSchemes = []string{
-		"about", "blob", "chrome", "data", "file", "filesystem", "ftp", "javascript", "jar",
-		"mailto", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss",
+		"about", "blob", "chrome", "chrome-extension", "content", "data", "feed", "file", "filesystem", "ftp",
+		"googlechrome", "gopher", "jar", "javascript", "ldap", "mailto", "microsoft-edge", "moz-extension", "ms-msdt",
+		"nfs", "res", "resource", "search-ms", "sms", "smb", "tel", "telnet", "vbscript", "view-source", "ws", "wss",
 	}
 )
 
@@ -108,7 +109,7 @@ func validTarget(field, target string) error {
 		return &InvalidError{field, "must be a complete URL of plain characters, such as https://app.example/done or my-app://done"}
 	}
 	u, err := url.Parse(target)
-	if err != nil || u.Hostname() == "" || !validPort(u.Port()) {
+	if err != nil || !validHost(u.Hostname()) || !validPort(u.Port()) {
 		return &InvalidError{field, "cannot be read as a URL"}
 	}
 	switch {
@@ -120,6 +121,20 @@ func validTarget(field, target string) error {
 		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http is for 127.0.0.1 and [::1] alone"}
 	}
 	return nil
+}
+
+var (
+	hostName   = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	endsInAddr = regexp.MustCompile(`(^|\.)(0[xX][0-9A-Fa-f]*|[0-9]+)\.?$`)
+)
+
+// validHost keeps to hosts that every browser reads as they are written. Those
+// undo percent-encoding, and take what ends in a number for an IPv4 address.
+func validHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return hostName.MatchString(host) && !endsInAddr.MatchString(host)
 }
 
 func validPort(port string) bool {

@@ -28,6 +28,8 @@ func TestAuthorizationRequestTargets(t *testing.T) {
 		"/rel", "//h/p", "example.com/cb", "https:/h", "https://", "https:///h", "https://host:99999999/", " https://h/", "https://h/ ", "1http://x/",
 		"https://exa mple.com/", "https://bücher.example/", "https://h\\@evil.example/", "https://h/\x00", "https://h/\n", "https://h/\u202e", "https://:80/",
 		"https://[::1", "https://%zz/", "http://[::1%25eth0]/", "https://?x", "https://#x",
+		"https://a%C2%AD.example/", "https://a%2Eexample/", "https://1/", "https://1.2.3/", "https://0x1.example.0x2/", "https://1.2.3.4.5/",
+		"smb://h/x", "ms-msdt://x", "microsoft-edge://x", "moz-extension://x/y", "feed://h/",
 	} {
 		checkTarget(t, target, false)
 	}

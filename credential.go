@@ -60,12 +60,19 @@ func (n NewCredential) build(userID, hash string, now time.Time) (Credential, er
 	}, nil
 }
 
+// MaxNameLength is how many bytes the name of a credential may have, once it is
+// sanitised.
+const MaxNameLength = 4096
+
 // validName sanitises a name and refuses what is then no name. WordPress takes
 // "0" for no name as well, and clients rely on both sides agreeing.
 func validName(name string) (string, error) {
 	name = SanitizeName(name)
 	if name == "" || name == "0" {
 		return "", &InvalidError{"name", "must not be empty: say which application the password is for"}
+	}
+	if len(name) > MaxNameLength {
+		return "", ErrNameTooLong
 	}
 	return name, nil
 }

@@ -35,6 +35,10 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+// ErrNameTooLong refuses a name of more than [MaxNameLength] bytes. It matches
+// ErrInvalid.
+var ErrNameTooLong error = &InvalidError{"name", fmt.Sprintf("must have at most %d bytes", MaxNameLength)}
+
 // InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
 type InvalidError struct {
 	Field   string // the field at fault, such as "name" or "app_id"

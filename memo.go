@@ -22,12 +22,10 @@ type memo struct {
 	entries map[memoKey]memoEntry
 }
 
-// memoKey is what was presented, the secret as a salted digest. That takes a
-// fifth of the time of the hash by which the store knows the secret.
-type memoKey struct {
-	login  string
-	secret [sha256.Size]byte
-}
+// memoKey is a salted digest of what was presented, so that its size is not for
+// the caller to choose. It takes a fifth of the time of the hash by which the
+// store knows the secret.
+type memoKey [sha256.Size]byte
 
 // memoVersion is the state of the sources at which an entry was true.
 type memoVersion [2]uint64
@@ -55,8 +53,10 @@ func newMemo(store Store, users Directory) *memo {
 }
 
 func (m *memo) key(a Attempt) memoKey {
-	salted := append(make([]byte, 0, 64), m.salt[:]...) // a secret of the usual length fits, too
-	return memoKey{a.Login, sha256.Sum256(append(salted, a.Secret.plain...))}
+	text := append(make([]byte, 0, 128), m.salt[:]...) // what is presented fits, as a rule
+	text = append(text, a.Secret.plain...)
+	text = append(text, 0) // which is in no secret
+	return sha256.Sum256(append(text, a.Login...))
 }
 
 // version returns the state of the sources now. It must be taken before the
@@ -70,18 +70,22 @@ func (m *memo) version() (v memoVersion, ok bool) {
 	return v, len(m.sources) > 0
 }
 
-func (m *memo) get(k memoKey, v memoVersion) (*Identity, bool) {
+func (m *memo) get(k memoKey, v memoVersion) (Identity, bool) {
 	m.mu.RLock()
-	defer m.mu.RUnlock()
 	e, ok := m.entries[k]
-	return e.found, ok && e.version == v
+	m.mu.RUnlock()
+	if !ok || e.version != v {
+		return Identity{}, false
+	}
+	return e.found.clone(), true
 }
 
-func (m *memo) put(k memoKey, v memoVersion, id *Identity) {
+func (m *memo) put(k memoKey, v memoVersion, id Identity) {
+	id = id.clone()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.entries) >= memoSize {
 		clear(m.entries) // most of so many are stale; what is in use comes back by itself
 	}
-	m.entries[k] = memoEntry{v, id}
+	m.entries[k] = memoEntry{v, &id}
 }

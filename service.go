@@ -3,7 +3,6 @@ package sparekey
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"time"
 )
 
@@ -86,7 +85,7 @@ type Service struct {
 	users  Directory
 	config Config
 	memo   *memo
-	slow   chan struct{} // a place for each legacy check that may run at the same time
+	slow   slowLane
 }
 
 // New returns a Service. store and users are required and may be one object.
@@ -117,7 +116,7 @@ func New(store Store, users Directory, config Config) *Service {
 		users:  users,
 		config: config,
 		memo:   newMemo(store, users),
-		slow:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+		slow:   newSlowLane(),
 	}
 }
 

@@ -20,7 +20,7 @@ type User struct {
 	Login       string
 	Email       string
 	DisplayName string
-	Roles       []string  // not to be changed in place: a Service hands out the same ones again
+	Roles       []string
 	Registered  time.Time // UTC, or zero when unknown
 }
 
@@ -72,4 +72,10 @@ type Attempt struct {
 type Identity struct {
 	User       User
 	Credential Credential
+}
+
+// clone returns a copy that shares nothing with id.
+func (id Identity) clone() Identity {
+	id.User.Roles = slices.Clone(id.User.Roles)
+	return id
 }

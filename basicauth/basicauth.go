@@ -45,9 +45,10 @@ type Config struct {
 // Guard lets requests through to a handler, or not. It is safe for concurrent
 // use.
 type Guard struct {
-	auth      Authenticator
-	config    Config
-	challenge string
+	auth        Authenticator
+	config      Config
+	challenge   string
+	crossOrigin *http.CrossOriginProtection
 }
 
 // New returns a Guard that asks auth.
@@ -64,7 +65,10 @@ func New(auth Authenticator, config Config) *Guard {
 	if config.Fail == nil {
 		config.Fail = failWithText
 	}
-	return &Guard{auth: auth, config: config, challenge: challenge(config.Realm)}
+	return &Guard{
+		auth: auth, config: config, challenge: challenge(config.Realm),
+		crossOrigin: http.NewCrossOriginProtection(),
+	}
 }
 
 // challenge is the value of WWW-Authenticate. Control characters have no place
@@ -112,11 +116,15 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 }
 
 // Identify finds out who a request is from. presented is false where it carries
-// no Basic credential. Errors are those of [sparekey.Service.Authenticate].
+// no Basic credential. Errors are [ErrCrossOrigin] and those of
+// [sparekey.Service.Authenticate].
 func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool, err error) {
 	login, secret, presented, err := fromRequest(r)
 	if err != nil || !presented {
 		return sparekey.Identity{}, presented, err
+	}
+	if isForgeable(r, g.crossOrigin) {
+		return sparekey.Identity{}, true, ErrCrossOrigin
 	}
 	origin := g.config.Origin(r)
 	id, err = g.auth.Authenticate(r.Context(), sparekey.Attempt{
@@ -153,7 +161,10 @@ func Status(err error) int {
 func Message(err error) string {
 	var refused *sparekey.AuthError
 	if !errors.As(err, &refused) {
-		if errors.Is(err, sparekey.ErrForbidden) {
+		switch {
+		case errors.Is(err, ErrCrossOrigin):
+			return "A page of another site made the browser send this, so it was not carried out."
+		case errors.Is(err, sparekey.ErrForbidden):
 			return "This application password may not do that."
 		}
 		return "The application password could not be checked. Try again in a moment."

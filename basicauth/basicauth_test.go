@@ -264,6 +264,50 @@ func TestSecretInTheClear(t *testing.T) {
 	}
 }
 
+// TestRememberedCredential sends what a browser sends that remembers a login, on
+// behalf of a page of another origin, and what programs send.
+func TestRememberedCredential(t *testing.T) {
+	t.Parallel()
+	svc, secret := newService(t, sparekey.Config{})
+	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(whoami))
+	const form, json = "application/x-www-form-urlencoded", "application/json"
+	for name, c := range map[string]struct {
+		method, contentType string
+		header              map[string]string
+		status              int
+	}{
+		"form of another site":             {http.MethodPost, form, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, http.StatusForbidden},
+		"script of another site":           {http.MethodPost, "text/plain;charset=UTF-8", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, http.StatusForbidden},
+		"script of a neighbouring origin":  {http.MethodPost, "", map[string]string{"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}, http.StatusForbidden},
+		"multipart of an older browser":    {http.MethodPost, "multipart/form-data; boundary=x", map[string]string{"Origin": "https://evil.example"}, http.StatusForbidden},
+		"page without an origin":           {http.MethodPost, form, map[string]string{"Origin": "null"}, http.StatusForbidden},
+		"script that asked the browser":    {http.MethodPost, json, map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}, http.StatusOK},
+		"page of the same origin":          {http.MethodPost, form, map[string]string{"Sec-Fetch-Site": "same-origin"}, http.StatusOK},
+		"same origin, older browser":       {http.MethodPost, form, map[string]string{"Origin": "http://example.com"}, http.StatusOK},
+		"program":                          {http.MethodPost, form, nil, http.StatusOK},
+		"reading changes nothing":          {http.MethodGet, "", map[string]string{"Sec-Fetch-Site": "cross-site"}, http.StatusOK},
+		"browsers ask about other methods": {http.MethodDelete, "", map[string]string{"Sec-Fetch-Site": "cross-site"}, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(c.method, "/", nil)
+			r.RemoteAddr = "127.0.0.1:4711"
+			r.SetBasicAuth("ann", secret.Reveal())
+			for key, value := range c.header {
+				r.Header.Set(key, value)
+			}
+			if c.contentType != "" {
+				r.Header.Set("Content-Type", c.contentType)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != c.status || w.Header().Get("WWW-Authenticate") != "" {
+				t.Errorf("status %d, want %d: %s", w.Code, c.status, w.Body)
+			}
+		})
+	}
+}
+
 func TestRealmCannotBreakTheHeader(t *testing.T) {
 	t.Parallel()
 	guard := basicauth.New(outcome{sparekey.Refuse("no", "No.")}, basicauth.Config{Realm: "a \"b\" \\ c\r\nX-Evil: 1"})

@@ -29,10 +29,22 @@ type Origin struct {
 // Resolver tells where a request came from. It is safe for concurrent use.
 type Resolver func(r *http.Request) Origin
 
-// FromPeer believes the connection alone and no header. It is a Resolver.
+// FromPeer believes the connection alone. It is a Resolver. The one header that
+// counts is an X-Forwarded-Proto from this machine that says the request came in
+// the clear: then the peer is a proxy that nobody named, and not the caller.
 func FromPeer(r *http.Request) Origin {
 	addr := peer(r)
-	return Origin{Addr: addr, Secure: r.TLS != nil || addr.IsLoopback()}
+	return Origin{Addr: addr, Secure: r.TLS != nil || addr.IsLoopback() && lastProto(r) != "http"}
+}
+
+// lastProto is the scheme that the nearest proxy saw, in lower case, or "" where
+// none says so.
+func lastProto(r *http.Request) string {
+	protos := list(r.Header.Values("X-Forwarded-Proto"))
+	if len(protos) == 0 {
+		return ""
+	}
+	return strings.ToLower(protos[len(protos)-1])
 }
 
 // FromForwardedFor believes the X-Forwarded-For and X-Forwarded-Proto headers
@@ -71,12 +83,10 @@ func FromHeader(name string, proxies ...netip.Prefix) Resolver {
 // What the proxy says of the scheme counts; where it says nothing, the request
 // is as secure as the way from the proxy, and the caller's own to it is unknown.
 func forwarded(r *http.Request, addr netip.Addr) Origin {
-	protos := list(r.Header.Values("X-Forwarded-Proto"))
-	if len(protos) == 0 {
-		return Origin{Addr: addr, Secure: addr.IsLoopback()}
+	if proto := lastProto(r); proto != "" {
+		return Origin{Addr: addr, Secure: proto == "https"}
 	}
-	// The rightmost is what the nearest proxy saw.
-	return Origin{Addr: addr, Secure: strings.EqualFold(protos[len(protos)-1], "https")}
+	return Origin{Addr: addr, Secure: addr.IsLoopback()}
 }
 
 // peer is the address at the other end of the connection.

@@ -49,6 +49,7 @@ func TestFromPeer(t *testing.T) {
 		r := request(c.peer, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https", "X-Real-Ip", "203.0.113.9")
 		check(t, clientip.FromPeer(r), c.addr, c.secure)
 	}
+	check(t, clientip.FromPeer(request("127.0.0.1:1", "X-Forwarded-Proto", "http")), "127.0.0.1", false)
 	r := request("192.0.2.1:1234")
 	r.TLS = &tls.ConnectionState{}
 	check(t, clientip.FromPeer(r), "192.0.2.1", true)

@@ -15,9 +15,9 @@ const (
 	wpPrefix = "$wp"
 	wpKey    = "wp-sha384"
 
-	// bcryptMaxCost is 16 times the work of PHP's highest default, 12. Each step up
-	// doubles it, and 16 is some seconds already; the format goes to 31, which is days.
-	bcryptMaxCost = 16
+	// bcryptMaxCost is four times the work of PHP's highest default, 12. Each step up
+	// doubles it, and 14 is a second already; the format goes to 31, which is days.
+	bcryptMaxCost = 14
 
 	// bcryptPasswordBytes is how much of a password bcrypt uses: the eighteen 32-bit
 	// words of the Blowfish key schedule. PHP ignores the rest without an error.

@@ -207,8 +207,11 @@ func TestLimits(t *testing.T) {
 		"deep and not closed":    {body: strings.Repeat(`{"a":`, 200_000), contentType: "application/json", status: 400, code: "rest_invalid_json"},
 		"a large number":         {body: `{"name":1` + strings.Repeat("0", 1<<19) + `}`, contentType: "application/json", status: 400, code: "rest_invalid_param"},
 		"an infinite number":     {body: `{"name":"x","n":1e999999999}`, contentType: "application/json", status: 201},
-		"many members":           {body: "{" + strings.Repeat(`"a":1,`, 100_000) + `"name":"x"}`, contentType: "application/json", status: 201},
-		"a long name":            {body: "name=" + strings.Repeat("<", 500_000), contentType: asForm, status: 201},
+		"many members":           {body: "{" + strings.Repeat(`"a":1,`, 9_000) + `"name":"x"}`, contentType: "application/json", status: 201},
+		"too many members":       {body: "{" + strings.Repeat(`"a":1,`, 100_000) + `"name":"x"}`, contentType: "application/json", status: 400, code: "rest_too_many_params"},
+		"too many in a list":     {body: `{"name":"x","a":[` + strings.Repeat(`{"":0},`, 50_000) + `0]}`, contentType: "application/json", status: 400, code: "rest_too_many_params"},
+		"a long name":            {body: "name=" + strings.Repeat("<", 1_000), contentType: asForm, status: 201},
+		"a name beyond limits":   {body: "name=" + strings.Repeat("<", 500_000), contentType: asForm, status: 400, code: "rest_invalid_param"},
 		"too long":               {body: "name=" + strings.Repeat("x", 1<<20), contentType: asForm, status: 413, code: "rest_body_too_large"},
 	}
 	for name, test := range tests {

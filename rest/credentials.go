@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
 // caller is who sent a request. The zero caller is anonymous.
@@ -112,6 +113,8 @@ func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status 
 	switch {
 	case errors.As(err, &refused):
 		p = credentialProblem(refused, h.config.WordPressErrors)
+	case errors.Is(err, basicauth.ErrCrossOrigin):
+		p = &apiError{code: codeCrossOrigin}
 	case errors.Is(err, sparekey.ErrForbidden):
 		p = &apiError{code: codeRefusedByPolicy}
 	default:

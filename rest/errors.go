@@ -200,7 +200,7 @@ func refusal(err error, forbidden code) *apiError {
 		return &apiError{code: codePasswordNotFound}
 	case errors.Is(err, sparekey.ErrDuplicateName):
 		return &apiError{code: codeDuplicateName}
-	case errors.As(err, &invalid) && invalid.Field == "name":
+	case errors.As(err, &invalid) && invalid.Field == "name" && !errors.Is(err, sparekey.ErrNameTooLong):
 		return &apiError{code: codeEmptyName}
 	case errors.As(err, &invalid):
 		return invalidParams([]fault{{param: invalid.Field, code: faultPattern, message: invalid.Problem}})

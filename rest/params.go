@@ -19,6 +19,14 @@ const (
 	maxJSONDepth = 512  // json_decode
 )
 
+// maxJSONValues bounds what is in a JSON body at all levels together, and
+// maxFieldDepth the dots in a field that is asked for: without credentials, a
+// short text could else take much memory. PHP has no such bounds.
+const (
+	maxJSONValues = 10 * maxParams
+	maxFieldDepth = 10
+)
+
 // params are parameters from one source. A value is what JSON can hold, in the
 // forms of [json.Decoder.UseNumber]; a query or a form holds strings and lists
 // of strings.
@@ -208,6 +216,9 @@ func parseJSON(body []byte) (params, error) {
 	}
 	if why := inspectJSON(body); why != 0 {
 		return nil, invalidJSON(why)
+	}
+	if bytes.Count(body, []byte(","))+bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) > maxJSONValues {
+		return nil, refuse(codeTooManyParams)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()

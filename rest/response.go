@@ -141,7 +141,7 @@ func writePlain(w http.ResponseWriter, r *http.Request, p *apiError) {
 func (c *call) fields() []string {
 	given, _, _ := c.lookup("_fields")
 	list, _ := words(given)
-	return list
+	return list[:min(len(list), maxParams)]
 }
 
 // selection is a tree of the members that are asked for. A member without
@@ -155,7 +155,7 @@ func pick(body any, fields []string) any {
 	}
 	chosen := selection{}
 	for _, f := range fields {
-		chosen.add(strings.Split(f, "."))
+		chosen.add(strings.SplitN(f, ".", maxFieldDepth))
 	}
 	return chosen.of(body)
 }

@@ -102,6 +102,33 @@ func TestRevokedNeverWorksAgain(t *testing.T) {
 	}
 }
 
+// TestRevokeInAFlood revokes from the command line while whoever has a secret
+// writes without a pause: the command never has to give up.
+func TestRevokeInAFlood(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	s := startServer(t, database, "--duplicate-names=allow")
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				_, _ = s.send(ctx, ann, http.MethodPost, mine, `{"name":"flood"}`)
+			}
+		})
+	}
+	for range 10 {
+		made, err := s.send(ctx, ann, http.MethodPost, mine, `{"name":"victim"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mustCLI(t, database, "user", "application-password", "delete", "ann", made.UUID)
+	}
+	cancel()
+	wg.Wait()
+}
+
 // TestKill kills the server without warning, again and again, while clients
 // create and revoke: what was acknowledged stands, and the file opens.
 func TestKill(t *testing.T) {

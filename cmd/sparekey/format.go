@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -28,6 +29,23 @@ func (r row) text(column string) string {
 		return ""
 	}
 	return fmt.Sprint(r[column])
+}
+
+// shown is text that does nothing to a terminal. Names are others' choice, and
+// may have escape sequences that hide a line from whoever looks for it.
+func (r row) shown(column string) string { return escapeControls(r.text(column)) }
+
+// escapeControls writes what cannot be seen as \uXXXX.
+func escapeControls(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if unicode.IsPrint(c) {
+			b.WriteRune(c)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+	}
+	return b.String()
 }
 
 // outputFlags choose what of a listing is printed, and how.
@@ -127,7 +145,7 @@ func (l listing) printIDs(w io.Writer) error {
 
 func (l listing) printValues(w io.Writer) error {
 	for _, r := range l.rows {
-		if _, err := fmt.Fprintln(w, r.text(l.columns[0])); err != nil {
+		if _, err := fmt.Fprintln(w, r.shown(l.columns[0])); err != nil {
 			return err
 		}
 	}
@@ -140,7 +158,7 @@ func (l listing) lines() [][]string {
 	for _, r := range l.rows {
 		line := make([]string, len(l.columns))
 		for i, c := range l.columns {
-			line[i] = r.text(c)
+			line[i] = r.shown(c)
 		}
 		lines = append(lines, line)
 	}
@@ -205,7 +223,7 @@ func (l listing) printJSON(w io.Writer) error {
 			if err != nil {
 				return fmt.Errorf("write JSON: %w", err)
 			}
-			members = append(members, fmt.Sprintf("%q:%s", c, value))
+			members = append(members, fmt.Sprintf("%q:%s", c, escapeControls(string(value))))
 		}
 		items[i] = json.RawMessage("{" + strings.Join(members, ",") + "}")
 	}

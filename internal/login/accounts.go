@@ -219,14 +219,15 @@ func (a *Accounts) Verify(ctx context.Context, login, password string) (sparekey
 	if err != nil && !unknown {
 		return sparekey.User{}, fmt.Errorf("find the account: %w", err)
 	}
-	if unknown {
+	has := hash != "" // a user may have no password, and then cannot sign in
+	if !has {
 		hash = decoy
 	}
 	right, err := a.verify(ctx, hash, password)
 	if err != nil {
 		return sparekey.User{}, err
 	}
-	if unknown || !right {
+	if unknown || !has || !right {
 		return sparekey.User{}, &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
 	}
 	return u, nil

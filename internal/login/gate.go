@@ -137,12 +137,21 @@ func (g *Gate) mark(ctx context.Context, id string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s", epoch, hash))
-	return hex.EncodeToString(sum[:16]), nil
+	return digest(fmt.Sprintf("%d %s", epoch, hash)), nil
 }
 
-// Confirmed reports whether the main password was proved within the last minutes.
+// digest is a text of fixed size that stands for another of any.
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Confirmed reports whether whoever is signed in proved their main password within
+// the last minutes.
 func (g *Gate) Confirmed(r *http.Request) bool {
+	if _, signedIn := g.Viewer(r); !signedIn {
+		return false
+	}
 	age := g.now().Sub(time.Unix(g.session(r.Context()).Confirmed, 0))
 	return age >= 0 && age < confirmedFor
 }
@@ -185,7 +194,7 @@ func (g *Gate) Confirm(ctx context.Context, password string, addr netip.Addr) er
 // verify checks a main password, unless too many guesses came before it.
 func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Addr) (sparekey.User, error) {
 	from := network(addr)
-	both := from + " " + strings.ToLower(strings.TrimSpace(login))
+	both := from + " " + digest(strings.ToLower(strings.TrimSpace(login)))
 	now := g.now()
 	if _, ok := g.byAddr.Take(from, now); !ok {
 		return sparekey.User{}, throttled()

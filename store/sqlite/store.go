@@ -35,6 +35,7 @@ type Store struct {
 	readers *sql.DB   // cannot write
 	pinned  *sql.Conn // open for as long as the Store; see walIndex
 	index   *walIndex
+	turn    turn
 
 	userByLogin, userByID, find, legacy *sql.Stmt // what every authentication asks
 
@@ -74,6 +75,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 	if s.index, err = openWALIndex(ctx, s.pinned); err != nil {
 		return nil, err
 	}
+	s.turn = newTurn(s.index)
 	return s, s.prepare(ctx)
 }
 
@@ -139,6 +141,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // write runs do in a transaction that no other write can come between.
 func (s *Store) write(ctx context.Context, do func(tx *sql.Tx) error) error {
+	defer s.turn.take(ctx)()
 	return transact(ctx, s.writer, do)
 }
 

@@ -23,3 +23,9 @@ func mayWrite(path string) error {
 	const readWrite = 4 | 2
 	return syscall.Access(path, readWrite)
 }
+
+// lock and unlock take and give back a lock on a file that is queued for, and
+// that SQLite's own locks know nothing of.
+func lock(file *os.File) error { return syscall.Flock(int(file.Fd()), syscall.LOCK_EX) }
+
+func unlock(file *os.File) error { return syscall.Flock(int(file.Fd()), syscall.LOCK_UN) }

@@ -15,3 +15,7 @@ func unmap([]byte) error { return nil }
 
 // mayWrite leaves it to SQLite to find out.
 func mayWrite(string) error { return nil }
+
+func lock(*os.File) error { return errors.ErrUnsupported }
+
+func unlock(*os.File) error { return errors.ErrUnsupported }

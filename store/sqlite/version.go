@@ -28,6 +28,7 @@ func (s *Store) Version() (version uint64, ok bool) { return s.index.version() }
 const (
 	headerSize    = 2 * 48
 	headerVersion = 3007000 // the first 4 bytes, in the machine's byte order
+	headerChanges = 8       // where it counts commits: none since an empty log was made out anew, which always looks the same
 )
 
 // walIndex watches the index of the write-ahead log through the memory that it is
@@ -81,6 +82,16 @@ func (x *walIndex) close() error {
 	return file.release()
 }
 
+// descriptor returns the file, or nil where it is not open.
+func (x *walIndex) descriptor() *os.File {
+	x.open.RLock()
+	defer x.open.RUnlock()
+	if x.file == nil {
+		return nil
+	}
+	return x.file.File
+}
+
 func (x *walIndex) version() (number uint64, ok bool) {
 	header, ok := x.read()
 	if !ok {
@@ -116,7 +127,7 @@ func (x *walIndex) read() (header [headerSize]byte, ok bool) {
 		return header, false
 	}
 	copy(header[:], x.file.memory)
-	return header, binary.NativeEndian.Uint32(header[:]) == headerVersion
+	return header, binary.NativeEndian.Uint32(header[:]) == headerVersion && binary.NativeEndian.Uint32(header[headerChanges:]) > 0
 }
 
 // POSIX makes two things the whole process's that SQLite relies on: its locks

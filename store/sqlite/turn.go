@@ -1,0 +1,46 @@
+package sqlite
+
+import "context"
+
+// turn has the writers of all processes wait in a queue. SQLite's own lock is
+// polled, so that one process which writes without a pause would keep all others
+// out; a revocation from the command line must not wait for that. It decides
+// nothing else: who has the turn still needs SQLite's lock, and who does not get
+// it goes on without.
+//
+// The lock is on the index of the write-ahead log, which is open anyway.
+type turn struct {
+	index *walIndex
+	own   chan struct{} // a place for the one goroutine of this Store that queues
+}
+
+func newTurn(index *walIndex) turn { return turn{index, make(chan struct{}, 1)} }
+
+// take waits for the turn until the context ends, or patience does. done gives it
+// back.
+func (t turn) take(ctx context.Context) (done func()) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	select {
+	case t.own <- struct{}{}:
+	case <-ctx.Done():
+		return func() {}
+	}
+	file := t.index.descriptor()
+	if file == nil {
+		return func() { <-t.own }
+	}
+	giveBack := func() {
+		_ = unlock(file)
+		<-t.own
+	}
+	taken := make(chan error, 1)
+	go func() { taken <- lock(file) }()
+	select {
+	case <-taken:
+		return giveBack
+	case <-ctx.Done():
+		go func() { <-taken; giveBack() }()
+		return func() {}
+	}
+}
