@@ -35,7 +35,7 @@ type Store struct {
 	readers *sql.DB   // cannot write
 	pinned  *sql.Conn // open for as long as the Store; see walIndex
 	index   *walIndex
-	turn    turn
+	turn    *turn
 
 	userByLogin, userByID, find, legacy *sql.Stmt // what every authentication asks
 
@@ -114,6 +114,9 @@ func (s *Store) close() error {
 	// The writer goes last, because only it can tidy up: SQLite moves what is in
 	// the write-ahead log into the database with the last connection.
 	errs = append(errs, closePool(s.readers), closePool(s.writer))
+	if s.turn != nil {
+		s.turn.close()
+	}
 	if s.index != nil {
 		errs = append(errs, s.index.close())
 	}

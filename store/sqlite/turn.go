@@ -10,19 +10,31 @@ import "context"
 //
 // The lock is on the index of the write-ahead log, which is open anyway.
 type turn struct {
-	index *walIndex
-	own   chan struct{} // a place for the one goroutine of this Store that queues
+	index  *walIndex
+	own    chan struct{} // a place for the one goroutine of this Store that queues
+	closed chan struct{}
 }
 
-func newTurn(index *walIndex) turn { return turn{index, make(chan struct{}, 1)} }
+func newTurn(index *walIndex) *turn {
+	return &turn{index: index, own: make(chan struct{}, 1), closed: make(chan struct{})}
+}
+
+// close waits for whoever queues, so that the file can be closed. Nobody gets the
+// turn any more.
+func (t *turn) close() {
+	close(t.closed)
+	t.own <- struct{}{}
+}
 
 // take waits for the turn until the context ends, or patience does. done gives it
 // back.
-func (t turn) take(ctx context.Context) (done func()) {
+func (t *turn) take(ctx context.Context) (done func()) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	select {
 	case t.own <- struct{}{}:
+	case <-t.closed:
+		return func() {}
 	case <-ctx.Done():
 		return func() {}
 	}
