@@ -118,7 +118,7 @@ func validTarget(field, target string) error {
 	case slices.Contains(scriptSchemes, u.Scheme):
 		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s", u.Scheme)}
 	case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
-		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http is for 127.0.0.1 and [::1] alone"}
+		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http is for this device alone, such as 127.0.0.1"}
 	}
 	return nil
 }

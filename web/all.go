@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -183,7 +184,7 @@ func (c *call) selected() ([]sparekey.Credential, error) {
 		ticked[userID] = append(ticked[userID], uuid)
 	}
 	var found []sparekey.Credential
-	for userID, uuids := range ticked {
+	for _, userID := range slices.Sorted(maps.Keys(ticked)) {
 		list, err := c.manager().List(c.r.Context(), userID)
 		if errors.Is(err, sparekey.ErrUserNotFound) {
 			continue
@@ -192,7 +193,7 @@ func (c *call) selected() ([]sparekey.Credential, error) {
 			return nil, err
 		}
 		found = append(found, slices.DeleteFunc(list, func(cr sparekey.Credential) bool {
-			return !slices.Contains(uuids, cr.UUID)
+			return !slices.Contains(ticked[userID], cr.UUID)
 		})...)
 	}
 	return found, nil
@@ -213,7 +214,10 @@ func confirmRevokeMany(c *call) (*answer, error) {
 	if id := c.r.URL.Query().Get("app_id"); id != "" {
 		title = c.lang.T("revoke_many.title_app", "id", shown(id))
 	}
-	items, more := itemsOf(found)
+	items, more, err := itemsOf(found, c.userName)
+	if err != nil {
+		return nil, err
+	}
 	return c.confirmPage(title, &confirmPage{
 		Text: c.lang.T("revoke_many.text"), Items: items, More: more,
 		Button: c.lang.T("revoke_all.button", "total", len(found)), Back: back,

@@ -277,8 +277,8 @@ func TestAuthorizeFormAction(t *testing.T) {
 		{"http://127.0.0.1:7777/cb", "", "'self' http: https:"},
 		{"http://[::1]:7777/cb", "", "'self' http: https:"},
 		{"My.App+x-1://cb", "", "'self' my.app+x-1:"},
-		{"https://a;script-src,*/x;script-src%20*", "", "'self' https:"},
-		{"my-app://a;script-src,b/", "", "'self' my-app:"},
+		{"https://a.example/x;script-src,*;script-src%20*", "", "'self' https:"},
+		{"my-app://a/;script-src,b/", "", "'self' my-app:"},
 	} {
 		p := s.as("bob").get(ask("success_url", c.success, "reject_url", c.reject)).want(http.StatusOK)
 		policy := p.header.Get("Content-Security-Policy")

@@ -13,8 +13,9 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// perPage is how many credentials a page of a list has.
-const perPage = 50
+// perPage is how many credentials a page of a list has. With names as long as
+// they may be shown, a page then stays below 100 kB.
+const perPage = 25
 
 // owner is the user whose credentials a page is about.
 type owner struct {
@@ -373,19 +374,31 @@ func confirmRevokeAll(c *call) (*answer, error) {
 		title = c.lang.T("revoke_all.title_user", "user", o.Name())
 	}
 	slices.Reverse(list)
-	items, more := itemsOf(list)
+	items, more, err := itemsOf(list, nil)
+	if err != nil {
+		return nil, err
+	}
 	return c.confirmPage(title, &confirmPage{
 		Text: c.lang.T("revoke_all.text"), Items: items, More: more,
 		Button: c.lang.T("revoke_all.button", "total", len(list)), Back: o.List,
 	}), nil
 }
 
-// itemsOf names credentials, as many as a page has room for.
-func itemsOf(list []sparekey.Credential) (names []string, more int) {
+// itemsOf names credentials, as many as a page has room for. The owner's name
+// stands with each, unless of is nil.
+func itemsOf(list []sparekey.Credential, of func(userID string) (string, error)) (names []string, more int, err error) {
 	for _, cr := range list[:min(len(list), perPage)] {
-		names = append(names, shown(cr.Name))
+		name := shown(cr.Name)
+		if of != nil {
+			owner, err := of(cr.UserID)
+			if err != nil {
+				return nil, 0, err
+			}
+			name += " (" + owner + ")"
+		}
+		names = append(names, name)
 	}
-	return names, len(list) - len(names)
+	return names, len(list) - len(names), nil
 }
 
 func revokeAll(c *call) (*answer, error) {

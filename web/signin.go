@@ -63,6 +63,7 @@ type passwordPage struct {
 	Problem    string
 	Notice     string
 	RedirectTo string
+	Focus      bool // on the password
 }
 
 // signOutPage offers to sign out, here or everywhere.
@@ -107,7 +108,7 @@ func (g gatekeeper) showConfirm(c *call) (*answer, error) {
 
 func (c *call) confirmPasswordPage(problem string) *answer {
 	return show("password", c.lang.T("password.title"), &passwordPage{
-		Login: c.signed.Login, Problem: problem, RedirectTo: c.redirectTo(),
+		Login: c.signed.Login, Problem: problem, RedirectTo: c.redirectTo(), Focus: true,
 	})
 }
 
