@@ -32,20 +32,24 @@ var errTooSlow = errors.New("too many slow hashes to try: use the application pa
 // is no answer, and must be treated as "no".
 func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error) {
 	id, err := s.authenticate(ctx, a)
-	var refused *AuthError
-	switch {
-	case err == nil:
-		s.observe(ctx, Event{Kind: KindAuthenticated, User: id.User, Credential: id.Credential, Addr: a.Addr})
-		return id, nil
-	case errors.As(err, &refused):
-		s.observe(ctx, Event{
-			Kind: KindRefused, User: id.User, Credential: id.Credential,
-			Login: a.Login, Reason: refused.Reason, Err: refused.Err, Addr: a.Addr,
-		})
-		return Identity{}, err
-	default:
-		return Identity{}, fmt.Errorf("authenticate: %w", err)
+	if err != nil {
+		return Identity{}, s.failed(ctx, id, a, err)
 	}
+	s.observe(ctx, Event{Kind: KindAuthenticated, User: id.User, Credential: id.Credential, Addr: a.Addr})
+	return id, nil
+}
+
+// failed tells of a refusal, and returns the error of an attempt.
+func (s *Service) failed(ctx context.Context, known Identity, a Attempt, err error) error {
+	var refused *AuthError
+	if !errors.As(err, &refused) {
+		return fmt.Errorf("authenticate: %w", err)
+	}
+	s.observe(ctx, Event{
+		Kind: KindRefused, User: known.User, Credential: known.Credential,
+		Login: a.Login, Reason: refused.Reason, Err: refused.Err, Addr: a.Addr,
+	})
+	return err
 }
 
 // authenticate returns, beside a refusal, as much of the identity as is known.

@@ -33,7 +33,7 @@ import (
 const (
 	users       = 10_000
 	perUser     = 10
-	rounds      = 7
+	rounds      = 9
 	duration    = "3s"
 	connections = "16"
 )
