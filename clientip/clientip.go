@@ -40,7 +40,7 @@ func FromPeer(r *http.Request) Origin {
 // lastProto is the scheme that the nearest proxy saw, in lower case, or "" where
 // none says so.
 func lastProto(r *http.Request) string {
-	protos := list(r.Header.Values("X-Forwarded-Proto"))
+	protos := list(r.Header["X-Forwarded-Proto"])
 	if len(protos) == 0 {
 		return ""
 	}
