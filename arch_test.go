@@ -29,6 +29,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},
 	"internal/testproc":   {},
 	"internal/testdb":     {own: []string{"internal/testproc"}},
+	"internal/wptest":     {own: []string{"internal/testdb", "internal/testproc"}},
 	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
 }
 
@@ -43,7 +44,7 @@ var domainNever = []string{"net/http", "database/sql", "html/template", "os/exec
 var badNames = []string{"util", "utils", "common", "helper", "helpers", "models", "types", "mocks", "misc", "pkg"}
 
 // testOnly lists packages that product code must not import: only they name each other in layers.
-var testOnly = []string{"storetest", "internal/testdb", "internal/testproc"}
+var testOnly = []string{"storetest", "internal/testdb", "internal/testproc", "internal/wptest"}
 
 func TestLayers(t *testing.T) {
 	t.Parallel()

@@ -37,9 +37,11 @@ func StartMariaDB(tb testing.TB) *MariaDB {
 	tb.Helper()
 	install := testproc.Program(tb, InstallScript, "mariadb-install-db", "mysql_install_db")
 	m := &MariaDB{dir: testproc.Dir(tb), program: testproc.Program(tb, InstallScript, "mariadbd", "mysqld")}
-	out, err := exec.CommandContext(tb.Context(), install, "--no-defaults", "--datadir="+m.data(), "--skip-test-db",
+	create := exec.CommandContext(tb.Context(), install, "--no-defaults", "--datadir="+m.data(), "--skip-test-db",
 		"--auth-root-authentication-method=normal", "--skip-name-resolve", "--innodb-log-file-size=8M",
-		"--user="+systemUser()).CombinedOutput()
+		"--user="+systemUser())
+	create.Env = m.environment()
+	out, err := create.CombinedOutput()
 	if err != nil {
 		tb.Fatalf("%s: %v\n%s", install, err, out)
 	}
@@ -110,8 +112,13 @@ func (m *MariaDB) start() (*testproc.Process, error) {
 		"--init-file="+m.initFile(), "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
 		"--innodb-flush-log-at-trx-commit=0", "--innodb-fast-shutdown=2", "--skip-name-resolve",
 		"--performance-schema=0", "--max-connections=300")
+	cmd.Env = m.environment()
 	return testproc.TryStart(cmd, filepath.Join(m.dir, "log"), testproc.Accepts("unix", m.socket()))
 }
+
+// environment has the server keep its temporary tables to itself: at its start it
+// removes everybody's from the directory.
+func (m *MariaDB) environment() []string { return append(os.Environ(), "TMPDIR="+m.dir) }
 
 // systemUser runs the server as who runs the test: it takes the name of root
 // only if it is given.
