@@ -15,13 +15,14 @@ const module = "github.com/sparekey-dev/sparekey"
 // A package that is missing here fails the test, so whoever adds one says where
 // it belongs.
 var layers = map[string]struct{ own, ext []string }{
-	".":                   {own: []string{"passhash"}},
+	".":                   {own: []string{"passhash", "scope"}},
+	"scope":               {},
 	"passhash":            {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
 	"storetest":           {own: []string{"."}},
 	"store/memory":        {own: []string{"."}},
 	"store/sqlite":        {own: []string{"."}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":            {},
-	"basicauth":           {own: []string{".", "clientip"}},
+	"basicauth":           {own: []string{".", "scope", "clientip"}},
 	"rest":                {own: []string{".", "basicauth", "clientip"}},
 	"web":                 {own: []string{".", "clientip"}},
 	"internal/login":      {own: []string{".", "passhash", "internal/throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
@@ -34,7 +35,7 @@ var layers = map[string]struct{ own, ext []string }{
 }
 
 // exampleLayer holds for every program under examples: what an importer has.
-var exampleLayer = []string{".", "basicauth", "rest", "web", "clientip", "store/memory", "store/sqlite"}
+var exampleLayer = []string{".", "scope", "basicauth", "rest", "web", "clientip", "store/memory", "store/sqlite"}
 
 // domainNever lists what the root package must not reach, even indirectly, so
 // that an importer with another protocol or database does not pay for ours.

@@ -36,7 +36,10 @@ func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error)
 		return Identity{}, s.failed(ctx, id, a, err)
 	}
 	if s.config.Observe != nil { // what nobody is told need not be put together
-		s.observe(ctx, Event{Kind: KindAuthenticated, User: id.User, Credential: id.Credential, Addr: a.Addr})
+		s.observe(ctx, Event{
+			Kind: KindAuthenticated, User: id.User, Credential: id.Credential,
+			Addr: a.Addr, Request: a.Request, Rule: id.Rule,
+		})
 	}
 	return id, nil
 }
@@ -49,7 +52,7 @@ func (s *Service) failed(ctx context.Context, known Identity, a Attempt, err err
 	}
 	s.observe(ctx, Event{
 		Kind: KindRefused, User: known.User, Credential: known.Credential,
-		Login: a.Login, Reason: refused.Reason, Err: refused.Err, Addr: a.Addr,
+		Login: a.Login, Reason: refused.Reason, Err: refused.Err, Addr: a.Addr, Request: a.Request,
 	})
 	return err
 }
@@ -65,6 +68,9 @@ func (s *Service) authenticate(ctx context.Context, a Attempt) (Identity, error)
 	}
 	if ok, err := s.config.AvailableFor(ctx, id.User); err != nil || !ok {
 		return id, refuseUnless(err, ReasonDisabledForUser)
+	}
+	if id.Rule, err = s.Accepts(id.Credential, a); err != nil {
+		return id, err
 	}
 	if s.config.Check != nil {
 		if err := s.config.Check(ctx, id, a); err != nil {
@@ -107,7 +113,7 @@ func (s *Service) identify(ctx context.Context, a Attempt) (Identity, error) {
 		return s.lookUp(ctx, a)
 	}
 	key := s.memo.key(a)
-	if id, ok := s.memo.get(key, version); ok {
+	if id, ok := s.memo.get(key, version); ok && (!id.OldSecret || s.isInGrace(id.Credential)) {
 		return id, nil
 	}
 	id, err := s.lookUp(ctx, a)
@@ -128,7 +134,7 @@ func (s *Service) lookUp(ctx context.Context, a Attempt) (Identity, error) {
 	if unknown {
 		user = User{ID: nobodysID}
 	}
-	c, err := s.match(ctx, user.ID, a.Secret)
+	c, old, err := s.match(ctx, user.ID, a.Secret)
 	switch {
 	case unknown && (err == nil || errors.Is(err, ErrNotFound)):
 		return Identity{}, &AuthError{Reason: unknownReason(a.Login)}
@@ -137,7 +143,7 @@ func (s *Service) lookUp(ctx context.Context, a Attempt) (Identity, error) {
 	case err != nil:
 		return Identity{}, err
 	}
-	return Identity{User: user, Credential: c}, nil
+	return Identity{User: user, Credential: c, OldSecret: old}, nil
 }
 
 func unknownReason(login string) Reason {
@@ -148,54 +154,77 @@ func unknownReason(login string) Reason {
 }
 
 // match finds the user's credential with this secret: by its hash, or by trying
-// those whose hash cannot be found. ErrNotFound says that there is none.
-func (s *Service) match(ctx context.Context, userID string, secret Secret) (Credential, error) {
+// those whose hash cannot be found. old says that it is the secret from before a
+// rotation. ErrNotFound says that there is none.
+func (s *Service) match(ctx context.Context, userID string, secret Secret) (c Credential, old bool, err error) {
 	hash := secret.Hash()
-	c, err := s.store.Find(ctx, userID, hash)
-	switch {
-	case err == nil && secret.Matches(c.Hash): // stores may compare loosely; this does not
-		return c, nil
-	case err != nil && !errors.Is(err, ErrNotFound):
-		return Credential{}, fmt.Errorf("find the application password: %w", err)
+	c, err = s.store.Find(ctx, userID, hash)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Credential{}, false, fmt.Errorf("find the application password: %w", err)
+	}
+	if err == nil { // stores may compare loosely; this does not
+		if ok, old := s.fits(c, secret); ok {
+			return c, old, nil
+		}
 	}
 	legacy, err := s.store.Legacy(ctx, userID)
 	if err != nil {
-		return Credential{}, fmt.Errorf("list older application passwords: %w", err)
+		return Credential{}, false, fmt.Errorf("list older application passwords: %w", err)
 	}
 	return s.matchLegacy(ctx, legacy, secret, hash)
 }
 
+// fits reports whether a credential has this secret now, and whether it is the one
+// from before a rotation.
+func (s *Service) fits(c Credential, secret Secret) (ok, old bool) {
+	if secret.Matches(c.Hash) {
+		return true, false
+	}
+	old = s.isInGrace(c) && secret.Matches(c.OldHash)
+	return old, old
+}
+
+// isInGrace reports whether the secret from before the last rotation still counts.
+func (s *Service) isInGrace(c Credential) bool {
+	return c.OldHash != "" && s.now().Before(c.OldUntil)
+}
+
 // matchLegacy tries a secret on each credential, within bounds of time and of
 // attempts at the same moment.
-func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string) (Credential, error) {
+func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string) (c Credential, old bool, err error) {
 	if len(legacy) == 0 || len(secret.plain) > legacySecret {
-		return Credential{}, ErrNotFound
+		return Credential{}, false, ErrNotFound
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, legacyTime, errTooSlow)
 	defer cancel()
 	leave, err := s.slow.enter(ctx, legacy[0].UserID)
 	if err != nil {
-		return Credential{}, err
+		return Credential{}, false, err
 	}
 	defer leave()
 	for _, c := range legacy {
 		if ctx.Err() != nil {
-			return Credential{}, context.Cause(ctx)
+			return Credential{}, false, context.Cause(ctx)
 		}
-		if secret.Matches(c.Hash) {
-			return s.upgrade(ctx, c, hash)
+		if ok, old := s.fits(c, secret); ok {
+			c, err := s.upgrade(ctx, c, old, hash)
+			return c, old, err
 		}
 	}
-	return Credential{}, ErrNotFound
+	return Credential{}, false, ErrNotFound
 }
 
 // upgrade stores the $generic$ hash of a secret that a legacy hash proved right,
 // unless the configuration says not to. It returns the credential as it is by
 // then, since trying hashes takes so long that it may have been revoked.
-func (s *Service) upgrade(ctx context.Context, c Credential, hash string) (Credential, error) {
-	old := c.Hash
+func (s *Service) upgrade(ctx context.Context, c Credential, old bool, hash string) (Credential, error) {
+	tried := c
 	c, err := s.store.Update(ctx, c.UserID, c.UUID, func(c *Credential) error {
-		if c.Hash == old && !s.config.KeepHashes {
+		switch {
+		case s.config.KeepHashes:
+		case old && c.OldHash == tried.OldHash:
+			c.OldHash = hash
+		case !old && c.Hash == tried.Hash:
 			c.Hash = hash
 		}
 		return nil
@@ -211,6 +240,9 @@ func (s *Service) upgrade(ctx context.Context, c Credential, hash string) (Crede
 // that the credential is gone is.
 func (s *Service) recordUse(ctx context.Context, id Identity, a Attempt) (Identity, error) {
 	now := s.now()
+	if id.Credential.Limits.MaxUses > 0 {
+		return s.countUse(ctx, id, a, now)
+	}
 	if !s.useIsDue(id.Credential, now) {
 		return id, nil
 	}
@@ -225,6 +257,29 @@ func (s *Service) recordUse(ctx context.Context, id Identity, a Attempt) (Identi
 			Kind: KindUsageNotKept, User: id.User, Credential: id.Credential, Addr: a.Addr, Err: err,
 		})
 	}
+	return id, nil
+}
+
+// countUse counts one of a bounded number of uses. One that cannot be counted is
+// not allowed.
+func (s *Service) countUse(ctx context.Context, id Identity, a Attempt, now time.Time) (Identity, error) {
+	record := s.use(now, addrText(a))
+	c, err := s.store.Update(ctx, id.User.ID, id.Credential.UUID, func(c *Credential) error {
+		if c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses {
+			return Refuse(ReasonUsedUp, fmt.Sprintf("This application password was for %d uses, and they are used up. Make a new one.", c.Limits.MaxUses))
+		}
+		c.Uses++
+		return record(c)
+	}, nil)
+	switch {
+	case errors.Is(err, ErrNotFound): // revoked since it was found
+		return id, &AuthError{Reason: ReasonWrongSecret}
+	case err != nil && !Refused(err):
+		return id, fmt.Errorf("count a use: %w", err)
+	case err != nil:
+		return id, err
+	}
+	id.Credential = c
 	return id, nil
 }
 

@@ -21,12 +21,28 @@ type Credential struct {
 	Created  time.Time
 	LastUsed time.Time // zero until the first use; refreshed once per [Config.UsageInterval]
 	LastIP   string    // the caller's address at LastUsed; empty until the first use
+
+	Limits Limits // what it is narrowed to
+	Uses   int    // how often it was used, counted where Limits.MaxUses bounds it
+
+	OldHash  string    // of the secret before the last rotation, or empty
+	OldUntil time.Time // until when that secret is accepted as well
 }
 
-// IsLegacy reports whether the secret cannot be found by its hash but has to be
-// tried on it: the hash is not a $generic$ one, but from before WordPress 6.8 or
-// from an import.
-func (c Credential) IsLegacy() bool { return !passhash.IsGeneric(c.Hash) }
+// IsLegacy reports whether a secret cannot be found by its hash but has to be tried
+// on it: the hash, or that from before the last rotation, is not a $generic$ one,
+// but from before WordPress 6.8 or from an import.
+func (c Credential) IsLegacy() bool {
+	return !passhash.IsGeneric(c.Hash) || c.OldHash != "" && !passhash.IsGeneric(c.OldHash)
+}
+
+// WholeSeconds returns the credential with its times as stores keep them.
+func (c Credential) WholeSeconds() Credential {
+	for _, t := range []*time.Time{&c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil} {
+		*t = t.UTC().Truncate(time.Second)
+	}
+	return c
+}
 
 // LogValue logs what tells credentials apart, and not the hash.
 func (c Credential) LogValue() slog.Value {
@@ -36,8 +52,9 @@ func (c Credential) LogValue() slog.Value {
 
 // NewCredential is what an application password is made from.
 type NewCredential struct {
-	Name  string // required; is sanitised
-	AppID string // optional; UUID in lower case
+	Name   string // required; is sanitised
+	AppID  string // optional; UUID in lower case
+	Limits Limits // optional
 }
 
 var appIDPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)

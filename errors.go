@@ -3,6 +3,7 @@ package sparekey
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Every operation has three outcomes: it is done, it is refused, or it is
@@ -35,6 +36,10 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+// ErrBeyondLimits refuses to let a credential make another one that could do more
+// than itself, or change or revoke one that can. It matches ErrForbidden.
+var ErrBeyondLimits = fmt.Errorf("an application password cannot manage one that may do more than itself: %w", ErrForbidden)
+
 // ErrNameTooLong refuses a name of more than [MaxNameLength] bytes. It matches
 // ErrInvalid.
 var ErrNameTooLong error = &InvalidError{"name", fmt.Sprintf("must have at most %d bytes", MaxNameLength)}
@@ -63,10 +68,17 @@ const (
 	ReasonInsecure        Reason = "insecure"          // sent in the clear over a network
 	ReasonDisabled        Reason = "disabled"          // the feature is off for the site
 	ReasonDisabledForUser Reason = "disabled_for_user" // the feature is off for the user
+
+	// The secret is right, but its credential is not accepted for this.
+	ReasonExpired      Reason = "expired"        // no more, see Limits.Expires
+	ReasonUsedUp       Reason = "used_up"        // no more, see Limits.MaxUses
+	ReasonUnused       Reason = "unused"         // no more, see Policy.RevokeUnused
+	ReasonOutOfScope   Reason = "out_of_scope"   // not for this request, see Limits.Scopes
+	ReasonOutOfNetwork Reason = "out_of_network" // not from this address, see Limits.Networks
 )
 
 // ReasonThrottled is for hooks, and for sign-in pages, that turn away who has
-// tried too often.
+// tried too often; see [Throttled].
 const ReasonThrottled Reason = "throttled"
 
 // Reasons lists every reason that Sparekey itself gives, so that a test can
@@ -75,19 +87,32 @@ func Reasons() []Reason {
 	return []Reason{
 		ReasonMalformed, ReasonUnknownLogin, ReasonUnknownEmail, ReasonWrongSecret,
 		ReasonInsecure, ReasonDisabled, ReasonDisabledForUser,
+		ReasonExpired, ReasonUsedUp, ReasonUnused, ReasonOutOfScope, ReasonOutOfNetwork,
 	}
 }
 
-// AuthError refuses an attempt. It matches [ErrUnauthenticated].
+// AuthError refuses an attempt. It matches [ErrUnauthenticated], and where it is
+// known who asks, but not for this ([ReasonOutOfScope], [ReasonOutOfNetwork]),
+// [ErrForbidden] as well.
 type AuthError struct {
-	Reason Reason
-	Err    error // what a hook had to say, or nil
+	Reason     Reason
+	Err        error         // what there is to say to people, or nil
+	RetryAfter time.Duration // of ReasonThrottled: how long to wait
 }
 
 // Refuse makes the error with which [Config.Admit] and [Config.Check] refuse an
 // attempt: reason for machines, message for people (it may reach the client).
 func Refuse(reason Reason, message string) error {
 	return &AuthError{Reason: reason, Err: errors.New(message)}
+}
+
+// Throttled makes the error with which [Config.Admit] turns away who has tried too
+// often.
+func Throttled(retryAfter time.Duration) error {
+	return &AuthError{
+		Reason: ReasonThrottled, RetryAfter: retryAfter,
+		Err: errors.New("Too many attempts have failed. Wait before the next one."), //nolint:revive // a sentence for people
+	}
 }
 
 func (e *AuthError) Error() string {
@@ -97,8 +122,12 @@ func (e *AuthError) Error() string {
 	return fmt.Sprintf("%v (%s)", ErrUnauthenticated, e.Reason)
 }
 
-// Is reports whether target is ErrUnauthenticated.
-func (e *AuthError) Is(target error) bool { return target == ErrUnauthenticated }
+// Is reports whether target is ErrUnauthenticated, or ErrForbidden where that is
+// what it amounts to.
+func (e *AuthError) Is(target error) bool {
+	return target == ErrUnauthenticated ||
+		target == ErrForbidden && (e.Reason == ReasonOutOfScope || e.Reason == ReasonOutOfNetwork)
+}
 
 // Unwrap returns what a hook had to say, or nil.
 func (e *AuthError) Unwrap() error { return e.Err }
@@ -108,7 +137,7 @@ func (e *AuthError) Unwrap() error { return e.Err }
 func Refused(err error) bool {
 	for _, refusal := range []error{
 		ErrUnauthenticated, ErrForbidden, ErrUserNotFound, ErrUserExists, ErrNotFound, ErrConflict,
-		ErrDuplicateName, ErrUnavailable, ErrUnavailableForUser, ErrInvalid,
+		ErrDuplicateName, ErrTooMany, ErrUnavailable, ErrUnavailableForUser, ErrInvalid,
 	} {
 		if errors.Is(err, refusal) {
 			return true

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/netip"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // Kind says what happened.
@@ -13,7 +15,10 @@ type Kind string
 const (
 	KindCreated       Kind = "created"        // a credential was made
 	KindRenamed       Kind = "renamed"        // a rename succeeded, even if the name was the same
+	KindLimited       Kind = "limited"        // a credential got other limits
+	KindRotated       Kind = "rotated"        // a credential got another secret
 	KindRevoked       Kind = "revoked"        // a credential was taken back; one event each
+	KindExpiring      Kind = "expiring"       // a credential expires soon; see Service.Sweep
 	KindAuthenticated Kind = "authenticated"  // an attempt succeeded
 	KindRefused       Kind = "refused"        // an attempt was refused; Reason says why
 	KindUsageNotKept  Kind = "usage_not_kept" // a use was allowed, but the store could not record it; Err says why
@@ -23,13 +28,16 @@ const (
 type Event struct {
 	Kind       Kind
 	Time       time.Time
-	User       User       // the owner of the credential; of a refusal: whom the login named, if anybody
-	Credential Credential // of a refusal: the one that matched, if any
-	Actor      User       // who managed; zero for authentication and for the operator
-	Login      string     // of a refusal: the login as it was presented
-	Reason     Reason     // of a refusal
-	Addr       netip.Addr // the caller's address, where one is known
-	Err        error      // of a refusal: what a hook had to say; of usage_not_kept: what failed
+	User       User          // the owner of the credential; of a refusal: whom the login named, if anybody
+	Credential Credential    // of a refusal: the one that matched, if any
+	Actor      User          // who managed; zero for authentication and for the operator
+	Acting     string        // UUID of the credential with which the actor managed, if it was one
+	Login      string        // of a refusal: the login as it was presented
+	Reason     Reason        // of a refusal
+	Addr       netip.Addr    // the caller's address, where one is known
+	Request    scope.Request // of an attempt: what for, where that is known
+	Rule       string        // of authenticated: the rule that covers the request, if scopes narrow it
+	Err        error         // of a refusal: what a hook had to say; of usage_not_kept: what failed
 }
 
 // Observers makes one [Config.Observe] of several. They run in this order.

@@ -2,8 +2,10 @@ package sparekey
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Manager manages credentials on behalf of an actor. Every method first settles
@@ -13,12 +15,21 @@ import (
 type Manager struct {
 	service  *Service
 	actor    User
+	acting   *Credential // with which the actor came, or nil
 	operator bool
 }
 
 // As returns a Manager that may do what [Config.Allow] lets the actor do. The
 // zero User is an anonymous actor.
 func (s *Service) As(actor User) Manager { return Manager{service: s, actor: actor} }
+
+// AsCaller returns a Manager for whoever authenticated with an application
+// password. Beside what holds for As, the credential must be allowed to manage
+// others (see [Limits.Scopes] and [Policy.ManageNeedsScope]), and can neither make
+// one that may do more than itself nor touch one that does.
+func (s *Service) AsCaller(id Identity) Manager {
+	return Manager{service: s, actor: id.User, acting: &id.Credential}
+}
 
 // AsOperator returns a Manager for whoever has the machine, such as the command
 // line: it may manage everybody's credentials, also where the feature is
@@ -59,36 +70,87 @@ func unavailable(broken, refusal error) error {
 	return refusal
 }
 
-// Create makes an application password. The secret is returned here and
-// nowhere else. It refuses with an [*InvalidError] or [ErrDuplicateName].
-func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
+// toChange is Target for what changes something.
+func (m Manager) toChange(ctx context.Context, userID string) (User, error) {
 	target, err := m.Target(ctx, userID)
 	if err != nil {
-		return Secret{}, Credential{}, err
+		return User{}, err
 	}
+	if m.acting != nil && !m.service.mayManage(*m.acting) {
+		return User{}, ErrForbidden
+	}
+	return target, nil
+}
+
+// reaches refuses what may do more than the credential that acts.
+func (m Manager) reaches(c Credential) error {
+	if m.acting != nil && !m.service.effective(c).Within(m.service.effective(*m.acting), m.service.config.Bundles) {
+		return ErrBeyondLimits
+	}
+	return nil
+}
+
+// limit gives a credential these limits, as far as the site and the credential that
+// acts let it have them.
+func (m Manager) limit(c Credential, l Limits) (Credential, error) {
+	if m.acting != nil {
+		l = l.orInherit(m.service.effective(*m.acting))
+	}
+	l, err := l.valid(m.service.now(), m.service.config.Bundles)
+	if err == nil {
+		l, err = m.service.config.Policy.apply(l, c.Created)
+	}
+	if err != nil {
+		return Credential{}, err
+	}
+	c.Limits = l
+	return c, m.reaches(c)
+}
+
+// Create makes an application password. The secret is returned here and nowhere
+// else. It refuses with an [*InvalidError], [ErrDuplicateName], [ErrTooMany],
+// [ErrNotCreator] or [ErrBeyondLimits]. One that AsCaller makes has the limits of
+// the acting credential where n has none.
+func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
 	secret := NewSecret()
-	c, err := n.build(target.ID, secret.Hash(), m.service.now())
+	target, c, err := m.prepare(ctx, userID, n, secret.Hash())
 	if err != nil {
 		return Secret{}, Credential{}, err
 	}
-	if err := m.service.store.Insert(ctx, c, m.nameCheck()); err != nil {
+	if err := m.service.store.Insert(ctx, c, m.newCheck()); err != nil {
 		return Secret{}, Credential{}, fmt.Errorf("create an application password: %w", err)
 	}
-	m.observe(ctx, KindCreated, target, c)
+	if err := m.record(ctx, KindCreated, target, c); err != nil {
+		_, undo := m.service.store.Delete(ctx, target.ID, c.UUID) // nobody will ever know its secret
+		return Secret{}, Credential{}, errors.Join(err, undo)
+	}
 	return secret, c, nil
+}
+
+// prepare makes the record of a new credential, or the refusal.
+func (m Manager) prepare(ctx context.Context, userID string, n NewCredential, hash string) (User, Credential, error) {
+	target, err := m.toChange(ctx, userID)
+	if err != nil {
+		return User{}, Credential{}, err
+	}
+	if err := m.service.config.Policy.mayHave(target); err != nil {
+		return User{}, Credential{}, err
+	}
+	c, err := n.build(target.ID, hash, m.service.now())
+	if err != nil {
+		return User{}, Credential{}, err
+	}
+	c, err = m.limit(c, n.Limits)
+	return target, c, err
 }
 
 // CheckNew refuses what Create would refuse at this moment, and makes nothing.
 func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) error {
-	target, err := m.Target(ctx, userID)
+	target, c, err := m.prepare(ctx, userID, n, "")
 	if err != nil {
 		return err
 	}
-	c, err := n.build(target.ID, "", m.service.now())
-	if err != nil {
-		return err
-	}
-	check := m.nameCheck()
+	check := m.newCheck()
 	if check == nil {
 		return nil
 	}
@@ -97,6 +159,23 @@ func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) e
 		return fmt.Errorf("list application passwords: %w", err)
 	}
 	return check(c, list)
+}
+
+// newCheck is the condition under which a credential may be added.
+func (m Manager) newCheck() Check {
+	nameCheck, most := m.nameCheck(), m.service.config.Policy.MaxPerUser
+	if most <= 0 {
+		return nameCheck
+	}
+	return func(c Credential, others []Credential) error {
+		if len(others) >= most {
+			return ErrTooMany
+		}
+		if nameCheck == nil {
+			return nil
+		}
+		return nameCheck(c, others)
+	}
 }
 
 // nameCheck is the condition under which a name may be taken.
@@ -194,10 +273,10 @@ func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, err
 }
 
 // Rename gives a credential another name and returns it. It refuses with
-// [ErrNotFound], an [*InvalidError] or [ErrDuplicateName]; the name it has is
-// never a duplicate of itself.
+// [ErrNotFound], an [*InvalidError], [ErrDuplicateName] or [ErrBeyondLimits]; the
+// name it has is never a duplicate of itself.
 func (m Manager) Rename(ctx context.Context, userID, uuid, name string) (Credential, error) {
-	target, err := m.Target(ctx, userID)
+	target, err := m.toChange(ctx, userID)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -205,21 +284,74 @@ func (m Manager) Rename(ctx context.Context, userID, uuid, name string) (Credent
 	if err != nil {
 		return Credential{}, err
 	}
-	c, err := m.service.store.Update(ctx, target.ID, uuid, func(c *Credential) error {
+	return m.change(ctx, KindRenamed, target, uuid, func(c *Credential) error {
 		c.Name = name
 		return nil
 	}, m.nameCheck())
+}
+
+// Limit gives a credential other limits, in the place of all that it had, and
+// returns it. It refuses with [ErrNotFound], an [*InvalidError] or
+// [ErrBeyondLimits].
+func (m Manager) Limit(ctx context.Context, userID, uuid string, limits Limits) (Credential, error) {
+	target, err := m.toChange(ctx, userID)
 	if err != nil {
-		return Credential{}, fmt.Errorf("rename an application password: %w", err)
+		return Credential{}, err
 	}
-	m.observe(ctx, KindRenamed, target, c)
+	return m.change(ctx, KindLimited, target, uuid, func(c *Credential) (err error) {
+		*c, err = m.limit(*c, limits)
+		return err
+	}, nil)
+}
+
+// Rotate gives a credential another secret, which is returned here and nowhere
+// else. The one that it had is accepted for as long as grace says, but one from an
+// earlier rotation no more. It refuses with [ErrNotFound], an [*InvalidError] or
+// [ErrBeyondLimits].
+func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
+	target, err := m.toChange(ctx, userID)
+	if err != nil {
+		return Secret{}, Credential{}, err
+	}
+	if grace < 0 {
+		return Secret{}, Credential{}, &InvalidError{"grace", "must not be negative"}
+	}
+	secret, now := NewSecret(), m.service.now()
+	c, err := m.change(ctx, KindRotated, target, uuid, func(c *Credential) error {
+		c.OldHash, c.OldUntil = "", time.Time{}
+		if grace > 0 {
+			c.OldHash, c.OldUntil = c.Hash, now.Add(grace)
+		}
+		c.Hash = secret.Hash()
+		return nil
+	}, nil)
+	if err != nil {
+		return Secret{}, Credential{}, err
+	}
+	return secret, c, nil
+}
+
+// change applies a change to one credential, if the actor may, and records it.
+func (m Manager) change(ctx context.Context, kind Kind, target User, uuid string, change Change, check Check) (Credential, error) {
+	c, err := m.service.store.Update(ctx, target.ID, uuid, func(c *Credential) error {
+		if err := m.reaches(*c); err != nil {
+			return err
+		}
+		return change(c)
+	}, check)
+	if err != nil {
+		return Credential{}, fmt.Errorf("change an application password: %w", err)
+	}
+	if err := m.record(ctx, kind, target, c); err != nil {
+		return Credential{}, err
+	}
 	return c, nil
 }
 
 // RecordUse records a use now from an address, as authentication does, unless
 // one was recorded within [Config.UsageInterval]. It refuses with [ErrNotFound].
 func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Credential, error) {
-	target, err := m.Target(ctx, userID)
+	target, err := m.toChange(ctx, userID)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -231,36 +363,68 @@ func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Creden
 }
 
 // Revoke takes a credential back and returns what it was. When it returns, the
-// secret is dead. It refuses with [ErrNotFound].
+// secret is dead. It refuses with [ErrNotFound] or [ErrBeyondLimits].
 func (m Manager) Revoke(ctx context.Context, userID, uuid string) (Credential, error) {
-	target, err := m.Target(ctx, userID)
+	target, err := m.toChange(ctx, userID)
 	if err != nil {
+		return Credential{}, err
+	}
+	if err := m.mayRevoke(ctx, target, func(c Credential) bool { return c.UUID == uuid }); err != nil {
 		return Credential{}, err
 	}
 	c, err := m.service.store.Delete(ctx, target.ID, uuid)
 	if err != nil {
 		return Credential{}, fmt.Errorf("revoke an application password: %w", err)
 	}
-	m.observe(ctx, KindRevoked, target, c)
-	return c, nil
+	return c, m.record(ctx, KindRevoked, target, c)
 }
 
-// RevokeAll takes all credentials of a user back and returns what they were.
-func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, error) {
-	target, err := m.Target(ctx, userID)
+// mayRevoke refuses to revoke what may do more than the credential that acts. There
+// is nothing to ask for where that has no limits.
+func (m Manager) mayRevoke(ctx context.Context, target User, selected func(Credential) bool) error {
+	if m.acting == nil || m.service.effective(*m.acting).IsZero() {
+		return nil
+	}
+	list, err := m.service.store.List(ctx, target.ID)
 	if err != nil {
+		return fmt.Errorf("list application passwords: %w", err)
+	}
+	for _, c := range list {
+		if selected(c) {
+			if err := m.reaches(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// RevokeAll takes all credentials of a user back and returns what they were. It
+// refuses with [ErrBeyondLimits], and then revokes none.
+func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, error) {
+	target, err := m.toChange(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.mayRevoke(ctx, target, func(Credential) bool { return true }); err != nil {
 		return nil, err
 	}
 	revoked, err := m.service.store.DeleteAll(ctx, target.ID)
 	if err != nil {
 		return nil, fmt.Errorf("revoke all application passwords: %w", err)
 	}
+	var failed []error
 	for _, c := range revoked {
-		m.observe(ctx, KindRevoked, target, c)
+		failed = append(failed, m.record(ctx, KindRevoked, target, c))
 	}
-	return revoked, nil
+	return revoked, errors.Join(failed...)
 }
 
-func (m Manager) observe(ctx context.Context, kind Kind, user User, c Credential) {
-	m.service.observe(ctx, Event{Kind: kind, User: user, Credential: c, Actor: m.actor})
+// record tells what was done.
+func (m Manager) record(ctx context.Context, kind Kind, user User, c Credential) error {
+	e := Event{Kind: kind, User: user, Credential: c, Actor: m.actor}
+	if m.acting != nil {
+		e.Acting = m.acting.UUID
+	}
+	return m.service.record(ctx, e)
 }

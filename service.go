@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // DefaultUsageInterval is how long a recorded use stands before it is refreshed.
@@ -51,6 +53,17 @@ type Config struct {
 	// AllowAll answers whether actor may look through the credentials of all
 	// users at once, with [Manager.Search]. Default: nobody may.
 	AllowAll func(ctx context.Context, actor User) (bool, error)
+
+	// Bundles are the named scopes. Default: [scope.BuiltIn].
+	Bundles scope.Bundles
+
+	// Policy is what the site demands of application passwords. Default: nothing.
+	Policy Policy
+
+	// Record is told of every creation, change and revocation before it is
+	// acknowledged: where it fails, so does the operation, though what it did is
+	// done. It is for an audit log that must not have gaps. Default: nobody is told.
+	Record func(ctx context.Context, e Event) error
 
 	// Observe is told what happened, after it happened. It should return
 	// quickly: whoever caused the event waits for it. Default: nobody is told.
@@ -101,6 +114,9 @@ func New(store Store, users Directory, config Config) *Service {
 	}
 	if config.AvailableFor == nil {
 		config.AvailableFor = func(context.Context, User) (bool, error) { return true, nil }
+	}
+	if config.Bundles == nil {
+		config.Bundles = scope.BuiltIn()
 	}
 	if config.Allow == nil {
 		config.Allow = AllowSelf
@@ -157,6 +173,18 @@ func (s *Service) InUse(ctx context.Context) (bool, error) {
 
 // now is the time of an operation: UTC in whole seconds, as stores keep it.
 func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }
+
+// record tells Config.Record, and then Config.Observe, what was done.
+func (s *Service) record(ctx context.Context, e Event) error {
+	e.Time = s.now()
+	if s.config.Record != nil {
+		if err := s.config.Record(ctx, e); err != nil {
+			return fmt.Errorf("%s, but that could not be recorded: %w", e.Kind, err)
+		}
+	}
+	s.observe(ctx, e)
+	return nil
+}
 
 // observe tells Config.Observe what happened.
 func (s *Service) observe(ctx context.Context, e Event) {

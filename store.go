@@ -24,12 +24,12 @@ type Store interface {
 	// List returns a user's credentials in the order of their insertion.
 	List(ctx context.Context, userID string) ([]Credential, error)
 
-	// Find returns the user's credential with exactly this hash. Its cost must
-	// not depend on how many credentials the user has.
+	// Find returns the user's credential whose Hash or OldHash is exactly this
+	// one. Its cost must not depend on how many credentials the user has.
 	Find(ctx context.Context, userID, hash string) (Credential, error)
 
-	// Legacy returns the user's credentials whose hash is not a $generic$ one,
-	// so that a secret cannot be found by its hash and has to be tried on each.
+	// Legacy returns the user's credentials that are [Credential.IsLegacy], so that
+	// a secret cannot be found by its hash and has to be tried on each.
 	// Where there are none, as on most sites, its cost must not depend on how
 	// many credentials the user has.
 	Legacy(ctx context.Context, userID string) ([]Credential, error)

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // RoleAdministrator is the role whose holders [AllowAdministrators] lets manage
@@ -66,12 +68,21 @@ type Attempt struct {
 	// Secure says that the secret was not sent in the clear over a network: it
 	// came over TLS, or from this machine. An attempt that is not is refused.
 	Secure bool
+	// Request is what the caller wants to do. A credential with scopes is refused
+	// where it is zero.
+	Request scope.Request
 }
 
 // Identity is who an attempt turned out to be.
 type Identity struct {
 	User       User
 	Credential Credential
+	// Rule is the rule that covers the request, or the name of its bundle; empty
+	// where the credential has no scopes.
+	Rule string
+	// OldSecret says that the secret is the one from before the last rotation,
+	// which will soon be refused.
+	OldSecret bool
 }
 
 // clone returns a copy that shares nothing with id.

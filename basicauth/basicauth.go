@@ -13,7 +13,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
@@ -128,7 +130,7 @@ func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool,
 	}
 	origin := g.config.Origin(r)
 	id, err = g.auth.Authenticate(r.Context(), sparekey.Attempt{
-		Login: login, Secret: secret, Addr: origin.Addr, Secure: origin.Secure,
+		Login: login, Secret: secret, Addr: origin.Addr, Secure: origin.Secure, Request: requested(r),
 	})
 	return id, true, err
 }
@@ -139,14 +141,29 @@ func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", g.challenge)
 	}
+	if seconds := RetryAfter(err); seconds > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	g.config.Fail(w, r, status, err)
 }
 
-// Status is the HTTP status for an error of Identify: 401 or 403 for a refusal,
-// 503 where there is no answer.
+// RetryAfter is for how many seconds whoever was throttled should wait, or 0.
+func RetryAfter(err error) int {
+	var refused *sparekey.AuthError
+	if !errors.As(err, &refused) {
+		return 0
+	}
+	return int((refused.RetryAfter + time.Second - 1) / time.Second)
+}
+
+// Status is the HTTP status for an error of Identify: 401, 403 or 429 for a
+// refusal, 503 where there is no answer.
 func Status(err error) int {
+	var refused *sparekey.AuthError
 	switch {
+	case errors.As(err, &refused) && refused.Reason == sparekey.ReasonThrottled:
+		return http.StatusTooManyRequests
 	case errors.Is(err, sparekey.ErrForbidden):
 		return http.StatusForbidden
 	case errors.Is(err, sparekey.ErrUnauthenticated):
@@ -181,7 +198,7 @@ func Message(err error) string {
 	case sparekey.ReasonUnknownLogin, sparekey.ReasonUnknownEmail, sparekey.ReasonWrongSecret:
 		return wrongCredential
 	}
-	if refused.Err != nil { // a hook's own reason, with its own words
+	if refused.Err != nil { // limits of a credential whose secret is right, and the reasons of hooks
 		return refused.Err.Error()
 	}
 	return wrongCredential

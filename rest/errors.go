@@ -29,6 +29,12 @@ const (
 	codeUnknownLogin    code = "invalid_username"
 	codeUnknownEmail    code = "invalid_email"
 	codeRefusedByPolicy code = "rest_forbidden"
+	codeExpired         code = "application_password_expired"        // ours
+	codeUsedUp          code = "application_password_used_up"        // ours
+	codeUnused          code = "application_password_unused"         // ours
+	codeOutOfScope      code = "application_password_out_of_scope"   // ours
+	codeOutOfNetwork    code = "application_password_out_of_network" // ours
+	codeThrottled       code = "too_many_attempts"                   // ours
 
 	// Application passwords.
 	codeDisabled         code = "application_passwords_disabled"
@@ -44,6 +50,9 @@ const (
 	codePasswordNotFound code = "rest_application_password_not_found"
 	codeEmptyName        code = "application_password_empty_name"
 	codeDuplicateName    code = "application_password_duplicate_name"
+	codeTooManyPasswords code = "application_password_too_many"      // ours
+	codeNotCreator       code = "application_password_not_for_role"  // ours
+	codeBeyondLimits     code = "application_password_beyond_limits" // ours
 
 	// Users.
 	codeUserNotFound     code = "rest_user_invalid_id"
@@ -99,6 +108,19 @@ func (c code) entry() (status int, message string) {
 	case codeRefusedByPolicy:
 		return http.StatusForbidden, "This application password may not do that. Use another one, or ask whoever runs this site."
 
+	case codeExpired:
+		return http.StatusUnauthorized, "This application password has expired. Make a new one."
+	case codeUsedUp:
+		return http.StatusUnauthorized, "This application password was for a number of uses, and they are used up. Make a new one."
+	case codeUnused:
+		return http.StatusUnauthorized, "This application password was not used for so long that it is accepted no more. Make a new one."
+	case codeOutOfScope:
+		return http.StatusForbidden, "This application password is limited to other requests. Use one that is for this."
+	case codeOutOfNetwork:
+		return http.StatusForbidden, "This application password is limited to other networks. Use it from there."
+	case codeThrottled:
+		return http.StatusTooManyRequests, "Too many attempts have failed. Wait for as long as Retry-After says before the next one."
+
 	case codeDisabled:
 		return http.StatusNotImplemented, "Application passwords are not available here. They need HTTPS, and to be switched on by whoever runs this site."
 	case codeDisabledForUser:
@@ -125,6 +147,12 @@ func (c code) entry() (status int, message string) {
 		return http.StatusBadRequest, "The name holds nothing that can be kept. Say which application the password is for."
 	case codeDuplicateName:
 		return http.StatusConflict, "The user has an application password of this name. Choose another name."
+	case codeTooManyPasswords:
+		return http.StatusConflict, "The user has as many application passwords as the site allows. Revoke one first."
+	case codeNotCreator:
+		return http.StatusForbidden, "The site does not let users of this role have application passwords. Ask whoever runs it."
+	case codeBeyondLimits:
+		return http.StatusForbidden, "An application password cannot make one that may do more than itself, or touch one that can. Sign in to the pages instead."
 
 	case codeUserNotFound:
 		return http.StatusNotFound, "There is no such user. Use a number from the list of users, or me."
@@ -188,6 +216,12 @@ func refusal(err error, forbidden code) *apiError {
 	switch {
 	case errors.As(err, &told):
 		return told
+	case errors.Is(err, sparekey.ErrNotCreator):
+		return &apiError{code: codeNotCreator}
+	case errors.Is(err, sparekey.ErrBeyondLimits):
+		return &apiError{code: codeBeyondLimits}
+	case errors.Is(err, sparekey.ErrTooMany):
+		return &apiError{code: codeTooManyPasswords}
 	case errors.Is(err, sparekey.ErrForbidden):
 		return &apiError{code: forbidden}
 	case errors.Is(err, sparekey.ErrUnavailable):
@@ -215,29 +249,56 @@ func refusal(err error, forbidden code) *apiError {
 // that it is off for a user is told to whoever has the right secret. A reason
 // that is not Sparekey's own comes from a hook, which knows what to tell.
 func credentialProblem(refused *sparekey.AuthError, telling bool) *apiError {
-	p := &apiError{status: http.StatusUnauthorized}
-	switch refused.Reason {
-	case sparekey.ReasonDisabled, sparekey.ReasonInsecure:
-		p.code = codeDisabled
-	case sparekey.ReasonDisabledForUser:
-		p.code = codeDisabledForUser
-	case sparekey.ReasonMalformed, sparekey.ReasonWrongSecret:
-		p.code = codeWrongCredential
-	case sparekey.ReasonUnknownLogin:
-		p.code = codeUnknownLogin
-	case sparekey.ReasonUnknownEmail:
-		p.code = codeUnknownEmail
-	default:
-		p.code = code(refused.Reason)
-		p.message = codeWrongCredential.message()
-		if refused.Err != nil {
-			p.message = refused.Err.Error()
-		}
+	p := &apiError{code: credentialCode(refused.Reason)}
+	if p.code == "" { // a hook's
+		p.code, p.message = code(refused.Reason), codeWrongCredential.message()
+	}
+	if refused.Err != nil && !isAboutWho(refused.Reason) {
+		p.message = refused.Err.Error()
 	}
 	if !telling && (p.code == codeUnknownLogin || p.code == codeUnknownEmail) {
 		p.code = codeWrongCredential
 	}
 	return p
+}
+
+// isAboutWho reports whether a reason is found before the secret is known to be
+// right, so that nothing but the table's message is told.
+func isAboutWho(r sparekey.Reason) bool {
+	switch credentialCode(r) {
+	case codeDisabled, codeDisabledForUser, codeWrongCredential, codeUnknownLogin, codeUnknownEmail:
+		return true
+	}
+	return false
+}
+
+// credentialCode is the code for one of Sparekey's own reasons, or "".
+func credentialCode(r sparekey.Reason) code {
+	switch r {
+	case sparekey.ReasonDisabled, sparekey.ReasonInsecure:
+		return codeDisabled
+	case sparekey.ReasonDisabledForUser:
+		return codeDisabledForUser
+	case sparekey.ReasonMalformed, sparekey.ReasonWrongSecret:
+		return codeWrongCredential
+	case sparekey.ReasonUnknownLogin:
+		return codeUnknownLogin
+	case sparekey.ReasonUnknownEmail:
+		return codeUnknownEmail
+	case sparekey.ReasonExpired:
+		return codeExpired
+	case sparekey.ReasonUsedUp:
+		return codeUsedUp
+	case sparekey.ReasonUnused:
+		return codeUnused
+	case sparekey.ReasonOutOfScope:
+		return codeOutOfScope
+	case sparekey.ReasonOutOfNetwork:
+		return codeOutOfNetwork
+	case sparekey.ReasonThrottled:
+		return codeThrottled
+	}
+	return ""
 }
 
 func (c code) message() string {

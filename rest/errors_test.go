@@ -23,7 +23,18 @@ func reasons() map[sparekey.Reason]struct{ usual, telling string } {
 		sparekey.ReasonInsecure:        {"application_passwords_disabled", "application_passwords_disabled"},
 		sparekey.ReasonDisabled:        {"application_passwords_disabled", "application_passwords_disabled"},
 		sparekey.ReasonDisabledForUser: {"application_passwords_disabled_for_user", "application_passwords_disabled_for_user"},
+		sparekey.ReasonExpired:         {"application_password_expired", "application_password_expired"},
+		sparekey.ReasonUsedUp:          {"application_password_used_up", "application_password_used_up"},
+		sparekey.ReasonUnused:          {"application_password_unused", "application_password_unused"},
+		sparekey.ReasonOutOfScope:      {"application_password_out_of_scope", "application_password_out_of_scope"},
+		sparekey.ReasonOutOfNetwork:    {"application_password_out_of_network", "application_password_out_of_network"},
 	}
+}
+
+// isAboutLimits reports whether a reason is told to whoever has the right secret, so
+// that the message is that of the limit.
+func isAboutLimits(r sparekey.Reason) bool {
+	return strings.HasPrefix(reasons()[r].usual, "application_password_") // of which the others have no "_" there
 }
 
 func TestReasonsAreAllTold(t *testing.T) {
@@ -40,12 +51,16 @@ func TestReasonsAreAllTold(t *testing.T) {
 				service: sparekey.Config{Admit: refuse}, rest: rest.Config{WordPressErrors: telling},
 			})
 			w := s.do("GET", "/wp-json/", "sub", "")
-			wantError(t, w, http.StatusUnauthorized, code)
-			if w.Header().Get("WWW-Authenticate") == "" {
-				t.Errorf("%s: no challenge", reason)
+			status := http.StatusUnauthorized
+			if reason == sparekey.ReasonOutOfScope || reason == sparekey.ReasonOutOfNetwork {
+				status = http.StatusForbidden
 			}
-			if strings.Contains(w.Body.String(), "from a hook") {
-				t.Errorf("%s: the message is a hook's: %s", reason, w.Body)
+			wantError(t, w, status, code)
+			if challenged := w.Header().Get("WWW-Authenticate") != ""; challenged != (status == http.StatusUnauthorized) {
+				t.Errorf("%s: challenged: %v", reason, challenged)
+			}
+			if told := strings.Contains(w.Body.String(), "from a hook"); told != isAboutLimits(reason) {
+				t.Errorf("%s: the message of the refusal is told: %v: %s", reason, told, w.Body)
 			}
 		}
 	}

@@ -183,4 +183,9 @@ func (c *call) isMe() bool {
 }
 
 // manager acts for the caller.
-func (c *call) manager() sparekey.Manager { return c.h.svc.As(c.caller.user) }
+func (c *call) manager() sparekey.Manager {
+	if c.caller.credential != nil {
+		return c.h.svc.AsCaller(sparekey.Identity{User: c.caller.user, Credential: *c.caller.credential})
+	}
+	return c.h.svc.As(c.caller.user)
+}

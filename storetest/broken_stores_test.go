@@ -66,6 +66,23 @@ func (s endsAtNUL) Insert(ctx context.Context, c sparekey.Credential, check spar
 	return s.Store.Insert(ctx, c, check)
 }
 
+type forgetsLimits struct{ *memory.Store }
+
+func (s forgetsLimits) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
+	c.Limits = sparekey.Limits{Expires: c.Limits.Expires}
+	return s.Store.Insert(ctx, c, check)
+}
+
+type forgetsOldHash struct{ *memory.Store }
+
+func (s forgetsOldHash) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
+	c, err := s.Store.Find(ctx, userID, hash)
+	if err == nil && c.Hash != hash {
+		return sparekey.Credential{}, sparekey.ErrNotFound
+	}
+	return c, err
+}
+
 type local struct{ *memory.Store }
 
 func (s local) List(ctx context.Context, userID string) ([]sparekey.Credential, error) {

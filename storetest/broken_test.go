@@ -59,6 +59,8 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"finds whatever the user":              {"Isolation", func() sparekey.Store { return findsAnybodys{memory.New()} }},
 		"deletes whatever the user":            {"Isolation", func() sparekey.Store { return deletesAnybodys{memory.New()} }},
 		"finds whatever the case":              {"Find", func() sparekey.Store { return findsAnyCase{memory.New()} }},
+		"forgets limits":                       {"RoundTrip", func() sparekey.Store { return forgetsLimits{memory.New()} }},
+		"finds by the newest hash alone":       {"FindOld", func() sparekey.Store { return forgetsOldHash{memory.New()} }},
 		"all hashes are legacy":                {"Legacy", func() sparekey.Store { return allLegacy{memory.New()} }},
 		"aliases its lists":                    {"Copies", func() sparekey.Store { return &aliases{Store: memory.New()} }},
 		"counts to tell use":                   {"InUse", func() sparekey.Store { return counts{memory.New()} }},

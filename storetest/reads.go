@@ -57,6 +57,12 @@ func testRoundTrip(tb testing.TB, s sparekey.Store) {
 	full.AppID = "f0ec248a-b1fb-1deb-a034-9dc03f1ac263"
 	full.LastUsed = created.Add(36 * time.Hour)
 	full.LastIP = "2001:db8:85a3::8a2e:370:7334"
+	full.Limits = sparekey.Limits{
+		Expires: created.Add(48 * time.Hour), Scopes: "read\nPOST /é/*", Networks: "192.0.2.0/24 2001:db8::/32", MaxUses: 1 << 40,
+	}
+	full.Uses = 12
+	full.OldHash = sparekey.NewSecret().Hash()
+	full.OldUntil = created.Add(37 * time.Hour)
 	want = append(want, full)
 
 	insert(tb, s, want...)
@@ -132,6 +138,35 @@ func testFind(tb testing.TB, s sparekey.Store) {
 		_, err := s.Find(ctx, alice, hash)
 		wantError(tb, fmt.Sprintf("Find(%q)", hash), err, sparekey.ErrNotFound)
 	}
+}
+
+// testFindOld holds a store to finding a credential by the secret from before its
+// rotation, too, and to preferring the one that has it now.
+func testFindOld(tb testing.TB, s sparekey.Store) {
+	rotated := credential(alice, "rotated")
+	rotated.OldHash, rotated.OldUntil = sparekey.NewSecret().Hash(), created.Add(time.Hour)
+	other := credential(alice, "has what the first had")
+	never := credential(alice, "never rotated")
+	insert(tb, s, rotated, never)
+	for _, hash := range []string{rotated.Hash, rotated.OldHash} {
+		if got, err := s.Find(tb.Context(), alice, hash); err != nil || got != rotated {
+			tb.Errorf("Find: got %+v, %v, want %+v", got, err, rotated)
+		}
+	}
+	_, err := s.Find(tb.Context(), bob, rotated.OldHash)
+	wantError(tb, "Find another user's", err, sparekey.ErrNotFound)
+
+	other.Hash = rotated.OldHash
+	insert(tb, s, other)
+	if got, err := s.Find(tb.Context(), alice, other.Hash); err != nil || got != other {
+		tb.Errorf("Find: got %+v, %v, want %+v", got, err, other)
+	}
+	wantLegacy(tb, s)
+
+	legacy := credential(alice, "rotated from a legacy one")
+	legacy.OldHash = "$P$B5T6q5zW1.gRBxJ7VSTcHfVQ0S8YpB1"
+	insert(tb, s, legacy)
+	wantLegacy(tb, s, legacy.Hash)
 }
 
 func testLegacy(tb testing.TB, s sparekey.Store) {

@@ -54,6 +54,7 @@ func storeCases() []storeCase {
 		{"Times", testTimes},
 		{"Isolation", testIsolation},
 		{"Find", testFind},
+		{"FindOld", testFindOld},
 		{"Legacy", testLegacy},
 		{"Copies", testCopies},
 		{"InUse", testInUse},

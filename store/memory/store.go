@@ -7,7 +7,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -80,7 +79,7 @@ func (s *Store) rlock(ctx context.Context) error {
 // through all of them.
 type credentials struct {
 	list   []sparekey.Credential
-	byHash map[string]int // the oldest with this hash
+	byHash map[string]int // the oldest with this hash, or else with this old one
 	legacy []int          // those whose hash cannot be looked up
 }
 
@@ -95,8 +94,11 @@ func index(list []sparekey.Credential) *credentials {
 func (own *credentials) add(c sparekey.Credential) {
 	at := len(own.list)
 	own.list = append(own.list, c)
-	if _, taken := own.byHash[c.Hash]; !taken {
+	if before, taken := own.byHash[c.Hash]; !taken || own.list[before].Hash != c.Hash { // the one that has it now comes first
 		own.byHash[c.Hash] = at
+	}
+	if _, taken := own.byHash[c.OldHash]; !taken && c.OldHash != "" {
+		own.byHash[c.OldHash] = at
 	}
 	if c.IsLegacy() {
 		own.legacy = append(own.legacy, at)
@@ -166,7 +168,7 @@ func (s *Store) Insert(ctx context.Context, c sparekey.Credential, check spareke
 	if _, taken := s.uuids[c.UUID]; taken {
 		return sparekey.ErrConflict
 	}
-	c = wholeSeconds(c)
+	c = c.WholeSeconds()
 	own := s.of(c.UserID)
 	if check != nil {
 		if err := check(c, slices.Clone(own.list)); err != nil {
@@ -197,7 +199,7 @@ func (s *Store) Update(ctx context.Context, userID, uuid string, change sparekey
 		return sparekey.Credential{}, err
 	}
 	c.UUID, c.UserID = uuid, userID
-	c = wholeSeconds(c)
+	c = c.WholeSeconds()
 	if c == list[at] {
 		return c, nil
 	}
@@ -262,11 +264,3 @@ func (s *Store) InUse(ctx context.Context) (bool, error) {
 func without(list []sparekey.Credential, at int) []sparekey.Credential {
 	return slices.Delete(slices.Clone(list), at, at+1)
 }
-
-// wholeSeconds returns the credential with its times as stores keep them.
-func wholeSeconds(c sparekey.Credential) sparekey.Credential {
-	c.Created, c.LastUsed = wholeSecond(c.Created), wholeSecond(c.LastUsed)
-	return c
-}
-
-func wholeSecond(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -216,7 +217,7 @@ func key(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
 // normal returns a copy of the user as the store keeps it.
 func normal(u sparekey.User) sparekey.User {
-	u.Registered = wholeSecond(u.Registered)
+	u.Registered = u.Registered.UTC().Truncate(time.Second)
 	return clone(u)
 }
 

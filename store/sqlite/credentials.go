@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -31,7 +30,7 @@ func (s *Store) Legacy(ctx context.Context, userID string) ([]sparekey.Credentia
 
 // Insert implements [sparekey.Store].
 func (s *Store) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
-	c = wholeSeconds(c)
+	c = c.WholeSeconds()
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		if err := judge(ctx, tx, c, check); err != nil {
 			return err
@@ -58,7 +57,7 @@ func (s *Store) Update(ctx context.Context, userID, uuid string, change sparekey
 			return err
 		}
 		c.UUID, c.UserID = old.UUID, old.UserID
-		c = wholeSeconds(c)
+		c = c.WholeSeconds()
 		if c == old {
 			return nil
 		}
@@ -131,14 +130,7 @@ func queryCredentials(ctx context.Context, q queryer, query string, args ...any)
 func credentialValues(c sparekey.Credential) []any {
 	return []any{
 		c.AppID, c.Name, strings.ToLower(c.Name), c.Hash, seconds(c.Created), seconds(c.LastUsed), c.LastIP,
+		seconds(c.Limits.Expires), c.Limits.Scopes, c.Limits.Networks, c.Limits.MaxUses, c.Uses, c.OldHash, seconds(c.OldUntil),
 		c.UUID, c.UserID,
 	}
 }
-
-// wholeSeconds returns the credential with its times as the database keeps them.
-func wholeSeconds(c sparekey.Credential) sparekey.Credential {
-	c.Created, c.LastUsed = wholeSecond(c.Created), wholeSecond(c.LastUsed)
-	return c
-}
-
-func wholeSecond(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

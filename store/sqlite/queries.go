@@ -2,26 +2,34 @@ package sqlite
 
 // Every SQL text of this package, except for the migrations.
 const (
-	credentialColumns = `uuid, user_id, app_id, name, hash, created, last_used, last_ip`
+	credentialColumns = `uuid, user_id, app_id, name, hash, created, last_used, last_ip,
+		expires, scopes, networks, max_uses, uses, old_hash, old_until`
 
 	queryList = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? ORDER BY seq`
 
-	queryFind = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? AND hash = ? ORDER BY seq LIMIT 1`
+	// Two look-ups, each by an index of its own, which OR would not use.
+	queryFind = `SELECT ` + credentialColumns + ` FROM (
+			SELECT *, 1 AS preference FROM credentials WHERE user_id = ?1 AND hash = ?2
+			UNION ALL SELECT *, 0 FROM credentials WHERE user_id = ?1 AND old_hash = ?2 AND old_hash <> ''
+		) ORDER BY preference DESC, seq LIMIT 1`
 
 	// The last condition is that of the index credentials_legacy, so that only
 	// those are visited.
 	queryLegacy = `SELECT ` + credentialColumns + ` FROM credentials
-		WHERE user_id = ? AND hash NOT GLOB '$generic$*' ORDER BY seq`
+		WHERE user_id = ? AND (hash NOT GLOB '$generic$*' OR old_hash <> '' AND old_hash NOT GLOB '$generic$*')
+		ORDER BY seq`
 
 	queryCredential = `SELECT ` + credentialColumns + ` FROM credentials WHERE uuid = ? AND user_id = ?`
 
 	queryOthers = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? AND uuid <> ? ORDER BY seq`
 
-	queryInsert = `INSERT INTO credentials (app_id, name, search, hash, created, last_used, last_ip, uuid, user_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	queryInsert = `INSERT INTO credentials (app_id, name, search, hash, created, last_used, last_ip,
+		expires, scopes, networks, max_uses, uses, old_hash, old_until, uuid, user_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	queryUpdate = `UPDATE credentials SET
-		app_id = ?, name = ?, search = ?, hash = ?, created = ?, last_used = ?, last_ip = ?
+		app_id = ?, name = ?, search = ?, hash = ?, created = ?, last_used = ?, last_ip = ?,
+		expires = ?, scopes = ?, networks = ?, max_uses = ?, uses = ?, old_hash = ?, old_until = ?
 		WHERE uuid = ? AND user_id = ?`
 
 	queryDelete = `DELETE FROM credentials WHERE uuid = ? AND user_id = ? RETURNING ` + credentialColumns

@@ -17,8 +17,9 @@ type scanner interface {
 }
 
 func scanCredential(row scanner) (c sparekey.Credential, err error) {
-	var created, lastUsed sql.Null[int64]
-	err = row.Scan(&c.UUID, &c.UserID, &c.AppID, &c.Name, &c.Hash, &created, &lastUsed, &c.LastIP)
+	var created, lastUsed, expires, oldUntil sql.Null[int64]
+	err = row.Scan(&c.UUID, &c.UserID, &c.AppID, &c.Name, &c.Hash, &created, &lastUsed, &c.LastIP,
+		&expires, &c.Limits.Scopes, &c.Limits.Networks, &c.Limits.MaxUses, &c.Uses, &c.OldHash, &oldUntil)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return sparekey.Credential{}, sparekey.ErrNotFound
@@ -26,6 +27,7 @@ func scanCredential(row scanner) (c sparekey.Credential, err error) {
 		return sparekey.Credential{}, err
 	}
 	c.Created, c.LastUsed = fromSeconds(created), fromSeconds(lastUsed)
+	c.Limits.Expires, c.OldUntil = fromSeconds(expires), fromSeconds(oldUntil)
 	return c, nil
 }
 

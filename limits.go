@@ -1,0 +1,154 @@
+package sparekey
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// Limits narrow what a credential can be used for. The zero Limits narrow
+// nothing: such a credential can do all that its user can. They are compared with
+// ==.
+type Limits struct {
+	// Expires is when the credential stops being accepted, in UTC with whole
+	// seconds. Zero: never.
+	Expires time.Time
+	// Scopes are the requests that it may make. Empty: all.
+	Scopes scope.List
+	// Networks are where it may be used from. Empty: from everywhere.
+	Networks Networks
+	// MaxUses is how many times it may be used in all. 0: as often as one likes.
+	MaxUses int
+}
+
+// IsZero reports whether nothing is narrowed.
+func (l Limits) IsZero() bool { return l == Limits{} }
+
+// Within reports whether l allows nothing that parent does not. In doubt it says
+// no.
+func (l Limits) Within(parent Limits, bundles scope.Bundles) bool {
+	return (parent.Expires.IsZero() || !l.Expires.IsZero() && !l.Expires.After(parent.Expires)) &&
+		l.Scopes.Within(parent.Scopes, bundles) &&
+		l.Networks.Within(parent.Networks) &&
+		(parent.MaxUses == 0 || l.MaxUses > 0 && l.MaxUses <= parent.MaxUses)
+}
+
+// orInherit returns l with the parent's limits where it has none of its own.
+func (l Limits) orInherit(parent Limits) Limits {
+	if l.Expires.IsZero() {
+		l.Expires = parent.Expires
+	}
+	if l.Scopes == "" {
+		l.Scopes = parent.Scopes
+	}
+	if l.Networks == "" {
+		l.Networks = parent.Networks
+	}
+	if l.MaxUses == 0 {
+		l.MaxUses = parent.MaxUses
+	}
+	return l
+}
+
+// valid returns the limits as they are kept, or an [*InvalidError].
+func (l Limits) valid(now time.Time, bundles scope.Bundles) (Limits, error) {
+	l.Expires = l.Expires.UTC().Truncate(time.Second)
+	if !l.Expires.IsZero() && !l.Expires.After(now) {
+		return l, &InvalidError{"expires", "must be in the future"}
+	}
+	if l.MaxUses < 0 {
+		return l, &InvalidError{"max_uses", "must be a positive number, or be left out"}
+	}
+	if unknown := bundles.Unknown(l.Scopes); len(unknown) > 0 {
+		return l, &InvalidError{"scopes", fmt.Sprintf("must not name %q, which nobody has defined here", unknown[0])}
+	}
+	return l, nil
+}
+
+// MaxNetworks is how many networks Limits may have.
+const MaxNetworks = 64
+
+// Networks are addresses and networks in CIDR notation, separated by blanks, in
+// the form that [ParseNetworks] gives them. The empty Networks are everywhere.
+// They are compared with ==.
+type Networks string
+
+// ParseNetworks reads addresses and networks such as "10.0.0.0/8", "192.0.2.7" and
+// "2001:db8::/32".
+func ParseNetworks(texts []string) (Networks, error) {
+	if len(texts) > MaxNetworks {
+		return "", fmt.Errorf("there are %d networks: at most %d are possible", len(texts), MaxNetworks)
+	}
+	var all []string
+	for _, text := range texts {
+		prefix, err := parseNetwork(strings.TrimSpace(text))
+		if err != nil {
+			return "", err
+		}
+		all = append(all, prefix.String())
+	}
+	return Networks(strings.Join(all, " ")), nil
+}
+
+func parseNetwork(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil:
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a network such as 10.0.0.0/8", text)
+	case prefix.Addr().Is4In6():
+		return netip.Prefix{}, fmt.Errorf("%q is an IPv4 network in the form of IPv6: write it as 192.0.2.0/24", text)
+	}
+	return prefix.Masked(), nil
+}
+
+// Strings returns the networks in CIDR notation, or nil.
+func (n Networks) Strings() []string { return strings.Fields(string(n)) }
+
+// Contains reports whether an address is in the networks. The zero Addr, which
+// nobody knows, is in none unless they are everywhere. What cannot be read contains
+// nothing.
+func (n Networks) Contains(addr netip.Addr) bool {
+	if n == "" {
+		return true
+	}
+	addr = addr.Unmap().WithZone("")
+	for rest := string(n); rest != ""; {
+		var text string
+		text, rest, _ = strings.Cut(rest, " ")
+		if prefix, err := netip.ParsePrefix(text); err == nil && prefix.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// Within reports whether every address in n is in parent as well.
+func (n Networks) Within(parent Networks) bool {
+	if parent == "" {
+		return true
+	}
+	for _, text := range n.Strings() {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil || !parent.includes(prefix) {
+			return false
+		}
+	}
+	return n != ""
+}
+
+// includes reports whether one of the networks holds all of another.
+func (n Networks) includes(inner netip.Prefix) bool {
+	for _, text := range n.Strings() {
+		if outer, err := netip.ParsePrefix(text); err == nil && outer.Bits() <= inner.Bits() && outer.Contains(inner.Addr()) {
+			return true
+		}
+	}
+	return false
+}

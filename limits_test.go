@@ -1,0 +1,468 @@
+package sparekey_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+func scopes(t *testing.T, rules ...string) scope.List {
+	t.Helper()
+	l, err := scope.Parse(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func networks(t *testing.T, texts ...string) sparekey.Networks {
+	t.Helper()
+	n, err := sparekey.ParseNetworks(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// clock is a clock that tests set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) pass(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// limited makes an application password of ann's with limits.
+func (s *site) limited(t *testing.T, name string, l sparekey.Limits) (sparekey.Secret, sparekey.Credential) {
+	t.Helper()
+	secret, c, err := s.AsOperator().Create(t.Context(), s.ann.ID, sparekey.NewCredential{Name: name, Limits: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret, c
+}
+
+func request(method, target string) scope.Request {
+	return scope.Request{Method: method, Target: target}
+}
+
+func TestLimitsNarrow(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	for name, c := range map[string]struct {
+		limits  sparekey.Limits
+		addr    string
+		request scope.Request
+		after   time.Duration
+		want    sparekey.Reason
+	}{
+		"not narrowed":              {want: ""},
+		"before it expires":         {limits: sparekey.Limits{Expires: clock.Now().Add(time.Hour)}, after: time.Hour - time.Second},
+		"when it expires":           {limits: sparekey.Limits{Expires: clock.Now().Add(time.Hour)}, after: time.Hour, want: sparekey.ReasonExpired},
+		"in scope":                  {limits: sparekey.Limits{Scopes: scopes(t, "read")}, request: request("GET", "/a")},
+		"out of scope":              {limits: sparekey.Limits{Scopes: scopes(t, "read")}, request: request("POST", "/a"), want: sparekey.ReasonOutOfScope},
+		"scopes, and not over HTTP": {limits: sparekey.Limits{Scopes: scopes(t, "* /*")}, want: sparekey.ReasonOutOfScope},
+		"in the network":            {limits: sparekey.Limits{Networks: networks(t, "192.0.2.0/24")}, addr: "192.0.2.7"},
+		"mapped":                    {limits: sparekey.Limits{Networks: networks(t, "192.0.2.0/24")}, addr: "::ffff:192.0.2.7"},
+		"out of the network":        {limits: sparekey.Limits{Networks: networks(t, "192.0.2.0/24")}, addr: "198.51.100.1", want: sparekey.ReasonOutOfNetwork},
+		"network, address unknown":  {limits: sparekey.Limits{Networks: networks(t, "0.0.0.0/0", "::/0")}, addr: "none", want: sparekey.ReasonOutOfNetwork},
+		"with a zone":               {limits: sparekey.Limits{Networks: networks(t, "fe80::/10")}, addr: "fe80::1%eth0"},
+		"network nobody can read":   {limits: sparekey.Limits{Networks: "everywhere"}, want: sparekey.ReasonOutOfNetwork},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			s := newSite(t, sparekey.Config{Now: clock.Now})
+			secret, _ := s.limited(t, "app", c.limits)
+			a := attempt("ann", secret)
+			a.Request = c.request
+			if c.addr == "none" {
+				a.Addr = netip.Addr{}
+			} else if c.addr != "" {
+				a.Addr = netip.MustParseAddr(c.addr)
+			}
+			clock.pass(c.after)
+			for range 2 { // the second is answered from memory
+				_, err := s.Authenticate(t.Context(), a)
+				if got := reason(err); got != c.want || (err == nil) != (c.want == "") {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+				forbidden := c.want == sparekey.ReasonOutOfScope || c.want == sparekey.ReasonOutOfNetwork
+				if errors.Is(err, sparekey.ErrForbidden) != forbidden {
+					t.Errorf("%v: forbidden: %v", err, !forbidden)
+				}
+			}
+		})
+	}
+}
+
+func TestRuleIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	secret, _ := s.limited(t, "app", sparekey.Limits{Scopes: scopes(t, "GET /a", "GET /b*")})
+	a := attempt("ann", secret)
+	a.Request = request("GET", "/bc")
+	id, err := s.Authenticate(t.Context(), a)
+	if err != nil || id.Rule != "GET /b*" {
+		t.Errorf("rule %q, %v", id.Rule, err)
+	}
+	a.Request = request("DELETE", "/b")
+	if _, err = s.Authenticate(t.Context(), a); err == nil || !strings.Contains(err.Error(), "no scope covers DELETE /b; it has: GET /a; GET /b*") {
+		t.Errorf("the refusal does not say why: %v", err)
+	}
+}
+
+// TestUses counts exactly, also where many come at the same moment.
+func TestUses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	secret, c := s.limited(t, "app", sparekey.Limits{MaxUses: 10})
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	got := map[sparekey.Reason]int{}
+	for range 40 {
+		wg.Go(func() {
+			_, err := s.Authenticate(t.Context(), attempt("ann", secret))
+			mu.Lock()
+			defer mu.Unlock()
+			got[reason(err)]++
+		})
+	}
+	wg.Wait()
+	if got[""] != 10 || got[sparekey.ReasonUsedUp] != 30 {
+		t.Errorf("outcomes: %v", got)
+	}
+	if c, err := s.AsOperator().Get(t.Context(), s.ann.ID, c.UUID); err != nil || c.Uses != 10 {
+		t.Errorf("%d uses, %v", c.Uses, err)
+	}
+}
+
+// TestUsesAreNotGivenAway refuses where a use cannot be counted.
+func TestUsesAreNotGivenAway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	secret, _ := s.limited(t, "app", sparekey.Limits{MaxUses: 10})
+	svc := sparekey.New(neverUpdates{s.store}, s.store, sparekey.Config{})
+	if _, err := svc.Authenticate(t.Context(), attempt("ann", secret)); err == nil || sparekey.Refused(err) {
+		t.Errorf("got %v, want an error that is no refusal", err)
+	}
+}
+
+// neverUpdates is a store that cannot write.
+type neverUpdates struct{ sparekey.Store }
+
+func (neverUpdates) Update(context.Context, string, string, sparekey.Change, sparekey.Check) (sparekey.Credential, error) {
+	return sparekey.Credential{}, errors.New("the disk is full")
+}
+
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	first, c := s.create(t, "app")
+	outcome := func(secret sparekey.Secret) string {
+		id, err := s.Authenticate(t.Context(), attempt("ann", secret))
+		switch {
+		case err != nil:
+			return string(reason(err))
+		case id.Credential.UUID != c.UUID:
+			return id.Credential.UUID
+		case id.OldSecret:
+			return "old"
+		}
+		return "new"
+	}
+	second, rotated, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, time.Hour)
+	if err != nil || rotated.UUID != c.UUID || !rotated.Created.Equal(c.Created) {
+		t.Fatalf("%+v, %v", rotated, err)
+	}
+	if got := outcome(first) + " " + outcome(second); got != "old new" {
+		t.Errorf("in the time of grace: %s", got)
+	}
+	clock.pass(time.Hour)
+	if got := outcome(first) + " " + outcome(second); got != "wrong_secret new" {
+		t.Errorf("after it: %s", got)
+	}
+	third, _, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, 0)
+	if got := outcome(second) + " " + outcome(third); err != nil || got != "wrong_secret new" {
+		t.Errorf("without grace: %s, %v", got, err)
+	}
+	if _, _, err := s.As(s.admin).Rotate(t.Context(), s.ann.ID, c.UUID, 0); !errors.Is(err, sparekey.ErrForbidden) {
+		t.Errorf("by another: %v", err)
+	}
+}
+
+func TestRotateLegacy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	c := sparekey.Credential{UUID: "0d2e8b1e-3a39-4b6c-9a3f-3c3b7f3f6f3e", UserID: s.ann.ID, Name: "old", Hash: legacyHash}
+	if err := s.store.Insert(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second finds the hash that the first has stored
+		id, err := s.Authenticate(t.Context(), attempt("ann", sparekey.ParseSecret(legacySecret)))
+		if err != nil || !id.OldSecret || id.Credential.IsLegacy() {
+			t.Errorf("%+v, %v", id, err)
+		}
+	}
+}
+
+// TestCallerNeverGoesBeyondItself tries to widen what a credential may do, by way of
+// the credentials that it can make or touch.
+func TestCallerNeverGoesBeyondItself(t *testing.T) {
+	t.Parallel()
+	now := newClock().Now()
+	day := sparekey.Limits{Expires: now.Add(24 * time.Hour)}
+	manages := sparekey.Limits{Scopes: scopes(t, "GET /a*", "application-passwords")}
+	for name, c := range map[string]struct {
+		acting sparekey.Limits
+		policy sparekey.Policy
+		made   sparekey.Limits
+		want   sparekey.Limits // that the new one gets
+		err    error
+	}{
+		"not narrowed":              {},
+		"inherits":                  {acting: day, want: day},
+		"inherits scopes":           {acting: manages, want: manages},
+		"later":                     {acting: day, made: sparekey.Limits{Expires: now.Add(48 * time.Hour)}, err: sparekey.ErrBeyondLimits},
+		"earlier":                   {acting: day, made: sparekey.Limits{Expires: now.Add(time.Hour)}, want: sparekey.Limits{Expires: now.Add(time.Hour)}},
+		"another network":           {acting: sparekey.Limits{Networks: networks(t, "10.0.0.0/8")}, made: sparekey.Limits{Networks: networks(t, "10.0.0.0/7")}, err: sparekey.ErrBeyondLimits},
+		"network within":            {acting: sparekey.Limits{Networks: networks(t, "10.0.0.0/8")}, made: sparekey.Limits{Networks: networks(t, "10.1.0.0/16")}, want: sparekey.Limits{Networks: "10.1.0.0/16"}},
+		"narrower scope":            {acting: manages, made: sparekey.Limits{Scopes: scopes(t, "GET /ab")}, want: sparekey.Limits{Scopes: "GET /ab"}},
+		"wider scope":               {acting: manages, made: sparekey.Limits{Scopes: scopes(t, "read")}, err: sparekey.ErrBeyondLimits},
+		"no scope about passwords":  {acting: sparekey.Limits{Scopes: scopes(t, "* /*")}, err: sparekey.ErrForbidden},
+		"for a number of uses":      {acting: sparekey.Limits{MaxUses: 5}, made: sparekey.Limits{MaxUses: 1}, err: sparekey.ErrForbidden},
+		"site wants a scope for it": {policy: sparekey.Policy{ManageNeedsScope: true}, err: sparekey.ErrForbidden},
+		"not past the site's end": {
+			policy: sparekey.Policy{MaxLifetime: time.Hour}, want: sparekey.Limits{Expires: now.Add(time.Hour)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			s := newSite(t, sparekey.Config{Now: clock.Now, Policy: c.policy})
+			_, acting := s.limited(t, "acting", c.acting)
+			clock.pass(time.Minute) // what it makes must not begin its life anew
+			m := s.AsCaller(sparekey.Identity{User: s.ann, Credential: acting})
+			_, made, err := m.Create(t.Context(), s.ann.ID, sparekey.NewCredential{Name: "made", Limits: c.made})
+			if !errors.Is(err, c.err) || made.Limits != c.want {
+				t.Errorf("got %+v, %v, want %+v, %v", made.Limits, err, c.want, c.err)
+			}
+		})
+	}
+}
+
+func TestCallerTouchesNothingBeyondItself(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	_, acting := s.limited(t, "acting", sparekey.Limits{Scopes: scopes(t, "GET /a*", "application-passwords")})
+	_, within := s.limited(t, "within", sparekey.Limits{Scopes: scopes(t, "GET /a/b")})
+	_, beyond := s.limited(t, "beyond", sparekey.Limits{})
+	m := s.AsCaller(sparekey.Identity{User: s.ann, Credential: acting})
+	ctx, ann := t.Context(), s.ann.ID
+	for _, c := range []struct {
+		uuid string
+		want error
+	}{{acting.UUID, nil}, {within.UUID, nil}, {beyond.UUID, sparekey.ErrBeyondLimits}} {
+		if _, err := m.Rename(ctx, ann, c.uuid, "renamed "+c.uuid); !errors.Is(err, c.want) {
+			t.Errorf("rename: %v, want %v", err, c.want)
+		}
+		if _, _, err := m.Rotate(ctx, ann, c.uuid, 0); !errors.Is(err, c.want) {
+			t.Errorf("rotate: %v, want %v", err, c.want)
+		}
+		if _, err := m.Limit(ctx, ann, c.uuid, sparekey.Limits{Scopes: scopes(t, "GET /a/b")}); !errors.Is(err, c.want) {
+			t.Errorf("limit: %v, want %v", err, c.want)
+		}
+		if _, err := m.Limit(ctx, ann, c.uuid, sparekey.Limits{Scopes: scopes(t, "read")}); !errors.Is(err, sparekey.ErrBeyondLimits) {
+			t.Errorf("widen: %v", err)
+		}
+	}
+	if _, err := m.RevokeAll(ctx, ann); !errors.Is(err, sparekey.ErrBeyondLimits) {
+		t.Errorf("revoke all: %v", err)
+	}
+	if _, err := m.Revoke(ctx, ann, beyond.UUID); !errors.Is(err, sparekey.ErrBeyondLimits) {
+		t.Errorf("revoke beyond: %v", err)
+	}
+	if _, err := m.Revoke(ctx, ann, within.UUID); err != nil {
+		t.Errorf("revoke within: %v", err)
+	}
+}
+
+func TestPolicy(t *testing.T) {
+	t.Parallel()
+	now := newClock().Now()
+	for name, c := range map[string]struct {
+		policy sparekey.Policy
+		limits sparekey.Limits
+		field  string // that is refused
+		err    error
+		want   sparekey.Limits
+	}{
+		"nothing":                 {},
+		"expiry required":         {policy: sparekey.Policy{RequireExpiry: true}, field: "expires"},
+		"longest life by default": {policy: sparekey.Policy{RequireExpiry: true, MaxLifetime: time.Hour}, want: sparekey.Limits{Expires: now.Add(time.Hour)}},
+		"longer than allowed":     {policy: sparekey.Policy{MaxLifetime: time.Hour}, limits: sparekey.Limits{Expires: now.Add(2 * time.Hour)}, field: "expires"},
+		"scopes required":         {policy: sparekey.Policy{RequireScopes: true}, field: "scopes"},
+		"scope nobody defined":    {limits: sparekey.Limits{Scopes: scopes(t, "moon")}, field: "scopes"},
+		"in the past":             {limits: sparekey.Limits{Expires: now}, field: "expires"},
+		"fewer than no uses":      {limits: sparekey.Limits{MaxUses: -1}, field: "max_uses"},
+		"role may not":            {policy: sparekey.Policy{Creators: []string{"editor"}}, err: sparekey.ErrNotCreator},
+		"more than allowed":       {policy: sparekey.Policy{MaxPerUser: 1}, err: sparekey.ErrTooMany},
+		"as many as are allowed":  {policy: sparekey.Policy{MaxPerUser: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			s := newSite(t, sparekey.Config{Now: clock.Now, Policy: c.policy})
+			first := sparekey.Credential{UUID: "0d2e8b1e-3a39-4b6c-9a3f-3c3b7f3f6f3e", UserID: s.ann.ID, Name: "first", Hash: legacyHash, Created: now}
+			if err := s.store.Insert(t.Context(), first, nil); err != nil {
+				t.Fatal(err)
+			}
+			n := sparekey.NewCredential{Name: "app", Limits: c.limits}
+			check := s.AsOperator().CheckNew(t.Context(), s.ann.ID, n)
+			_, made, err := s.AsOperator().Create(t.Context(), s.ann.ID, n)
+			if (check == nil) != (err == nil) {
+				t.Errorf("CheckNew says %v, Create %v", check, err)
+			}
+			var invalid *sparekey.InvalidError
+			switch {
+			case c.field != "":
+				if !errors.As(err, &invalid) || invalid.Field != c.field {
+					t.Errorf("got %v, want one about %s", err, c.field)
+				}
+			case !errors.Is(err, c.err) || !sparekey.Refused(err) && err != nil:
+				t.Errorf("got %v, want %v", err, c.err)
+			case made.Limits != c.want:
+				t.Errorf("got %+v, want %+v", made.Limits, c.want)
+			}
+		})
+	}
+}
+
+func TestPolicyHoldsForThoseThatExist(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy sparekey.Policy
+		after  time.Duration
+		want   sparekey.Reason
+	}{
+		"young":            {sparekey.Policy{MaxLifetime: time.Hour}, 59 * time.Minute, ""},
+		"too old":          {sparekey.Policy{MaxLifetime: time.Hour}, time.Hour, sparekey.ReasonExpired},
+		"without scopes":   {sparekey.Policy{RequireScopes: true}, 0, sparekey.ReasonOutOfScope},
+		"unused for long":  {sparekey.Policy{RevokeUnused: 48 * time.Hour}, 48 * time.Hour, sparekey.ReasonUnused},
+		"used within time": {sparekey.Policy{RevokeUnused: 48 * time.Hour}, 47 * time.Hour, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			s := newSite(t, sparekey.Config{Now: clock.Now})
+			secret, _ := s.create(t, "app")
+			clock.pass(c.after)
+			svc := sparekey.New(s.store, s.store, sparekey.Config{Now: clock.Now, Policy: c.policy})
+			if _, err := svc.Authenticate(t.Context(), attempt("ann", secret)); reason(err) != c.want {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestPasswordChanged(t *testing.T) {
+	t.Parallel()
+	for revokes, want := range map[bool]int{false: 0, true: 2} {
+		s := newSite(t, sparekey.Config{Policy: sparekey.Policy{RevokeOnPasswordReset: revokes}})
+		s.create(t, "one")
+		s.create(t, "two")
+		revoked, err := s.PasswordChanged(t.Context(), s.ann.ID)
+		if err != nil || len(revoked) != want {
+			t.Errorf("revokes %v: %d, %v", revokes, len(revoked), err)
+		}
+	}
+}
+
+// TestRecord wants nothing to be acknowledged that could not be recorded.
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	var kinds []sparekey.Kind
+	down := errors.New("the log is full")
+	var failing error
+	s := newSite(t, sparekey.Config{Record: func(_ context.Context, e sparekey.Event) error {
+		kinds = append(kinds, e.Kind)
+		return failing
+	}})
+	ctx, m, ann := t.Context(), s.As(s.ann), s.ann.ID
+	_, c := s.create(t, "app")
+	for _, failing = range []error{nil, down} {
+		_, err := m.Rename(ctx, ann, c.UUID, "other")
+		check := func(what string, err error) {
+			if !errors.Is(err, failing) || sparekey.Refused(err) {
+				t.Errorf("%s: got %v, want %v", what, err, failing)
+			}
+		}
+		check("rename", err)
+		_, err = m.Limit(ctx, ann, c.UUID, sparekey.Limits{})
+		check("limit", err)
+		_, _, err = m.Rotate(ctx, ann, c.UUID, 0)
+		check("rotate", err)
+	}
+	if _, _, err := m.Create(ctx, ann, sparekey.NewCredential{Name: "never"}); !errors.Is(err, down) {
+		t.Errorf("create: %v", err)
+	}
+	if list, err := m.List(ctx, ann); err != nil || len(list) != 1 {
+		t.Errorf("what was not acknowledged is there: %+v, %v", list, err)
+	}
+	if _, err := m.Revoke(ctx, ann, c.UUID); !errors.Is(err, down) {
+		t.Errorf("revoke: %v", err)
+	}
+	if list, err := m.List(ctx, ann); err != nil || len(list) != 0 {
+		t.Errorf("what was revoked is there: %+v, %v", list, err)
+	}
+	if want := 1 + 2*3 + 2; len(kinds) != want {
+		t.Errorf("%d records, want %d: %v", len(kinds), want, kinds)
+	}
+}
+
+func TestParseNetworks(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"10.1.2.3/8":           "10.0.0.0/8",
+		"192.0.2.7":            "192.0.2.7/32",
+		" 2001:db8::1 ":        "2001:db8::1/128",
+		"::ffff:192.0.2.7":     "192.0.2.7/32",
+		"::ffff:192.0.2.0/120": "error",
+		"fe80::1%eth0":         "error",
+		"10.0.0.0/33":          "error",
+		"example.org":          "error",
+		"":                     "error",
+		"10.0.0.0/8 0.0.0.0/0": "error",
+	} {
+		n, err := sparekey.ParseNetworks([]string{in})
+		if err != nil && want != "error" || err == nil && string(n) != want {
+			t.Errorf("%q: got %q, %v, want %s", in, n, err, want)
+		}
+	}
+	if _, err := sparekey.ParseNetworks(make([]string, sparekey.MaxNetworks+1)); err == nil {
+		t.Error("more than MaxNetworks were taken")
+	}
+}

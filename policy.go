@@ -1,0 +1,168 @@
+package sparekey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// Policy is what a site demands of its application passwords. The zero Policy
+// demands nothing, as WordPress. It holds for everybody who creates or changes one,
+// administrators and the command line included.
+type Policy struct {
+	// MaxLifetime is how long after its creation a credential is accepted at the
+	// most, whatever its Expires says; it counts for those that exist as well.
+	// 0: for ever.
+	MaxLifetime time.Duration
+	// RequireExpiry refuses credentials without Expires. With MaxLifetime, those
+	// that name none get the latest one instead.
+	RequireExpiry bool
+	// RequireScopes refuses credentials without Scopes, and credentials that exist
+	// without any are accepted no more.
+	RequireScopes bool
+	// Creators are the roles whose holders may have application passwords made.
+	// Those that exist stay. Empty: everybody may.
+	Creators []string
+	// MaxPerUser is how many credentials a user may have. 0: any number.
+	MaxPerUser int
+	// RevokeUnused is after how long without a use a credential is accepted no
+	// more; [Service.Sweep] revokes it. 0: never. It should be longer than
+	// Config.UsageInterval, since uses are known no more precisely.
+	RevokeUnused time.Duration
+	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
+	// credentials.
+	RevokeOnPasswordReset bool
+	// ManageNeedsScope refuses to let a credential manage credentials unless a
+	// scope says so, also where it has no scopes at all.
+	ManageNeedsScope bool
+}
+
+// ErrTooMany refuses a credential to a user who has [Policy.MaxPerUser].
+var ErrTooMany = errors.New("the user has as many application passwords as the site allows: revoke one first")
+
+// ErrNotCreator refuses a credential to a user who has none of [Policy.Creators].
+// It matches ErrForbidden.
+var ErrNotCreator = fmt.Errorf("the site does not let users of this role have application passwords: %w", ErrForbidden)
+
+// expires is when a credential stops being accepted: the earlier one of its own
+// time and the policy's. Zero: never.
+func (p Policy) expires(c Credential) time.Time {
+	if p.MaxLifetime <= 0 {
+		return c.Limits.Expires
+	}
+	latest := c.Created.Add(p.MaxLifetime)
+	if c.Limits.Expires.IsZero() || c.Limits.Expires.After(latest) {
+		return latest
+	}
+	return c.Limits.Expires
+}
+
+// isUnused reports whether a credential was not used for too long.
+func (p Policy) isUnused(c Credential, now time.Time) bool {
+	last := c.LastUsed
+	if last.IsZero() {
+		last = c.Created
+	}
+	return p.RevokeUnused > 0 && now.Sub(last) >= p.RevokeUnused
+}
+
+// mayHave refuses credentials to users whose role does not let them have any.
+func (p Policy) mayHave(u User) error {
+	if len(p.Creators) > 0 && !slices.ContainsFunc(p.Creators, u.HasRole) {
+		return ErrNotCreator
+	}
+	return nil
+}
+
+// apply returns the limits of a credential that was made at a time as the policy
+// wants them, or an [*InvalidError].
+func (p Policy) apply(l Limits, created time.Time) (Limits, error) {
+	if p.MaxLifetime > 0 {
+		latest := created.Add(p.MaxLifetime)
+		if l.Expires.IsZero() {
+			l.Expires = latest
+		}
+		if l.Expires.After(latest) {
+			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts %s at the most here",
+				latest.Format(time.RFC3339), p.MaxLifetime)}
+		}
+	}
+	if p.RequireExpiry && l.Expires.IsZero() {
+		return l, &InvalidError{"expires", "must be given: every application password expires here"}
+	}
+	if p.RequireScopes && l.Scopes == "" {
+		return l, &InvalidError{"scopes", "must be given: every application password is limited to what it is for here"}
+	}
+	return l, nil
+}
+
+// Accepts refuses what a credential must not be used for, with an [*AuthError]. It
+// returns the rule that covers the request, if scopes narrow it. It is what
+// Authenticate asks once the secret is known to be right, but for the number of
+// uses, which only the store can count.
+func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
+	policy, now := s.config.Policy, s.now()
+	if end := policy.expires(c); !end.IsZero() && !now.Before(end) {
+		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.Format(time.DateOnly)))
+	}
+	if policy.isUnused(c, now) {
+		return "", Refuse(ReasonUnused, "This application password was not used for so long that it is accepted no more. Make a new one.")
+	}
+	if !c.Limits.Networks.Contains(a.Addr) {
+		return "", Refuse(ReasonOutOfNetwork, fmt.Sprintf("This application password is not to be used from %s, but from: %s.",
+			addrName(a), strings.Join(c.Limits.Networks.Strings(), ", ")))
+	}
+	if policy.RequireScopes && c.Limits.Scopes == "" {
+		return "", Refuse(ReasonOutOfScope, "This application password has no scopes, and this site accepts none without. Make a new one.")
+	}
+	verdict := c.Limits.Scopes.Judge(a.Request, s.config.Bundles)
+	if !verdict.Allowed {
+		return "", Refuse(ReasonOutOfScope, "This application password may not do that: "+verdict.Why+".")
+	}
+	return verdict.Rule, nil
+}
+
+func addrName(a Attempt) string {
+	if !a.Addr.IsValid() {
+		return "an address that is not known"
+	}
+	return a.Addr.String()
+}
+
+// PasswordChanged is to be called when a user's own password was changed or reset.
+// It revokes their credentials if the policy says so, and returns what they were.
+func (s *Service) PasswordChanged(ctx context.Context, userID string) ([]Credential, error) {
+	if !s.config.Policy.RevokeOnPasswordReset {
+		return nil, nil
+	}
+	return s.AsOperator().RevokeAll(ctx, userID)
+}
+
+// effective are the limits of a credential together with those of the policy.
+func (s *Service) effective(c Credential) Limits {
+	c.Limits.Expires = s.config.Policy.expires(c)
+	return c.Limits
+}
+
+// mayManage reports whether a credential may be used to manage credentials. One for
+// a number of uses may not: those that it makes would have as many each.
+func (s *Service) mayManage(c Credential) bool {
+	if c.Limits.MaxUses > 0 {
+		return false
+	}
+	if c.Limits.Scopes == "" {
+		return !s.config.Policy.ManageNeedsScope
+	}
+	return c.Limits.Scopes.Manages(s.config.Bundles)
+}
+
+// Bundles returns the named scopes that the Service was made with.
+func (s *Service) Bundles() scope.Bundles { return s.config.Bundles }
+
+// Policy returns the policy that the Service was made with.
+func (s *Service) Policy() Policy { return s.config.Policy }

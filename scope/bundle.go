@@ -1,0 +1,111 @@
+package scope
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Bundles are names for several rules. A List in it holds no names.
+type Bundles map[string]List
+
+// passwords is what the path of application passwords has in it, and the name of
+// the bundle that covers them.
+const passwords = "application-passwords"
+
+// builtIn are the bundles that exist everywhere, in the form in which operators
+// write theirs.
+func builtIn() map[string][]string {
+	collection := func(names ...string) (rules []string) {
+		for _, name := range names {
+			rules = append(rules, "* /wp-json/wp/v2/"+name, "* /wp-json/wp/v2/"+name+"/*")
+		}
+		return rules
+	}
+	return map[string][]string{
+		"read":        {"GET,OPTIONS /*"},
+		"write":       {"GET,OPTIONS,POST,PUT,PATCH,DELETE /*"},
+		"wp:read":     {"GET,OPTIONS /wp-json", "GET,OPTIONS /wp-json/*"},
+		"wp:posts":    append(collection("posts"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
+		"wp:pages":    append(collection("pages"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
+		"wp:media":    append(collection("media"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
+		"wp:comments": append(collection("comments"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
+		passwords: {
+			"* /wp-json/wp/v2/users/*/" + passwords,
+			"* /wp-json/wp/v2/users/*/" + passwords + "/*",
+		},
+	}
+}
+
+// BuiltIn returns the bundles that exist everywhere: "read" (GET, HEAD and OPTIONS
+// of everything), "write" (that, and POST, PUT, PATCH and DELETE), "wp:read",
+// "wp:posts", "wp:pages", "wp:media" and "wp:comments" (parts of WordPress's REST
+// API), and "application-passwords" (to manage those).
+func BuiltIn() Bundles {
+	b, err := NewBundles(nil)
+	if err != nil {
+		panic("scope: " + err.Error()) // only ever: builtIn is wrong
+	}
+	return b
+}
+
+// NewBundles returns the built-in bundles and an operator's, which take the place
+// of a built-in one of the same name. They may name one another, though not in a
+// circle.
+func NewBundles(own map[string][]string) (Bundles, error) {
+	defined := builtIn()
+	maps.Copy(defined, own)
+	b := Bundles{}
+	for _, name := range slices.Sorted(maps.Keys(defined)) {
+		if !IsName(name) {
+			return nil, fmt.Errorf("bundle %q: a name has lower-case letters, digits and \":_-\" only", name)
+		}
+		rules, err := expand(defined, name, nil)
+		if err != nil {
+			return nil, fmt.Errorf("bundle %q: %w", name, err)
+		}
+		if b[name], err = Parse(rules); err != nil {
+			return nil, fmt.Errorf("bundle %q: %w", name, err)
+		}
+	}
+	return b, nil
+}
+
+// expand returns the rules of a bundle with those of the bundles that it names.
+func expand(defined map[string][]string, name string, within []string) ([]string, error) {
+	if slices.Contains(within, name) {
+		return nil, fmt.Errorf("%s lead in a circle", strings.Join(append(within, name), ", "))
+	}
+	rules, ok := defined[name]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("there is no bundle %q", name)
+	case len(rules) == 0:
+		return nil, fmt.Errorf("%q has no rules", name)
+	}
+	var all []string
+	for _, rule := range rules {
+		if !IsName(rule) {
+			all = append(all, rule)
+			continue
+		}
+		more, err := expand(defined, rule, append(slices.Clip(within), name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// Unknown returns the names in l that are no bundle, so that a mistake can be told
+// when it is made rather than when it denies.
+func (b Bundles) Unknown(l List) (names []string) {
+	for rule := range l.All() {
+		if _, ok := b[rule]; !ok && IsName(rule) {
+			names = append(names, rule)
+		}
+	}
+	return names
+}

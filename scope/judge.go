@@ -1,0 +1,221 @@
+package scope
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Request is what is to be judged.
+type Request struct {
+	Method string
+	// Target is the request-target as it was received (RFC 9112, section 3.2), in
+	// origin form ("/path?query") or absolute form, neither decoded nor cleaned.
+	Target string
+	// Overrides are the values of headers that name another method, such as
+	// X-HTTP-Method-Override.
+	Overrides []string
+	// Form says that the body is a form that nobody has looked at. WordPress takes
+	// the route from there if there is one.
+	Form bool
+}
+
+// IsZero reports whether there is nothing to judge, because whoever asks does not
+// speak HTTP.
+func (r Request) IsZero() bool { return r.Method == "" && r.Target == "" }
+
+// Path is the request's path as it was received, without the query, which may
+// hold what is nobody's business.
+func (r Request) Path() string {
+	path, _ := r.split()
+	return path
+}
+
+// Verdict is what List.Judge finds.
+type Verdict struct {
+	Allowed bool
+	Rule    string // the rule that covers the request, or the bundle that has it; empty where nothing is narrowed
+	Why     string // of a denial: the reason, for people
+}
+
+// Judge reports whether the rules cover a request. It allocates nothing unless it
+// denies or the request is encoded.
+func (l List) Judge(r Request, b Bundles) Verdict {
+	if l == "" {
+		return Verdict{Allowed: true}
+	}
+	if r.IsZero() {
+		return deny("it is limited to requests over HTTP, and this is none")
+	}
+	path, query := r.split()
+	decoded, ok := decode(path)
+	if !ok {
+		return deny("programs read the path %q in different ways; send it without \"//\", \".\", \"..\" and encoded slashes", path)
+	}
+	if r.Form && isWordPress(decoded) && !l.includes(r.Method+" /wp-json/*", b) {
+		return deny("a form can name another route than the path does; send JSON, or have the scope \"%s /wp-json/*\"", r.Method)
+	}
+	if !mayRedirect(query) && len(r.Overrides) == 0 { // nearly always
+		return l.judge(r.Method, decoded, b)
+	}
+	return l.judgeAll(r, decoded, query, b)
+}
+
+// judgeAll judges every method and path that a request may turn out to mean.
+func (l List) judgeAll(r Request, path, query string, b Bundles) Verdict {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return deny("the query cannot be read")
+	}
+	var first Verdict
+	for i, path := range paths(path, values) {
+		if isAmbiguous(path) || strings.ContainsAny(path, "%?#") {
+			return deny("programs read the route %q in different ways", path)
+		}
+		for j, method := range methods(r, values) {
+			v := l.judge(method, path, b)
+			if !v.Allowed {
+				return v
+			}
+			if i == 0 && j == 0 {
+				first = v
+			}
+		}
+	}
+	return first
+}
+
+// methods lists the methods that a request names, its own first.
+func methods(r Request, query url.Values) []string {
+	all := []string{r.Method}
+	for _, m := range append(r.Overrides, values(query, "_method")...) {
+		all = append(all, strings.ToUpper(strings.TrimSpace(m)))
+	}
+	return all
+}
+
+// paths lists the paths that a request names, its own first, unless that is only
+// the way in to WordPress's API where a site has no pretty URLs.
+func paths(path string, query url.Values) (all []string) {
+	for _, route := range values(query, "rest_route") {
+		all = append(all, "/wp-json/"+strings.TrimPrefix(route, "/"))
+	}
+	if len(all) > 0 && (path == "/" || path == "/index.php") {
+		return all
+	}
+	return append([]string{path}, all...)
+}
+
+// values returns all values of a query parameter that say anything, under every
+// name that PHP takes for it.
+func values(query url.Values, name string) (all []string) {
+	for given, values := range query {
+		if parameter(given) == name {
+			all = append(all, slices.DeleteFunc(values, func(v string) bool { return v == "" })...)
+		}
+	}
+	return all
+}
+
+// isWordPress reports whether WordPress's API may be what answers at a path.
+func isWordPress(path string) bool {
+	return path == "/" || path == "/index.php" || strings.HasPrefix(path, "/wp-json")
+}
+
+// judge reports whether the rules cover a method and a decoded path.
+func (l List) judge(method, path string, b Bundles) Verdict {
+	if !isMethod(method) {
+		return deny("%q is no method", method)
+	}
+	managing := isManaging(method, path)
+	var unknown string
+	for rule, rest := cut(string(l), '\n'); rule != ""; rule, rest = cut(rest, '\n') { // as All, which would allocate
+		if strings.IndexByte(rule, ' ') > 0 {
+			if covers(rule, method, path, managing) {
+				return Verdict{Allowed: true, Rule: rule}
+			}
+			continue
+		}
+		bundle, ok := b[rule]
+		if !ok {
+			unknown = rule
+		}
+		for inner, rest := cut(string(bundle), '\n'); inner != ""; inner, rest = cut(rest, '\n') {
+			if covers(inner, method, path, managing) {
+				return Verdict{Allowed: true, Rule: rule}
+			}
+		}
+	}
+	switch {
+	case managing:
+		return deny("to manage application passwords takes the scope %q; it has: %s", passwords, l)
+	case unknown != "":
+		return deny("no scope covers %s %s; it has: %s (and nobody defined %q)", method, path, l, unknown)
+	}
+	return deny("no scope covers %s %s; it has: %s", method, path, l)
+}
+
+func deny(format string, args ...any) Verdict { return Verdict{Why: fmt.Sprintf(format, args...)} }
+
+// isManaging reports whether a request would create, change or revoke application
+// passwords. WordPress takes routes in any case.
+func isManaging(method, path string) bool {
+	return method != "GET" && method != "HEAD" && method != "OPTIONS" && containsFold(path, passwords)
+}
+
+// covers reports whether a rule about methods and a path covers a request.
+func covers(rule, method, path string, managing bool) bool {
+	methods, pattern, _ := strings.Cut(rule, " ")
+	if managing && !strings.Contains(pattern, passwords) {
+		return false
+	}
+	return hasMethod(methods, method) && match(pattern, path)
+}
+
+func hasMethod(methods, method string) bool {
+	if methods == "*" {
+		return true
+	}
+	for m, rest := cut(methods, ','); m != ""; m, rest = cut(rest, ',') {
+		if m == method || m == "GET" && method == "HEAD" {
+			return true
+		}
+	}
+	return false
+}
+
+// cut returns what is before the first separator, and what is after it.
+func cut(s string, separator byte) (first, rest string) {
+	if at := strings.IndexByte(s, separator); at >= 0 {
+		return s[:at], s[at+1:]
+	}
+	return s, ""
+}
+
+// match reports whether a path has the form of a pattern. A star before the end
+// stays within its segment, so that on a mismatch only the last one can be what
+// should have taken more.
+func match(pattern, path string) bool {
+	star, from := -1, 0
+	p, s := 0, 0
+	for s < len(path) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			if p == len(pattern)-1 {
+				return true
+			}
+			star, from = p, s
+			p++
+		case p < len(pattern) && pattern[p] == path[s]:
+			p++
+			s++
+		case star >= 0 && path[from] != '/':
+			from++
+			p, s = star+1, from
+		default:
+			return false
+		}
+	}
+	return p == len(pattern) || pattern[p:] == "*"
+}

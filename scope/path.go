@@ -1,0 +1,106 @@
+package scope
+
+import (
+	"net/url"
+	"strings"
+)
+
+// split separates the path of a request from its query, without the scheme and
+// host of the absolute form. A target of another form has no path.
+func (r Request) split() (path, query string) {
+	target := r.Target
+	if !strings.HasPrefix(target, "/") {
+		_, rest, ok := strings.Cut(target, "://")
+		slash := strings.IndexByte(rest, '/')
+		if !ok || slash < 0 {
+			return "", ""
+		}
+		target = rest[slash:]
+	}
+	path, query, _ = strings.Cut(target, "?")
+	return path, query
+}
+
+// decode returns a path with its percent-encoding undone; ok is false for one that
+// programs read in different ways. Of what is encoded, only what means nothing in
+// a path may be.
+func decode(path string) (decoded string, ok bool) {
+	if strings.IndexByte(path, '%') < 0 {
+		return path, strings.HasPrefix(path, "/") && !isAmbiguous(path)
+	}
+	decoded, err := url.PathUnescape(path)
+	if err != nil || !strings.HasPrefix(path, "/") || isAmbiguous(decoded) {
+		return "", false
+	}
+	for _, special := range []string{"%2f", "%5c", "%2e", "%25", "%3f", "%23", "%3b", "%2a"} {
+		if containsFold(path, special) {
+			return "", false
+		}
+	}
+	return decoded, true
+}
+
+// isAmbiguous reports whether programs read a path in different ways: some take
+// out empty segments and dots, some take "\" for "/", some stop at control
+// characters, and some cut off what follows ";" in a segment. A fragment has no
+// place in a request.
+func isAmbiguous(path string) bool {
+	if strings.Contains(path, "//") {
+		return true
+	}
+	for i := range len(path) {
+		c := path[i]
+		if c < ' ' || c == 0x7f || c == '\\' || c == '#' {
+			return true
+		}
+		if c == '/' && isDots(path[i+1:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// isDots reports whether the first segment of a path is one or two dots, perhaps
+// with a parameter.
+func isDots(path string) bool {
+	if path == "" || path[0] != '.' {
+		return false
+	}
+	rest := strings.TrimPrefix(path[1:], ".")
+	return rest == "" || rest[0] == '/' || rest[0] == ';'
+}
+
+// mayRedirect reports whether a query may name another method or path. It may say
+// yes too often.
+func mayRedirect(query string) bool {
+	return query != "" && (strings.ContainsAny(query, "%+") || containsFold(query, "route") || containsFold(query, "method"))
+}
+
+// parameter is the name of a query parameter as PHP has it, which is the most
+// generous of those who look at these: in any case, with "_" for what cannot be
+// in the name of a variable, and up to a NUL.
+func parameter(name string) string {
+	name, _, _ = strings.Cut(strings.TrimLeft(name, " "), "\x00")
+	if at := strings.IndexByte(name, '['); at > 0 && strings.IndexByte(name[at:], ']') >= 0 {
+		name = name[:at]
+	}
+	return strings.ToLower(strings.NewReplacer(" ", "_", ".", "_", "[", "_").Replace(name))
+}
+
+// containsFold is strings.Contains whatever the case of ASCII letters; part is in
+// lower case.
+func containsFold(s, part string) bool {
+	for i := 0; i+len(part) <= len(s); i++ {
+		if lower(s[i]) == part[0] && strings.EqualFold(s[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

@@ -1,0 +1,152 @@
+// Package scope says what a credential may be used for: rules about methods and
+// paths, and names for bundles of them.
+//
+//	list, err := scope.Parse([]string{"read", "POST /wp-json/wp/v2/posts*"})
+//	verdict := list.Judge(scope.Request{Method: "GET", Target: "/wp-json/wp/v2/posts?per_page=1"}, scope.BuiltIn())
+//
+// # Rules
+//
+// A rule is the name of a bundle, such as "read", or methods and a path:
+//
+//	GET /wp-json/wp/v2/posts          exactly this path
+//	GET,POST /wp-json/wp/v2/posts*    every path that begins so
+//	PUT /wp-json/wp/v2/posts/*/meta   any one segment, or a part of one, in the middle
+//	* /files/*                        every method
+//
+// A "*" at the end of a path stands for any rest, one before it for anything but
+// a slash. GET covers HEAD. Letters are compared as they are, and so are slashes
+// at the end. The query does not matter. Rules only ever allow: what none of them
+// covers is denied, and so is a bundle that nobody defined.
+//
+// # Requests
+//
+// What arrives is judged as it was sent, and whoever serves it may read it in
+// another way. So a path that different programs read differently, such as one
+// with "..", "//" or an encoded slash, is covered by no rule. Where a request
+// names another method (X-HTTP-Method-Override, _method) or, as WordPress
+// understands it, another path (rest_route), both must be covered.
+//
+// To create, change or revoke application passwords takes a rule that says so by
+// having "application-passwords" in its path: "* /*" is not enough.
+package scope
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// The bounds of a List.
+const (
+	MaxRules      = 64
+	MaxRuleLength = 512 // bytes
+)
+
+// List is what a credential may be used for: rules, one a line, in the form that
+// [Parse] gives them. The empty List narrows nothing. It is compared with ==, and
+// safe for concurrent use.
+type List string
+
+// Parse makes a List of rules. Blanks around and within a rule do not matter, and
+// neither does the case of methods. The error says which rule is wrong, and how it
+// would be right.
+func Parse(rules []string) (List, error) {
+	var lines []string
+	for _, text := range rules {
+		rule, err := parseRule(text)
+		if err != nil {
+			return "", fmt.Errorf("%q %w", text, err)
+		}
+		if !slices.Contains(lines, rule) {
+			lines = append(lines, rule)
+		}
+	}
+	if len(lines) > MaxRules {
+		return "", fmt.Errorf("there are %d rules: at most %d are possible", len(lines), MaxRules)
+	}
+	return List(strings.Join(lines, "\n")), nil
+}
+
+var (
+	errForm   = errors.New(`must be the name of a bundle, such as "read", or methods and a path, such as "GET /wp-json/wp/v2/posts*"`)
+	errLength = fmt.Errorf("is too long: a rule has at most %d bytes", MaxRuleLength)
+)
+
+func parseRule(text string) (string, error) {
+	if len(text) > MaxRuleLength {
+		return "", errLength
+	}
+	fields := strings.Fields(text)
+	switch {
+	case len(fields) == 1 && IsName(fields[0]):
+		return fields[0], nil
+	case len(fields) == 2 && isMethods(strings.ToUpper(fields[0])):
+		return strings.ToUpper(fields[0]) + " " + fields[1], checkPattern(fields[1])
+	}
+	return "", errForm
+}
+
+// IsName reports whether text can be the name of a bundle: lower-case letters,
+// digits and ":_-", of which the first is a letter.
+func IsName(text string) bool {
+	for i := range len(text) {
+		c := text[i]
+		letter := 'a' <= c && c <= 'z'
+		if !letter && (i == 0 || strings.IndexByte("0123456789:_-", c) < 0) {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 64
+}
+
+func isMethods(text string) bool {
+	if text == "*" {
+		return true
+	}
+	for method := range strings.SplitSeq(text, ",") {
+		if !isMethod(method) {
+			return false
+		}
+	}
+	return true
+}
+
+// isMethod reports whether text is a method as programs agree on: capital letters,
+// perhaps with dashes.
+func isMethod(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < 'A' || c > 'Z') && c != '-' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 32
+}
+
+func checkPattern(pattern string) error {
+	if !strings.HasPrefix(pattern, "/") {
+		return errors.New(`must have a path that begins with "/"`)
+	}
+	if strings.ContainsAny(pattern, "?#%") {
+		return errors.New(`must have a path without "?", "#" and "%": write what an encoded character stands for`)
+	}
+	if isAmbiguous(pattern) {
+		return errors.New(`must have a path without "//", "/./", "/../", "\" and control characters: requests with these are always denied`)
+	}
+	return nil
+}
+
+// All goes through the rules.
+func (l List) All() iter.Seq[string] {
+	if l == "" {
+		return func(func(string) bool) {}
+	}
+	return strings.SplitSeq(string(l), "\n")
+}
+
+// Rules returns the rules, or nil where nothing is narrowed.
+func (l List) Rules() []string { return slices.Collect(l.All()) }
+
+// String returns the rules in one line, for people.
+func (l List) String() string { return strings.ReplaceAll(string(l), "\n", "; ") }

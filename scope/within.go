@@ -1,0 +1,88 @@
+package scope
+
+import "strings"
+
+// Within reports whether l allows nothing that parent does not. In doubt it says
+// no.
+func (l List) Within(parent List, b Bundles) bool {
+	if parent == "" || l == parent {
+		return true
+	}
+	if l == "" {
+		return false
+	}
+	for rule := range l.All() {
+		if !parent.includes(rule, b) {
+			return false
+		}
+	}
+	return true
+}
+
+// includes reports whether one rule, or all of a bundle, is within l.
+func (l List) includes(rule string, b Bundles) bool {
+	if IsName(rule) {
+		for own := range l.All() {
+			if own == rule { // as much as ever the other one allows
+				return true
+			}
+		}
+		bundle, known := b[rule]
+		for inner := range bundle.All() {
+			if !l.includes(inner, b) {
+				return false
+			}
+		}
+		return known // who knows what an unknown one will be
+	}
+	for own := range l.All() {
+		if ruleWithin(rule, own) {
+			return true
+		}
+		for inner := range b[own].All() {
+			if ruleWithin(rule, inner) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ruleWithin reports whether a rule allows nothing that another does not.
+func ruleWithin(rule, other string) bool {
+	methods, pattern, ok := strings.Cut(rule, " ")
+	otherMethods, otherPattern, otherOK := strings.Cut(other, " ")
+	if !ok || !otherOK || strings.Contains(pattern, passwords) && !strings.Contains(otherPattern, passwords) {
+		return false
+	}
+	for m := range strings.SplitSeq(methods, ",") {
+		if m == "*" && otherMethods != "*" || !hasMethod(otherMethods, m) {
+			return false
+		}
+	}
+	return patternWithin(pattern, otherPattern)
+}
+
+// patternWithin reports whether every path of one form has another form, too. A
+// star in the pattern is a character that only a star of the other takes: the one
+// at its end, which stands for slashes as well, only another at the end.
+func patternWithin(pattern, other string) bool {
+	start, open := strings.CutSuffix(pattern, "*")
+	return match(other, start) && (!open || strings.HasSuffix(other, "*"))
+}
+
+// Manages reports whether any rule is about application passwords, so that a
+// credential with it may manage them at all.
+func (l List) Manages(b Bundles) bool {
+	for rule := range l.All() {
+		if strings.Contains(rule, passwords) && !IsName(rule) {
+			return true
+		}
+		for inner := range b[rule].All() {
+			if strings.Contains(inner, passwords) {
+				return true
+			}
+		}
+	}
+	return false
+}
