@@ -8,7 +8,7 @@ BIN       := bin/sparekey
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt vet unit deps browser screenshots fuzz conformance bench lint tidy clean
+.PHONY: help run build test check fmt vet unit deps wordpress browser screenshots fuzz conformance bench lint tidy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ deps: ## what the tests on a live WordPress need, where root can install it
 
 unit: deps ## all tests, with the race detector
 	$(GO) test -race -shuffle=on ./...
+
+wordpress: deps ## the tests on a live WordPress, which unit runs, too
+	$(GO) test -count=1 ./internal/wptest ./internal/wplive
 
 browser: build ## every page and journey in a real Chromium, where one can be had
 	GO="$(GO)" scripts/browser $(BIN)

@@ -31,6 +31,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/testproc":   {},
 	"internal/testdb":     {own: []string{"internal/testproc"}},
 	"internal/wptest":     {own: []string{"internal/testdb", "internal/testproc"}},
+	"internal/wplive":     {},
 	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
 }
 
