@@ -121,6 +121,17 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 // no Basic credential. Errors are [ErrCrossOrigin] and those of
 // [sparekey.Service.Authenticate].
 func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool, err error) {
+	return g.identify(r, g.config.Origin)
+}
+
+// IdentifyFrom is Identify for a request whose origin is known already, such as
+// one that a proxy only tells of. It reads r.Method, r.RequestURI, r.Host and
+// r.Header.
+func (g *Guard) IdentifyFrom(r *http.Request, origin clientip.Origin) (id sparekey.Identity, presented bool, err error) {
+	return g.identify(r, func(*http.Request) clientip.Origin { return origin })
+}
+
+func (g *Guard) identify(r *http.Request, from clientip.Resolver) (id sparekey.Identity, presented bool, err error) {
 	login, secret, presented, err := fromRequest(r)
 	if err != nil || !presented {
 		return sparekey.Identity{}, presented, err
@@ -128,7 +139,7 @@ func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool,
 	if isForgeable(r, g.crossOrigin) {
 		return sparekey.Identity{}, true, ErrCrossOrigin
 	}
-	origin := g.config.Origin(r)
+	origin := from(r)
 	id, err = g.auth.Authenticate(r.Context(), sparekey.Attempt{
 		Login: login, Secret: secret, Addr: origin.Addr, Secure: origin.Secure, Request: requested(r),
 	})

@@ -24,6 +24,9 @@ type Origin struct {
 	Addr netip.Addr
 	// Secure says that the request came over TLS, or did not leave the machine.
 	Secure bool
+	// Scheme is the one that the caller used, such as "https", or "" when it cannot
+	// be told.
+	Scheme string
 }
 
 // Resolver tells where a request came from. It is safe for concurrent use.
@@ -34,7 +37,17 @@ type Resolver func(r *http.Request) Origin
 // the clear: then the peer is a proxy that nobody named, and not the caller.
 func FromPeer(r *http.Request) Origin {
 	addr := peer(r)
-	return Origin{Addr: addr, Secure: r.TLS != nil || addr.IsLoopback() && lastProto(r) != "http"}
+	if r.TLS != nil {
+		return Origin{Addr: addr, Secure: true, Scheme: "https"}
+	}
+	return Origin{Addr: addr, Secure: addr.IsLoopback() && lastProto(r) != "http", Scheme: "http"}
+}
+
+// IsPeerIn returns a function that reports whether a request's peer, at the other
+// end of the connection, is in one of the networks. Headers do not matter.
+func IsPeerIn(networks ...netip.Prefix) func(r *http.Request) bool {
+	named := set(networks)
+	return func(r *http.Request) bool { return named.contain(peer(r)) }
 }
 
 // lastProto is the scheme that the nearest proxy saw, in lower case, or "" where
@@ -84,7 +97,7 @@ func FromHeader(name string, proxies ...netip.Prefix) Resolver {
 // is as secure as the way from the proxy, and the caller's own to it is unknown.
 func forwarded(r *http.Request, addr netip.Addr) Origin {
 	if proto := lastProto(r); proto != "" {
-		return Origin{Addr: addr, Secure: proto == "https"}
+		return Origin{Addr: addr, Secure: proto == "https", Scheme: proto}
 	}
 	return Origin{Addr: addr, Secure: addr.IsLoopback()}
 }

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/proxy"
+)
+
+// gatewaySettings are the flags of "serve" in front of an application.
+type gatewaySettings struct {
+	Upstream             string `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
+	UpstreamAuth         string `help:"Whether requests to the application need an application password: ${enum}. With optional, those without one are passed on as nobody's." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
+	ForwardAuthorization *bool  `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
+	SigningKey           string `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
+}
+
+func (s *gatewaySettings) validate() error {
+	if s.Upstream != "" {
+		u, err := url.Parse(s.Upstream)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
+		}
+	}
+	_, err := s.signer()
+	return err
+}
+
+// signer signs with the key from the file that was named, if one was. A line end
+// after the key is not part of it.
+func (s *gatewaySettings) signer() (*gateway.Signer, error) {
+	if s.SigningKey == "" {
+		return nil, nil //nolint:nilnil // nothing is signed
+	}
+	key, err := os.ReadFile(s.SigningKey)
+	if err != nil {
+		return nil, fmt.Errorf("--signing-key: %w", err)
+	}
+	signer, err := gateway.NewSigner(bytes.TrimRight(key, "\r\n"), time.Now)
+	if err != nil {
+		return nil, fmt.Errorf("--signing-key %s: %w", s.SigningKey, err)
+	}
+	return signer, nil
+}
+
+// forwards reports whether the application gets the header Authorization.
+func (s *gatewaySettings) forwards(database string) bool {
+	if s.ForwardAuthorization != nil {
+		return *s.ForwardAuthorization
+	}
+	return strings.HasPrefix(database, "wordpress:")
+}
+
+// inFront puts own, which is everything that Sparekey answers itself, in front of
+// the application, if there is one.
+func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, own http.Handler) (http.Handler, error) {
+	if c.Upstream == "" {
+		return own, nil
+	}
+	signer, err := c.signer()
+	if err != nil {
+		return nil, err
+	}
+	upstream, err := url.Parse(c.Upstream)
+	if err != nil {
+		return nil, errors.New("--upstream is no URL") // Validate has seen to it
+	}
+	g := gateway.New(site.service, gateway.Config{
+		Realm:    c.SiteName,
+		Optional: c.UpstreamAuth == "optional",
+		Signer:   signer,
+	})
+	p := proxy.New(g, upstream, proxy.Config{
+		Origin:               c.origin(),
+		ForwardAuthorization: c.forwards(database),
+		Log:                  log,
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isOwn(r) {
+			own.ServeHTTP(w, r)
+			return
+		}
+		p.ServeHTTP(w, r)
+	}), nil
+}
+
+// ownPaths are what Sparekey answers itself in front of an application, beside
+// the routes of application passwords. The sign-in of the application itself
+// stays its own.
+var ownPaths = []string{
+	accountPath, "/authorize", "/wp-admin/authorize-application.php",
+	signInPath, signOutPath, confirmPath, "/healthz", "/readyz",
+}
+
+// isOwn reports whether Sparekey answers a request itself.
+func isOwn(r *http.Request) bool {
+	if slices.Contains(ownPaths, r.URL.Path) || strings.HasPrefix(r.URL.Path, accountPath+"/") {
+		return true
+	}
+	return isAboutPasswords(r) && !hasWordPressSession(r)
+}
+
+// isAboutPasswords reports whether WordPress could take a request for one to its
+// routes of application passwords, whatever the spelling: it takes routes in any
+// case, decodes some twice, and finds them in the query of any page. What Sparekey
+// then does not know is not found, rather than passed on.
+func isAboutPasswords(r *http.Request) bool {
+	const routes = "/application-passwords"
+	if path := unfold(r.URL.Path); strings.Contains(path, "wp-json") && strings.Contains(path, routes) {
+		return true
+	}
+	query := unfold(r.URL.RawQuery)
+	return strings.Contains(query, "route") && strings.Contains(query, routes)
+}
+
+// unfold decodes a text as often as anybody might, and takes its case away.
+func unfold(text string) string {
+	for range 3 {
+		decoded, err := url.PathUnescape(text)
+		if err != nil || decoded == text {
+			break
+		}
+		text = decoded
+	}
+	return strings.ToLower(text)
+}
+
+// hasWordPressSession reports whether a request is one of a person who is signed
+// in to WordPress: WordPress's own profile screen manages application passwords
+// by them. Whether the cookie is worth anything is for WordPress to say.
+func hasWordPressSession(r *http.Request) bool {
+	if len(r.Header["Authorization"]) > 0 {
+		return false
+	}
+	return slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
+		return strings.HasPrefix(c.Name, "wordpress_logged_in_")
+	})
+}

@@ -1,0 +1,107 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
+)
+
+// Outcome is how a decision came out. The zero Outcome is Broken, so that a
+// decision that nobody made lets nothing through.
+type Outcome int
+
+// The outcomes.
+const (
+	Broken  Outcome = iota // there is no answer: 503
+	Refused                // the answer is no: 401, 403 or 429
+	Allowed                // the request may go on
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case Allowed:
+		return "allowed"
+	case Refused:
+		return "refused"
+	default:
+		return "broken"
+	}
+}
+
+// Rules that are the gateway's own. A request that a narrowed credential lets
+// through has that credential's rule instead, and one that is refused because of
+// its credential the [sparekey.Reason].
+const (
+	RuleAnonymous    = "anonymous"     // Config.Optional: it carries no credential, and need not
+	RuleCredential   = "credential"    // a right credential that is not narrowed
+	RuleNoCredential = "no_credential" // it carries no credential, and must
+	RuleCrossOrigin  = "cross_origin"  // a page of another site may have forged it
+	RuleForbidden    = "forbidden"     // a hook of the application said no
+	RuleBroken       = "broken"        // there is no answer
+)
+
+// Decision is what is to become of a request, and why.
+type Decision struct {
+	Outcome Outcome
+	// Rule is what decided: one of the rules above, a scope of the credential, or
+	// the reason of a refusal.
+	Rule string
+	// Identity is who is asking; zero for nobody, and unless Outcome is Allowed.
+	Identity sparekey.Identity
+	// Err says why not, nil if Outcome is Allowed. It is for logs; see Message.
+	Err error
+}
+
+// Status is the HTTP status of the decision: 200, 401, 403, 429 or 503.
+func (d Decision) Status() int {
+	if d.Outcome == Allowed {
+		return http.StatusOK
+	}
+	return basicauth.Status(d.Err)
+}
+
+// Message says what the caller may know of the decision, in one line.
+func (d Decision) Message() string {
+	if d.Outcome == Allowed {
+		return ""
+	}
+	return message(d.Err)
+}
+
+func message(err error) string {
+	if refusal := (*refusal)(nil); errors.As(err, &refusal) {
+		return refusal.message
+	}
+	return basicauth.Message(err)
+}
+
+// refusal is a no of the gateway itself. It matches [sparekey.ErrForbidden].
+type refusal struct{ rule, message string }
+
+func (r *refusal) Error() string { return r.rule + ": " + r.message }
+
+// Is reports whether target is sparekey.ErrForbidden.
+func (r *refusal) Is(target error) bool { return target == sparekey.ErrForbidden }
+
+// Refuse is the decision of a front-end that cannot tell what is asked for: 403.
+// rule is for logs and metrics, message says what would be right.
+func Refuse(rule, message string) Decision {
+	return Decision{Outcome: Refused, Rule: rule, Err: &refusal{rule, message}}
+}
+
+// failed is the decision that an error of basicauth.Guard leads to.
+func failed(err error) Decision {
+	d := Decision{Outcome: Refused, Rule: RuleForbidden, Err: err}
+	refused := (*sparekey.AuthError)(nil)
+	switch {
+	case errors.As(err, &refused):
+		d.Rule = string(refused.Reason)
+	case errors.Is(err, basicauth.ErrCrossOrigin):
+		d.Rule = RuleCrossOrigin
+	case !errors.Is(err, sparekey.ErrForbidden):
+		d.Outcome, d.Rule = Broken, RuleBroken
+	}
+	return d
+}

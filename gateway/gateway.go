@@ -1,0 +1,98 @@
+// Package gateway decides about requests to an application that knows nothing of
+// application passwords: one decision, whatever stands in front of the
+// application.
+//
+//	g := gateway.New(svc, gateway.Config{})
+//	d := g.Decide(r, origin)
+//
+// Package gateway/proxy is a reverse proxy that asks it, and package
+// gateway/forwardauth answers nginx, Traefik, Caddy, HAProxy and Envoy.
+//
+// What is not allowed is refused, and where there is no answer nothing goes
+// through. A decision changes nothing but what authenticating does, and says
+// which rule made it. The request that is decided about is the client's, with its
+// method and request-target exactly as they were received: a front-end that only
+// knows them decoded or cleaned must refuse rather than guess.
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
+	"github.com/sparekey-dev/sparekey/clientip"
+)
+
+// Config holds the options of a [Gateway]. The zero Config lets nothing through
+// that does not carry a right credential.
+type Config struct {
+	// Realm names what is guarded, as in basicauth.Config.
+	Realm string
+
+	// Optional lets requests without a Basic credential through, as nobody's: for
+	// an application with pages for everybody, or with sign-ins of its own. A
+	// wrong credential is refused all the same.
+	Optional bool
+
+	// Signer signs the identity headers. Default: they are not signed.
+	Signer *Signer
+}
+
+// Gateway makes decisions. It is safe for concurrent use.
+type Gateway struct {
+	guard  *basicauth.Guard
+	config Config
+}
+
+// New returns a Gateway that asks auth.
+func New(auth basicauth.Authenticator, config Config) *Gateway {
+	fail := func(w http.ResponseWriter, _ *http.Request, status int, err error) {
+		http.Error(w, message(err), status)
+	}
+	return &Gateway{guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
+}
+
+// Decide decides about a client's request, which came from origin. It reads
+// Method, RequestURI, Host and Header, and neither changes nor reads the rest.
+func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
+	id, presented, err := g.guard.IdentifyFrom(r, origin)
+	switch {
+	case err != nil:
+		return failed(err)
+	case presented:
+		return Decision{Outcome: Allowed, Rule: RuleCredential, Identity: id}
+	case g.config.Optional:
+		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
+	}
+	d := failed(&sparekey.AuthError{Reason: sparekey.ReasonMalformed})
+	d.Rule = RuleNoCredential
+	return d
+}
+
+// Fail answers a request that is not let through, with the status and the headers
+// that belong to it.
+func (g *Gateway) Fail(w http.ResponseWriter, r *http.Request, d Decision) {
+	g.guard.Fail(w, r, d.Err)
+}
+
+// SetIdentity sets the identity headers of an allowed request whose method and
+// request-target reach the application as they are given here. All of them are
+// set, to the empty string where there is nothing to say, since some proxies
+// leave what the client sent in place of a header that is missing; but none of
+// them for nobody. It strips nothing else; see [StripIdentity].
+func (g *Gateway) SetIdentity(h http.Header, method, target string, d Decision) {
+	if d.Outcome != Allowed || d.Identity.User.ID == "" {
+		return
+	}
+	values := new(identity)
+	for i, f := range fields {
+		values[i] = f.value(d.Identity)
+	}
+	if g.config.Signer != nil {
+		values[len(fields)] = g.config.Signer.sign(method, target, values[:len(fields)])
+	}
+	for i, f := range fields {
+		h[f.name] = values[i : i+1 : i+1]
+	}
+	h[HeaderSignature] = values[len(fields):]
+}

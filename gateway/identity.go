@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// namespace begins the name of every header that is Sparekey's alone to set.
+const namespace = "X-Sparekey-"
+
+// HeaderSignature holds the signature of the other identity headers; see [Signer].
+const HeaderSignature = namespace + "Signature"
+
+// fields is the one table of the headers that tell an application who is asking.
+// Their order is that of the signed lines.
+var fields = [...]struct {
+	name  string // as http.CanonicalHeaderKey has it
+	value func(sparekey.Identity) string
+}{
+	{namespace + "User", func(id sparekey.Identity) string { return escape(id.User.Login, "") }},
+	{namespace + "User-Id", func(id sparekey.Identity) string { return escape(id.User.ID, "") }},
+	{namespace + "Roles", func(id sparekey.Identity) string { return list(id.User.Roles) }},
+	{namespace + "Credential", func(id sparekey.Identity) string { return escape(id.Credential.UUID, "") }},
+}
+
+// identity is the values of fields, and of the signature last.
+type identity [len(fields) + 1]string
+
+// IdentityHeaders returns the names of all headers that [Gateway.SetIdentity]
+// sets, for the proxies that have to be told which ones to pass on.
+func IdentityHeaders() []string {
+	names := make([]string, 0, len(identity{}))
+	for _, f := range fields {
+		names = append(names, f.name)
+	}
+	return append(names, HeaderSignature)
+}
+
+// StripIdentity removes from a client's headers whatever an application could take
+// for one of Sparekey's: every name that begins as they do, however it is
+// written. Many an application cannot tell X_Sparekey_User or X-Sparekey.User
+// from the real one, since CGI and its heirs (PHP, WSGI, Rack) write all of
+// them HTTP_X_SPAREKEY_USER.
+func StripIdentity(h http.Header) {
+	for name := range h {
+		if isIdentity(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// isIdentity reports whether a header's name begins as those of Sparekey do, if
+// every character that is no letter or digit is taken for a hyphen.
+func isIdentity(name string) bool {
+	if len(name) < len(namespace) {
+		return false
+	}
+	for i := range len(namespace) {
+		if foldName(name[i]) != foldName(namespace[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// foldName is what a character of a header's name counts as.
+func foldName(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c - 'A' + 'a'
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	}
+	return '-'
+}
+
+// Misspelled returns the name of a header that only looks like one of Sparekey's,
+// such as X_Sparekey_User, or "". A front-end that can replace headers by their
+// name, but not remove others, must refuse a request that has one.
+func Misspelled(h http.Header) string {
+	for name := range h {
+		if isIdentity(name) && strings.ContainsFunc(name, isNoNameCharacter) {
+			return name
+		}
+	}
+	return ""
+}
+
+// isNoNameCharacter reports whether a character is in no name of Sparekey's.
+func isNoNameCharacter(c rune) bool { return c != '-' && (c > 'z' || foldName(byte(c)) == '-') }
+
+// list is the value of a header with several items: each escaped, with commas
+// between them. Splitting at commas and percent-decoding gives the items back.
+func list(items []string) string {
+	switch len(items) {
+	case 0:
+		return ""
+	case 1:
+		return escape(items[0], ",")
+	}
+	var b strings.Builder
+	for i, item := range items {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(escape(item, ","))
+	}
+	return b.String()
+}
+
+// escape makes a text fit for a header: it percent-encodes all that is not
+// printable ASCII, the percent sign itself, the characters in also, and spaces at
+// the ends, which would be lost on the way. Percent-decoding gives the text back.
+func escape(text, also string) string {
+	if isPlain(text, also) {
+		return text
+	}
+	const hex = "0123456789ABCDEF"
+	b := make([]byte, 0, len(text)+16)
+	for i := range len(text) {
+		c := text[i]
+		if isPlainByte(c, also) && (c != ' ' || i > 0 && i < len(text)-1) {
+			b = append(b, c)
+			continue
+		}
+		b = append(b, '%', hex[c>>4], hex[c&15])
+	}
+	return string(b)
+}
+
+func isPlain(text, also string) bool {
+	for i := range len(text) {
+		if !isPlainByte(text[i], also) {
+			return false
+		}
+	}
+	return text == "" || text[0] != ' ' && text[len(text)-1] != ' '
+}
+
+func isPlainByte(c byte, also string) bool {
+	return ' ' <= c && c <= '~' && c != '%' && strings.IndexByte(also, c) < 0
+}

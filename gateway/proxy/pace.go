@@ -1,0 +1,100 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/gateway"
+)
+
+// pace replaces the deadlines that the server has for a whole request: as long as
+// something comes and goes, an upload or a download may take its time.
+type pace struct {
+	control *http.ResponseController
+	idle    time.Duration
+	now     func() time.Time
+}
+
+func (p *Proxy) pace(w http.ResponseWriter) pace {
+	return pace{http.NewResponseController(w), p.config.Idle, p.config.Now}
+}
+
+// unlimited ends the server's own deadlines. Where they cannot be set, in tests,
+// there are none.
+func (p pace) unlimited() {
+	_ = p.control.SetReadDeadline(time.Time{})
+	_ = p.control.SetWriteDeadline(time.Time{})
+}
+
+// writer is the answer to a client. It has the time of idle to take each part.
+type writer struct {
+	http.ResponseWriter
+	pace
+}
+
+// extend gives the client the time of idle from now on.
+func (w *writer) extend() { _ = w.control.SetWriteDeadline(w.now().Add(w.idle)) }
+
+// WriteHeader is part of http.ResponseWriter.
+func (w *writer) WriteHeader(status int) {
+	w.extend()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write is part of http.ResponseWriter.
+func (w *writer) Write(b []byte) (int, error) {
+	w.extend()
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// body is the body of a client's request. Each part has the time of idle to come.
+type body struct {
+	io.ReadCloser
+	pace
+	in       *http.Request
+	exchange *exchange
+}
+
+// Read is part of io.Reader.
+func (b *body) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(b.now().Add(b.idle))
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case errors.Is(err, io.EOF):
+		// From here on the server reads only to see whether the client goes away.
+		_ = b.control.SetReadDeadline(time.Time{})
+		b.passTrailer()
+	case err != nil:
+		err = &clientError{err}
+	}
+	return n, err
+}
+
+// passTrailer gives the trailers that were announced, and have come by now, to the
+// request to the application.
+func (b *body) passTrailer() {
+	for name := range b.exchange.trailer {
+		b.exchange.trailer[name] = b.in.Trailer[name]
+	}
+}
+
+// announced settles which trailers the request to the application will have. An
+// application may take trailers for headers.
+func announced(out *http.Request) http.Header {
+	gateway.StripIdentity(out.Trailer)
+	out.Trailer.Del("Authorization")
+	return out.Trailer
+}
+
+// clientError is a body that the client did not send as it should have.
+type clientError struct{ err error }
+
+func (e *clientError) Error() string { return "read the client's request: " + e.err.Error() }
+
+// Unwrap returns what reading came to.
+func (e *clientError) Unwrap() error { return e.err }

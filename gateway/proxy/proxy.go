@@ -1,0 +1,218 @@
+// Package proxy is a reverse proxy that lets through to an application what the
+// gateway allows.
+//
+//	p := proxy.New(g, upstream, proxy.Config{Origin: origin})
+//	http.ListenAndServe(addr, p)
+//
+// It passes requests on as they are: the method, the request-target byte for
+// byte, Host, and the body as it comes. What it changes are the identity headers,
+// Authorization (see [Config]), X-Forwarded-For, -Host and -Proto, and what
+// concerns one connection alone (RFC 9110, section 7.6.1). Protocols are switched
+// to websocket only, since what goes over a switched connection is seen by nobody;
+// trailers that were not announced are dropped.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/gateway"
+)
+
+// Config holds the options of a [Proxy].
+type Config struct {
+	// Origin tells where a request came from. Default: clientip.FromPeer.
+	Origin clientip.Resolver
+
+	// ForwardAuthorization passes the header Authorization on, for an application
+	// that checks it once more. Default: it is taken out, whatever its scheme.
+	ForwardAuthorization bool
+
+	// Idle is how long a client may neither send anything of a body nor take
+	// anything of an answer. There is no limit on the whole. Default: one minute.
+	Idle time.Duration
+
+	// Transport sends requests to the application. Default: [Transport].
+	Transport http.RoundTripper
+
+	// Log is told of an application that does not answer. Default: nobody is.
+	Log *slog.Logger
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Timeouts of [Transport]. The time that an application takes for the body of an
+// answer is not limited.
+const (
+	dialTimeout   = 10 * time.Second
+	answerTimeout = 5 * time.Minute
+	// idleTimeout is less than the five seconds after which Apache closes a
+	// connection: a POST that just then is under way cannot be repeated.
+	idleTimeout = 4 * time.Second
+	idlePerHost = 256
+)
+
+// Transport returns a transport that suits a [Proxy]: it ignores the proxies that
+// the environment names, and does not ask for compression by itself.
+func Transport() *http.Transport {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		MaxIdleConnsPerHost:   idlePerHost,
+		IdleConnTimeout:       idleTimeout,
+		TLSHandshakeTimeout:   dialTimeout,
+		ResponseHeaderTimeout: answerTimeout,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true,
+	}
+}
+
+// Proxy is a reverse proxy. It is safe for concurrent use.
+type Proxy struct {
+	gateway  *gateway.Gateway
+	upstream *url.URL
+	config   Config
+	reverse  *httputil.ReverseProxy
+}
+
+// New returns a Proxy to the application at upstream, of which the scheme and the
+// host count.
+func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
+	if config.Origin == nil {
+		config.Origin = clientip.FromPeer
+	}
+	if config.Idle == 0 {
+		config.Idle = time.Minute
+	}
+	if config.Transport == nil {
+		config.Transport = Transport()
+	}
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	if config.Now == nil {
+		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+	}
+	p := &Proxy{gateway: g, upstream: upstream, config: config}
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite:       p.rewrite,
+		Transport:     config.Transport,
+		FlushInterval: -1, // at once
+		BufferPool:    &buffers{},
+		ErrorLog:      slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug), // of clients that go away
+		ErrorHandler:  p.fail,
+	}
+	return p
+}
+
+// exchange is a request under way, and the context that carries it to rewrite.
+type exchange struct {
+	context.Context //nolint:containedctx // it is one
+	target          string
+	origin          clientip.Origin
+	decision        gateway.Decision
+	trailer         http.Header // of the request to the application
+}
+
+type exchangeKey struct{}
+
+// Value returns the exchange for its key.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+	return x.Context.Value(key)
+}
+
+// ServeHTTP decides about a request, and passes it on or refuses it.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	target, ok := originForm(r)
+	if !ok {
+		http.Error(w, "The address must be a path, or begin with http:// or https://.", http.StatusBadRequest)
+		return
+	}
+	x := &exchange{Context: r.Context(), target: target, origin: p.config.Origin(r)}
+	x.decision = p.gateway.Decide(r, x.origin)
+	if x.decision.Outcome != gateway.Allowed {
+		p.gateway.Fail(w, r, x.decision)
+		return
+	}
+	r = r.WithContext(x)
+	paced := &writer{ResponseWriter: w, pace: p.pace(w)}
+	paced.unlimited()
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &body{ReadCloser: r.Body, pace: paced.pace, in: r, exchange: x}
+	}
+	p.reverse.ServeHTTP(paced, r)
+	paced.extend() // the server has yet to write the end of the answer
+}
+
+// rewrite makes the request to the application. The headers that concern the
+// client's connection alone are gone already, so none of them can take away what
+// is set here.
+func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
+	x := pr.In.Context().Value(exchangeKey{}).(*exchange) //nolint:forcetypeassert // ServeHTTP put it there
+	out := pr.Out
+	out.URL = p.address(x.target)
+	out.Host = pr.In.Host
+	onlyWebsocket(out.Header)
+	if !p.config.ForwardAuthorization {
+		out.Header.Del("Authorization")
+	}
+	x.trailer = announced(out)
+	gateway.StripIdentity(out.Header)
+	p.gateway.SetIdentity(out.Header, out.Method, x.target, x.decision)
+	if x.origin.Addr.IsValid() {
+		out.Header.Set("X-Forwarded-For", x.origin.Addr.String())
+	}
+	if x.origin.Scheme != "" {
+		out.Header.Set("X-Forwarded-Proto", x.origin.Scheme)
+	}
+	out.Header.Set("X-Forwarded-Host", pr.In.Host)
+}
+
+// fail answers where the application did not.
+func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Cache-Control", "no-store")
+	var timeout net.Error
+	switch clientGone := (*clientError)(nil); {
+	case errors.As(err, &clientGone):
+		http.Error(w, "The request's body did not arrive whole.", http.StatusBadRequest)
+	case r.Context().Err() != nil: // nobody waits for this answer
+		w.WriteHeader(http.StatusBadGateway)
+	case errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, os.ErrDeadlineExceeded):
+		p.config.Log.ErrorContext(r.Context(), "the application takes too long", "upstream", p.upstream.Host, "error", err)
+		http.Error(w, "The application takes too long to answer. Try again in a moment.", http.StatusGatewayTimeout)
+	default:
+		p.config.Log.ErrorContext(r.Context(), "the application does not answer", "upstream", p.upstream.Host, "error", err)
+		http.Error(w, "The application does not answer. Try again in a moment.", http.StatusBadGateway)
+	}
+}
+
+// buffers are the buffers that bodies are copied with.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+// Get returns a buffer.
+func (b *buffers) Get() []byte {
+	if buffer, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return buffer[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+// Put takes one back.
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
+
+var _ io.ReadCloser = (*body)(nil)

@@ -1,0 +1,70 @@
+package proxy
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// originForm returns a request's target in origin form (RFC 9112, section 3.2),
+// byte for byte as it was received. ok is false for a target without a path, one
+// with a fragment, and one that cannot be sent on unchanged.
+func originForm(r *http.Request) (target string, ok bool) {
+	target = r.RequestURI
+	if !strings.HasPrefix(target, "/") {
+		target, ok = afterAuthority(target)
+		if !ok {
+			return "", false
+		}
+	}
+	if r.Method == http.MethodConnect || strings.IndexByte(target, '#') >= 0 {
+		return "", false
+	}
+	return target, !strings.HasPrefix(target, "//") || locate(target).RequestURI() == target
+}
+
+// afterAuthority cuts the scheme and the host off a target in absolute form. They
+// are in r.Host.
+func afterAuthority(target string) (string, bool) {
+	scheme, rest, ok := strings.Cut(target, "://")
+	if !ok || !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+		return "", false
+	}
+	at := strings.IndexAny(rest, "/?")
+	switch {
+	case at < 0:
+		return "/", true
+	case rest[at] == '?':
+		return "/" + rest[at:], true
+	}
+	return rest[at:], true
+}
+
+// locate returns a URL that is written as target, if at all possible. Opaque is
+// written as it is, but for one that begins with two slashes.
+func locate(target string) *url.URL {
+	path, query, asked := strings.Cut(target, "?")
+	u := &url.URL{Opaque: path, RawQuery: query, ForceQuery: asked}
+	if strings.HasPrefix(path, "//") {
+		u.Opaque, u.RawPath = "", path
+		u.Path, _ = url.PathUnescape(path) // where this fails the two do not fit, and RequestURI shows it
+	}
+	return u
+}
+
+// address is where a target is with the application.
+func (p *Proxy) address(target string) *url.URL {
+	u := locate(target)
+	u.Scheme, u.Host = p.upstream.Scheme, p.upstream.Host
+	return u
+}
+
+// onlyWebsocket takes the wish for another protocol than websocket out of a
+// request. Whatever is sent after switching to h2c, say, would pass by the gateway.
+func onlyWebsocket(h http.Header) {
+	if upgrade := h["Upgrade"]; len(upgrade) > 0 && !(len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket")) {
+		h.Del("Upgrade")
+		h.Del("Connection")
+	}
+	h.Del("Http2-Settings")
+}
