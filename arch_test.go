@@ -32,6 +32,8 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/testdb":     {own: []string{"internal/testproc"}},
 	"internal/wptest":     {own: []string{"internal/testdb", "internal/testproc"}},
 	"internal/wplive":     {},
+	"gateway":             {own: []string{".", "basicauth", "clientip"}},
+	"gateway/proxy":       {own: []string{"clientip", "gateway"}},
 	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
 }
 

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -123,17 +125,19 @@ func isAboutPasswords(r *http.Request) bool {
 	return strings.Contains(query, "route") && strings.Contains(query, routes)
 }
 
-// unfold decodes a text as often as anybody might, and takes its case away.
+// unfold decodes a text as often as anybody might, and takes its case away. What
+// is no encoding stays as it is, and hides nothing of the rest.
 func unfold(text string) string {
 	for range 3 {
-		decoded, err := url.PathUnescape(text)
-		if err != nil || decoded == text {
-			break
-		}
-		text = decoded
+		text = encoded.ReplaceAllStringFunc(text, func(c string) string {
+			code, _ := strconv.ParseUint(c[1:], 16, 8) // it is two hexadecimal digits
+			return string([]byte{byte(code)})
+		})
 	}
 	return strings.ToLower(text)
 }
+
+var encoded = regexp.MustCompile("%[0-9a-fA-F]{2}")
 
 // hasWordPressSession reports whether a request is one of a person who is signed
 // in to WordPress: WordPress's own profile screen manages application passwords

@@ -39,7 +39,7 @@ func (c *serveCommand) handler(site *site, home string, log *slog.Logger) http.H
 	c.handlePages(site, home, log, func(pattern string, page http.Handler) {
 		mux.Handle(pattern, api.Discover(page))
 	})
-	return logRequests(log, restRoute(api, mux))
+	return restRoute(api, mux)
 }
 
 // handlePages adds what people see in a browser.

@@ -28,6 +28,7 @@ type serveCommand struct {
 	NoQueryRedirect bool      `help:"Never put a new application password into a URL, as WordPress's authorise redirect does; applications that need it get none." env:"SPAREKEY_NO_QUERY_REDIRECT"`
 	LogFormat       string    `help:"How to log: ${enum}." enum:"text,json" default:"text" env:"SPAREKEY_LOG_FORMAT"`
 	LogLevel        string    `help:"From here on is logged: ${enum}. With debug, every request is." enum:"debug,info,warn,error" default:"info" env:"SPAREKEY_LOG_LEVEL"`
+	gatewaySettings
 }
 
 // Limits of the HTTP server. They bound what a slow or greedy client can hold.
@@ -53,7 +54,7 @@ func (c *serveCommand) Validate() error {
 	if c.URL == "" && isWildcard(host) {
 		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
 	}
-	return errors.Join(c.validateURL(), c.validateTLS())
+	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate())
 }
 
 func (c *serveCommand) validateURL() error {
@@ -144,8 +145,12 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, t t
 	if err := welcome(ctx, all, site, home, t, log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	handler, err := c.inFront(site, all.Database, log, c.handler(site, home, log))
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	server := &http.Server{
-		Handler:           c.handler(site, home, log),
+		Handler:           logRequests(log, handler),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// newApplication starts an application that says what was asked of it, by whom.
+func newApplication(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _, authorized := r.BasicAuth()
+		fmt.Fprintf(w, "application: %s %s user=%s signed=%v authorized=%v", r.Method, r.RequestURI,
+			r.Header.Get("X-Sparekey-User"), r.Header.Get("X-Sparekey-Signature") != "", authorized)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// ask sends a request with these headers and returns the status and the body.
+func (s *server) ask(t *testing.T, as account, target string, header ...string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, query, _ := strings.Cut(target, "?")
+	r.URL.Opaque, r.URL.RawQuery = path, query // as it is written
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	if as.login != "" {
+		r.SetBasicAuth(as.login, as.secret)
+	}
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(body)
+}
+
+func TestUpstream(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	s := startServer(t, database, "--upstream", newApplication(t))
+	nobody, wrong := account{}, account{"ann", "wrong"}
+	session := []string{"Cookie", "wordpress_logged_in_abc=x", "X-Wp-Nonce", "y"}
+	for _, c := range []struct {
+		as     account
+		target string
+		header []string
+		status int
+		body   string
+	}{
+		{nobody, "/", nil, http.StatusOK, "application: GET / user= signed=false authorized=false"},
+		{ann, "/a//b?c", nil, http.StatusOK, "application: GET /a//b?c user=ann signed=false authorized=false"},
+		{ann, "/wp-json/", nil, http.StatusOK, "application: GET /wp-json/ user=ann"},
+		{ann, "/wp-json/wp/v2/users/me", nil, http.StatusOK, "application: "},
+		{nobody, "/wp-login.php", nil, http.StatusOK, "application: "},
+		{nobody, "/wp-admin/", nil, http.StatusOK, "application: "},
+		{nobody, "/2026/about-application-passwords/", nil, http.StatusOK, "application: "},
+		{wrong, "/", nil, http.StatusUnauthorized, "wrong"},
+		{wrong, "/wp-json/", nil, http.StatusUnauthorized, "wrong"},
+		{wrong, mine, nil, http.StatusUnauthorized, "incorrect_password"},
+		{wrong, mine, session, http.StatusUnauthorized, "incorrect_password"},
+		{nobody, mine, nil, http.StatusUnauthorized, "rest_not_logged_in"},
+		{ann, mine, nil, http.StatusOK, `"name":"main"`},
+		{ann, "/?rest_route=/wp/v2/users/me/application-passwords", nil, http.StatusOK, `"name":"main"`},
+		{ann, mine + "/introspect", session, http.StatusOK, `"name":"main"`},
+		{nobody, mine, session, http.StatusOK, "application: "},
+		{nobody, "/sign-in", nil, http.StatusOK, "Sparekey"},
+		{nobody, "/healthz", nil, http.StatusOK, "ok"},
+	} {
+		status, body := s.ask(t, c.as, c.target, c.header...)
+		if status != c.status || !strings.Contains(body, c.body) {
+			t.Errorf("%s asks for %s: %d %s", c.as.login, c.target, status, body)
+		}
+	}
+	// However they are spelled, the routes of application passwords are no longer
+	// the application's.
+	for _, target := range []string{
+		"/wp-json/WP/v2/users/me/Application-Passwords", "/%77p-json/wp/v2/users/me/application-passwords", "/index.php/wp-json/wp/v2/users/me/application%2Dpasswords",
+		"/about?rest_route=/wp/v2/users/me/application-passwords", "/?rest.route=/wp/v2/users/me/application%2dpasswords", "/?x=%zz&rest%5Froute=/wp/v2/users/1/application%2Dpasswords",
+		"/wp-json//wp/v2/users/me/application-passwords", "/x/../wp-json/wp/v2/users/me/application%252Dpasswords",
+	} {
+		if status, body := s.ask(t, ann, target); strings.Contains(body, "application: ") {
+			t.Errorf("%s: %d %s", target, status, body)
+		}
+	}
+}
+
+func TestUpstreamSettings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	database := filepath.Join(dir, "sparekey.db")
+	ann := newAccount(t, database)
+	key := filepath.Join(dir, "key")
+	if err := os.WriteFile(key, []byte(strings.Repeat("k", 32)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	application := newApplication(t)
+	s := startServer(t, database, "--upstream", application, "--upstream-auth=required", "--forward-authorization", "--signing-key", key)
+	if status, body := s.ask(t, account{}, "/"); status != http.StatusUnauthorized {
+		t.Errorf("nobody: %d %s", status, body)
+	}
+	if _, body := s.ask(t, ann, "/"); body != "application: GET / user=ann signed=true authorized=true" {
+		t.Error(body)
+	}
+	short := filepath.Join(dir, "short")
+	if err := os.WriteFile(short, []byte(strings.Repeat("k", 31)+"\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"must have at least":  {"--signing-key", short},
+		"no such file":        {"--signing-key", short + "er"},
+		"a scheme and a host": {"--upstream", (&url.URL{Scheme: "http", Host: "x", Path: "/y"}).String()},
+		"must be a scheme":    {"--upstream", "127.0.0.1:8088"},
+	} {
+		if _, err := cli(t.Context(), database, append([]string{"serve"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
