@@ -70,7 +70,7 @@ func (b *body) Read(p []byte) (int, error) {
 		_ = b.control.SetReadDeadline(time.Time{})
 		b.passTrailer()
 	case err != nil:
-		err = &clientError{err}
+		b.exchange.cut.Store(true)
 	}
 	return n, err
 }
@@ -90,11 +90,3 @@ func announced(out *http.Request) http.Header {
 	out.Trailer.Del("Authorization")
 	return out.Trailer
 }
-
-// clientError is a body that the client did not send as it should have.
-type clientError struct{ err error }
-
-func (e *clientError) Error() string { return "read the client's request: " + e.err.Error() }
-
-// Unwrap returns what reading came to.
-func (e *clientError) Unwrap() error { return e.err }

@@ -15,7 +15,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sparekey-dev/sparekey/clientip"
@@ -122,6 +122,7 @@ type exchange struct {
 	origin          clientip.Origin
 	decision        gateway.Decision
 	trailer         http.Header // of the request to the application
+	cut             atomic.Bool // the client's body did not arrive whole
 }
 
 type exchangeKey struct{}
@@ -185,8 +186,8 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	var timeout net.Error
-	switch clientGone := (*clientError)(nil); {
-	case errors.As(err, &clientGone):
+	switch x, ok := r.Context().Value(exchangeKey{}).(*exchange); {
+	case ok && x.cut.Load():
 		http.Error(w, "The request's body did not arrive whole.", http.StatusBadRequest)
 	case r.Context().Err() != nil: // nobody waits for this answer
 		w.WriteHeader(http.StatusBadGateway)
@@ -214,5 +215,3 @@ func (b *buffers) Get() []byte {
 
 // Put takes one back.
 func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
-
-var _ io.ReadCloser = (*body)(nil)
