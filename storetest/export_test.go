@@ -23,3 +23,12 @@ func UserCases() map[string]func(testing.TB, Users) {
 	}
 	return cases
 }
+
+// AuditCases returns the cases of RunAudit by name.
+func AuditCases() map[string]func(testing.TB, AuditStore) {
+	cases := map[string]func(testing.TB, AuditStore){}
+	for _, c := range auditCases() {
+		cases[c.name] = c.run
+	}
+	return cases
+}

@@ -17,3 +17,8 @@ func TestDirectory(t *testing.T) {
 	t.Parallel()
 	storetest.RunDirectory(t, func(*testing.T) storetest.Users { return memory.New() })
 }
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	storetest.RunAudit(t, func(*testing.T) storetest.AuditStore { return memory.New() })
+}

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 )
 
 var (
@@ -35,6 +36,9 @@ type Store struct {
 	lastID  int64
 
 	sessions map[string]session // by token
+
+	audit []auditRecord
+	usage map[string]audit.Usage // by the credential's UUID
 }
 
 // New returns an empty Store.
@@ -47,6 +51,7 @@ func New() *Store {
 		byEmail: map[string]*person{},
 
 		sessions: map[string]session{},
+		usage:    map[string]audit.Usage{},
 	}
 }
 
@@ -227,7 +232,7 @@ func (s *Store) Delete(ctx context.Context, userID, uuid string) (sparekey.Crede
 	list := s.of(userID).list
 	removed := list[at]
 	s.owned[userID] = index(without(list, at))
-	delete(s.uuids, uuid)
+	s.forget(removed)
 	s.version++
 	return removed, nil
 }
@@ -244,7 +249,7 @@ func (s *Store) DeleteAll(ctx context.Context, userID string) ([]sparekey.Creden
 func (s *Store) deleteAll(userID string) []sparekey.Credential {
 	removed := s.of(userID).list
 	for _, c := range removed {
-		delete(s.uuids, c.UUID)
+		s.forget(c)
 	}
 	delete(s.owned, userID)
 	s.version++

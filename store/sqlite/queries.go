@@ -104,6 +104,31 @@ const (
 )
 
 const (
+	queryLastLine = `SELECT seq, line FROM audit ORDER BY seq DESC LIMIT 1`
+
+	queryAppendLine = `INSERT INTO audit (seq, line) VALUES (?, ?)`
+
+	queryPruneLines = `DELETE FROM audit WHERE seq <= ?`
+
+	querySelectLines = `SELECT seq, line FROM audit WHERE `
+
+	queryAddUses = `INSERT INTO uses (uuid, count)
+		SELECT uuid, ?2 FROM credentials WHERE uuid = ?1
+		ON CONFLICT (uuid) DO UPDATE SET count = count + excluded.count`
+
+	queryAddAddress = `INSERT INTO use_addresses (uuid, addr, first_seen, last_seen) VALUES (?, ?, ?, ?)
+		ON CONFLICT (uuid, addr) DO UPDATE SET
+		first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)`
+
+	queryForgetAddresses = `DELETE FROM use_addresses WHERE uuid = ?1 AND addr NOT IN
+		(SELECT addr FROM use_addresses WHERE uuid = ?1 ORDER BY last_seen DESC, addr LIMIT ?2)`
+
+	queryUses = `SELECT count FROM uses WHERE uuid = ?`
+
+	queryAddresses = `SELECT addr, first_seen, last_seen FROM use_addresses WHERE uuid = ? ORDER BY last_seen DESC, addr`
+)
+
+const (
 	// whose database this is, of which version, and whether there is anything in it
 	queryRecognise = `SELECT
 		(SELECT application_id FROM pragma_application_id),

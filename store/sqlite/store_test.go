@@ -36,3 +36,8 @@ func TestDirectory(t *testing.T) {
 	t.Parallel()
 	storetest.RunDirectory(t, func(t *testing.T) storetest.Users { return openStore(t, newPath(t)) })
 }
+
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	storetest.RunAudit(t, func(t *testing.T) storetest.AuditStore { return openStore(t, newPath(t)) })
+}

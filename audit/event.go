@@ -1,0 +1,56 @@
+package audit
+
+import (
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// Bounds on text that others chose, in bytes.
+const (
+	maxText = 512
+	maxPath = 1024
+)
+
+// recordOf returns what the log keeps of an event.
+func recordOf(e sparekey.Event) Record {
+	return Record{
+		Time: e.Time, Kind: kindOf(e.Kind),
+		User: clip(e.User.ID, maxText), Login: clip(e.User.Login, maxText),
+		Credential: e.Credential.UUID, Name: clip(e.Credential.Name, maxText),
+		Actor: clip(e.Actor.ID, maxText), ActorLogin: clip(e.Actor.Login, maxText),
+		Addr: e.Addr, Reason: e.Reason,
+	}
+}
+
+func kindOf(k sparekey.Kind) sparekey.Kind {
+	if k == sparekey.KindAuthenticated {
+		return KindUsed
+	}
+	return k
+}
+
+// clip returns the beginning of a text, in memory of its own.
+func clip(text string, most int) string {
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "")
+	}
+	return strings.Clone(text)
+}
+
+// pathOf returns the path of a request target: without the query, and without
+// what an absolute one has before the path, where there can be a password.
+func pathOf(target string) string {
+	if end := strings.IndexAny(target, "?#"); end >= 0 {
+		target = target[:end]
+	}
+	if !strings.HasPrefix(target, "/") {
+		_, rest, _ := strings.Cut(target, "://")
+		slash := strings.IndexByte(rest, '/')
+		if slash < 0 {
+			return ""
+		}
+		target = rest[slash:]
+	}
+	return clip(target, maxPath)
+}

@@ -1,0 +1,226 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// The defaults of a [Config].
+const (
+	DefaultFlushInterval = 10 * time.Second
+	DefaultFoldInterval  = time.Hour
+	DefaultCallers       = 1000
+	DefaultAddresses     = 10
+)
+
+const (
+	pruneInterval = time.Hour
+	pruneAtOnce   = 10_000           // lines; others wait to write for as long as this takes
+	lastFlush     = 10 * time.Second // for how long Run goes on after its context has ended
+)
+
+// Config holds the options of a [Log]. The zero Config is right for most
+// programs.
+type Config struct {
+	// Key keys the hashes. It must be the same for as long as the log is kept,
+	// in every process that writes to it. Default: they are not keyed.
+	Key Key
+
+	// Operator says who manages with the machine in hand, such as the name of
+	// the account in the operating system. Default: "operator".
+	Operator string
+
+	// FlushInterval is how long uses and refusals stay in memory. What is there
+	// when the program is killed is lost. Default: DefaultFlushInterval.
+	FlushInterval time.Duration
+
+	// FoldInterval is for how long uses of one credential from one address, and
+	// refusals of one caller for one reason, are one record after their first
+	// one was written. Default: DefaultFoldInterval.
+	FoldInterval time.Duration
+
+	// Callers is how many are told apart within a FoldInterval, of uses, of
+	// refusals of right secrets, and of other refusals each. What others do is
+	// counted together. It bounds memory and the growth of the log. Default:
+	// DefaultCallers.
+	Callers int
+
+	// Addresses is how many addresses are kept of each credential. Default:
+	// DefaultAddresses.
+	Addresses int
+
+	// Keep is how long records are kept. Default: for ever.
+	Keep time.Duration
+
+	// Failed is told when Run could not write; it tries again. Default: nobody
+	// is.
+	Failed func(error)
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Log writes the log into a [Store]. It is safe for concurrent use.
+type Log struct {
+	store  Store
+	config Config
+
+	mu        sync.Mutex
+	uses      fold
+	refusals  fold // of who had the right secret, whom no flood of strangers may crowd out
+	strangers fold
+	counted   map[string]*counted // by UUID
+
+	flushing sync.Mutex // held while what is in memory is written
+}
+
+// New returns a Log in store.
+func New(store Store, config Config) *Log {
+	if store == nil {
+		panic("audit.New: a Store is required")
+	}
+	if config.Operator == "" {
+		config.Operator = "operator"
+	}
+	if config.FlushInterval <= 0 {
+		config.FlushInterval = DefaultFlushInterval
+	}
+	if config.FoldInterval <= 0 {
+		config.FoldInterval = DefaultFoldInterval
+	}
+	if config.Callers <= 0 {
+		config.Callers = DefaultCallers
+	}
+	if config.Addresses <= 0 {
+		config.Addresses = DefaultAddresses
+	}
+	if config.Failed == nil {
+		config.Failed = func(error) {}
+	}
+	if config.Now == nil {
+		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+	}
+	return &Log{
+		store: store, config: config,
+		uses: newFold(config.Callers), refusals: newFold(config.Callers), strangers: newFold(config.Callers),
+		counted: map[string]*counted{},
+	}
+}
+
+// Record writes a record of an event before it returns. It is for
+// [sparekey.Config].Record, so that nothing is acknowledged that is not on
+// record.
+func (l *Log) Record(ctx context.Context, e sparekey.Event) error {
+	r := recordOf(e)
+	if r.Actor == "" {
+		r.Operator = l.config.Operator
+	}
+	if err := l.append(ctx, r); err != nil {
+		return fmt.Errorf("record that an application password was %s: %w", e.Kind, err)
+	}
+	return nil
+}
+
+func (l *Log) append(ctx context.Context, records ...Record) error {
+	return l.store.AppendAudit(ctx, func(last Line) (Addition, error) {
+		return Addition{Lines: headOf(last).link(l.config.Key, records...)}, nil
+	})
+}
+
+// Observe counts uses and refusals in memory, at no cost of a write to who causes
+// them. It is for [sparekey.Config].Observe; Run writes what was counted.
+func (l *Log) Observe(_ context.Context, e sparekey.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch e.Kind {
+	case sparekey.KindAuthenticated:
+		l.uses.add(e)
+		l.count(e)
+	case sparekey.KindRefused:
+		if e.Credential.UUID != "" {
+			l.refusals.add(e)
+		} else {
+			l.strangers.add(e)
+		}
+	default: // those have their record
+	}
+}
+
+// Run writes what was counted, time and again until the context ends and once
+// more then. It removes what was kept for long enough.
+func (l *Log) Run(ctx context.Context) {
+	flush := time.NewTicker(l.config.FlushInterval)
+	defer flush.Stop()
+	prune := time.NewTicker(pruneInterval)
+	defer prune.Stop()
+	l.try(l.pruneOld(ctx))
+	for {
+		select {
+		case <-flush.C:
+			l.try(l.flush(ctx, false))
+		case <-prune.C:
+			l.try(l.pruneOld(ctx))
+		case <-ctx.Done():
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+			defer cancel()
+			l.try(l.Flush(ctx))
+			return
+		}
+	}
+}
+
+func (l *Log) try(err error) {
+	if err != nil {
+		l.config.Failed(err)
+	}
+}
+
+// Flush writes all that was counted.
+func (l *Log) Flush(ctx context.Context) error { return l.flush(ctx, true) }
+
+// flush writes what was counted: records of which one was written within the
+// FoldInterval only if all is true.
+func (l *Log) flush(ctx context.Context, all bool) error {
+	l.flushing.Lock()
+	defer l.flushing.Unlock()
+	return errors.Join(l.flushCounts(ctx), l.flushRecords(ctx, all))
+}
+
+func (l *Log) flushRecords(ctx context.Context, all bool) error {
+	now := l.now()
+	written := now.Add(-l.config.FoldInterval)
+	if all {
+		written = now
+	}
+	var batch []taken
+	l.mu.Lock()
+	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers} {
+		batch = append(batch, f.take(now, written)...)
+	}
+	l.mu.Unlock()
+	if len(batch) == 0 {
+		return nil
+	}
+	slices.SortFunc(batch, inTime)
+	records := make([]Record, len(batch))
+	for i, t := range batch {
+		records[i] = t.finish()
+	}
+	if err := l.append(ctx, records...); err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, t := range batch {
+			t.giveBack()
+		}
+		return fmt.Errorf("record uses and refusals: %w", err)
+	}
+	return nil
+}
+
+func (l *Log) now() time.Time { return l.config.Now().UTC().Truncate(time.Second) }

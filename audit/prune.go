@@ -1,0 +1,68 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// errEnough ends a walk through the log.
+var errEnough = errors.New("enough")
+
+// Prune removes the records from before a time, and puts a checkpoint at the end
+// of the log that says what the last of them was, so that the log can still be
+// verified. The last record always stays. From a log that is broken nothing is
+// removed: the error is a [*BrokenError].
+func (l *Log) Prune(ctx context.Context, before time.Time) error {
+	for {
+		old, more, err := l.oldest(ctx, before)
+		if err != nil {
+			return fmt.Errorf("look for old records: %w", err)
+		}
+		if old.Seq == 0 {
+			return nil
+		}
+		checkpoint := Record{Time: l.now(), Kind: KindCheckpoint, Through: old.Seq, ThroughHash: old.Hash}
+		err = l.store.AppendAudit(ctx, func(last Line) (Addition, error) {
+			return Addition{Lines: headOf(last).link(l.config.Key, checkpoint), Through: old.Seq}, nil
+		})
+		if err != nil {
+			return fmt.Errorf("remove old records: %w", err)
+		}
+		if !more {
+			return nil
+		}
+	}
+}
+
+// oldest returns the last of the lines that may be removed in one step, or the
+// zero Head. more says that there may be more to remove after it.
+func (l *Log) oldest(ctx context.Context, before time.Time) (old Head, more bool, err error) {
+	v := Verifier{Key: l.config.Key}
+	err = Each(ctx, l.store, Query{Limit: pruneAtOnce + 1}, func(line Line) error {
+		last := v.report.Head
+		if err := v.Next(line.Text); err != nil {
+			return err
+		}
+		if v.report.Lines > 1 {
+			old = last // it has a line after it
+		}
+		if !v.last.Time.Before(before) {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return old, false, nil
+	}
+	return old, v.report.Lines > pruneAtOnce && err == nil, err
+}
+
+// pruneOld removes what was kept for long enough.
+func (l *Log) pruneOld(ctx context.Context) error {
+	if l.config.Keep <= 0 {
+		return nil
+	}
+	return l.Prune(ctx, l.now().Add(-l.config.Keep))
+}

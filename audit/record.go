@@ -1,0 +1,56 @@
+package audit
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// The kinds of records that are no kind of event.
+const (
+	KindUsed       sparekey.Kind = "used"       // attempts that succeeded; Count says how many
+	KindCheckpoint sparekey.Kind = "checkpoint" // the lines up to Through were removed, since they had been kept for long enough
+)
+
+// Record is one entry of the log. What is zero is not in its line, but for the
+// first five and the last. The texts of the tags are the names in a line, in their order.
+type Record struct {
+	Version int           `json:"v"`
+	Seq     uint64        `json:"seq"`  // from 1, without gaps
+	Prev    Hash          `json:"prev"` // of the line before; zeros for the first
+	Time    time.Time     `json:"time"` // UTC, whole seconds; of uses and refusals the last one's
+	Kind    sparekey.Kind `json:"kind"`
+
+	User       string `json:"user"`  // ID of the owner of the credential; of a refusal: of whom the login named
+	Login      string `json:"login"` // theirs
+	Credential string `json:"credential"`
+	Name       string `json:"name"` // of the credential, as it was then
+
+	Actor      string `json:"actor"` // ID of who managed
+	ActorLogin string `json:"actor_login"`
+	Operator   string `json:"operator"` // who managed with the machine in hand, such as on the command line
+	By         string `json:"by"`       // UUID of the credential that was used to manage
+	ByName     string `json:"by_name"`
+
+	Addr   netip.Addr      `json:"addr"` // the caller's
+	Method string          `json:"method"`
+	Path   string          `json:"path"` // without the query; where Count is above 1, the first request's
+	Rule   string          `json:"rule"` // of the credential, that let the request through
+	Reason sparekey.Reason `json:"reason"`
+
+	Expires  time.Time `json:"expires"` // of the credential, as created or limited
+	Scopes   []string  `json:"scopes"`
+	Networks []string  `json:"networks"`
+	MaxUses  int       `json:"max_uses"`
+	OldUntil time.Time `json:"old_until"` // until when the secret from before a rotation stays valid
+
+	Count  int       `json:"count"`  // how many the record stands for, where it is more than one
+	Since  time.Time `json:"since"`  // when the first of them was
+	Folded bool      `json:"folded"` // they came from more callers than are told apart; only Kind and Reason are common to all
+
+	Through     uint64 `json:"through"`      // of a checkpoint: the last line that was removed
+	ThroughHash Hash   `json:"through_hash"` // and its hash
+
+	Hash Hash `json:"hash"` // of all the above
+}
