@@ -73,7 +73,6 @@ func (r Record) body() string {
 	w.some("actor_login", r.ActorLogin)
 	w.some("operator", r.Operator)
 	w.some("by", r.By)
-	w.some("by_name", r.ByName)
 	if r.Addr.IsValid() {
 		w.text("addr", r.Addr.String())
 	}

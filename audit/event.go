@@ -14,13 +14,24 @@ const (
 
 // recordOf returns what the log keeps of an event.
 func recordOf(e sparekey.Event) Record {
-	return Record{
+	r := Record{
 		Time: e.Time, Kind: kindOf(e.Kind),
 		User: clip(e.User.ID, maxText), Login: clip(e.User.Login, maxText),
-		Credential: e.Credential.UUID, Name: clip(e.Credential.Name, maxText),
-		Actor: clip(e.Actor.ID, maxText), ActorLogin: clip(e.Actor.Login, maxText),
-		Addr: e.Addr, Reason: e.Reason,
+		Credential: clip(e.Credential.UUID, maxText), Name: clip(e.Credential.Name, maxText),
+		Actor: clip(e.Actor.ID, maxText), ActorLogin: clip(e.Actor.Login, maxText), By: clip(e.Acting, maxText),
+		Addr: e.Addr, Method: clip(e.Request.Method, maxText), Path: pathOf(e.Request.Target),
+		Rule: clip(e.Rule, maxText), Reason: sparekey.Reason(clip(string(e.Reason), maxText)),
 	}
+	switch e.Kind {
+	case sparekey.KindCreated, sparekey.KindLimited:
+		limits := e.Credential.Limits
+		r.Expires, r.MaxUses = limits.Expires, limits.MaxUses
+		r.Scopes, r.Networks = limits.Scopes.Rules(), limits.Networks.Strings()
+	case sparekey.KindRotated:
+		r.OldUntil = e.Credential.OldUntil
+	default: // the others change no limits
+	}
+	return r
 }
 
 func kindOf(k sparekey.Kind) sparekey.Kind {

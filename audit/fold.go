@@ -18,6 +18,7 @@ type alike struct {
 	user       string // ID
 	credential string // UUID
 	addr       netip.Addr
+	rule       string
 }
 
 // fold counts events that are alike.
@@ -41,7 +42,7 @@ type entry struct {
 // add counts an event. It makes no garbage where one like it was counted since the
 // last record.
 func (f *fold) add(e sparekey.Event) {
-	key := alike{e.Kind, e.Reason, e.User.ID, e.Credential.UUID, e.Addr}
+	key := alike{e.Kind, e.Reason, e.User.ID, e.Credential.UUID, e.Addr, e.Rule}
 	to := f.entries[key]
 	if to == nil {
 		to = f.open(key)

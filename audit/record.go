@@ -31,7 +31,6 @@ type Record struct {
 	ActorLogin string `json:"actor_login"`
 	Operator   string `json:"operator"` // who managed with the machine in hand, such as on the command line
 	By         string `json:"by"`       // UUID of the credential that was used to manage
-	ByName     string `json:"by_name"`
 
 	Addr   netip.Addr      `json:"addr"` // the caller's
 	Method string          `json:"method"`

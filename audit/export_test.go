@@ -1,0 +1,13 @@
+package audit
+
+import "context"
+
+// FlushDue writes what Run would write at this time.
+func FlushDue(ctx context.Context, l *Log) error { return l.flush(ctx, false) }
+
+// Remembered is how many callers are told apart at the moment.
+func Remembered(l *Log) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.uses.entries) + len(l.refusals.entries) + len(l.strangers.entries)
+}
