@@ -410,10 +410,13 @@ func TestDamaged(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+	pages := rootPages(t, path) // of everything but the schema, without which there is no opening
 	damaged := contents(t, path)
-	const page = 4096
-	for i := page; i < len(damaged); i++ { // the first page is the schema
-		damaged[i] ^= 0xff
+	const size = 4096
+	for _, page := range pages {
+		for i := (page - 1) * size; i < page*size; i++ {
+			damaged[i] ^= 0xff
+		}
 	}
 	if err := os.WriteFile(path, damaged, 0o600); err != nil {
 		t.Fatal(err)
@@ -432,6 +435,32 @@ func TestDamaged(t *testing.T) {
 			t.Errorf("%s: got error %v, want one that is no refusal", name, err)
 		}
 	}
+}
+
+// rootPages returns the numbers of the pages at which tables and indexes begin.
+func rootPages(tb testing.TB, path string) (pages []int) {
+	tb.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(tb.Context(), "SELECT rootpage FROM sqlite_schema WHERE rootpage > 0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var page int
+		if err := rows.Scan(&page); err != nil {
+			tb.Fatal(err)
+		}
+		pages = append(pages, page)
+	}
+	if err := rows.Err(); err != nil || len(pages) == 0 {
+		tb.Fatalf("no pages: %v", err)
+	}
+	return pages
 }
 
 // TestBackup makes a copy while the database is open, and opens the copy.
