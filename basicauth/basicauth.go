@@ -19,6 +19,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // Authenticator finds out who an attempt is. A [*sparekey.Service] is one.
@@ -121,17 +122,17 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 // no Basic credential. Errors are [ErrCrossOrigin] and those of
 // [sparekey.Service.Authenticate].
 func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool, err error) {
-	return g.identify(r, g.config.Origin)
+	return g.identify(r, g.config.Origin, requested)
 }
 
-// IdentifyFrom is Identify for a request whose origin is known already, such as
-// one that a proxy only tells of. It reads r.Method, r.RequestURI, r.Host and
-// r.Header.
+// IdentifyFrom is Identify for a request that another program will answer, and
+// whose origin is known already, such as one that a proxy only tells of. It reads
+// r.Method, r.RequestURI, r.Host and r.Header.
 func (g *Guard) IdentifyFrom(r *http.Request, origin clientip.Origin) (id sparekey.Identity, presented bool, err error) {
-	return g.identify(r, func(*http.Request) clientip.Origin { return origin })
+	return g.identify(r, func(*http.Request) clientip.Origin { return origin }, forwarded)
 }
 
-func (g *Guard) identify(r *http.Request, from clientip.Resolver) (id sparekey.Identity, presented bool, err error) {
+func (g *Guard) identify(r *http.Request, from clientip.Resolver, wanted func(*http.Request) scope.Request) (id sparekey.Identity, presented bool, err error) {
 	login, secret, presented, err := fromRequest(r)
 	if err != nil || !presented {
 		return sparekey.Identity{}, presented, err
@@ -141,7 +142,7 @@ func (g *Guard) identify(r *http.Request, from clientip.Resolver) (id sparekey.I
 	}
 	origin := from(r)
 	id, err = g.auth.Authenticate(r.Context(), sparekey.Attempt{
-		Login: login, Secret: secret, Addr: origin.Addr, Secure: origin.Secure, Request: requested(r),
+		Login: login, Secret: secret, Addr: origin.Addr, Secure: origin.Secure, Request: wanted(r),
 	})
 	return id, true, err
 }

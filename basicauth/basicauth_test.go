@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
@@ -379,5 +380,62 @@ func BenchmarkGuard(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+}
+
+// TestRequestsOfOtherPrograms has a credential that may only read posts try to have
+// another program do more.
+func TestRequestsOfOtherPrograms(t *testing.T) {
+	t.Parallel()
+	store := memory.New()
+	ann, err := store.CreateUser(t.Context(), sparekey.User{Login: "ann"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := sparekey.New(store, store, sparekey.Config{})
+	secret, _, err := svc.AsOperator().Create(t.Context(), ann.ID, sparekey.NewCredential{
+		Name: "Script", Limits: sparekey.Limits{Scopes: "GET,POST /wp-json/wp/v2/posts*"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	guard := basicauth.New(svc, basicauth.Config{})
+	for _, c := range []struct {
+		method, header, value string
+		own, other            bool // whether our own handlers, and other programs, get it
+	}{
+		{"POST", "Content-Type", "application/json", true, true},
+		{"POST", "X-HTTP-Method-Override", "DELETE", false, false},
+		{"POST", "X-HTTP-Method", "PUT", false, false},
+		{"POST", "X-Method-Override", "patch", false, false},
+		{"POST", "X_HTTP_Method_Override", "DELETE", true, false},
+		{"POST", "X-HTTP_Method-Override", "DELETE", true, false},
+		{"POST", "Content-Type", "application/x-www-form-urlencoded; charset=utf-8", true, false},
+		{"POST", "Content-Type", "Multipart/Form-Data; boundary=x", true, false},
+		{"GET", "Content-Type", "application/x-www-form-urlencoded", true, true},
+	} {
+		r := httptest.NewRequest(c.method, "/wp-json/wp/v2/posts", nil)
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.SetBasicAuth("ann", secret.Reveal())
+		r.Header.Set(c.header, c.value)
+		_, _, own := guard.Identify(r)
+		_, _, other := guard.IdentifyFrom(r, clientip.FromPeer(r))
+		if (own == nil) != c.own || (other == nil) != c.other {
+			t.Errorf("%s with %s: %s: %v, and for others %v", c.method, c.header, c.value, own, other)
+		}
+		for _, err := range []error{own, other} {
+			if err != nil && basicauth.Status(err) != http.StatusForbidden {
+				t.Errorf("%s with %s: %s: status %d", c.method, c.header, c.value, basicauth.Status(err))
+			}
+		}
+	}
+}
+
+func TestThrottled(t *testing.T) {
+	t.Parallel()
+	guard := basicauth.New(outcome{sparekey.Throttled(1500 * time.Millisecond)}, basicauth.Config{})
+	res := send(guard.Optional(http.HandlerFunc(whoami)), basic("ann:x"))
+	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "2" || res.Header.Get("WWW-Authenticate") != "" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
 	}
 }

@@ -2,6 +2,7 @@ package basicauth
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/sparekey-dev/sparekey/scope"
 )
@@ -23,4 +24,22 @@ func overrides(h http.Header) (methods []string) {
 		methods = append(methods, h[name]...)
 	}
 	return methods
+}
+
+// forwarded is requested for a request that another program will answer, which may
+// read it in ways of its own: in CGI and its heirs (PHP, WSGI, Rack) a header with
+// underscores is one with hyphens, and PHP looks for parameters in forms as well.
+func forwarded(r *http.Request) scope.Request {
+	wanted := requested(r)
+	for name, values := range r.Header {
+		if strings.Contains(name, "_") && isOverride(strings.ReplaceAll(name, "_", "-")) {
+			wanted.Overrides = append(wanted.Overrides, values...)
+		}
+	}
+	wanted.Form = r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" && isSimple(r.Header.Get("Content-Type"))
+	return wanted
+}
+
+func isOverride(name string) bool {
+	return len(overrides(http.Header{http.CanonicalHeaderKey(name): {""}})) > 0
 }
