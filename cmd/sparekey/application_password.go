@@ -31,12 +31,17 @@ type owner struct {
 
 // with opens the site and finds the user for the time of a command.
 func (o owner) with(ctx context.Context, all *commands, do func(sparekey.Manager, sparekey.User) error) error {
+	return o.withSite(ctx, all, func(_ *site, m sparekey.Manager, u sparekey.User) error { return do(m, u) })
+}
+
+// withSite is with, for what needs more than the manager.
+func (o owner) withSite(ctx context.Context, all *commands, do func(*site, sparekey.Manager, sparekey.User) error) error {
 	return all.with(ctx, func(s *site) error {
 		u, err := s.findUser(ctx, o.User)
 		if err != nil {
 			return err
 		}
-		return do(s.service.AsOperator(), u)
+		return do(s, s.service.AsOperator(), u)
 	})
 }
 
@@ -109,12 +114,15 @@ type passwordListCommand struct {
 }
 
 func (c *passwordListCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		list, err := m.List(ctx, u.ID)
 		if err != nil {
 			return err
 		}
 		l := passwordListing(list)
+		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
+			return err
+		}
 		l.rows = slices.DeleteFunc(l.rows, func(r row) bool { return !c.selects(r) })
 		c.sort(l.rows)
 		return c.print(t, l)
@@ -176,12 +184,16 @@ type passwordGetCommand struct {
 }
 
 func (c *passwordGetCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		found, err := m.Get(ctx, u.ID, c.UUID)
 		if err != nil {
 			return c.explain(err)
 		}
-		return c.print(t, passwordListing([]sparekey.Credential{found}))
+		l := passwordListing([]sparekey.Credential{found})
+		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
+			return err
+		}
+		return c.print(t, l)
 	})
 }
 

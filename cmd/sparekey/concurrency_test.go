@@ -7,8 +7,12 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 )
 
 // TestCreatesAtOnce makes 64 application passwords at the same time, over HTTP
@@ -152,6 +156,9 @@ func TestKill(t *testing.T) {
 		s.kill()
 		cancel()
 		wg.Wait()
+		if _, err := cli(t.Context(), database, "audit", "verify"); err != nil {
+			t.Errorf("the chain after a kill: %v", err)
+		}
 		if t.Failed() {
 			t.Fatalf("in round %d", round)
 		}
@@ -159,6 +166,7 @@ func TestKill(t *testing.T) {
 	if len(k.live) < rounds/2 || len(k.dead) < rounds/2 {
 		t.Fatalf("only %d created and %d revoked in %d rounds", len(k.live), len(k.dead), rounds)
 	}
+	k.checkAudit(t, database)
 	t.Logf("%d acknowledged creations and %d acknowledged revocations in %d rounds", len(k.live)+len(k.dead), len(k.dead), rounds)
 	k.checkAll(t, database)
 }
@@ -252,5 +260,30 @@ func (k *killed) checkAll(t *testing.T, database string) {
 	}
 	for uuid := range k.live {
 		t.Errorf("%s was created and is not there", uuid)
+	}
+}
+
+// checkAudit wants every acknowledged creation and revocation on record.
+func (k *killed) checkAudit(t *testing.T, database string) {
+	t.Helper()
+	recorded := map[sparekey.Kind]map[string]bool{sparekey.KindCreated: {}, sparekey.KindRevoked: {}}
+	for line := range strings.Lines(mustCLI(t, database, "audit", "export", "--kind=created", "--kind=revoked")) {
+		r, err := audit.ParseLine(strings.TrimSpace(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorded[r.Kind][r.Credential] = true
+	}
+	for _, acknowledged := range []map[string]string{k.live, k.dead} {
+		for uuid := range acknowledged {
+			if !recorded[sparekey.KindCreated][uuid] {
+				t.Errorf("%s was created, and that is not on record", uuid)
+			}
+		}
+	}
+	for uuid := range k.dead {
+		if !recorded[sparekey.KindRevoked][uuid] {
+			t.Errorf("%s was revoked, and that is not on record", uuid)
+		}
 	}
 }

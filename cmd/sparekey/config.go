@@ -21,6 +21,7 @@ type siteSettings struct {
 	Database       string        `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
 	DuplicateNames string        `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does." enum:"reject,allow" default:"reject" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
 	UsageInterval  time.Duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" group:"Settings of the site"`
+	auditSettings
 }
 
 // Validate is called by kong.

@@ -17,6 +17,7 @@ import (
 // listing is rows of named values, to be printed as wp-cli prints them.
 type listing struct {
 	columns []string // in their order
+	more    []string // columns that are printed only where they are asked for
 	rows    []row
 	id      string // the column that --format=ids prints
 }
@@ -76,8 +77,8 @@ func (f outputFlags) choose(l listing) (listing, error) {
 		columns = f.Fields
 	}
 	for _, c := range columns {
-		if !slices.Contains(l.columns, c) {
-			return listing{}, fmt.Errorf("unknown field %q: there are %s", c, strings.Join(l.columns, ", "))
+		if known := slices.Concat(l.columns, l.more); !slices.Contains(known, c) {
+			return listing{}, fmt.Errorf("unknown field %q: there are %s", c, strings.Join(known, ", "))
 		}
 	}
 	l.columns = columns

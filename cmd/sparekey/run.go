@@ -12,6 +12,7 @@ import (
 	kongcompletion "github.com/jotaen/kong-completion"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/login"
 )
 
@@ -24,6 +25,7 @@ type commands struct {
 
 	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
 	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`
+	Audit       auditCommands             `cmd:"" help:"Read and verify the log of what happened to application passwords."`
 	Check       configCheckCommand        `cmd:"" name:"config" help:"Check the configuration file."`
 	Version     versionCommand            `cmd:"" help:"Print the version."`
 	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Say how to have your shell complete commands; with -c, print the code for it."`
@@ -111,6 +113,7 @@ type site struct {
 	backend
 	service  *sparekey.Service
 	accounts *login.Accounts
+	log      *audit.Log // nil where the database keeps none
 }
 
 // open opens the database that the settings name, and makes one that is not
@@ -123,7 +126,17 @@ func (c *commands) open(ctx context.Context, create bool, config sparekey.Config
 	config.DuplicateNames = c.DuplicateNames == "allow"
 	config.UsageInterval = c.UsageInterval
 	config.Allow, config.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
-	return &site{b, sparekey.New(b, b, config), login.New(b, time.Now)}, nil
+	log, err := c.openLog(b, config.Observe)
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	if log != nil {
+		config.Record = log.Record
+		if config.Observe != nil {
+			config.Observe = sparekey.Observers(config.Observe, log.Observe)
+		}
+	}
+	return &site{b, sparekey.New(b, b, config), login.New(b, time.Now), log}, nil
 }
 
 // with opens the database for the time of one command. What went wrong on

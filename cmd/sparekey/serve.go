@@ -120,7 +120,9 @@ func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error
 	if err != nil {
 		return err
 	}
+	stop := site.keepLog(ctx)
 	err = c.serve(ctx, all, site, t, log)
+	stop()
 	return errors.Join(err, site.Close())
 }
 

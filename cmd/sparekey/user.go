@@ -168,6 +168,9 @@ func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, 
 	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all application passwords of theirs?", u.ID, u.Login)) {
 		return fmt.Errorf("user %s was not deleted: answer y, or give --yes", u.Login)
 	}
+	if _, err := s.service.AsOperator().RevokeAll(ctx, u.ID); err != nil { // so that it is on record
+		return err
+	}
 	if _, err := s.accounts.Delete(ctx, u.ID); err != nil {
 		return err
 	}

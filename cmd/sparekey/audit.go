@@ -1,0 +1,444 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
+)
+
+// auditSettings are those of the audit log, which all commands write to.
+type auditSettings struct {
+	AuditKeep days   `help:"For how long records of the audit log are kept, such as 90d; \"serve\" removes older ones. Default: for ever." env:"SPAREKEY_AUDIT_KEEP" placeholder:"TIME" group:"Settings of the site"`
+	AuditKey  string `help:"A file with the key that the hashes of the audit log are made with, so that who has only the database cannot make them." env:"SPAREKEY_AUDIT_KEY" placeholder:"FILE" group:"Settings of the site"`
+}
+
+// days is a length of time on the command line, with days beside Go's units.
+type days time.Duration
+
+// UnmarshalText is called by kong.
+func (d *days) UnmarshalText(text []byte) error {
+	length, err := parseDays(string(text))
+	if err == nil && length <= 0 {
+		err = fmt.Errorf("%q must be longer than zero", text)
+	}
+	*d = days(length)
+	return err
+}
+
+func parseDays(text string) (time.Duration, error) {
+	const most = 100 * 365 // days
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(number); err == nil && n >= 0 && n <= most {
+			return time.Duration(n) * 24 * time.Hour, nil
+		}
+	} else if d, err := time.ParseDuration(text); err == nil {
+		return d, nil
+	}
+	return 0, fmt.Errorf("%q is no length of time such as 90d or 12h", text)
+}
+
+// moment is a time on the command line.
+type moment struct{ time.Time }
+
+// UnmarshalText is called by kong.
+func (m *moment) UnmarshalText(text []byte) (err error) {
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if m.Time, err = time.Parse(layout, string(text)); err == nil {
+			return nil
+		}
+	}
+	ago, err := parseDays(string(text))
+	if err != nil {
+		return fmt.Errorf("%q is neither a time such as 2026-12-31 or 2026-12-31T12:00:00Z, nor how long ago, such as 90d or 12h", text)
+	}
+	m.Time = time.Now().Add(-ago)
+	return nil
+}
+
+const minAuditKey = 16 // bytes
+
+// key reads the key of the audit log, if there is one.
+func (s auditSettings) key() (audit.Key, error) {
+	if s.AuditKey == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(s.AuditKey)
+	if err != nil {
+		return nil, fmt.Errorf("read the key of the audit log: %w", err)
+	}
+	key := audit.Key(strings.TrimRight(string(data), "\r\n"))
+	if len(key) < minAuditKey {
+		return nil, fmt.Errorf("the key of the audit log, %s, has fewer than %d bytes: make one with \"openssl rand -hex 32\"", s.AuditKey, minAuditKey)
+	}
+	return key, nil
+}
+
+// openLog returns the audit log of a database, or nil where that cannot keep one.
+// observe is what else is told of events, by a server.
+func (s auditSettings) openLog(b backend, observe func(context.Context, sparekey.Event)) (*audit.Log, error) {
+	store, ok := b.(audit.Store)
+	if !ok {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	key, err := s.key()
+	if err != nil {
+		return nil, err
+	}
+	config := audit.Config{Key: key, Operator: accountName(), Keep: time.Duration(s.AuditKeep)}
+	if observe != nil {
+		config.Operator = "server" // what it manages by itself, as the policy says
+		config.Failed = func(err error) {
+			observe(context.Background(), sparekey.Event{Kind: sparekey.KindUsageNotKept, Time: time.Now().UTC(), Err: err})
+		}
+	}
+	return audit.New(store, config), nil
+}
+
+// accountName is who runs the program, as far as the operating system tells.
+func accountName() string {
+	name := "operator"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if by := os.Getenv("SUDO_USER"); by != "" && by != name {
+		name += " (sudo by " + by + ")"
+	}
+	return name
+}
+
+// keepLog writes what a server counts of uses and refusals, until stop is called.
+func (s *site) keepLog(ctx context.Context) (stop func()) {
+	if s.log == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.log.Run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// audited returns the database as the store of an audit log.
+func (s *site) audited() (audit.Store, error) {
+	store, ok := s.backend.(audit.Store)
+	if !ok {
+		return nil, errors.New("this database keeps no audit log")
+	}
+	return store, nil
+}
+
+type auditCommands struct {
+	List   auditListCommand   `cmd:"" help:"List the last records of the audit log."`
+	Follow auditFollowCommand `cmd:"" help:"Print the last records of the audit log, and new ones as they come."`
+	Verify auditVerifyCommand `cmd:"" help:"Exit with 0 if the audit log is complete and unchanged, with 1 if not, and with 2 if that cannot be told."`
+	Export auditExportCommand `cmd:"" help:"Print the audit log as it is kept, one JSON object a line."`
+}
+
+// auditFilter selects records.
+type auditFilter struct {
+	User       string   `help:"Only records about this user's application passwords, or of what this user did: ID, login or e-mail address." group:"Filters"`
+	Credential string   `help:"Only records about the application password with this UUID." placeholder:"UUID" group:"Filters"`
+	Kind       []string `help:"Only records of these kinds: ${enum}." enum:"created,renamed,limited,rotated,revoked,refused,used,checkpoint" group:"Filters"`
+	Since      moment   `help:"Only records from this time on: 2026-12-31, 2026-12-31T12:00:00Z, or how long ago, such as 7d or 12h." placeholder:"TIME" group:"Filters"`
+	Until      moment   `help:"Only records from before this time." placeholder:"TIME" group:"Filters"`
+}
+
+// query looks the user up. One who was deleted can still be named by ID.
+func (f auditFilter) query(ctx context.Context, s *site) (audit.Query, error) {
+	q := audit.Query{User: f.User, Credential: f.Credential, Since: f.Since.Time, Until: f.Until.Time}
+	for _, kind := range f.Kind {
+		q.Kinds = append(q.Kinds, sparekey.Kind(kind))
+	}
+	if f.User == "" {
+		return q, nil
+	}
+	u, err := s.findUser(ctx, f.User)
+	if err == nil {
+		q.User = u.ID
+	} else if strings.Trim(f.User, "0123456789") != "" {
+		return q, err
+	}
+	return q, nil
+}
+
+// with opens the log for the time of a command.
+func (f auditFilter) with(ctx context.Context, all *commands, do func(audit.Store, audit.Query) error) error {
+	return all.with(ctx, func(s *site) error {
+		store, err := s.audited()
+		if err != nil {
+			return err
+		}
+		q, err := f.query(ctx, s)
+		if err != nil {
+			return err
+		}
+		return do(store, q)
+	})
+}
+
+// What is printed of a record, and what is printed only where it is asked for.
+var (
+	auditColumns = []string{"seq", "time", "kind", "login", "name", "who", "addr", "request", "reason", "count"}
+	auditMore    = []string{
+		"user", "credential", "actor", "actor_login", "operator", "by", "method", "path", "rule",
+		"expires", "scopes", "networks", "max_uses", "old_until", "since", "folded", "through", "prev", "hash",
+	}
+)
+
+// auditRow is a record as people read it. A line that is no record is shown as
+// broken.
+func auditRow(line audit.Line) row {
+	r, err := audit.ParseLine(line.Text)
+	if err != nil {
+		return row{"seq": int64(line.Seq), "kind": "BROKEN", "reason": err.Error()}
+	}
+	addr := ""
+	if r.Addr.IsValid() {
+		addr = r.Addr.String()
+	}
+	who := r.ActorLogin
+	switch {
+	case r.Operator != "":
+		who = r.Operator
+	case r.Folded:
+		who = "(several)"
+	}
+	return row{
+		"seq": int64(r.Seq), "time": timeOrNil(r.Time), "kind": string(r.Kind), "login": textOrNil(r.Login), "name": textOrNil(r.Name),
+		"who": textOrNil(who), "addr": textOrNil(addr), "request": textOrNil(strings.TrimSpace(r.Method + " " + r.Path)),
+		"reason": textOrNil(string(r.Reason)), "count": int64(max(r.Count, 1)),
+		"user": textOrNil(r.User), "credential": textOrNil(r.Credential), "actor": textOrNil(r.Actor), "actor_login": textOrNil(r.ActorLogin),
+		"operator": textOrNil(r.Operator), "by": textOrNil(r.By), "method": textOrNil(r.Method), "path": textOrNil(r.Path), "rule": textOrNil(r.Rule),
+		"expires": timeOrNil(r.Expires), "scopes": textOrNil(strings.Join(r.Scopes, ", ")), "networks": textOrNil(strings.Join(r.Networks, ", ")),
+		"max_uses": int64(r.MaxUses), "old_until": timeOrNil(r.OldUntil), "since": timeOrNil(r.Since), "folded": strconv.FormatBool(r.Folded),
+		"through": int64(r.Through), "prev": r.Prev.String(), "hash": r.Hash.String(),
+	}
+}
+
+func timeOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+type auditListCommand struct {
+	auditFilter
+	listFlags
+	Limit int `help:"How many records at the most, the last ones. 0: all." default:"50"`
+}
+
+func (c *auditListCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(store audit.Store, q audit.Query) error {
+		q.Newest, q.Limit = true, c.Limit
+		lines, err := store.ReadAudit(ctx, q)
+		if err != nil {
+			return err
+		}
+		slices.Reverse(lines)
+		l := listing{id: "seq", columns: auditColumns, more: auditMore}
+		for _, line := range lines {
+			l.rows = append(l.rows, auditRow(line))
+		}
+		return c.print(t, l)
+	})
+}
+
+type auditFollowCommand struct {
+	auditFilter
+	Limit  int           `help:"How many of the last records to begin with." default:"10"`
+	Every  time.Duration `help:"How often to look for new records." default:"1s"`
+	Format string        `help:"One of ${enum}." enum:"text,json" default:"text"`
+}
+
+// Validate is called by kong.
+func (c *auditFollowCommand) Validate() error {
+	if c.Every < 10*time.Millisecond {
+		return errors.New("--every must be 10ms or more")
+	}
+	return nil
+}
+
+func (c *auditFollowCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.auditFilter.with(ctx, all, func(store audit.Store, q audit.Query) error {
+		last, err := store.ReadAudit(ctx, audit.Query{Newest: true, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if c.Limit > 0 {
+			if err := c.printLast(ctx, store, q, t); err != nil {
+				return err
+			}
+		}
+		if len(last) > 0 {
+			q.After = max(q.After, last[0].Seq)
+		}
+		return c.follow(ctx, store, q, t)
+	})
+}
+
+func (c *auditFollowCommand) printLast(ctx context.Context, store audit.Store, q audit.Query, t terminal) error {
+	q.Newest, q.Limit = true, c.Limit
+	lines, err := store.ReadAudit(ctx, q)
+	slices.Reverse(lines)
+	for _, line := range lines {
+		c.print(t, line)
+	}
+	return err
+}
+
+// follow prints records as they come, until the user has seen enough.
+func (c *auditFollowCommand) follow(ctx context.Context, store audit.Store, q audit.Query, t terminal) error {
+	tick := time.NewTicker(c.Every)
+	defer tick.Stop()
+	for {
+		err := audit.Each(ctx, store, q, func(line audit.Line) error {
+			c.print(t, line)
+			q.After = line.Seq
+			return nil
+		})
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // that is how one stops it
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *auditFollowCommand) print(t terminal, line audit.Line) {
+	if c.Format == "json" {
+		fmt.Fprintln(t.out, escapeControls(line.Text))
+		return
+	}
+	r := auditRow(line)
+	var words []string
+	for _, column := range auditColumns {
+		if text := r.shown(column); text != "" && (column != "count" || text != "1") {
+			words = append(words, column+"="+quoteBlanks(text))
+		}
+	}
+	fmt.Fprintln(t.out, strings.Join(words, " "))
+}
+
+// quoteBlanks makes one word of a text.
+func quoteBlanks(text string) string {
+	if strings.ContainsAny(text, " \"=") {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+type auditVerifyCommand struct {
+	File string       `arg:"" optional:"" help:"An export of the whole log. Default: the log itself."`
+	Head bool         `help:"Print the head alone: keep it in another place, and give it to --kept later."`
+	Kept []audit.Head `help:"A head that was kept: the log must still have it. May be given more than once." placeholder:"HEAD"`
+}
+
+func (c *auditVerifyCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	report, err := c.verify(ctx, all)
+	var broken *audit.BrokenError
+	switch {
+	case errors.As(err, &broken):
+		fmt.Fprintf(t.err, "Error: %s\n", escapeControls(err.Error()))
+		return exitCode(1)
+	case err != nil:
+		fmt.Fprintf(t.err, "Error: %s\n", escapeControls(err.Error()))
+		return exitCode(2)
+	case c.Head:
+		fmt.Fprintln(t.out, report.Head)
+	case report.Lines == 0:
+		fmt.Fprintln(t.out, "The audit log is empty.")
+	case report.Lines == 1:
+		fmt.Fprintf(t.out, "The audit log is in order: 1 record, number %d.\nHead: %s\n", report.First, report.Head)
+	default:
+		fmt.Fprintf(t.out, "The audit log is in order: %d records, number %d to %d.\nHead: %s\n", report.Lines, report.First, report.Head.Seq, report.Head)
+	}
+	return nil
+}
+
+func (c *auditVerifyCommand) verify(ctx context.Context, all *commands) (report audit.Report, err error) {
+	key, err := all.key()
+	if err != nil {
+		return report, err
+	}
+	if c.File != "" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return report, err
+		}
+		defer f.Close()
+		return audit.VerifyExport(f, key, c.Kept...)
+	}
+	err = all.with(ctx, func(s *site) error {
+		store, err := s.audited()
+		if err != nil {
+			return err
+		}
+		report, err = audit.Verify(ctx, store, key, c.Kept...)
+		return err
+	})
+	return report, err
+}
+
+type auditExportCommand struct{ auditFilter }
+
+func (c *auditExportCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(store audit.Store, q audit.Query) error {
+		out := bufio.NewWriter(t.out)
+		err := audit.Each(ctx, store, q, func(line audit.Line) error {
+			_, err := fmt.Fprintln(out, line.Text)
+			return err
+		})
+		return errors.Join(err, out.Flush())
+	})
+}
+
+// usageColumns are what is counted of an application password's uses. They are
+// none of wp-cli's, so they are printed only where they are asked for.
+var usageColumns = []string{"use_count", "recent_addresses"}
+
+// addUsage adds to application passwords what is counted of their uses, where that
+// is to be printed.
+func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) error {
+	store, ok := s.backend.(audit.Store)
+	if !ok {
+		return nil
+	}
+	l.more = append(l.more, usageColumns...)
+	if !slices.ContainsFunc(append(flags.Fields, flags.Field), func(f string) bool { return slices.Contains(usageColumns, f) }) {
+		return nil
+	}
+	for _, r := range l.rows {
+		u, err := store.Usage(ctx, r.text("uuid"))
+		if err != nil {
+			return err
+		}
+		var addresses []string
+		for _, a := range u.Addresses {
+			addresses = append(addresses, a.Addr)
+		}
+		r["use_count"], r["recent_addresses"] = int64(u.Count), textOrNil(strings.Join(addresses, " "))
+	}
+	return nil
+}
