@@ -89,6 +89,9 @@ function verify( $sent ) {
 	if ( ! isset( $sent['SIGNATURE'] ) ) {
 		return null;
 	}
+	if ( isset( $_POST['rest_route'] ) ) { // phpcs:ignore -- only whether it is there
+		return refusal( 400, 'sparekey_route_in_body', 'The route must be in the address: Sparekey has decided about that, and WordPress would take the one in the body.' );
+	}
 	$key = key();
 	if ( strlen( $key ) < MIN_KEY ) {
 		return refusal( 503, 'sparekey_no_key', 'This site cannot check who sent the request: its administrator must give Sparekey\'s plugin the signing key, with 32 characters or more, in wp-config.php.' );
@@ -117,9 +120,9 @@ function verify( $sent ) {
 function key() {
 	if ( defined( 'SPAREKEY_IDENTITY_KEY_FILE' ) ) {
 		$text = @file_get_contents( \SPAREKEY_IDENTITY_KEY_FILE ); // phpcs:ignore -- a missing file is an answer, too
-		return false === $text ? '' : trim( $text );
+		return false === $text ? '' : rtrim( $text, "\r\n" );
 	}
-	return defined( 'SPAREKEY_IDENTITY_KEY' ) ? trim( (string) \SPAREKEY_IDENTITY_KEY ) : '';
+	return defined( 'SPAREKEY_IDENTITY_KEY' ) ? (string) \SPAREKEY_IDENTITY_KEY : '';
 }
 
 /**

@@ -12,8 +12,8 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/testproc"
 )
 
-// InstallScript gets the programs, on Debian.
-const InstallScript = "scripts/wordpress-deps"
+// Remedy says how to get the programs.
+const Remedy = "run scripts/wordpress-deps as root on Debian"
 
 // The account that MariaDB lets in from the loopback, and its database.
 const (
@@ -35,8 +35,8 @@ type MariaDB struct {
 // everything. It takes about a second.
 func StartMariaDB(tb testing.TB) *MariaDB {
 	tb.Helper()
-	install := testproc.Program(tb, InstallScript, "mariadb-install-db", "mysql_install_db")
-	m := &MariaDB{dir: testproc.Dir(tb), program: testproc.Program(tb, InstallScript, "mariadbd", "mysqld")}
+	install := testproc.Program(tb, Remedy, "mariadb-install-db", "mysql_install_db")
+	m := &MariaDB{dir: testproc.Dir(tb), program: testproc.Program(tb, Remedy, "mariadbd", "mysqld")}
 	create := exec.CommandContext(tb.Context(), install, "--no-defaults", "--datadir="+m.data(), "--skip-test-db",
 		"--auth-root-authentication-method=normal", "--skip-name-resolve", "--innodb-log-file-size=8M",
 		"--user="+systemUser())

@@ -20,9 +20,9 @@ import (
 const patience = 60 * time.Second
 
 // Program finds a program by any of its names, in the path and where Debian puts
-// servers. Where there is none the test is skipped, or fails if CI=true, and
-// says that script gets it.
-func Program(tb testing.TB, script string, names ...string) string {
+// servers. Where there is none the test is skipped, or fails if CI=true; remedy
+// says what to do about it, such as a script to run.
+func Program(tb testing.TB, remedy string, names ...string) string {
 	tb.Helper()
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -34,18 +34,18 @@ func Program(tb testing.TB, script string, names ...string) string {
 			}
 		}
 	}
-	Missing(tb, names[0], script)
+	Missing(tb, names[0], remedy)
 	return ""
 }
 
 // Missing ends a test for want of a part: skipped on a laptop, failed where
-// CI=true. script is what installs the part.
-func Missing(tb testing.TB, part, script string) {
+// CI=true. remedy says what to do about it.
+func Missing(tb testing.TB, part, remedy string) {
 	tb.Helper()
 	if os.Getenv("CI") == "true" {
-		tb.Fatalf("%s is missing: run %s as root", part, script)
+		tb.Fatalf("%s is missing: %s", part, remedy)
 	}
-	tb.Skipf("SKIPPED: this test needs %s: run %s as root on Debian", part, script)
+	tb.Skipf("SKIPPED: this test needs %s: %s", part, remedy)
 }
 
 // Dir makes a directory with a short name, since the path of a Unix socket has

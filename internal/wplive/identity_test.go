@@ -79,15 +79,22 @@ func show(t *testing.T, site *wptest.Site, c wptest.Call) (status int, s shown) 
 	return answer.Status, s
 }
 
+// newKey makes a signing key in a file.
+func newKey(t *testing.T) (key, file string) {
+	t.Helper()
+	key = strings.Repeat("0123456789abcdef", 4)
+	file = filepath.Join(t.TempDir(), "identity.key")
+	if err := os.WriteFile(file, []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return key, file
+}
+
 // identitySite is a site with the plugin, whose PHP never sees Authorization but
 // every header with underscores: the worst host.
 func identitySite(t *testing.T) (site *wptest.Site, keyFile, key string) {
 	t.Helper()
-	key = strings.Repeat("0123456789abcdef", 4)
-	keyFile = filepath.Join(t.TempDir(), "identity.key")
-	if err := os.WriteFile(keyFile, []byte(key+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	key, keyFile = newKey(t)
 	return wptest.Start(t, wptest.Config{
 		MustUse:            []string{identityPlugin, showPlugin},
 		ConfigPHP:          "define( 'SPAREKEY_IDENTITY_KEY_FILE', '" + keyFile + "' );",
@@ -143,6 +150,17 @@ func TestIdentity(t *testing.T) {
 	t.Run("attacks", func(t *testing.T) { testIdentityAttacks(t, site, as) })
 	t.Run("spoofed names", func(t *testing.T) { testIdentitySpoofs(t, site, as) })
 	t.Run("only where REST is", func(t *testing.T) { testIdentityElsewhere(t, site, as) })
+	t.Run("route in the body", func(t *testing.T) {
+		s := as(wptest.Editor)
+		s.method = http.MethodPost
+		h := s.header()
+		h.Set("Content-Type", "application/x-www-form-urlencoded")
+		// WordPress takes the route from a form before it takes it from the address.
+		body := strings.NewReader("rest_route=/wp/v2/users/me/application-passwords&name=back+door")
+		if status, got := show(t, site, wptest.Call{Method: s.method, Header: h, Body: body}); status != http.StatusBadRequest || got.Code != "sparekey_route_in_body" {
+			t.Errorf("%d %+v", status, got)
+		}
+	})
 	t.Run("keys", func(t *testing.T) { testIdentityKeys(t, site, as, keyFile) })
 	if complaints := site.Errors(t); complaints != "" {
 		t.Errorf("PHP says:\n%s", complaints)
@@ -344,7 +362,7 @@ func signIn(t *testing.T, site *wptest.Site, login string) (cookie, nonce string
 // with the bad one above all.
 func testIdentityKeys(t *testing.T, site *wptest.Site, as func(string) signed, keyFile string) {
 	good := as(wptest.Admin)
-	for name, key := range map[string]string{"empty": "", "short": strings.Repeat("k", 31), "blank": strings.Repeat(" ", 64)} {
+	for name, key := range map[string]string{"empty": "", "short": strings.Repeat("k", 31), "line ends": strings.Repeat("\r\n", 64)} {
 		if err := os.WriteFile(keyFile, []byte(key), 0o600); err != nil {
 			t.Fatal(err)
 		}

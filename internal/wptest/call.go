@@ -14,7 +14,8 @@ type Call struct {
 	Method        string // GET if empty
 	Path          string // with its query
 	Login, Secret string // for HTTP Basic, if either is there
-	JSON          string // a body
+	JSON          string // a body, or
+	Body          io.Reader
 	Header        http.Header
 }
 
@@ -40,7 +41,10 @@ func TrySend(tb testing.TB, base string, c Call) (Answer, error) {
 	if c.Method == "" {
 		c.Method = http.MethodGet
 	}
-	r, err := http.NewRequestWithContext(tb.Context(), c.Method, base+c.Path, strings.NewReader(c.JSON))
+	if c.Body == nil {
+		c.Body = strings.NewReader(c.JSON)
+	}
+	r, err := http.NewRequestWithContext(tb.Context(), c.Method, base+c.Path, c.Body)
 	if err != nil {
 		return Answer{}, err
 	}

@@ -97,15 +97,15 @@ func Start(tb testing.TB, config Config) *Site {
 // variable WORDPRESS says, or Debian.
 func (s *Site) findParts(tb testing.TB) (wordpress string) {
 	tb.Helper()
-	s.php = testproc.Program(tb, testdb.InstallScript, "php")
-	s.fpm = testproc.Program(tb, testdb.InstallScript, "php-fpm", "php-fpm8.4", "php-fpm8.3", "php-fpm8.2")
-	s.nginx = testproc.Program(tb, testdb.InstallScript, "nginx")
+	s.php = testproc.Program(tb, testdb.Remedy, "php")
+	s.fpm = testproc.Program(tb, testdb.Remedy, "php-fpm", "php-fpm8.4", "php-fpm8.3", "php-fpm8.2")
+	s.nginx = testproc.Program(tb, testdb.Remedy, "nginx")
 	wordpress = "/usr/share/wordpress"
 	if dir := os.Getenv("WORDPRESS"); dir != "" {
 		wordpress = dir
 	}
 	if _, err := os.Stat(filepath.Join(wordpress, "wp-load.php")); err != nil {
-		testproc.Missing(tb, "WordPress", testdb.InstallScript)
+		testproc.Missing(tb, "WordPress", testdb.Remedy)
 	}
 	return wordpress
 }
