@@ -412,7 +412,13 @@ func TestRequestsOfOtherPrograms(t *testing.T) {
 		{"POST", "X-HTTP_Method-Override", "DELETE", true, false},
 		{"POST", "Content-Type", "application/x-www-form-urlencoded; charset=utf-8", true, false},
 		{"POST", "Content-Type", "Multipart/Form-Data; boundary=x", true, false},
+		{"POST", "Content-Type", "application/x-www-form-urlencoded, text/html", true, false},
+		{"POST", "Content-Type", "application/x-www-form-urlencoded text", true, false},
 		{"GET", "Content-Type", "application/x-www-form-urlencoded", true, true},
+		{"POST", "X.HTTP-Method.Override", "DELETE", true, false},
+		{"GET", "X-Original-URL", "/wp-json/wp/v2/users", true, false},
+		{"GET", "X_Rewrite_URL", "/wp-json/wp/v2/users", true, false},
+		{"GET", "X-Rewrite-URL", "/wp-json/wp/v2/posts/1", true, true},
 	} {
 		r := httptest.NewRequest(c.method, "/wp-json/wp/v2/posts", nil)
 		r.RemoteAddr = "127.0.0.1:4711"

@@ -16,6 +16,7 @@
 package gateway
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/sparekey-dev/sparekey"
@@ -60,7 +61,7 @@ func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
 	case err != nil:
 		return failed(err)
 	case presented:
-		return Decision{Outcome: Allowed, Rule: RuleCredential, Identity: id}
+		return Decision{Outcome: Allowed, Rule: cmp.Or(id.Rule, RuleCredential), Identity: id}
 	case g.config.Optional:
 		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
 	}
@@ -76,10 +77,10 @@ func (g *Gateway) Fail(w http.ResponseWriter, r *http.Request, d Decision) {
 }
 
 // SetIdentity sets the identity headers of an allowed request whose method and
-// request-target reach the application as they are given here. All of them are
-// set, to the empty string where there is nothing to say, since some proxies
-// leave what the client sent in place of a header that is missing; but none of
-// them for nobody. It strips nothing else; see [StripIdentity].
+// request-target reach the application as they are given here: none of them for
+// nobody, and else each, to the empty string where there is nothing to say. Only
+// the signature is missing if there is no Signer. It strips nothing; see
+// [StripIdentity].
 func (g *Gateway) SetIdentity(h http.Header, method, target string, d Decision) {
 	if d.Outcome != Allowed || d.Identity.User.ID == "" {
 		return
@@ -87,12 +88,10 @@ func (g *Gateway) SetIdentity(h http.Header, method, target string, d Decision) 
 	values := new(identity)
 	for i, f := range fields {
 		values[i] = f.value(d.Identity)
+		h[f.name] = values[i : i+1 : i+1]
 	}
 	if g.config.Signer != nil {
 		values[len(fields)] = g.config.Signer.sign(method, target, values[:len(fields)])
+		h[HeaderSignature] = values[len(fields):]
 	}
-	for i, f := range fields {
-		h[f.name] = values[i : i+1 : i+1]
-	}
-	h[HeaderSignature] = values[len(fields):]
 }

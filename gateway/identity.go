@@ -23,13 +23,14 @@ var fields = [...]struct {
 	{namespace + "User-Id", func(id sparekey.Identity) string { return escape(id.User.ID, "") }},
 	{namespace + "Roles", func(id sparekey.Identity) string { return list(id.User.Roles) }},
 	{namespace + "Credential", func(id sparekey.Identity) string { return escape(id.Credential.UUID, "") }},
+	{namespace + "Scopes", func(id sparekey.Identity) string { return list(id.Credential.Limits.Scopes.Rules()) }},
 }
 
 // identity is the values of fields, and of the signature last.
 type identity [len(fields) + 1]string
 
-// IdentityHeaders returns the names of all headers that [Gateway.SetIdentity]
-// sets, for the proxies that have to be told which ones to pass on.
+// IdentityHeaders returns the names of all headers that [Gateway.SetIdentity] may
+// set, for the proxies that have to be told which ones to pass on.
 func IdentityHeaders() []string {
 	names := make([]string, 0, len(identity{}))
 	for _, f := range fields {
@@ -141,4 +142,15 @@ func isPlain(text, also string) bool {
 
 func isPlainByte(c byte, also string) bool {
 	return ' ' <= c && c <= '~' && c != '%' && strings.IndexByte(also, c) < 0
+}
+
+// HeaderText makes a text for people fit for a header, in which only printable
+// ASCII is certain to arrive: anything else becomes a question mark.
+func HeaderText(text string) string {
+	return strings.Map(func(c rune) rune {
+		if c < ' ' || c > '~' {
+			return '?'
+		}
+		return c
+	}, text)
 }

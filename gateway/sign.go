@@ -22,9 +22,10 @@ const MinKey = 32
 // where the signature is base64url without padding of HMAC-SHA256, with the key,
 // over these lines with "\n" between them: "v1", the time as in t, the method,
 // the request-target as it is sent to the application, and the values of the
-// headers X-Sparekey-User, -User-Id, -Roles, -Credential as they are
-// sent. The application must compare in constant time and refuse a t that is more
-// than some seconds away from its own clock.
+// headers X-Sparekey-User, -User-Id, -Roles, -Credential and -Scopes as they are
+// sent; one that is missing counts as empty, since some proxies drop empty headers.
+// The application must compare in constant time and refuse a t that is more than
+// some seconds away from its own clock.
 type Signer struct {
 	key []byte
 	now func() time.Time

@@ -16,6 +16,9 @@ type Request struct {
 	// Overrides are the values of headers that name another method, such as
 	// X-HTTP-Method-Override.
 	Overrides []string
+	// Reroutes are the values of headers that name another target, such as
+	// X-Original-URL.
+	Reroutes []string
 	// Form says that the body is a form that nobody has looked at. WordPress takes
 	// the route from there if there is one.
 	Form bool
@@ -56,7 +59,7 @@ func (l List) Judge(r Request, b Bundles) Verdict {
 	if r.Form && isWordPress(decoded) && !l.includes(r.Method+" /wp-json/*", b) {
 		return deny("a form can name another route than the path does; send JSON, or have the scope \"%s /wp-json/*\"", r.Method)
 	}
-	if !mayRedirect(query) && len(r.Overrides) == 0 { // nearly always
+	if !mayRedirect(query) && len(r.Overrides) == 0 && len(r.Reroutes) == 0 { // nearly always
 		return l.judge(r.Method, decoded, b)
 	}
 	return l.judgeAll(r, decoded, query, b)
@@ -69,7 +72,7 @@ func (l List) judgeAll(r Request, path, query string, b Bundles) Verdict {
 		return deny("the query cannot be read")
 	}
 	var first Verdict
-	for i, path := range paths(path, values) {
+	for i, path := range append(paths(path, values), r.Reroutes...) {
 		if isAmbiguous(path) || strings.ContainsAny(path, "%?#") {
 			return deny("programs read the route %q in different ways", path)
 		}

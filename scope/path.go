@@ -11,11 +11,11 @@ func (r Request) split() (path, query string) {
 	target := r.Target
 	if !strings.HasPrefix(target, "/") {
 		_, rest, ok := strings.Cut(target, "://")
-		slash := strings.IndexByte(rest, '/')
-		if !ok || slash < 0 {
+		end := strings.IndexAny(rest, "/?#") // of the host
+		if !ok || end < 0 || rest[end] != '/' {
 			return "", ""
 		}
-		target = rest[slash:]
+		target = rest[end:]
 	}
 	path, query, _ = strings.Cut(target, "?")
 	return path, query

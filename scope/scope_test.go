@@ -79,6 +79,8 @@ func TestJudge(t *testing.T) {
 		{"GET /a", "GET /a", "GET /a"},
 		{"GET /a", "HEAD /a", "GET /a"},
 		{"GET /a", "GET /a?x=1", "GET /a"},
+		{"GET /a", "GET http://example.org?/a", ""},
+		{"GET /a", "GET http://example.org#/a", ""},
 		{"GET /a", "GET http://example.org/a?x=1", "GET /a"},
 		{"GET /a", "GET https://example.org", ""},
 		{"GET /a", "POST /a", ""},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
 )
 
@@ -63,16 +64,41 @@ func (s *gatewaySettings) forwards(database string) bool {
 	return strings.HasPrefix(database, "wordpress:")
 }
 
-// inFront puts own, which is everything that Sparekey answers itself, in front of
-// the application, if there is one.
+// inFront puts own, which is everything that Sparekey answers itself, beside the
+// answers to proxies, and in front of the application, if there is one.
 func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, own http.Handler) (http.Handler, error) {
-	if c.Upstream == "" {
-		return own, nil
-	}
 	signer, err := c.signer()
 	if err != nil {
 		return nil, err
 	}
+	auth := forwardauth.New(
+		gateway.New(site.service, gateway.Config{Realm: c.SiteName, Signer: signer}),
+		forwardauth.Config{Proxies: c.proxies(), Log: log})
+	next := own
+	if c.Upstream != "" {
+		p, err := c.proxy(site, database, signer, log)
+		if err != nil {
+			return nil, err
+		}
+		next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if isOwn(r) {
+				own.ServeHTTP(w, r)
+				return
+			}
+			p.ServeHTTP(w, r)
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if forwardauth.Handles(r) {
+			auth.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	}), nil
+}
+
+// proxy is the way to the application.
+func (c *serveCommand) proxy(site *site, database string, signer *gateway.Signer, log *slog.Logger) (http.Handler, error) {
 	upstream, err := url.Parse(c.Upstream)
 	if err != nil {
 		return nil, errors.New("--upstream is no URL") // Validate has seen to it
@@ -82,17 +108,10 @@ func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, ow
 		Optional: c.UpstreamAuth == "optional",
 		Signer:   signer,
 	})
-	p := proxy.New(g, upstream, proxy.Config{
+	return proxy.New(g, upstream, proxy.Config{
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Log:                  log,
-	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isOwn(r) {
-			own.ServeHTTP(w, r)
-			return
-		}
-		p.ServeHTTP(w, r)
 	}), nil
 }
 

@@ -22,7 +22,7 @@ type serveCommand struct {
 	URL             string    `help:"The URL under which clients reach the server. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
 	TLSCert         string    `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" placeholder:"FILE" and:"tls"`
 	TLSKey          string    `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" placeholder:"FILE" and:"tls"`
-	TrustedProxy    []network `help:"Address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto are believed. May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
+	TrustedProxy    []network `help:"Address or network of a proxy that is believed about the requests it passes on (X-Forwarded-For and X-Forwarded-Proto), or asks about (/-/auth/). May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
 	SiteName        string    `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
 	WordpressErrors bool      `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`
 	NoQueryRedirect bool      `help:"Never put a new application password into a URL, as WordPress's authorise redirect does; applications that need it get none." env:"SPAREKEY_NO_QUERY_REDIRECT"`
@@ -210,9 +210,13 @@ func (c *serveCommand) origin() clientip.Resolver {
 	if len(c.TrustedProxy) == 0 {
 		return clientip.FromPeer
 	}
-	var proxies []netip.Prefix
+	return clientip.FromForwardedFor(c.proxies()...)
+}
+
+// proxies are the named proxies.
+func (c *serveCommand) proxies() (proxies []netip.Prefix) {
 	for _, n := range c.TrustedProxy {
 		proxies = append(proxies, n.Prefix)
 	}
-	return clientip.FromForwardedFor(proxies...)
+	return proxies
 }

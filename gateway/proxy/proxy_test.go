@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -55,7 +56,7 @@ func startBefore(t *testing.T, upstream *url.URL, config proxy.Config, rules gat
 	secret := sparekey.NewSecret()
 	server := httptest.NewUnstartedServer(proxy.New(gateway.New(accounts{secret}, rules), upstream, config))
 	server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+	server.Config.ErrorLog = quiet()
 	server.Start()
 	t.Cleanup(server.Close)
 	return front{server.Listener.Addr().String(), "Basic " + base64.StdEncoding.EncodeToString([]byte("ann:"+secret.Reveal()))}
@@ -181,12 +182,15 @@ func TestHeaders(t *testing.T) {
 		"X-SPAREKEY-Signature: v1\nX-Sparekey-New: x\nConnection: close, X-Sparekey-User, X-Forwarded-For\nX-Forwarded-For: 1.2.3.4\nX-Forwarded-Proto: https\nX-Other: kept\n\n"
 	h := seen(t, proxy.Config{}, gateway.Config{}, spoofed)
 	for name, want := range map[string]string{
-		"X-Sparekey-User": "ann", "X-Sparekey-User-Id": "7", "X-Sparekey-Roles": "editor,a%2Cb", "X-Sparekey-Credential": "c0ffee", "X-Sparekey-Signature": "",
+		"X-Sparekey-User": "ann", "X-Sparekey-User-Id": "7", "X-Sparekey-Roles": "editor,a%2Cb", "X-Sparekey-Credential": "c0ffee", "X-Sparekey-Scopes": "",
 		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "Example.ORG.:8443", "Host": "Example.ORG.:8443", "X-Other": "kept",
 	} {
 		if got := h.Values(name); len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+	}
+	if _, ok := h["X-Sparekey-Signature"]; ok {
+		t.Error("the application got a signature")
 	}
 	for name := range h {
 		if folded := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)); name != textproto.CanonicalMIMEHeaderKey(folded) && strings.HasPrefix(folded, "x-sparekey") ||
@@ -408,3 +412,5 @@ func TestNobody(t *testing.T) {
 		}
 	}
 }
+
+func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo) }

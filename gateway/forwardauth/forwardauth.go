@@ -1,0 +1,146 @@
+// Package forwardauth answers proxies that ask about each request before they pass
+// it on to an application: nginx (auth_request), Traefik (ForwardAuth), Caddy
+// (forward_auth), HAProxy (by a few lines of Lua) and Envoy (ext_authz over HTTP).
+//
+//	mux := http.NewServeMux() // which cleans paths: see Handler
+//	h := forwardauth.New(g, forwardauth.Config{Proxies: proxies})
+//
+// Each has an address of its own, such as /-/auth/nginx, since each tells of the
+// request in other headers. Headers are believed of the named proxies alone; to
+// everybody else there is no answer but 403. What a proxy must tell, and does not
+// or does twice, is a refusal as well.
+//
+// An allowed request is answered with 200 and the identity headers, all of them:
+// the proxy must put them in place of the client's. A header that only looks like
+// one of them is refused, since a proxy would let it through.
+package forwardauth
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/gateway"
+)
+
+// Prefix begins the paths of the dialects; their names follow it.
+const Prefix = "/-/auth/"
+
+// Config holds the options of a [Handler].
+type Config struct {
+	// Proxies are the networks of the proxies that may ask. Default: nobody may,
+	// not even from this machine.
+	Proxies []netip.Prefix
+
+	// Log is told why a proxy got no decision. Default: nobody is.
+	Log *slog.Logger
+}
+
+// Handler answers the paths below [Prefix]. It must get them as they were sent,
+// not by way of a http.ServeMux, which would redirect Envoy's. It is safe for
+// concurrent use.
+type Handler struct {
+	gateway *gateway.Gateway
+	isProxy func(*http.Request) bool
+	origin  clientip.Resolver
+	log     *slog.Logger
+}
+
+// New returns a Handler that asks g.
+func New(g *gateway.Gateway, config Config) *Handler {
+	if config.Log == nil {
+		config.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{
+		gateway: g,
+		isProxy: clientip.IsPeerIn(config.Proxies...),
+		origin:  clientip.FromForwardedFor(config.Proxies...),
+		log:     config.Log,
+	}
+}
+
+// Handles reports whether a request is for a Handler.
+func Handles(r *http.Request) bool { return strings.HasPrefix(r.RequestURI, Prefix) }
+
+// ServeHTTP answers whether a request may go on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, rest := split(strings.TrimPrefix(r.RequestURI, Prefix))
+	d, ok := dialects[name]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	if d.deniesOnly {
+		w = &denying{ResponseWriter: w}
+	}
+	client, refusal := h.read(d, r, rest)
+	if refusal != nil {
+		h.log.WarnContext(r.Context(), "no decision for a proxy", "dialect", name, "peer", r.RemoteAddr, "why", refusal.Message())
+		h.fail(w, r, *refusal)
+		return
+	}
+	decision := h.gateway.Decide(client, h.origin(r))
+	if decision.Outcome != gateway.Allowed {
+		h.fail(w, r, decision)
+		return
+	}
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set(gateway.HeaderSignature, "") // takes the place of the client's if there is none
+	h.gateway.SetIdentity(header, client.Method, client.RequestURI, decision)
+	w.WriteHeader(http.StatusOK)
+}
+
+// split separates the name of a dialect from what follows it.
+func split(path string) (name, rest string) {
+	if at := strings.IndexAny(path, "/?"); at >= 0 {
+		return path[:at], path[at:]
+	}
+	return path, ""
+}
+
+// read returns the client's request as a named proxy tells of it.
+func (h *Handler) read(d dialect, r *http.Request, rest string) (*http.Request, *gateway.Decision) {
+	if !h.isProxy(r) {
+		return nil, refuse("Only proxies that the server was started with may ask here: give --trusted-proxy with the proxy's address.")
+	}
+	if _, refusal := only(r.Header, "X-Forwarded-For"); refusal != nil {
+		return nil, refusal
+	}
+	if !h.origin(r).Addr.IsValid() {
+		return nil, refuse("The proxy must set X-Forwarded-For to the client's address.")
+	}
+	if protos := r.Header["X-Forwarded-Proto"]; len(protos) > 1 {
+		return nil, refuse("There are several headers X-Forwarded-Proto: the proxy must set it, and let no client do so.")
+	}
+	return d.read(r, rest)
+}
+
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, d gateway.Decision) {
+	if refusing, ok := w.(*denying); ok {
+		refusing.message = d.Message()
+	}
+	h.gateway.Fail(w, r, d)
+}
+
+// denying answers with 403 instead of what the proxy would not understand, and
+// says in headers what the client is to get.
+type denying struct {
+	http.ResponseWriter
+	message string
+}
+
+// WriteHeader is part of http.ResponseWriter.
+func (d *denying) WriteHeader(status int) {
+	if status != http.StatusOK {
+		d.Header().Set(HeaderStatus, strconv.Itoa(status))
+		d.Header().Set(HeaderMessage, gateway.HeaderText(d.message))
+	}
+	if status != http.StatusOK && status != http.StatusUnauthorized {
+		status = http.StatusForbidden
+	}
+	d.ResponseWriter.WriteHeader(status)
+}

@@ -1,0 +1,114 @@
+package gatewaytest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Seen is a request as it arrived at the application.
+type Seen struct {
+	Method, Target string
+	Header         [][2]string // names and values as they were written, in their order
+}
+
+// markSeen is the header by which an answer of the application is known.
+const markSeen = "X-Application"
+
+// newApplication starts an application that answers every request with what it has
+// Seen, as JSON. It reads the head by itself, since net/http tidies it.
+func newApplication(t *testing.T) *url.URL {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go tell(conn)
+		}
+	}()
+	return &url.URL{Scheme: "http", Host: listener.Addr().String()}
+}
+
+// tell answers one request.
+func tell(conn net.Conn) {
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // it is a TCP connection
+	r := bufio.NewReader(conn)
+	head, err := readHead(r)
+	if err != nil {
+		return
+	}
+	if request, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head), r))); err == nil {
+		_, _ = io.Copy(io.Discard, request.Body) // whatever there is of it
+	}
+	body, err := json.Marshal(parseHead(head))
+	if err != nil {
+		return
+	}
+	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\n%s: yes\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", markSeen, len(body), body)
+}
+
+func readHead(r *bufio.Reader) (string, error) {
+	var head bytes.Buffer
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return "", err
+		}
+		head.WriteString(line)
+		if strings.TrimRight(line, "\r\n") == "" {
+			return head.String(), nil
+		}
+	}
+}
+
+func parseHead(head string) Seen {
+	lines := strings.Split(strings.TrimRight(head, "\r\n"), "\n")
+	method, rest, _ := strings.Cut(lines[0], " ")
+	target, _, _ := strings.Cut(rest, " ")
+	seen := Seen{Method: method, Target: target}
+	for _, line := range lines[1:] {
+		name, value, _ := strings.Cut(strings.TrimRight(line, "\r"), ":")
+		seen.Header = append(seen.Header, [2]string{name, strings.Trim(value, " \t")})
+	}
+	return seen
+}
+
+// values returns the values of all headers that CGI and its heirs take for this one.
+func (s Seen) values(name string) (values []string) {
+	for _, h := range s.Header {
+		if fold(h[0]) == fold(name) {
+			values = append(values, h[1])
+		}
+	}
+	return values
+}
+
+// fold is a header's name as CGI and its heirs have it, whatever is no letter or
+// digit being an underscore.
+func fold(name string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+			return c
+		case 'a' <= c && c <= 'z':
+			return c - 'a' + 'A'
+		}
+		return '_'
+	}, name)
+}

@@ -1,0 +1,134 @@
+package gatewaytest
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
+	"github.com/sparekey-dev/sparekey/store/memory"
+)
+
+// Site is what a front-end under test stands in front of.
+type Site struct {
+	Gateway     *gateway.Gateway // lets only right credentials through
+	Application *url.URL         // tells in its answers what arrived
+	Sparekey    *url.URL         // has the addresses of forwardauth, for a proxy on 127.0.0.1
+	Certificate Certificate      // for a front-end that speaks TLS
+
+	sparekey      *httptest.Server
+	authorization map[string]string
+	credential    map[string]sparekey.Credential
+}
+
+// Front is where a front-end under test listens, on 127.0.0.1.
+type Front struct {
+	Addr string
+	TLS  bool // with the site's certificate
+}
+
+// ann is the user whom all credentials are of. Their names are those by which the
+// suite's requests name them.
+var ann = sparekey.User{ID: "1", Login: "ann", Email: "ann@example.org", Roles: []string{"editor", "über,all"}}
+
+// scoped is what the credential "scoped" may do.
+const scoped = "GET /api/posts*"
+
+// limits of the credentials, by name. Requests of the suite come from 127.0.0.2.
+var limits = map[string]sparekey.Limits{
+	"good":      {},
+	"expired":   {Expires: time.Unix(1_000_000_000, 0).UTC()},
+	"scoped":    {Scopes: scoped},
+	"networked": {Networks: "10.9.0.0/16"},
+	"nearby":    {Networks: "127.0.0.2/32"},
+}
+
+var errDown = errors.New("the database is away")
+
+// admit has two logins that never come through: one has tried too often, and with
+// the other something breaks.
+func admit(_ context.Context, a sparekey.Attempt) error {
+	switch a.Login {
+	case "eve":
+		return sparekey.Throttled(30 * time.Second)
+	case "down":
+		return errDown
+	}
+	return nil
+}
+
+// newSite starts a site. What front-ends ask it for counts as sent by 127.0.0.1.
+func newSite(t *testing.T) *Site {
+	t.Helper()
+	store := memory.New()
+	user, err := store.CreateUser(t.Context(), ann, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := sparekey.New(store, store, sparekey.Config{Admit: admit})
+	wrong := sparekey.NewSecret().Reveal()
+	s := &Site{
+		Gateway:     gateway.New(service, gateway.Config{}),
+		Application: newApplication(t),
+		Certificate: newCertificate(t),
+		authorization: map[string]string{
+			"wrong": basic("ann", wrong), "unknown": basic("bob", wrong), "throttled": basic("eve", wrong), "broken": basic("down", wrong),
+		},
+		credential: map[string]sparekey.Credential{},
+	}
+	for name, l := range limits {
+		secret := sparekey.NewSecret()
+		c := sparekey.Credential{
+			UUID: "00000000-0000-4000-8000-" + (name + "000000000000")[:12], UserID: user.ID,
+			Name: name, Hash: secret.Hash(), Created: time.Unix(1_000_000_000, 0).UTC(), Limits: l,
+		}
+		if err := store.Insert(t.Context(), c, nil); err != nil {
+			t.Fatal(err)
+		}
+		s.authorization[name], s.credential[name] = basic("ann", secret.Reveal()), c
+	}
+	s.listen(t)
+	return s
+}
+
+func (s *Site) listen(t *testing.T) {
+	t.Helper()
+	s.sparekey = httptest.NewUnstartedServer(forwardauth.New(s.Gateway, forwardauth.Config{
+		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+	}))
+	s.sparekey.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
+	s.sparekey.Start()
+	t.Cleanup(s.sparekey.Close)
+	u, err := url.Parse(s.sparekey.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Sparekey = u
+}
+
+// stop ends Sparekey, as far as others ask it.
+func (s *Site) stop() { s.sparekey.Close() }
+
+func basic(login, secret string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(login+":"+secret))
+}
+
+// identity is the headers that the application is to get.
+func (s *Site) identity(credential string) http.Header {
+	h := http.Header{}
+	h.Set("X-Sparekey-User", ann.Login)
+	h.Set("X-Sparekey-User-Id", ann.ID)
+	h.Set("X-Sparekey-Roles", "editor,%C3%BCber%2Call")
+	h.Set("X-Sparekey-Credential", s.credential[credential].UUID)
+	h.Set("X-Sparekey-Scopes", string(s.credential[credential].Limits.Scopes))
+	return h
+}

@@ -1,0 +1,139 @@
+package gatewaytest
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Run runs the suite on a front-end that start puts in front of a site.
+func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
+	t.Helper()
+	site := newSite(t)
+	front := start(t, site)
+	t.Run("Answers", func(t *testing.T) { site.answers(t, front) })
+	t.Run("Targets", func(t *testing.T) { site.targets(t, front) })
+	t.Run("Attacks", func(t *testing.T) {
+		for _, a := range Attacks() {
+			t.Run(a.Name, func(t *testing.T) {
+				for _, request := range a.Requests {
+					site.harmless(t, a.As, request, site.send(t, front, request))
+				}
+			})
+		}
+	})
+}
+
+// RunDown has start put a front-end in front of a site whose Sparekey then goes
+// away, and sees that nothing goes through. It is for front-ends that ask over the
+// network.
+func RunDown(t *testing.T, start func(t *testing.T, site *Site) Front) {
+	t.Helper()
+	site := newSite(t)
+	front := start(t, site)
+	request := "GET /api/posts HTTP/1.1\nHost: example.org\nAuthorization: {good}\n\n"
+	if a := site.send(t, front, request); a.Seen == nil {
+		t.Fatalf("nothing goes through at all: %d %s", a.Status, a.Body)
+	}
+	site.stop()
+	if a := site.send(t, front, request); a.Status != http.StatusServiceUnavailable || a.Seen != nil {
+		t.Errorf("with Sparekey gone: %d %s", a.Status, a.Body)
+	}
+}
+
+// answers tries every outcome.
+func (s *Site) answers(t *testing.T, front Front) {
+	for _, c := range []struct {
+		name, method, target, as string
+		status                   int
+		body                     string // part of what a refusal says
+	}{
+		{"allowed", "GET", "/api/posts?page=2", "good", http.StatusOK, ""},
+		{"allowed to write", "POST", "/api/users", "good", http.StatusOK, ""},
+		{"in scope", "GET", "/api/posts?page=2", "scoped", http.StatusOK, ""},
+		{"in the network", "GET", "/", "nearby", http.StatusOK, ""},
+		{"no credential", "GET", "/api/posts", "", http.StatusUnauthorized, "Basic authentication"},
+		{"wrong secret", "GET", "/api/posts", "wrong", http.StatusUnauthorized, "wrong"},
+		{"unknown user", "GET", "/api/posts", "unknown", http.StatusUnauthorized, "wrong"},
+		{"expired", "GET", "/api/posts", "expired", http.StatusUnauthorized, "expired"},
+		{"method out of scope", "POST", "/api/posts", "scoped", http.StatusForbidden, scoped},
+		{"path out of scope", "GET", "/api/users", "scoped", http.StatusForbidden, scoped},
+		{"out of network", "GET", "/api/posts", "networked", http.StatusForbidden, ""},
+		{"throttled", "GET", "/api/posts", "throttled", http.StatusTooManyRequests, ""},
+		{"broken", "GET", "/api/posts", "broken", http.StatusServiceUnavailable, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			request := c.method + " " + c.target + " HTTP/1.1\nHost: example.org\nContent-Length: 0\n"
+			if c.as != "" {
+				request += "Authorization: {" + c.as + "}\n"
+			}
+			a := s.send(t, front, request+"\n")
+			if a.Status != c.status || !strings.Contains(a.Body, c.body) {
+				t.Fatalf("%d %v %s", a.Status, a.Header, a.Body)
+			}
+			s.checkHeaders(t, a)
+			if (a.Seen != nil) != (c.status == http.StatusOK) {
+				t.Fatalf("the application saw %v", a.Seen)
+			}
+			if a.Seen != nil {
+				if a.Seen.Method != c.method || a.Seen.Target != c.target {
+					t.Errorf("the application saw %s %s", a.Seen.Method, a.Seen.Target)
+				}
+				s.checkIdentity(t, c.as, a.Seen)
+			}
+		})
+	}
+}
+
+// checkHeaders looks for the headers that belong to a refusal, and for what is
+// nobody's business.
+func (s *Site) checkHeaders(t *testing.T, a Answer) {
+	t.Helper()
+	if challenge := a.Header.Values("WWW-Authenticate"); (a.Status == http.StatusUnauthorized) != (len(challenge) == 1 && strings.HasPrefix(challenge[0], "Basic realm=")) {
+		t.Errorf("status %d with WWW-Authenticate %q", a.Status, challenge)
+	}
+	if wait := a.Header.Values("Retry-After"); (a.Status == http.StatusTooManyRequests) != (len(wait) == 1 && wait[0] == "30") {
+		t.Errorf("status %d with Retry-After %q", a.Status, wait)
+	}
+	if strings.Contains(a.Body, errDown.Error()) {
+		t.Errorf("the client is told %q", a.Body)
+	}
+}
+
+// checkIdentity looks at every header that an application could take for one of
+// Sparekey's.
+func (s *Site) checkIdentity(t *testing.T, as string, seen *Seen) {
+	t.Helper()
+	want := s.identity(as)
+	for name := range want {
+		got := seen.values(name)
+		if empty := want.Get(name) == "" && len(got) == 0; !empty && !slices.Equal(got, want[name]) {
+			t.Errorf("%s: %q, want %q", name, got, want[name])
+		}
+	}
+	for _, h := range seen.Header {
+		if _, ok := want[http.CanonicalHeaderKey(h[0])]; !ok && strings.HasPrefix(fold(h[0]), "X_SPAREKEY") && (h[0] != "X-Sparekey-Signature" || h[1] != "") {
+			t.Errorf("the application got %q", h)
+		}
+	}
+	if got := seen.values("Authorization"); len(got) > 0 {
+		t.Errorf("the application got Authorization %q", got)
+	}
+}
+
+// targets sends addresses that are written in unusual ways. Whatever reaches the
+// application must be what was decided about: unchanged.
+func (s *Site) targets(t *testing.T, front Front) {
+	for _, target := range []string{"/a%2Fb", "/a%2fb/", "/%61", "/a;b=c", "/a?b=%2F&c=d+e%20f", "/a?", "/a:b", "/~a/%7Ea", "/a?x=/../b", "/a,b", "/a+b", "/%C3%A9"} {
+		t.Run(target, func(t *testing.T) {
+			a := s.send(t, front, "GET "+target+" HTTP/1.1\nHost: example.org\nAuthorization: {good}\n\n")
+			if a.Seen == nil {
+				t.Fatalf("%d %s", a.Status, a.Body)
+			}
+			if a.Seen.Target != target {
+				t.Errorf("the application got %s", a.Seen.Target)
+			}
+		})
+	}
+}

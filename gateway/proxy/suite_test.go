@@ -1,0 +1,20 @@
+package proxy_test
+
+import (
+	"net/http/httptest"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
+	"github.com/sparekey-dev/sparekey/gateway/proxy"
+)
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	gatewaytest.Run(t, func(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
+		server := httptest.NewUnstartedServer(proxy.New(site.Gateway, site.Application, proxy.Config{}))
+		server.Config.ErrorLog = quiet()
+		server.Start()
+		t.Cleanup(server.Close)
+		return gatewaytest.Front{Addr: server.Listener.Addr().String()}
+	})
+}
