@@ -84,9 +84,3 @@ type Identity struct {
 	// which will soon be refused.
 	OldSecret bool
 }
-
-// clone returns a copy that shares nothing with id.
-func (id Identity) clone() Identity {
-	id.User.Roles = slices.Clone(id.User.Roles)
-	return id
-}

@@ -14,7 +14,7 @@ func mapHeader(file *os.File) ([]byte, error) {
 	return syscall.Mmap(int(file.Fd()), 0, headerSize, syscall.PROT_READ, syscall.MAP_SHARED)
 }
 
-func unmap(memory []byte) error { return syscall.Munmap(memory) }
+func unmap(memory []byte) { _ = syscall.Munmap(memory) } // it fails only for what is not mapped
 
 // mayWrite returns nil if this process may read and write the file. It finds out
 // without opening it, which could cost SQLite its locks, and before SQLite does,

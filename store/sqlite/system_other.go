@@ -11,7 +11,7 @@ const canMap = false
 
 func mapHeader(*os.File) ([]byte, error) { return nil, errors.ErrUnsupported }
 
-func unmap([]byte) error { return nil }
+func unmap([]byte) {}
 
 // mayWrite leaves it to SQLite to find out.
 func mayWrite(string) error { return nil }

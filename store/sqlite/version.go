@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -24,9 +24,9 @@ func (s *Store) Version() (version uint64, ok bool) { return s.index.version() }
 // writes both copies anew in each commit, after the log and before it reports
 // success. So whoever reads the same bytes again knows that nothing was
 // committed in between, and a copy that was read half-written is only one change
-// more.
+// more. The first copy is enough: SQLite writes it last.
 const (
-	headerSize    = 2 * 48
+	headerSize    = 48
 	headerVersion = 3007000 // the first 4 bytes, in the machine's byte order
 	headerChanges = 8       // where it counts commits: none since an empty log was made out anew, which always looks the same
 )
@@ -37,9 +37,11 @@ const (
 // The file is the same one for as long as the Store is open, because its pinned
 // connection keeps SQLite in any process from removing it, making it anew or
 // cutting it short.
+//
+// Who reads it takes no lock, which would make all requests wait for one another's
+// processor: nearly all of them only see that nothing changed.
 type walIndex struct {
-	open sync.RWMutex // held while file is read; see close
-	file *indexFile   // nil: cannot be told
+	file atomic.Pointer[indexFile] // nil: cannot be told
 
 	mu   sync.Mutex // held while last is replaced
 	last atomic.Pointer[observation]
@@ -66,30 +68,24 @@ func openWALIndex(ctx context.Context, conn *sql.Conn) (*walIndex, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.file = file
+	x.file.Store(file)
 	return x, nil
 }
 
 // close must be called after all connections of the Store are closed.
 func (x *walIndex) close() error {
-	x.open.Lock()
-	defer x.open.Unlock()
-	if x.file == nil {
-		return nil
+	if file := x.file.Swap(nil); file != nil {
+		return file.release()
 	}
-	file := x.file
-	x.file = nil
-	return file.release()
+	return nil
 }
 
 // descriptor returns the file, or nil where it is not open.
 func (x *walIndex) descriptor() *os.File {
-	x.open.RLock()
-	defer x.open.RUnlock()
-	if x.file == nil {
-		return nil
+	if file := x.file.Load(); file != nil {
+		return file.File
 	}
-	return x.file.File
+	return nil
 }
 
 func (x *walIndex) version() (number uint64, ok bool) {
@@ -121,12 +117,12 @@ func (x *walIndex) observe() (number uint64, ok bool) {
 }
 
 func (x *walIndex) read() (header [headerSize]byte, ok bool) {
-	x.open.RLock()
-	defer x.open.RUnlock()
-	if x.file == nil {
+	file := x.file.Load()
+	if file == nil {
 		return header, false
 	}
-	copy(header[:], x.file.memory)
+	copy(header[:], file.memory)
+	runtime.KeepAlive(file)
 	return header, binary.NativeEndian.Uint32(header[:]) == headerVersion && binary.NativeEndian.Uint32(header[headerChanges:]) > 0
 }
 
@@ -143,7 +139,8 @@ var (
 )
 
 // indexFile is the one descriptor that this process has of an index, beside
-// SQLite's own, and the memory its header is mapped to.
+// SQLite's own, and the memory its header is mapped to, for as long as anybody can
+// still read that: the last Store may be closed meanwhile.
 type indexFile struct {
 	*os.File
 	memory []byte
@@ -173,6 +170,7 @@ func acquireIndexFile(path string) (*indexFile, error) {
 	if f.memory, err = mapHeader(file); err != nil {
 		return nil, fmt.Errorf("map the index of the write-ahead log: %w", err)
 	}
+	runtime.AddCleanup(f, unmap, f.memory)
 	return f, nil
 }
 
@@ -184,5 +182,5 @@ func (f *indexFile) release() error {
 		return nil
 	}
 	indexFiles = slices.DeleteFunc(indexFiles, func(other *indexFile) bool { return other == f })
-	return errors.Join(unmap(f.memory), f.Close())
+	return f.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -187,4 +188,31 @@ func attack(t *testing.T, svc *sparekey.Service, a sparekey.Attempt, revoke func
 	revoked.Store(true)
 	running.Wait()
 	return attempts.Load()
+}
+
+// TestVersionWhileClosing reads versions until the Store is closed, and its memory
+// given back: from then on they cannot be told.
+func TestVersionWhileClosing(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		s := openStore(t, newPath(t))
+		insert(t, s, newCredential("1", "1"))
+		version(t, s)
+		var running sync.WaitGroup
+		for range 2 {
+			running.Go(func() {
+				for ok := true; ok; {
+					_, ok = s.Version()
+				}
+			})
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		runtime.GC()
+		running.Wait()
+		if _, ok := s.Version(); ok {
+			t.Error("a closed Store has a version")
+		}
+	}
 }

@@ -1,0 +1,118 @@
+package sparekey
+
+import (
+	"strings"
+	"sync/atomic"
+)
+
+// memoTable holds what the memo remembers of one version: records one after the
+// other in blocks of text, and slots that say where. Whoever has a table can go on
+// reading it while others are made from it, and perhaps misses what is new.
+type memoTable struct {
+	version memoVersion
+	slots   []memoSlot       // 2^n; one in four is empty at least, so that a search ends
+	used    int              // how many slots are not
+	blocks  []string         // those that are full
+	last    string           // what is in the one that is not
+	writer  *strings.Builder // of last; for whoever makes the next table alone
+	size    int              // how many bytes all blocks have together
+}
+
+// memoSlot takes 32 bytes, which are in one line of the processor's cache.
+type memoSlot struct {
+	key   memoKey
+	place atomic.Uint64 // a memoPlace; 0: the slot is empty. It is set last
+}
+
+// memoPlace is where a record is: the block's number in 16 bits, the record's
+// length in 16, and in 32 where in the block it begins.
+type memoPlace uint64
+
+const (
+	fewestSlots   = 64
+	smallestBlock = 4 << 10
+	biggestBlock  = 1 << 20
+)
+
+// newMemoTable returns a table that begins small, since a change may come soon.
+func newMemoTable(v memoVersion) *memoTable {
+	return &memoTable{version: v, slots: make([]memoSlot, fewestSlots), writer: &strings.Builder{}}
+}
+
+// find returns the record for k, or "".
+func (t *memoTable) find(k memoKey) string {
+	last := uint64(len(t.slots) - 1)
+	for at := k[0]; ; at++ {
+		s := &t.slots[at&last]
+		place := memoPlace(s.place.Load())
+		if place == 0 {
+			return ""
+		}
+		if s.key == k {
+			return t.record(place)
+		}
+	}
+}
+
+// record returns the record at a place, or "" if the table is older than it.
+func (t *memoTable) record(p memoPlace) string {
+	block, length, begin := int(p>>48), int(p>>32&0xffff), int(p&0xffffffff)
+	text := t.last
+	if block < len(t.blocks) {
+		text = t.blocks[block]
+	} else if block > len(t.blocks) {
+		return ""
+	}
+	if begin+length > len(text) {
+		return ""
+	}
+	return text[begin : begin+length]
+}
+
+// with returns a table that has a record for k as well, which t must not have; or,
+// where t is full, nothing else: most of so much is out of use, and what is in use
+// comes back by itself. No two calls may run at the same time, and no table may be
+// made from t twice.
+func (t *memoTable) with(k memoKey, record string) *memoTable {
+	if t.used == memoSize || t.size+len(record) > memoText {
+		t = newMemoTable(t.version)
+	}
+	next := *t
+	if 4*(next.used+1) > 3*len(next.slots) {
+		next.slots = doubled(next.slots)
+	}
+	if next.writer.Len()+len(record) > next.writer.Cap() {
+		next.blocks = append(next.blocks, next.last) // which nobody reads past its old end
+		next.writer = &strings.Builder{}
+		next.writer.Grow(max(len(record), min(max(next.size, smallestBlock), biggestBlock)))
+	}
+	place := len(next.blocks)<<48 | len(record)<<32 | next.writer.Len()
+	next.writer.WriteString(record)
+	next.last = next.writer.String()
+	next.size += len(record)
+	next.used++
+	fill(next.slots, k, memoPlace(place)) //nolint:gosec // none of the three is negative
+	return &next
+}
+
+func doubled(slots []memoSlot) []memoSlot {
+	more := make([]memoSlot, 2*len(slots))
+	for i := range slots {
+		if s := &slots[i]; s.place.Load() != 0 {
+			fill(more, s.key, memoPlace(s.place.Load()))
+		}
+	}
+	return more
+}
+
+// fill fills the slot in which a search finds the key.
+func fill(slots []memoSlot, k memoKey, place memoPlace) {
+	last := uint64(len(slots) - 1)
+	at := k[0]
+	for slots[at&last].place.Load() != 0 {
+		at++
+	}
+	s := &slots[at&last]
+	s.key = k
+	s.place.Store(uint64(place))
+}
