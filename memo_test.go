@@ -60,7 +60,7 @@ func TestMemoKeepsEverything(t *testing.T) {
 	} {
 		got, ok := sparekey.Remembered(tt.id)
 		if !ok {
-			t.Errorf("%s: is not kept: every field of Identity must be in texts, times or beside them, see memorecord.go", name)
+			t.Errorf("%s: is not kept: every field of Identity must be in a record, see memorecord.go", name)
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

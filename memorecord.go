@@ -10,30 +10,39 @@ import (
 // time than it takes to copy one:
 //
 //	seconds (8 bytes) and nanoseconds (4) of each of times
+//	each of numbers (8)
 //	length (2) of each of texts
+//	1 or 0 (1) for OldSecret
 //	number of roles (2), where 0 says nil and 1 says none
 //	the texts
 //	length (2) and text of each role
 const (
-	timeFields, textFields = 3, 10
+	timeFields, numberFields, textFields = 5, 2, 14
 
-	timeSize, lengthSize = 12, 2
+	timeSize, numberSize, lengthSize = 12, 8, 2
 
-	headSize = timeFields*timeSize + (textFields+1)*lengthSize
+	headSize = timeFields*timeSize + numberFields*numberSize + 1 + (textFields+1)*lengthSize
 )
 
-// texts and times are what is in a record, beside the roles. A field that is not
-// keeps an identity that has it from being remembered.
+// texts, times and numbers are what is in a record, beside the roles and what is
+// true or false. A field that is not keeps an identity that has it from being
+// remembered.
 func (id *Identity) texts() [textFields]*string {
 	u, c := &id.User, &id.Credential
 	return [...]*string{
 		&u.ID, &u.Login, &u.Email, &u.DisplayName,
 		&c.UUID, &c.UserID, &c.AppID, &c.Name, &c.Hash, &c.LastIP,
+		(*string)(&c.Limits.Scopes), (*string)(&c.Limits.Networks), &c.OldHash, &id.Rule,
 	}
 }
 
 func (id *Identity) times() [timeFields]*time.Time {
-	return [...]*time.Time{&id.User.Registered, &id.Credential.Created, &id.Credential.LastUsed}
+	c := &id.Credential
+	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil}
+}
+
+func (id *Identity) numbers() [numberFields]*int {
+	return [...]*int{&id.Credential.Limits.MaxUses, &id.Credential.Uses}
 }
 
 // newRecord returns an identity as a record. ok is false if that would not give it
@@ -50,15 +59,7 @@ func newRecord(id Identity) (record string, ok bool) {
 	if size > longestRecord {
 		return "", false
 	}
-	r := make([]byte, 0, size)
-	for _, t := range id.times() {
-		r = binary.LittleEndian.AppendUint64(r, uint64(t.Unix()))       //nolint:gosec // comes back as it was
-		r = binary.LittleEndian.AppendUint32(r, uint32(t.Nanosecond())) //nolint:gosec // less than 10^9
-	}
-	for _, s := range id.texts() {
-		r = appendLength(r, len(*s))
-	}
-	r = appendLength(r, countRoles(id.User.Roles))
+	r := appendHead(make([]byte, 0, size), &id)
 	for _, s := range id.texts() {
 		r = append(r, *s...)
 	}
@@ -67,6 +68,25 @@ func newRecord(id Identity) (record string, ok bool) {
 	}
 	record = string(r)
 	return record, reflect.DeepEqual(readRecord(record), id)
+}
+
+func appendHead(r []byte, id *Identity) []byte {
+	for _, t := range id.times() {
+		r = binary.LittleEndian.AppendUint64(r, uint64(t.Unix()))       //nolint:gosec // comes back as it was
+		r = binary.LittleEndian.AppendUint32(r, uint32(t.Nanosecond())) //nolint:gosec // less than 10^9
+	}
+	for _, n := range id.numbers() {
+		r = binary.LittleEndian.AppendUint64(r, uint64(*n)) //nolint:gosec // comes back as it was
+	}
+	for _, s := range id.texts() {
+		r = appendLength(r, len(*s))
+	}
+	if id.OldSecret {
+		r = append(r, 1)
+	} else {
+		r = append(r, 0)
+	}
+	return appendLength(r, countRoles(id.User.Roles))
 }
 
 func countRoles(roles []string) int {
@@ -89,10 +109,15 @@ func readRecord(record string) (id Identity) {
 		*t = readTime(head)
 		head = head[timeSize:]
 	}
+	for _, n := range id.numbers() {
+		*n = int(readNumber(head)) //nolint:gosec // as it was
+		head = head[numberSize:]
+	}
 	for _, s := range id.texts() {
 		n := readLength(head)
 		*s, rest, head = rest[:n], rest[n:], head[lengthSize:]
 	}
+	id.OldSecret, head = head[0] == 1, head[1:]
 	if n := readLength(head); n > 0 {
 		id.User.Roles = readRoles(rest, n-1)
 	}
@@ -100,11 +125,14 @@ func readRecord(record string) (id Identity) {
 }
 
 func readTime(s string) time.Time {
-	_ = s[timeSize-1]
-	seconds := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 	nanoseconds := uint32(s[8]) | uint32(s[9])<<8 | uint32(s[10])<<16 | uint32(s[11])<<24
-	return time.Unix(int64(seconds), int64(nanoseconds)).UTC() //nolint:gosec // as it was
+	return time.Unix(int64(readNumber(s)), int64(nanoseconds)).UTC() //nolint:gosec // as it was
+}
+
+func readNumber(s string) uint64 {
+	_ = s[numberSize-1]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 func readLength(s string) int { return int(s[0]) | int(s[1])<<8 }
