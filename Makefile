@@ -34,8 +34,9 @@ tidy:
 	$(GO) mod tidy -diff
 	cd e2e && $(GO) mod tidy -diff
 
-deps: ## what the tests on a live WordPress need, where root can install it
+deps: ## what the tests on a live WordPress and behind other proxies need, where root can install it
 	scripts/wordpress-deps
+	scripts/proxies
 
 unit: deps ## all tests, with the race detector
 	$(GO) test -race -shuffle=on ./...

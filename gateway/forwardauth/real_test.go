@@ -1,0 +1,111 @@
+package forwardauth_test
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
+	"github.com/sparekey-dev/sparekey/internal/testproc"
+)
+
+const remedy = "run scripts/proxies"
+
+// example reads a file of examples/, changes the addresses and paths in it to those
+// of a test, and returns where it put the result.
+func example(t *testing.T, dir, file string, changes map[string]string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "examples", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := string(text)
+	for from, to := range changes {
+		if !strings.Contains(changed, from) {
+			t.Fatalf("examples/%s does not have %q any more", file, from)
+		}
+		changed = strings.ReplaceAll(changed, from, to)
+	}
+	path := filepath.Join(dir, filepath.Base(file))
+	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// real runs the suite on a real proxy, for which run makes the command that starts
+// it at an address.
+func real(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd) {
+	t.Helper()
+	start := func(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
+		dir := testproc.Dir(t)
+		addr := net.JoinHostPort("127.0.0.1", testproc.FreePort(t))
+		log := filepath.Join(dir, "log")
+		p := testproc.Start(t, run(t, site, dir, addr), log, testproc.Accepts("tcp", addr))
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Log(p.Log())
+			}
+		})
+		return gatewaytest.Front{Addr: addr, TLS: true}
+	}
+	gatewaytest.Run(t, start)
+	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, start) })
+}
+
+func TestNginx(t *testing.T) {
+	t.Parallel()
+	program := testproc.Program(t, remedy, "nginx")
+	real(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+		server := example(t, dir, "nginx/example.conf", map[string]string{
+			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
+			"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
+		})
+		whole := filepath.Join(dir, "nginx.conf")
+		config := strings.ReplaceAll(`daemon off; master_process off; pid DIR/pid; error_log stderr;
+events {}
+http {
+	access_log off; client_body_temp_path DIR/body; proxy_temp_path DIR/proxy; fastcgi_temp_path DIR/fastcgi; uwsgi_temp_path DIR/uwsgi; scgi_temp_path DIR/scgi;
+	include `+server+`;
+}
+`, "DIR", dir)
+		if err := os.WriteFile(whole, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return exec.CommandContext(t.Context(), program, "-p", dir, "-e", "stderr", "-c", whole)
+	})
+}
+
+func TestCaddy(t *testing.T) {
+	t.Parallel()
+	program := testproc.Program(t, remedy, "caddy")
+	real(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := example(t, dir, "caddy/Caddyfile", map[string]string{
+			":8443": ":" + port, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
+			"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
+		})
+		cmd := exec.CommandContext(t.Context(), program, "run", "--config", file, "--adapter", "caddyfile")
+		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+		return cmd
+	})
+}
+
+func TestHAProxy(t *testing.T) {
+	t.Parallel()
+	program := testproc.Program(t, remedy, "haproxy")
+	real(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+		lua := example(t, dir, "haproxy/sparekey.lua", nil)
+		file := example(t, dir, "haproxy/haproxy.cfg", map[string]string{
+			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
+			"/etc/ssl/example.org.both.pem": site.Certificate.Both, "/etc/haproxy/sparekey.lua": lua,
+		})
+		return exec.CommandContext(t.Context(), program, "-f", file)
+	})
+}
