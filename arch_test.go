@@ -26,8 +26,8 @@ var layers = map[string]struct{ own, ext []string }{
 	"basicauth":           {own: []string{".", "scope", "clientip"}},
 	"rest":                {own: []string{".", "basicauth", "clientip"}},
 	"web":                 {own: []string{".", "clientip"}},
-	"internal/login":      {own: []string{".", "passhash", "internal/throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
-	"internal/throttle":   {},
+	"internal/login":      {own: []string{".", "passhash", "throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
+	"throttle":            {own: []string{"."}},
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},
 	"internal/testproc":   {},
 	"internal/testdb":     {own: []string{"internal/testproc"}},
@@ -41,7 +41,7 @@ var layers = map[string]struct{ own, ext []string }{
 }
 
 // exampleLayer holds for every program under examples: what an importer has.
-var exampleLayer = []string{".", "scope", "basicauth", "rest", "web", "clientip", "store/memory", "store/sqlite"}
+var exampleLayer = []string{".", "scope", "basicauth", "rest", "web", "clientip", "store/memory", "store/sqlite", "throttle"}
 
 // domainNever lists what the root package must not reach, even indirectly, so
 // that an importer with another protocol or database does not pay for ours.

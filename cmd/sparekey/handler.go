@@ -44,7 +44,7 @@ func (c *serveCommand) handler(site *site, home string, log *slog.Logger) http.H
 
 // handlePages adds what people see in a browser.
 func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) {
-	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), log)
+	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), site.limiter, log)
 	pages := web.New(site.service, gate.Viewer, web.Config{
 		BaseURL:         home + accountPath,
 		SiteURL:         home,

@@ -14,6 +14,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/throttle"
 )
 
 // commands are all that the program can do. The names follow wp-cli where it has
@@ -105,6 +106,7 @@ func newParser(c *commands, t terminal) *kong.Kong {
 			"roles":         fmt.Sprint(login.Roles()),
 			"defaultRole":   login.DefaultRole,
 		},
+		kong.Vars(throttleDefaults()),
 	)
 }
 
@@ -113,7 +115,8 @@ type site struct {
 	backend
 	service  *sparekey.Service
 	accounts *login.Accounts
-	log      *audit.Log // nil where the database keeps none
+	log      *audit.Log        // nil where the database keeps none
+	limiter  *throttle.Limiter // nil: nobody is turned away
 }
 
 // open opens the database that the settings name, and makes one that is not
@@ -136,7 +139,7 @@ func (c *commands) open(ctx context.Context, create bool, config sparekey.Config
 			config.Observe = sparekey.Observers(config.Observe, log.Observe)
 		}
 	}
-	return &site{b, sparekey.New(b, b, config), login.New(b, time.Now), log}, nil
+	return &site{backend: b, service: sparekey.New(b, b, config), accounts: login.New(b, time.Now), log: log}, nil
 }
 
 // with opens the database for the time of one command. What went wrong on

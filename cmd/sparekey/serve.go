@@ -29,6 +29,7 @@ type serveCommand struct {
 	LogFormat       string    `help:"How to log: ${enum}." enum:"text,json" default:"text" env:"SPAREKEY_LOG_FORMAT"`
 	LogLevel        string    `help:"From here on is logged: ${enum}. With debug, every request is." enum:"debug,info,warn,error" default:"info" env:"SPAREKEY_LOG_LEVEL"`
 	gatewaySettings
+	throttleSettings
 }
 
 // Limits of the HTTP server. They bound what a slow or greedy client can hold.
@@ -54,7 +55,7 @@ func (c *serveCommand) Validate() error {
 	if c.URL == "" && isWildcard(host) {
 		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
 	}
-	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate())
+	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(), c.throttleSettings.validate())
 }
 
 func (c *serveCommand) validateURL() error {
@@ -116,10 +117,12 @@ func isWildcard(host string) bool {
 // Run serves until the context ends.
 func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	log := c.logger(t)
-	site, err := all.open(ctx, true, sparekey.Config{Observe: logEvents(log)})
+	limiter := c.limiter(log)
+	site, err := all.open(ctx, true, limiter.Protect(sparekey.Config{Observe: logEvents(log)}))
 	if err != nil {
 		return err
 	}
+	site.limiter = limiter
 	stop := site.keepLog(ctx)
 	err = c.serve(ctx, all, site, t, log)
 	stop()

@@ -10,27 +10,18 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/internal/throttle"
+	"github.com/sparekey-dev/sparekey/throttle"
 )
 
 const (
 	idleTimeout  = 2 * time.Hour
 	lifetime     = 24 * time.Hour
 	confirmedFor = 5 * time.Minute // for how long a main password counts as just proved
-
-	// Guesses are counted by where they come from, and by that together with
-	// whom they are for; never by the latter alone, or a stranger could lock
-	// somebody out.
-	guessesPerAddr  = 100
-	guessesPerLogin = 10
-	guessEvery      = time.Minute
-	throttleKeys    = 100_000
 )
 
 // keySession is the one value of a session. Being the only one, it is encoded the
@@ -61,12 +52,12 @@ type Gate struct {
 	sessions *scs.SessionManager
 	log      *slog.Logger
 	now      func() time.Time
-	byAddr   throttle.Limiter
-	byLogin  throttle.Limiter
+	limiter  *throttle.Limiter
 }
 
 // NewGate returns a Gate whose cookies are for https alone if secure is true.
-func NewGate(accounts *Accounts, store SessionStore, secure bool, log *slog.Logger) *Gate {
+// limiter turns away who guesses; nil: nobody is turned away.
+func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throttle.Limiter, log *slog.Logger) *Gate {
 	s := scs.New()
 	s.Store = scsStore{store}
 	s.HashTokenInStore = true
@@ -85,11 +76,7 @@ func NewGate(accounts *Accounts, store SessionStore, secure bool, log *slog.Logg
 		log.ErrorContext(r.Context(), "the session store does not answer", "error", err)
 		http.Error(w, "Signing in is not possible right now. Try again in a moment.", http.StatusServiceUnavailable)
 	}
-	return &Gate{
-		accounts: accounts, sessions: s, log: log, now: accounts.now,
-		byAddr:  throttle.Limiter{Burst: guessesPerAddr, Every: guessEvery, Keys: throttleKeys},
-		byLogin: throttle.Limiter{Burst: guessesPerLogin, Every: guessEvery, Keys: throttleKeys},
-	}
+	return &Gate{accounts: accounts, sessions: s, log: log, now: accounts.now, limiter: limiter}
 }
 
 // Load gives next the session of each request, and keeps what next changed of
@@ -193,37 +180,13 @@ func (g *Gate) Confirm(ctx context.Context, password string, addr netip.Addr) er
 
 // verify checks a main password, unless too many guesses came before it.
 func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Addr) (sparekey.User, error) {
-	from := network(addr)
-	both := from + " " + digest(strings.ToLower(strings.TrimSpace(login)))
-	now := g.now()
-	if _, ok := g.byAddr.Take(from, now); !ok {
-		return sparekey.User{}, throttled()
-	}
-	if _, ok := g.byLogin.Take(both, now); !ok {
-		g.byAddr.GiveBack(from, now)
-		return sparekey.User{}, throttled()
+	done, err := g.limiter.Try(ctx, login, password, addr)
+	if err != nil {
+		return sparekey.User{}, err
 	}
 	u, err := g.accounts.Verify(ctx, login, password)
-	if err == nil {
-		g.byAddr.GiveBack(from, now)
-		g.byLogin.GiveBack(both, now)
-	}
+	done(err)
 	return u, err
-}
-
-func throttled() error {
-	return sparekey.Refuse(sparekey.ReasonThrottled, "Too many attempts failed. Wait a minute and try again.")
-}
-
-// network is what guesses are counted by: an IPv4 address, or the /64 that an
-// IPv6 customer has all of.
-func network(addr netip.Addr) string {
-	if addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
-			return p.String()
-		}
-	}
-	return addr.String()
 }
 
 // SignOut ends the session.

@@ -18,6 +18,7 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
+	"github.com/sparekey-dev/sparekey/throttle"
 )
 
 // house is a server whose pages do what the Gate can do, for a user "ann".
@@ -44,7 +45,8 @@ func newHouse(t *testing.T, s store, secure bool) *house {
 	if h.ann, err = h.accounts.Create(t.Context(), ann()); err != nil {
 		t.Fatal(err)
 	}
-	h.gate = login.NewGate(h.accounts, s, secure, slog.New(slog.DiscardHandler))
+	limiter := throttle.New(throttle.Config{Now: func() time.Time { return *h.clock }})
+	h.gate = login.NewGate(h.accounts, s, secure, limiter, slog.New(slog.DiscardHandler))
 	mux := http.NewServeMux()
 	mux.HandleFunc("/in", func(w http.ResponseWriter, r *http.Request) {
 		report(w, h.gate.SignIn(r.Context(), r.FormValue("login"), r.FormValue("password"), netip.MustParseAddr(r.FormValue("from"))))

@@ -1,0 +1,99 @@
+package throttle
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxUnconfirmed is how often what was right may be presented again without
+// having proved right in between: in requests at the same moment, or since it
+// was revoked.
+const maxUnconfirmed = 64
+
+// known remembers what was right, and from where: a login with a secret, and the
+// address as such. It holds no login and no secret, but a number for each, made
+// with a key that this process drew.
+type known struct {
+	seed    maphash.Seed
+	keys    int
+	goodFor time.Duration
+
+	mu   sync.RWMutex
+	seen map[uint64]*sighting
+}
+
+// sighting is when something was right the last time.
+type sighting struct {
+	last        atomic.Int64 // Unix nanoseconds
+	unconfirmed atomic.Int32 // how often it was let through since
+}
+
+func newKnown(keys int, goodFor time.Duration) *known {
+	return &known{seed: maphash.MakeSeed(), keys: keys, goodFor: goodFor, seen: map[uint64]*sighting{}}
+}
+
+// id is the number of a login with a secret at a network, or of the network
+// alone where both are empty.
+func (k *known) id(network Key, login, secret string) uint64 {
+	var lengths [25]byte // so that one text cannot end where another begins
+	binary.BigEndian.PutUint64(lengths[:], uint64(len(login)))
+	binary.BigEndian.PutUint64(lengths[8:], uint64(len(secret)))
+	binary.BigEndian.PutUint64(lengths[16:], network.network)
+	lengths[24] = network.kind
+	var h maphash.Hash
+	h.SetSeed(k.seed)
+	_, _ = h.Write(lengths[:]) // never fails, as it documents
+	_, _ = h.WriteString(login)
+	_, _ = h.WriteString(secret)
+	return h.Sum64()
+}
+
+// find returns a sighting that is recent enough, or nil.
+func (k *known) find(id uint64, now time.Time) *sighting {
+	k.mu.RLock()
+	s := k.seen[id]
+	k.mu.RUnlock()
+	if s == nil || now.UnixNano()-s.last.Load() > int64(k.goodFor) {
+		return nil
+	}
+	return s
+}
+
+// admits reports whether this was right lately, and not presented too often
+// since.
+func (k *known) admits(id uint64, now time.Time) bool {
+	s := k.find(id, now)
+	return s != nil && s.unconfirmed.Add(1) <= maxUnconfirmed
+}
+
+// has reports whether this was right lately.
+func (k *known) has(id uint64, now time.Time) bool { return k.find(id, now) != nil }
+
+// remember keeps that this is right.
+func (k *known) remember(id uint64, now time.Time) {
+	k.mu.RLock()
+	s := k.seen[id]
+	k.mu.RUnlock()
+	if s == nil {
+		s = k.add(id)
+	}
+	s.last.Store(now.UnixNano())
+	s.unconfirmed.Store(0)
+}
+
+func (k *known) add(id uint64) *sighting {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s := k.seen[id]; s != nil {
+		return s
+	}
+	if len(k.seen) >= k.keys {
+		makeRoom(k.seen, func(s *sighting) int64 { return s.last.Load() })
+	}
+	s := &sighting{}
+	k.seen[id] = s
+	return s
+}
