@@ -1,6 +1,11 @@
 package sparekey
 
-import "context"
+import (
+	"context"
+	"net/netip"
+
+	"github.com/sparekey-dev/sparekey/scope"
+)
 
 type identityKey struct{}
 
@@ -32,4 +37,22 @@ func FromContext(ctx context.Context) (Identity, bool) {
 		return Identity{}, false
 	}
 	return *id, true
+}
+
+type callerKey struct{}
+
+type caller struct {
+	addr    netip.Addr
+	request scope.Request
+}
+
+// WithCaller returns a context that says from where, and with which request,
+// somebody manages credentials, for the record of it.
+func WithCaller(ctx context.Context, addr netip.Addr, request scope.Request) context.Context {
+	return context.WithValue(ctx, callerKey{}, caller{addr, request})
+}
+
+func callerFrom(ctx context.Context) (netip.Addr, scope.Request) {
+	c, _ := ctx.Value(callerKey{}).(caller) // zero where nobody said it
+	return c.addr, c.request
 }

@@ -35,7 +35,7 @@ type Event struct {
 	Login      string        // of a refusal: the login as it was presented
 	Reason     Reason        // of a refusal
 	Addr       netip.Addr    // the caller's address, where one is known
-	Request    scope.Request // of an attempt: what for, where that is known
+	Request    scope.Request // of an attempt: what for; else: what something was managed with; where that is known
 	Rule       string        // of authenticated: the rule that covers the request, if scopes narrow it
 	Err        error         // of a refusal: what a hook had to say; of usage_not_kept: what failed
 }

@@ -117,14 +117,21 @@ func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Se
 	if err != nil {
 		return Secret{}, Credential{}, err
 	}
-	if err := m.service.store.Insert(ctx, c, m.newCheck()); err != nil {
-		return Secret{}, Credential{}, fmt.Errorf("create an application password: %w", err)
+	made, err := m.recorded(ctx, KindCreated, target, func(ctx context.Context) ([]Credential, error) {
+		if err := m.service.store.Insert(ctx, c, m.newCheck()); err != nil {
+			return nil, fmt.Errorf("create an application password: %w", err)
+		}
+		return []Credential{c}, nil
+	})
+	if err == nil {
+		return secret, c, nil
 	}
-	if err := m.record(ctx, KindCreated, target, c); err != nil {
-		_, undo := m.service.store.Delete(ctx, target.ID, c.UUID) // nobody will ever know its secret
-		return Secret{}, Credential{}, errors.Join(err, undo)
+	if len(made) > 0 { // nobody will ever know its secret
+		if _, undo := m.service.store.Delete(ctx, target.ID, c.UUID); !errors.Is(undo, ErrNotFound) {
+			err = errors.Join(err, undo)
+		}
 	}
-	return secret, c, nil
+	return Secret{}, Credential{}, err
 }
 
 // prepare makes the record of a new credential, or the refusal.
@@ -333,19 +340,22 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 
 // change applies a change to one credential, if the actor may, and records it.
 func (m Manager) change(ctx context.Context, kind Kind, target User, uuid string, change Change, check Check) (Credential, error) {
-	c, err := m.service.store.Update(ctx, target.ID, uuid, func(c *Credential) error {
-		if err := m.reaches(*c); err != nil {
-			return err
+	changed, err := m.recorded(ctx, kind, target, func(ctx context.Context) ([]Credential, error) {
+		c, err := m.service.store.Update(ctx, target.ID, uuid, func(c *Credential) error {
+			if err := m.reaches(*c); err != nil {
+				return err
+			}
+			return change(c)
+		}, check)
+		if err != nil {
+			return nil, fmt.Errorf("change an application password: %w", err)
 		}
-		return change(c)
-	}, check)
+		return []Credential{c}, nil
+	})
 	if err != nil {
-		return Credential{}, fmt.Errorf("change an application password: %w", err)
-	}
-	if err := m.record(ctx, kind, target, c); err != nil {
 		return Credential{}, err
 	}
-	return c, nil
+	return changed[0], nil
 }
 
 // RecordUse records a use now from an address, as authentication does, unless
@@ -372,11 +382,17 @@ func (m Manager) Revoke(ctx context.Context, userID, uuid string) (Credential, e
 	if err := m.mayRevoke(ctx, target, func(c Credential) bool { return c.UUID == uuid }); err != nil {
 		return Credential{}, err
 	}
-	c, err := m.service.store.Delete(ctx, target.ID, uuid)
-	if err != nil {
-		return Credential{}, fmt.Errorf("revoke an application password: %w", err)
+	revoked, err := m.revoked(ctx, target, func(ctx context.Context) ([]Credential, error) {
+		c, err := m.service.store.Delete(ctx, target.ID, uuid)
+		if err != nil {
+			return nil, fmt.Errorf("revoke an application password: %w", err)
+		}
+		return []Credential{c}, nil
+	})
+	if len(revoked) == 0 {
+		return Credential{}, err
 	}
-	return c, m.record(ctx, KindRevoked, target, c)
+	return revoked[0], err
 }
 
 // mayRevoke refuses to revoke what may do more than the credential that acts. There
@@ -409,22 +425,58 @@ func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, er
 	if err := m.mayRevoke(ctx, target, func(Credential) bool { return true }); err != nil {
 		return nil, err
 	}
-	revoked, err := m.service.store.DeleteAll(ctx, target.ID)
-	if err != nil {
-		return nil, fmt.Errorf("revoke all application passwords: %w", err)
-	}
-	var failed []error
-	for _, c := range revoked {
-		failed = append(failed, m.record(ctx, KindRevoked, target, c))
-	}
-	return revoked, errors.Join(failed...)
+	return m.revoked(ctx, target, func(ctx context.Context) ([]Credential, error) {
+		revoked, err := m.service.store.DeleteAll(ctx, target.ID)
+		if err != nil {
+			return nil, fmt.Errorf("revoke all application passwords: %w", err)
+		}
+		return revoked, nil
+	})
 }
 
-// record tells what was done.
-func (m Manager) record(ctx context.Context, kind Kind, user User, c Credential) error {
+// revoked is recorded for what takes credentials back. They are gone even if that
+// cannot be recorded: whether a secret is dead must not depend on a log.
+func (m Manager) revoked(ctx context.Context, target User, write func(context.Context) ([]Credential, error)) ([]Credential, error) {
+	gone, err := m.recorded(ctx, KindRevoked, target, write)
+	if err == nil || len(gone) == 0 {
+		return gone, err
+	}
+	if _, again := write(ctx); again != nil && !errors.Is(again, ErrNotFound) {
+		return nil, errors.Join(err, again)
+	}
+	return gone, err
+}
+
+// recorded changes credentials and has [Config.Record] record that, in one atomic
+// step where the store is a [Transactor]; elsewhere the change stands even if it
+// cannot be recorded. It returns what write returned.
+func (m Manager) recorded(ctx context.Context, kind Kind, target User, write func(context.Context) ([]Credential, error)) ([]Credential, error) {
+	var changed []Credential
+	var events []Event
+	err := m.service.atomically(ctx, func(ctx context.Context) (err error) {
+		events = nil // this may run more than once
+		if changed, err = write(ctx); err != nil {
+			return err
+		}
+		for _, c := range changed {
+			events = append(events, m.event(ctx, kind, target, c))
+		}
+		return m.service.record(ctx, events)
+	})
+	if err != nil {
+		return changed, err
+	}
+	for _, e := range events {
+		m.service.observe(ctx, e)
+	}
+	return changed, nil
+}
+
+func (m Manager) event(ctx context.Context, kind Kind, user User, c Credential) Event {
 	e := Event{Kind: kind, User: user, Credential: c, Actor: m.actor}
+	e.Addr, e.Request = callerFrom(ctx)
 	if m.acting != nil {
 		e.Acting = m.acting.UUID
 	}
-	return m.service.record(ctx, e)
+	return e
 }

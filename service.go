@@ -2,6 +2,7 @@ package sparekey
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,8 +62,12 @@ type Config struct {
 	Policy Policy
 
 	// Record is told of every creation, change and revocation before it is
-	// acknowledged: where it fails, so does the operation, though what it did is
-	// done. It is for an audit log that must not have gaps. Default: nobody is told.
+	// acknowledged: where it fails, so does the operation. If the store is a
+	// [Transactor], what Record writes to it with ctx is one step with the
+	// change, so that neither is there without the other; otherwise the change
+	// stands. A revocation stands in any case. It may be told more than once of what happens once, and
+	// must not use the store for anything else. It is for an audit log that must
+	// not have gaps. Default: nobody is told.
 	Record func(ctx context.Context, e Event) error
 
 	// Observe is told what happened, after it happened. It should return
@@ -174,16 +179,27 @@ func (s *Service) InUse(ctx context.Context) (bool, error) {
 // now is the time of an operation: UTC in whole seconds, as stores keep it.
 func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }
 
-// record tells Config.Record, and then Config.Observe, what was done.
-func (s *Service) record(ctx context.Context, e Event) error {
-	e.Time = s.now()
-	if s.config.Record != nil {
+// atomically makes one step of what do writes, as far as the store can.
+func (s *Service) atomically(ctx context.Context, do func(context.Context) error) error {
+	if t, ok := s.store.(Transactor); ok && s.config.Record != nil {
+		return t.Atomically(ctx, do)
+	}
+	return do(ctx)
+}
+
+// record tells Config.Record what was done.
+func (s *Service) record(ctx context.Context, events []Event) error {
+	if s.config.Record == nil {
+		return nil
+	}
+	var failed []error
+	for _, e := range events {
+		e.Time = s.now()
 		if err := s.config.Record(ctx, e); err != nil {
-			return fmt.Errorf("%s, but that could not be recorded: %w", e.Kind, err)
+			failed = append(failed, fmt.Errorf("record what was %s: %w", e.Kind, err))
 		}
 	}
-	s.observe(ctx, e)
-	return nil
+	return errors.Join(failed...)
 }
 
 // observe tells Config.Observe what happened.

@@ -86,6 +86,17 @@ type Searcher interface {
 	Search(ctx context.Context, q CredentialQuery) (found []Credential, total int, err error)
 }
 
+// Transactor is an optional interface of a [Store] that can make one step of
+// several writes.
+type Transactor interface {
+	// Atomically calls do with a context with which the Store's own methods
+	// write as one: nobody else's write comes in between, and when Atomically
+	// returns nil all of it is done. Where do returns an error, or one of the
+	// writes did, nothing is, and Atomically returns that error. do may run more
+	// than once. What it reads may be from before its own writes.
+	Atomically(ctx context.Context, do func(ctx context.Context) error) error
+}
+
 // Versioned is an optional interface of a [Store] and of a [Directory] that can
 // tell at the cost of a memory access whether anything in them changed. If both
 // have it, the [Service] remembers whom it found and asks again only after a

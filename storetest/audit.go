@@ -44,6 +44,7 @@ func auditCases() []auditCase {
 		{"AuditPrune", testAuditPrune},
 		{"AuditCancelled", testAuditCancelled},
 		{"AuditConcurrent", testAuditConcurrent},
+		{"Atomically", testAtomically},
 		{"Usage", testUsage},
 		{"UsageAddresses", testUsageAddresses},
 		{"UsageOfUnknown", testUsageOfUnknown},
@@ -221,6 +222,51 @@ func testAuditConcurrent(tb testing.TB, s AuditStore) {
 	if err != nil || report.Lines != writers*each {
 		tb.Errorf("Verify: got %+v, %v, want %d lines", report, err, writers*each)
 	}
+}
+
+// testAtomically writes a credential together with its record.
+func testAtomically(tb testing.TB, s AuditStore) {
+	t, ok := s.(sparekey.Transactor)
+	if !ok {
+		tb.Skip("the store is no Transactor")
+	}
+	appended := func(ctx context.Context, lines ...audit.Line) error {
+		return s.AppendAudit(ctx, func(audit.Line) (audit.Addition, error) { return audit.Addition{Lines: lines}, nil })
+	}
+	phone, tablet, records := credential(alice, "Phone"), credential(alice, "Tablet"), numbered(1, 3)
+	err := t.Atomically(tb.Context(), func(ctx context.Context) error {
+		return errors.Join(s.Insert(ctx, phone, nil), appended(ctx, records[0]), appended(ctx, records[1]))
+	})
+	if err != nil {
+		tb.Fatalf("Atomically: %v", err)
+	}
+	wantList(tb, s, alice, phone)
+	wantLines(tb, s, audit.Query{}, records[:2]...)
+
+	problem := errors.New("no")
+	for name, do := range map[string]func(ctx context.Context) error{
+		"an error": func(ctx context.Context) error {
+			_, err := s.Delete(ctx, alice, phone.UUID)
+			return errors.Join(err, s.Insert(ctx, tablet, nil), appended(ctx, records[2]), problem)
+		},
+		"a write that failed": func(ctx context.Context) error {
+			_ = s.Insert(ctx, tablet, func(sparekey.Credential, []sparekey.Credential) error { return problem })
+			_, err := s.Update(ctx, alice, phone.UUID, rename("Other"), nil)
+			return errors.Join(err, appended(ctx, records[2]))
+		},
+	} {
+		wantError(tb, "Atomically, with "+name, t.Atomically(tb.Context(), do), problem)
+		wantList(tb, s, alice, phone)
+		wantLines(tb, s, audit.Query{}, records[:2]...)
+	}
+
+	ctx, cancel := context.WithCancel(tb.Context())
+	wantBroken(tb, "Atomically, cancelled", t.Atomically(ctx, func(ctx context.Context) error {
+		err := s.Insert(ctx, tablet, nil)
+		cancel()
+		return err
+	}))
+	wantList(tb, s, alice, phone)
 }
 
 func wantUsage(tb testing.TB, s audit.Store, want audit.Usage) {

@@ -30,6 +30,7 @@ func TestAuditSuiteNotices(t *testing.T) {
 		"appends after giving up":        {"AuditCancelled", func() storetest.AuditStore { return appendsCancelled{memory.New()} }},
 		"counts after giving up":         {"AuditCancelled", func() storetest.AuditStore { return countsCancelled{memory.New()} }},
 		"reads the last, then appends":   {"AuditConcurrent", func() storetest.AuditStore { return readsLast{memory.New()} }},
+		"undoes nothing":                 {"Atomically", func() storetest.AuditStore { return undoesNothing{memory.New()} }},
 		"sets the count":                 {"Usage", func() storetest.AuditStore { return setsCount{memory.New()} }},
 		"counts all as one":              {"Usage", func() storetest.AuditStore { return &countsTogether{Store: memory.New()} }},
 		"keeps the first addresses":      {"UsageAddresses", func() storetest.AuditStore { return firstAddresses{memory.New()} }},
@@ -170,6 +171,12 @@ func (s readsLast) AppendAudit(ctx context.Context, b build) error {
 	}
 	time.Sleep(time.Millisecond)
 	return s.Store.AppendAudit(ctx, func(audit.Line) (audit.Addition, error) { return a, nil })
+}
+
+type undoesNothing struct{ *memory.Store }
+
+func (undoesNothing) Atomically(ctx context.Context, do func(context.Context) error) error {
+	return do(ctx)
 }
 
 type setsCount struct{ *memory.Store }

@@ -23,6 +23,7 @@ var (
 	_ sparekey.Directory  = (*Store)(nil)
 	_ sparekey.UserLister = (*Store)(nil)
 	_ sparekey.Versioned  = (*Store)(nil)
+	_ sparekey.Transactor = (*Store)(nil)
 )
 
 // Store keeps credentials and users. It is safe for concurrent use. A write is
@@ -142,10 +143,42 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// write runs do in a transaction that no other write can come between.
+// write runs do in a transaction that no other write can come between: that of
+// Atomically, if the context is from there.
 func (s *Store) write(ctx context.Context, do func(tx *sql.Tx) error) error {
+	if step, ok := ctx.Value(stepKey{s}).(*step); ok {
+		return step.join(do)
+	}
 	defer s.turn.take(ctx)()
 	return transact(ctx, s.writer, do)
+}
+
+// stepKey finds the step of a Store in a context.
+type stepKey struct{ *Store }
+
+// step is the one transaction of several writes.
+type step struct {
+	tx     *sql.Tx
+	failed error // of the first write that failed, which may have been half done
+}
+
+func (s *step) join(do func(tx *sql.Tx) error) error {
+	err := do(s.tx)
+	if s.failed == nil {
+		s.failed = err
+	}
+	return err
+}
+
+// Atomically implements [sparekey.Transactor].
+func (s *Store) Atomically(ctx context.Context, do func(context.Context) error) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		step := &step{tx: tx}
+		if err := do(context.WithValue(ctx, stepKey{s}, step)); err != nil {
+			return err
+		}
+		return step.failed
+	})
 }
 
 // read runs do in a transaction that sees one state of the database.
