@@ -47,9 +47,10 @@ type caller struct {
 }
 
 // WithCaller returns a context that says from where, and with which request,
-// somebody manages credentials, for the record of it.
-func WithCaller(ctx context.Context, addr netip.Addr, request scope.Request) context.Context {
-	return context.WithValue(ctx, callerKey{}, caller{addr, request})
+// somebody manages credentials, for the record of it. target is the request target
+// as it was received.
+func WithCaller(ctx context.Context, addr netip.Addr, method, target string) context.Context {
+	return context.WithValue(ctx, callerKey{}, caller{addr, scope.Request{Method: method, Target: target}})
 }
 
 func callerFrom(ctx context.Context) (netip.Addr, scope.Request) {

@@ -194,6 +194,9 @@ func withDefaults(config Config, base *url.URL) Config {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.answerPanic(w, r)
 	setCommonHeaders(w.Header(), r, h.root())
+	if !isSafe(r.Method) {
+		r = r.WithContext(sparekey.WithCaller(r.Context(), h.config.Origin(r).Addr, r.Method, r.RequestURI))
+	}
 	c := &call{h: h, r: r, body: http.MaxBytesReader(w, r.Body, h.config.MaxBody)}
 	answer, err := c.answer()
 	var refused *credentialError

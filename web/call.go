@@ -34,6 +34,9 @@ type methods map[string]handle
 // page serves a page.
 func (h *Handler) page(m methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			r = r.WithContext(sparekey.WithCaller(r.Context(), h.config.Origin(r).Addr, r.Method, r.RequestURI))
+		}
 		c := &call{Handler: h, w: w, r: r, lang: h.languages.match(r.Header.Get("Accept-Language"))}
 		defer func() {
 			if h.panicked(r, recover()) {

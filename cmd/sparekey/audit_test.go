@@ -115,7 +115,7 @@ func TestAuditOfAServer(t *testing.T) {
 	if err != nil || made.status != http.StatusCreated {
 		t.Fatalf("%+v, %v", made, err)
 	}
-	if out := mustCLI(t, database, "audit", "list", "--credential="+made.UUID, "--format=csv", "--fields=kind,login,actor_login"); out != "kind,login,actor_login\ncreated,ann,ann" {
+	if out := mustCLI(t, database, "audit", "list", "--credential="+made.UUID, "--format=csv", "--fields=kind,actor_login,addr,method,path"); out != "kind,actor_login,addr,method,path\ncreated,ann,127.0.0.1,POST,"+mine {
 		t.Errorf("while the server runs: %s", out)
 	}
 	for range 3 {
