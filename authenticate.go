@@ -72,6 +72,7 @@ func (s *Service) authenticate(ctx context.Context, a Attempt) (Identity, error)
 	if id.Rule, err = s.Accepts(id.Credential, a); err != nil {
 		return id, err
 	}
+	id.ExpiresSoon = s.ExpiresSoon(id.Credential)
 	if s.config.Check != nil {
 		if err := s.config.Check(ctx, id, a); err != nil {
 			return id, err

@@ -33,7 +33,8 @@ type Event struct {
 	Actor      User          // who managed; zero for authentication and for the operator
 	Acting     string        // UUID of the credential with which the actor managed, if it was one
 	Login      string        // of a refusal: the login as it was presented
-	Reason     Reason        // of a refusal
+	Reason     Reason        // of a refusal; of revoked: why Service.Sweep did it, if that was it
+	Expires    time.Time     // of expiring: when
 	Addr       netip.Addr    // the caller's address, where one is known
 	Request    scope.Request // of an attempt: what for; else: what something was managed with; where that is known
 	Rule       string        // of authenticated: the rule that covers the request, if scopes narrow it

@@ -53,10 +53,11 @@ func (l Limits) orInherit(parent Limits) Limits {
 	return l
 }
 
-// valid returns the limits as they are kept, or an [*InvalidError].
-func (l Limits) valid(now time.Time, bundles scope.Bundles) (Limits, error) {
+// valid returns the limits as they are kept, or an [*InvalidError]. What is left as
+// it was before may be over already.
+func (l Limits) valid(before Limits, now time.Time, bundles scope.Bundles) (Limits, error) {
 	l.Expires = l.Expires.UTC().Truncate(time.Second)
-	if !l.Expires.IsZero() && !l.Expires.After(now) {
+	if !l.Expires.IsZero() && !l.Expires.Equal(before.Expires) && !l.Expires.After(now) {
 		return l, &InvalidError{"expires", "must be in the future"}
 	}
 	if l.MaxUses < 0 {
@@ -66,6 +67,48 @@ func (l Limits) valid(now time.Time, bundles scope.Bundles) (Limits, error) {
 		return l, &InvalidError{"scopes", fmt.Sprintf("must not name %q, which nobody has defined here", unknown[0])}
 	}
 	return l, nil
+}
+
+// Edit says what to change of a credential. What is nil stays as it is.
+type Edit struct {
+	Name     *string // is sanitised
+	Expires  *time.Time
+	Scopes   *scope.List
+	Networks *Networks
+	MaxUses  *int
+}
+
+// limits reports whether any limit is to be changed.
+func (e Edit) limits() bool {
+	return e.Expires != nil || e.Scopes != nil || e.Networks != nil || e.MaxUses != nil
+}
+
+// kinds are what to call the change.
+func (e Edit) kinds() (kinds []Kind) {
+	if e.Name != nil {
+		kinds = append(kinds, KindRenamed)
+	}
+	if e.limits() {
+		kinds = append(kinds, KindLimited)
+	}
+	return kinds
+}
+
+// of returns limits as they are after the change.
+func (e Edit) of(l Limits) Limits {
+	if e.Expires != nil {
+		l.Expires = *e.Expires
+	}
+	if e.Scopes != nil {
+		l.Scopes = *e.Scopes
+	}
+	if e.Networks != nil {
+		l.Networks = *e.Networks
+	}
+	if e.MaxUses != nil {
+		l.MaxUses = *e.MaxUses
+	}
+	return l
 }
 
 // MaxNetworks is how many networks Limits may have.

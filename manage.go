@@ -96,9 +96,9 @@ func (m Manager) limit(c Credential, l Limits) (Credential, error) {
 	if m.acting != nil {
 		l = l.orInherit(m.service.effective(*m.acting))
 	}
-	l, err := l.valid(m.service.now(), m.service.config.Bundles)
+	l, err := l.valid(c.Limits, m.service.now(), m.service.config.Bundles)
 	if err == nil {
-		l, err = m.service.config.Policy.apply(l, c.Created)
+		l, err = m.service.config.Policy.apply(l, c)
 	}
 	if err != nil {
 		return Credential{}, err
@@ -117,7 +117,7 @@ func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Se
 	if err != nil {
 		return Secret{}, Credential{}, err
 	}
-	made, err := m.recorded(ctx, KindCreated, target, func(ctx context.Context) ([]Credential, error) {
+	made, err := m.recorded(ctx, []Kind{KindCreated}, target, func(ctx context.Context) ([]Credential, error) {
 		if err := m.service.store.Insert(ctx, c, m.newCheck()); err != nil {
 			return nil, fmt.Errorf("create an application password: %w", err)
 		}
@@ -283,32 +283,48 @@ func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, err
 // [ErrNotFound], an [*InvalidError], [ErrDuplicateName] or [ErrBeyondLimits]; the
 // name it has is never a duplicate of itself.
 func (m Manager) Rename(ctx context.Context, userID, uuid, name string) (Credential, error) {
-	target, err := m.toChange(ctx, userID)
-	if err != nil {
-		return Credential{}, err
-	}
-	name, err = validName(name)
-	if err != nil {
-		return Credential{}, err
-	}
-	return m.change(ctx, KindRenamed, target, uuid, func(c *Credential) error {
-		c.Name = name
-		return nil
-	}, m.nameCheck())
+	return m.Edit(ctx, userID, uuid, Edit{Name: &name})
 }
 
 // Limit gives a credential other limits, in the place of all that it had, and
 // returns it. It refuses with [ErrNotFound], an [*InvalidError] or
 // [ErrBeyondLimits].
 func (m Manager) Limit(ctx context.Context, userID, uuid string, limits Limits) (Credential, error) {
+	return m.Edit(ctx, userID, uuid, Edit{
+		Expires: &limits.Expires, Scopes: &limits.Scopes, Networks: &limits.Networks, MaxUses: &limits.MaxUses,
+	})
+}
+
+// Edit changes a credential, all of it or nothing, and returns it. It refuses as
+// Rename and Limit do.
+func (m Manager) Edit(ctx context.Context, userID, uuid string, e Edit) (Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
 		return Credential{}, err
 	}
-	return m.change(ctx, KindLimited, target, uuid, func(c *Credential) (err error) {
-		*c, err = m.limit(*c, limits)
-		return err
-	}, nil)
+	var check Check
+	if e.Name != nil {
+		name, err := validName(*e.Name)
+		if err != nil {
+			return Credential{}, err
+		}
+		e.Name, check = &name, m.nameCheck()
+	}
+	return m.change(ctx, e.kinds(), target, uuid, func(c *Credential) error { return m.edit(c, e) }, check)
+}
+
+func (m Manager) edit(c *Credential, e Edit) error {
+	if e.Name != nil {
+		c.Name = *e.Name
+	}
+	if !e.limits() {
+		return nil
+	}
+	limited, err := m.limit(*c, e.of(c.Limits))
+	if err == nil {
+		*c = limited
+	}
+	return err
 }
 
 // Rotate gives a credential another secret, which is returned here and nowhere
@@ -324,7 +340,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, &InvalidError{"grace", "must not be negative"}
 	}
 	secret, now := NewSecret(), m.service.now()
-	c, err := m.change(ctx, KindRotated, target, uuid, func(c *Credential) error {
+	c, err := m.change(ctx, []Kind{KindRotated}, target, uuid, func(c *Credential) error {
 		c.OldHash, c.OldUntil = "", time.Time{}
 		if grace > 0 {
 			c.OldHash, c.OldUntil = c.Hash, now.Add(grace)
@@ -338,9 +354,10 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 	return secret, c, nil
 }
 
-// change applies a change to one credential, if the actor may, and records it.
-func (m Manager) change(ctx context.Context, kind Kind, target User, uuid string, change Change, check Check) (Credential, error) {
-	changed, err := m.recorded(ctx, kind, target, func(ctx context.Context) ([]Credential, error) {
+// change applies a change to one credential, if the actor may, and records what
+// kinds of change it was.
+func (m Manager) change(ctx context.Context, kinds []Kind, target User, uuid string, change Change, check Check) (Credential, error) {
+	changed, err := m.recorded(ctx, kinds, target, func(ctx context.Context) ([]Credential, error) {
 		c, err := m.service.store.Update(ctx, target.ID, uuid, func(c *Credential) error {
 			if err := m.reaches(*c); err != nil {
 				return err
@@ -437,7 +454,7 @@ func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, er
 // revoked is recorded for what takes credentials back. They are gone even if that
 // cannot be recorded: whether a secret is dead must not depend on a log.
 func (m Manager) revoked(ctx context.Context, target User, write func(context.Context) ([]Credential, error)) ([]Credential, error) {
-	gone, err := m.recorded(ctx, KindRevoked, target, write)
+	gone, err := m.recorded(ctx, []Kind{KindRevoked}, target, write)
 	if err == nil || len(gone) == 0 {
 		return gone, err
 	}
@@ -450,7 +467,7 @@ func (m Manager) revoked(ctx context.Context, target User, write func(context.Co
 // recorded changes credentials and has [Config.Record] record that, in one atomic
 // step where the store is a [Transactor]; elsewhere the change stands even if it
 // cannot be recorded. It returns what write returned.
-func (m Manager) recorded(ctx context.Context, kind Kind, target User, write func(context.Context) ([]Credential, error)) ([]Credential, error) {
+func (m Manager) recorded(ctx context.Context, kinds []Kind, target User, write func(context.Context) ([]Credential, error)) ([]Credential, error) {
 	var changed []Credential
 	var events []Event
 	err := m.service.atomically(ctx, func(ctx context.Context) (err error) {
@@ -459,7 +476,9 @@ func (m Manager) recorded(ctx context.Context, kind Kind, target User, write fun
 			return err
 		}
 		for _, c := range changed {
-			events = append(events, m.event(ctx, kind, target, c))
+			for _, kind := range kinds {
+				events = append(events, m.event(ctx, kind, target, c))
+			}
 		}
 		return m.service.record(ctx, events)
 	})

@@ -34,6 +34,9 @@ type Policy struct {
 	// more; [Service.Sweep] revokes it. 0: never. It should be longer than
 	// Config.UsageInterval, since uses are known no more precisely.
 	RevokeUnused time.Duration
+	// KeepSpent is for how long credentials that expired or are used up stay in the
+	// list before [Service.Sweep] revokes them. 0: for ever.
+	KeepSpent time.Duration
 	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
 	// credentials.
 	RevokeOnPasswordReset bool
@@ -79,17 +82,17 @@ func (p Policy) mayHave(u User) error {
 	return nil
 }
 
-// apply returns the limits of a credential that was made at a time as the policy
-// wants them, or an [*InvalidError].
-func (p Policy) apply(l Limits, created time.Time) (Limits, error) {
+// apply returns the new limits of a credential as the policy wants them, or an
+// [*InvalidError]. A time that stays as it was is cut off by expires alone.
+func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 	if p.MaxLifetime > 0 {
-		latest := created.Add(p.MaxLifetime)
+		latest := c.Created.Add(p.MaxLifetime)
 		if l.Expires.IsZero() {
 			l.Expires = latest
 		}
-		if l.Expires.After(latest) {
+		if l.Expires.After(latest) && !l.Expires.Equal(c.Limits.Expires) {
 			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts %s at the most here",
-				latest.Format(time.RFC3339), p.MaxLifetime)}
+				latest.Format(time.RFC3339), FormatDuration(p.MaxLifetime))}
 		}
 	}
 	if p.RequireExpiry && l.Expires.IsZero() {

@@ -104,6 +104,8 @@ type Service struct {
 	config Config
 	memo   *memo
 	slow   slowLane
+
+	sweeping sweeping
 }
 
 // New returns a Service. store and users are required and may be one object.

@@ -70,6 +70,7 @@ type Check func(c Credential, others []Credential) error
 // zero selects everything.
 type CredentialQuery struct {
 	UserID     string
+	UUID       string
 	Name       string    // part of the name, whatever its case
 	AppID      string    // exactly
 	UsedBefore time.Time // used, and last used before this time

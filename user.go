@@ -83,4 +83,7 @@ type Identity struct {
 	// OldSecret says that the secret is the one from before the last rotation,
 	// which will soon be refused.
 	OldSecret bool
+	// ExpiresSoon is when the credential stops being accepted, if that is within
+	// [ExpiryNotice], and else zero.
+	ExpiresSoon time.Time
 }

@@ -69,6 +69,7 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"version of inserts alone":             {"Version", func() sparekey.Store { return &insertVersion{Store: memory.New()} }},
 		"finds the oldest first":               {"Search", func() sparekey.Store { return oldestFirst{memory.New()} }},
 		"counts what it returns":               {"Search", func() sparekey.Store { return countsPage{memory.New()} }},
+		"every process sweeps alone":           {"Sweeps", func() sparekey.Store { return sweepsAlone{memory.New()} }},
 		"UUIDs are the user's":                 {"InsertConflict", func() sparekey.Store { return uuidPerUser{memory.New()} }},
 		"ignores the check":                    {"InsertCheck", func() sparekey.Store { return ignoresCheck{memory.New()} }},
 		"checks after the write":               {"InsertCheck", func() sparekey.Store { return checksAfter{memory.New()} }},

@@ -8,6 +8,33 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
+func testSweeps(tb testing.TB, s sparekey.Store) {
+	sweeps, ok := s.(sparekey.Sweeps)
+	if !ok {
+		tb.Skip("the store does not remember sweeps")
+	}
+	expect := func(want time.Time) {
+		tb.Helper()
+		if got, err := sweeps.LastSweep(tb.Context()); err != nil || !got.Equal(want) || got.Location() != time.UTC {
+			tb.Errorf("LastSweep: got %v, %v, want %v", got, err, want)
+		}
+	}
+	move := func(from, to time.Time, want bool) {
+		tb.Helper()
+		if ok, err := sweeps.MoveLastSweep(tb.Context(), from, to); err != nil || ok != want {
+			tb.Errorf("MoveLastSweep from %v to %v: got %v, %v, want %v", from, to, ok, err, want)
+		}
+	}
+	expect(time.Time{})
+	move(created, created.Add(time.Hour), false)
+	expect(time.Time{})
+	move(time.Time{}, created, true)
+	expect(created)
+	move(time.Time{}, created.Add(time.Hour), false)
+	move(created, created.Add(time.Hour), true)
+	expect(created.Add(time.Hour))
+}
+
 func testSearch(tb testing.TB, s sparekey.Store) {
 	searcher, ok := s.(sparekey.Searcher)
 	if !ok {
@@ -39,6 +66,8 @@ func testSearch(tb testing.TB, s sparekey.Store) {
 		{"name beyond ASCII", sparekey.CredentialQuery{Name: "gRÜ"}, 1, []sparekey.Credential{backup}},
 		{"name is no pattern", sparekey.CredentialQuery{Name: "%"}, 1, []sparekey.Credential{backup}},
 		{"name is no pattern either", sparekey.CredentialQuery{Name: "_"}, 0, nil},
+		{"UUID", sparekey.CredentialQuery{UUID: tablet.UUID}, 1, []sparekey.Credential{tablet}},
+		{"UUID of another user's", sparekey.CredentialQuery{UUID: tablet.UUID, UserID: carol}, 0, nil},
 		{"app", sparekey.CredentialQuery{AppID: app}, 2, []sparekey.Credential{other, tablet}},
 		{"app and user", sparekey.CredentialQuery{AppID: app, UserID: carol}, 1, []sparekey.Credential{other}},
 		{"never used", sparekey.CredentialQuery{NeverUsed: true}, 1, []sparekey.Credential{backup}},

@@ -42,6 +42,8 @@ func finds(q sparekey.CredentialQuery, c sparekey.Credential) bool {
 	switch {
 	case !strings.Contains(strings.ToLower(c.Name), strings.ToLower(q.Name)):
 		return false
+	case q.UUID != "" && q.UUID != c.UUID:
+		return false
 	case q.AppID != "" && q.AppID != c.AppID:
 		return false
 	case q.NeverUsed && !c.LastUsed.IsZero():

@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
@@ -39,6 +40,7 @@ type Store struct {
 
 	audit []auditRecord
 	usage map[string]audit.Usage // by the credential's UUID
+	lastSweep time.Time
 }
 
 // New returns an empty Store.

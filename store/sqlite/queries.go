@@ -43,9 +43,9 @@ const (
 
 const (
 	credentialSelection = ` FROM credentials WHERE (?1 = '' OR user_id = ?1) AND instr(search, ?2) > 0
-		AND (?3 = '' OR app_id = ?3) AND (?4 IS NULL OR last_used < ?4) AND (NOT ?5 OR last_used IS NULL)`
+		AND (?3 = '' OR app_id = ?3) AND (?6 = '' OR uuid = ?6) AND (?4 IS NULL OR last_used < ?4) AND (NOT ?5 OR last_used IS NULL)`
 
-	queryFound = `SELECT ` + credentialColumns + credentialSelection + ` ORDER BY seq DESC LIMIT ?6 OFFSET ?7`
+	queryFound = `SELECT ` + credentialColumns + credentialSelection + ` ORDER BY seq DESC LIMIT ?7 OFFSET ?8`
 
 	queryFoundCount = `SELECT count(*)` + credentialSelection
 )
@@ -66,6 +66,12 @@ const (
 	querySessionEpoch = `SELECT session_epoch FROM users WHERE id = ?`
 
 	queryEndSessions = `UPDATE users SET session_epoch = session_epoch + 1 WHERE id = ? RETURNING id`
+)
+
+const (
+	queryLastSweep = `SELECT last FROM sweeps`
+
+	queryMoveLastSweep = `UPDATE sweeps SET last = ? WHERE last IS ?`
 )
 
 const (

@@ -12,7 +12,7 @@ var _ sparekey.Searcher = (*Store)(nil)
 
 // Search implements [sparekey.Searcher].
 func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found []sparekey.Credential, total int, err error) {
-	selection := []any{q.UserID, strings.ToLower(q.Name), q.AppID, seconds(q.UsedBefore), q.NeverUsed}
+	selection := []any{q.UserID, strings.ToLower(q.Name), q.AppID, seconds(q.UsedBefore), q.NeverUsed, q.UUID}
 	err = s.read(ctx, func(tx *sql.Tx) (err error) {
 		if err = tx.QueryRowContext(ctx, queryFoundCount, selection...).Scan(&total); err != nil {
 			return err

@@ -1,0 +1,262 @@
+package sparekey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ExpiryNotice is how long before a credential expires its use comes with a
+// warning, and the first [KindExpiring] event is due.
+const ExpiryNotice = 14 * day
+
+// expiryNotices are how long before a credential expires events say so.
+func expiryNotices() []time.Duration { return []time.Duration{day, 7 * day, ExpiryNotice} }
+
+// Sweeps is an optional interface of a [Store] that remembers when the last sweep
+// was, so that a restart repeats no warning and misses none. Without it, the first
+// [Service.Sweep] of a process gives those of the last day.
+type Sweeps interface {
+	// LastSweep returns when the last sweep was, or the zero time.
+	LastSweep(ctx context.Context) (time.Time, error)
+
+	// MoveLastSweep changes that from one time to another. ok is false where it is
+	// not at the first, because another process was faster.
+	MoveLastSweep(ctx context.Context, from, to time.Time) (ok bool, err error)
+}
+
+// Swept is what a sweep did.
+type Swept struct {
+	Expiring int // warned of
+	Revoked  int // unused, or over for longer than they are kept
+}
+
+// Spent tells why a credential is accepted no more, whatever for: [ReasonExpired],
+// [ReasonUsedUp], [ReasonUnused], or "" if it is.
+func (s *Service) Spent(c Credential) Reason {
+	now, end := s.now(), s.Expires(c)
+	switch {
+	case !end.IsZero() && !now.Before(end):
+		return ReasonExpired
+	case c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses:
+		return ReasonUsedUp
+	case s.config.Policy.isUnused(c, now):
+		return ReasonUnused
+	}
+	return ""
+}
+
+// Expires is when a credential stops being accepted, by its own limit or the
+// site's policy. Zero: never.
+func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(c) }
+
+// ExpiresSoon is Expires where that is within [ExpiryNotice], and else the zero
+// time.
+func (s *Service) ExpiresSoon(c Credential) time.Time {
+	end := s.Expires(c)
+	if end.IsZero() || end.Sub(s.now()) > ExpiryNotice {
+		return time.Time{}
+	}
+	return end
+}
+
+// RevokeSpent revokes those of a user's credentials that are [Service.Spent], and
+// returns what they were.
+func (m Manager) RevokeSpent(ctx context.Context, userID string) ([]Credential, error) {
+	list, err := m.List(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	var revoked []Credential
+	for _, c := range list {
+		if m.service.Spent(c) == "" {
+			continue
+		}
+		c, err := m.Revoke(ctx, userID, c.UUID)
+		if errors.Is(err, ErrNotFound) { // somebody was faster
+			continue
+		}
+		if err != nil {
+			return revoked, err
+		}
+		revoked = append(revoked, c)
+	}
+	return revoked, nil
+}
+
+// sweeping keeps one sweep of a process at a time, and when the last one was where
+// the store does not.
+type sweeping struct {
+	mu   sync.Mutex
+	last time.Time
+}
+
+// Sweep does what is due by itself: it tells [Config.Observe] of credentials that
+// expire in 14 days, in 7 and in one (once each), and revokes those that were not
+// used for [Policy.RevokeUnused] or are over for [Policy.KeepSpent]. Call it
+// every hour or so. It needs a Store that is a [Searcher]; without one it refuses
+// with [ErrUnavailable]. Several processes may sweep the same store.
+func (s *Service) Sweep(ctx context.Context) (Swept, error) {
+	searcher, ok := s.store.(Searcher)
+	if !ok {
+		return Swept{}, ErrUnavailable
+	}
+	s.sweeping.mu.Lock()
+	defer s.sweeping.mu.Unlock()
+	now := s.now()
+	last, ok, err := s.claim(ctx, now)
+	if err != nil || !ok {
+		return Swept{}, err
+	}
+	swept, err := s.sweep(ctx, searcher, last, now)
+	if err != nil { // the next one is to begin where this one did
+		return swept, errors.Join(fmt.Errorf("sweep: %w", err), s.unclaim(context.WithoutCancel(ctx), now, last))
+	}
+	return swept, nil
+}
+
+// claim makes now the time of the last sweep, and returns when it was before.
+func (s *Service) claim(ctx context.Context, now time.Time) (last time.Time, ok bool, err error) {
+	sweeps, kept := s.store.(Sweeps)
+	if !kept {
+		last, s.sweeping.last = s.sweeping.last, now
+	} else {
+		if last, err = sweeps.LastSweep(ctx); err != nil {
+			return last, false, fmt.Errorf("ask when the last sweep was: %w", err)
+		}
+		if ok, err = sweeps.MoveLastSweep(ctx, last, now); err != nil || !ok {
+			return last, false, err
+		}
+	}
+	if last.IsZero() {
+		last = now.Add(-day)
+	}
+	return last, true, nil
+}
+
+func (s *Service) unclaim(ctx context.Context, now, last time.Time) error {
+	sweeps, kept := s.store.(Sweeps)
+	if !kept {
+		s.sweeping.last = last
+		return nil
+	}
+	_, err := sweeps.MoveLastSweep(ctx, now, last)
+	return err
+}
+
+// sweepPage is how many credentials are looked at in one go.
+const sweepPage = 500
+
+// sweep first finds what is due and then does it, since doing it changes what a
+// search finds.
+func (s *Service) sweep(ctx context.Context, searcher Searcher, last, now time.Time) (swept Swept, err error) {
+	var expiring, over []Credential
+	for offset := 0; ; offset += sweepPage {
+		page, total, err := searcher.Search(ctx, CredentialQuery{Offset: offset, Limit: sweepPage})
+		if err != nil {
+			return swept, err
+		}
+		for _, c := range page {
+			switch {
+			case s.isOver(c, now):
+				over = append(over, c)
+			case isNoticeDue(c.Created, s.Expires(c), last, now):
+				expiring = append(expiring, c)
+			}
+		}
+		if offset+sweepPage >= total {
+			break
+		}
+	}
+	for _, c := range expiring {
+		if err := s.warn(ctx, c); err != nil {
+			return swept, err
+		}
+		swept.Expiring++
+	}
+	for _, c := range over {
+		ok, err := s.revokeOver(ctx, c, now)
+		if err != nil {
+			return swept, err
+		}
+		if ok {
+			swept.Revoked++
+		}
+	}
+	return swept, nil
+}
+
+// isNoticeDue reports whether a notice became due after one time and until another.
+// There is none for a time at which the credential was not there yet.
+func isNoticeDue(created, end, after, until time.Time) bool {
+	if end.IsZero() || !until.Before(end) {
+		return false
+	}
+	return slices.ContainsFunc(expiryNotices(), func(before time.Duration) bool {
+		due := end.Add(-before)
+		return due.After(after) && !due.After(until) && due.After(created)
+	})
+}
+
+// isOver reports whether a credential is to be revoked.
+func (s *Service) isOver(c Credential, now time.Time) bool {
+	policy := s.config.Policy
+	switch s.Spent(c) {
+	case ReasonUnused:
+		return true
+	case ReasonExpired:
+		return policy.KeepSpent > 0 && now.Sub(s.Expires(c)) >= policy.KeepSpent
+	case ReasonUsedUp:
+		return policy.KeepSpent > 0 && now.Sub(c.LastUsed) >= policy.KeepSpent
+	}
+	return false
+}
+
+// warn tells that a credential expires soon, unless its user is gone.
+func (s *Service) warn(ctx context.Context, c Credential) error {
+	user, err := s.users.UserByID(ctx, c.UserID)
+	if errors.Is(err, ErrUserNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find user %s: %w", c.UserID, err)
+	}
+	s.observe(ctx, Event{Kind: KindExpiring, User: user, Credential: c, Expires: s.Expires(c)})
+	return nil
+}
+
+// revokeOver revokes what is still over: somebody may have extended it meanwhile.
+func (s *Service) revokeOver(ctx context.Context, found Credential, now time.Time) (bool, error) {
+	user, err := s.users.UserByID(ctx, found.UserID)
+	if errors.Is(err, ErrUserNotFound) {
+		user, err = User{ID: found.UserID}, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find user %s: %w", found.UserID, err)
+	}
+	revoked := false
+	var e Event
+	err = s.atomically(ctx, func(ctx context.Context) error {
+		c, err := s.store.Update(ctx, found.UserID, found.UUID, func(*Credential) error { return nil }, nil)
+		if revoked = err == nil && s.isOver(c, now); !revoked {
+			return err
+		}
+		e = Event{Kind: KindRevoked, User: user, Credential: c, Reason: s.Spent(c)}
+		if _, err := s.store.Delete(ctx, c.UserID, c.UUID); err != nil {
+			return err
+		}
+		return s.record(ctx, []Event{e})
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("revoke an application password: %w", err)
+	case revoked:
+		s.observe(ctx, e)
+	}
+	return revoked, nil
+}

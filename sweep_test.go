@@ -1,0 +1,268 @@
+package sparekey_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/store/memory"
+)
+
+const day = 24 * time.Hour
+
+func TestParseExpiry(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	for text, want := range map[string]string{
+		"24h":                       "2026-03-05T05:06:07Z",
+		"7d":                        "2026-03-11T05:06:07Z",
+		"90m":                       "2026-03-04T06:36:07Z",
+		"2026-12-31":                "2026-12-31T23:59:59Z",
+		"2026-12-31T18:00:00Z":      "2026-12-31T18:00:00Z",
+		"2026-12-31T18:00:00+02:00": "2026-12-31T16:00:00Z",
+		"never":                     "0001-01-01T00:00:00Z",
+		"":                          "", "0d": "", "-1h": "", "-7d": "", "d": "", "7": "", "7 d": "", "1.5d": "", "99999999d": "", "soon": "",
+		"2026-13-01": "", "2026-12-31T18:00:00": "",
+	} {
+		got, err := sparekey.ParseExpiry(text, now)
+		if want == "" {
+			if err == nil {
+				t.Errorf("%q: got %v", text, got)
+			}
+			continue
+		}
+		if err != nil || got.Format(time.RFC3339) != want {
+			t.Errorf("%q: got %v, %v, want %s", text, got, err, want)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"90d": "90d", "24h": "1d", "36h": "36h", "30m": "30m", "90s": "1m30s", "1h30m": "1h30m", "10h": "10h", "0s": "0s"} {
+		d, err := sparekey.ParseDuration(text)
+		if err != nil || sparekey.FormatDuration(d) != want {
+			t.Errorf("%q: got %q, %v", text, sparekey.FormatDuration(d), err)
+		}
+	}
+}
+
+func TestEdit(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	var kinds []sparekey.Kind
+	s := newSite(t, sparekey.Config{Now: clock.Now, Record: func(_ context.Context, e sparekey.Event) error {
+		kinds = append(kinds, e.Kind)
+		return nil
+	}})
+	_, c := s.limited(t, "app", sparekey.Limits{Expires: clock.Now().Add(time.Hour), Scopes: scopes(t, "read")})
+	_, _ = s.limited(t, "other", sparekey.Limits{})
+	m := s.AsOperator()
+	name, taken, uses, none := "renamed", "other", 3, scopes(t)
+	kinds = nil
+
+	got, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Name: &name, MaxUses: &uses})
+	want := c
+	want.Name, want.Limits.MaxUses = name, uses
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if len(kinds) != 2 || kinds[0] != sparekey.KindRenamed || kinds[1] != sparekey.KindLimited {
+		t.Errorf("recorded %v", kinds)
+	}
+	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Name: &taken, Scopes: &none}); !errors.Is(err, sparekey.ErrDuplicateName) {
+		t.Errorf("a taken name: %v", err)
+	}
+	if now, err := m.Get(t.Context(), s.ann.ID, c.UUID); err != nil || now != want {
+		t.Errorf("half an edit was kept: %+v, %v", now, err)
+	}
+
+	clock.pass(2 * time.Hour) // what expired can be edited, though not given a time that is over
+	past := clock.Now().Add(-time.Minute)
+	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Scopes: &none}); err != nil {
+		t.Errorf("of one that expired: %v", err)
+	}
+	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Expires: &past}); !errors.Is(err, sparekey.ErrInvalid) {
+		t.Errorf("to a time that is over: %v", err)
+	}
+}
+
+// TestEditUnderALaterPolicy changes one limit of a credential that the policy, which
+// came later, would not allow any more.
+func TestEditUnderALaterPolicy(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	expires := clock.Now().Add(365 * day)
+	_, c := s.limited(t, "app", sparekey.Limits{Expires: expires})
+	later := sparekey.New(s.store, s.store, sparekey.Config{Now: clock.Now, Policy: sparekey.Policy{MaxLifetime: 90 * day}})
+	uses := 5
+	got, err := later.AsOperator().Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{MaxUses: &uses})
+	if err != nil || !got.Limits.Expires.Equal(expires) || !later.Expires(got).Equal(c.Created.Add(90*day)) {
+		t.Errorf("got %+v, %v, in effect until %v", got.Limits, err, later.Expires(got))
+	}
+	beyond := expires.Add(-day)
+	if _, err := later.AsOperator().Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Expires: &beyond}); !errors.Is(err, sparekey.ErrInvalid) {
+		t.Errorf("another time beyond the policy: %v", err)
+	}
+}
+
+// swept counts the events of sweeps, by the name of the credential.
+type swept map[string]int
+
+func (s swept) observe(_ context.Context, e sparekey.Event) {
+	switch e.Kind {
+	case sparekey.KindExpiring:
+		s["expiring "+e.Credential.Name]++
+	case sparekey.KindRevoked:
+		s[string(e.Reason)+" "+e.Credential.Name]++
+	}
+}
+
+func TestSweepWarns(t *testing.T) {
+	t.Parallel()
+	clock, seen := newClock(), swept{}
+	config := sparekey.Config{Now: clock.Now, Observe: seen.observe}
+	s := newSite(t, config)
+	s.Service = sparekey.New(s.store, s.store, config) // that of newSite observes for itself
+	_, month := s.limited(t, "month", sparekey.Limits{Expires: clock.Now().Add(30 * day)})
+	s.limited(t, "day", sparekey.Limits{Expires: clock.Now().Add(day)})
+	s.limited(t, "forever", sparekey.Limits{})
+	sweep := func(svc *sparekey.Service, want int) {
+		t.Helper()
+		if got, err := svc.Sweep(t.Context()); err != nil || got.Expiring != want {
+			t.Errorf("after %v: got %+v, %v, want %d warnings", clock.Now(), got, err, want)
+		}
+	}
+	sweep(s.Service, 0)
+	for hour := range 31 * 24 {
+		svc := s.Service
+		if hour%5 == 0 { // a restart, or a second process
+			svc = sparekey.New(s.store, s.store, config)
+		}
+		if _, err := svc.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		clock.pass(time.Hour)
+	}
+	if len(seen) != 1 || seen["expiring month"] != 3 {
+		t.Errorf("warned of %v, want three times of month", seen)
+	}
+	if got, err := s.AsOperator().Get(t.Context(), s.ann.ID, month.UUID); err != nil || s.Spent(got) != sparekey.ReasonExpired {
+		t.Errorf("one that expired is not there any more, or not spent: %v", err)
+	}
+
+	// After a long time without a sweep there is one warning for all that was missed.
+	s.limited(t, "late", sparekey.Limits{Expires: clock.Now().Add(20 * day)})
+	clock.pass(15 * day)
+	sweep(s.Service, 1)
+	sweep(s.Service, 0)
+}
+
+func TestSweepRevokes(t *testing.T) {
+	t.Parallel()
+	clock, seen := newClock(), swept{}
+	config := sparekey.Config{Now: clock.Now, Observe: seen.observe, UsageInterval: -1, Policy: sparekey.Policy{
+		RevokeUnused: 30 * day, KeepSpent: 10 * day,
+	}}
+	s := newSite(t, config)
+	s.Service = sparekey.New(s.store, s.store, config)
+	s.limited(t, "unused", sparekey.Limits{})
+	used, _ := s.limited(t, "used", sparekey.Limits{})
+	s.limited(t, "short", sparekey.Limits{Expires: clock.Now().Add(day)})
+	once, _ := s.limited(t, "once", sparekey.Limits{MaxUses: 1})
+	if _, err := s.Authenticate(t.Context(), attempt("ann", once)); err != nil {
+		t.Fatal(err)
+	}
+	for range 45 {
+		if _, err := s.Sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Authenticate(t.Context(), attempt("ann", used)); err != nil {
+			t.Fatal(err)
+		}
+		clock.pass(day)
+		switch list, err := s.AsOperator().List(t.Context(), s.ann.ID); {
+		case err != nil:
+			t.Fatal(err)
+		case clock.Now().Before(newClock().Now().Add(10*day)) && len(list) != 4:
+			t.Fatalf("%v: one is gone before its time: %v", clock.Now(), list)
+		}
+	}
+	want := swept{"unused unused": 1, "expired short": 1, "used_up once": 1}
+	if len(seen) != len(want) || seen["unused unused"] != 1 || seen["expired short"] != 1 || seen["used_up once"] != 1 {
+		t.Errorf("got %v, want %v", seen, want)
+	}
+}
+
+func TestRevokeSpent(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	s.limited(t, "stays", sparekey.Limits{})
+	s.limited(t, "goes", sparekey.Limits{Expires: clock.Now().Add(time.Hour)})
+	clock.pass(time.Hour)
+	revoked, err := s.AsOperator().RevokeSpent(t.Context(), s.ann.ID)
+	if err != nil || len(revoked) != 1 || revoked[0].Name != "goes" {
+		t.Errorf("got %v, %v", revoked, err)
+	}
+}
+
+// brokenSearch is a store that cannot search while broken is set.
+type brokenSearch struct {
+	*memory.Store
+	broken bool
+}
+
+func (b *brokenSearch) Search(ctx context.Context, q sparekey.CredentialQuery) ([]sparekey.Credential, int, error) {
+	if b.broken {
+		return nil, 0, errors.New("down")
+	}
+	return b.Store.Search(ctx, q)
+}
+
+func TestBrokenSweepIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	clock, seen := newClock(), swept{}
+	store := &brokenSearch{Store: memory.New()}
+	ann, err := store.CreateUser(t.Context(), sparekey.User{Login: "ann"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := sparekey.New(store, store, sparekey.Config{Now: clock.Now, Observe: seen.observe})
+	if _, _, err := svc.AsOperator().Create(t.Context(), ann.ID, sparekey.NewCredential{
+		Name: "app", Limits: sparekey.Limits{Expires: clock.Now().Add(14*day + time.Hour)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := svc.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	store.broken = true
+	clock.pass(2 * time.Hour)
+	if _, err := svc.Sweep(t.Context()); err == nil || sparekey.Refused(err) {
+		t.Errorf("a store that is down: %v", err)
+	}
+	store.broken = false
+	clock.pass(time.Hour)
+	if _, err := svc.Sweep(t.Context()); err != nil || seen["expiring app"] != 1 {
+		t.Errorf("got %v, %v: the warning is lost", seen, err)
+	}
+}
+
+func TestExpiresSoonIsTold(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	expires := clock.Now().Add(20 * day)
+	secret, _ := s.limited(t, "app", sparekey.Limits{Expires: expires})
+	for _, want := range []time.Time{{}, expires} {
+		id, err := s.Authenticate(t.Context(), attempt("ann", secret))
+		if err != nil || !id.ExpiresSoon.Equal(want) {
+			t.Errorf("got %v, %v, want %v", id.ExpiresSoon, err, want)
+		}
+		clock.pass(6*day + time.Second)
+	}
+}
