@@ -94,8 +94,8 @@ func (e Edit) kinds() (kinds []Kind) {
 	return kinds
 }
 
-// of returns limits as they are after the change.
-func (e Edit) of(l Limits) Limits {
+// Of returns limits as they are after the change.
+func (e Edit) Of(l Limits) Limits {
 	if e.Expires != nil {
 		l.Expires = *e.Expires
 	}

@@ -76,7 +76,7 @@ func (m Manager) toChange(ctx context.Context, userID string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if m.acting != nil && !m.service.mayManage(*m.acting) {
+	if m.acting != nil && !m.service.MayManage(*m.acting) {
 		return User{}, ErrForbidden
 	}
 	return target, nil
@@ -320,7 +320,7 @@ func (m Manager) edit(c *Credential, e Edit) error {
 	if !e.limits() {
 		return nil
 	}
-	limited, err := m.limit(*c, e.of(c.Limits))
+	limited, err := m.limit(*c, e.Of(c.Limits))
 	if err == nil {
 		*c = limited
 	}

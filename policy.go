@@ -152,9 +152,9 @@ func (s *Service) effective(c Credential) Limits {
 	return c.Limits
 }
 
-// mayManage reports whether a credential may be used to manage credentials. One for
+// MayManage reports whether a credential may be used to manage credentials. One for
 // a number of uses may not: those that it makes would have as many each.
-func (s *Service) mayManage(c Credential) bool {
+func (s *Service) MayManage(c Credential) bool {
 	if c.Limits.MaxUses > 0 {
 		return false
 	}

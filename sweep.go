@@ -53,6 +53,15 @@ func (s *Service) Spent(c Credential) Reason {
 // site's policy. Zero: never.
 func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(c) }
 
+// OldSecretUntil is until when the secret from before the last rotation is accepted,
+// or the zero time where it is not.
+func (s *Service) OldSecretUntil(c Credential) time.Time {
+	if !s.isInGrace(c) {
+		return time.Time{}
+	}
+	return c.OldUntil
+}
+
 // ExpiresSoon is Expires where that is within [ExpiryNotice], and else the zero
 // time.
 func (s *Service) ExpiresSoon(c Credential) time.Time {

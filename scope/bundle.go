@@ -1,6 +1,7 @@
 package scope
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,24 +53,35 @@ func BuiltIn() Bundles {
 
 // NewBundles returns the built-in bundles and an operator's, which take the place
 // of a built-in one of the same name. They may name one another, though not in a
-// circle.
+// circle. The error names every bundle that is wrong.
 func NewBundles(own map[string][]string) (Bundles, error) {
 	defined := builtIn()
 	maps.Copy(defined, own)
 	b := Bundles{}
+	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(defined)) {
-		if !IsName(name) {
-			return nil, fmt.Errorf("bundle %q: a name has lower-case letters, digits and \":_-\" only", name)
-		}
-		rules, err := expand(defined, name, nil)
+		list, err := define(defined, name)
 		if err != nil {
-			return nil, fmt.Errorf("bundle %q: %w", name, err)
+			problems = append(problems, fmt.Errorf("bundle %q: %w", name, err))
 		}
-		if b[name], err = Parse(rules); err != nil {
-			return nil, fmt.Errorf("bundle %q: %w", name, err)
-		}
+		b[name] = list
+	}
+	if problems != nil {
+		return nil, errors.Join(problems...)
 	}
 	return b, nil
+}
+
+// define returns what a bundle stands for.
+func define(defined map[string][]string, name string) (List, error) {
+	if !IsName(name) {
+		return "", errors.New(`a name has lower-case letters, digits and ":_-" only`)
+	}
+	rules, err := expand(defined, name, nil)
+	if err != nil {
+		return "", err
+	}
+	return Parse(rules)
 }
 
 // expand returns the rules of a bundle with those of the bundles that it names.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,9 @@ type applicationPasswordCommands struct {
 	List        passwordListCommand        `cmd:"" help:"List application passwords."`
 	Get         passwordGetCommand         `cmd:"" help:"Show one application password."`
 	Exists      passwordExistsCommand      `cmd:"" help:"Exit with 0 if there is an application password of this name, else with 1."`
-	Update      passwordUpdateCommand      `cmd:"" help:"Rename an application password."`
+	Update      passwordUpdateCommand      `cmd:"" help:"Rename an application password, or give it other limits."`
+	Rotate      passwordRotateCommand      `cmd:"" help:"Give an application password another secret and print it, this once."`
+	Explain     passwordExplainCommand     `cmd:"" help:"Say what an application password may do, or whether it may do one thing, and why."`
 	Delete      passwordDeleteCommand      `cmd:"" help:"Revoke application passwords."`
 	RecordUsage passwordRecordUsageCommand `cmd:"" help:"Record that an application password was used now."`
 }
@@ -47,19 +50,24 @@ func (o owner) withSite(ctx context.Context, all *commands, do func(*site, spare
 
 type passwordCreateCommand struct {
 	owner
-	Name      string `arg:"" name:"app-name" help:"The name of the application."`
-	AppID     string `name:"app-id" aliases:"app_id" help:"A UUID that the application chose for itself." placeholder:"UUID"`
-	Porcelain bool   `help:"Print the 24 characters alone."`
+	Name  string `arg:"" name:"app-name" help:"The name of the application."`
+	AppID string `name:"app-id" aliases:"app_id" help:"A UUID that the application chose for itself." placeholder:"UUID"`
+	limitFlags
+	Porcelain bool `help:"Print the 24 characters alone."`
 }
 
 func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	limits, err := c.limits(time.Now())
+	if err != nil {
+		return err
+	}
 	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
-		secret, _, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID})
+		secret, _, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID, Limits: limits})
 		switch {
 		case errors.Is(err, sparekey.ErrDuplicateName):
 			return fmt.Errorf("%s has an application password named %q already: choose another name, or give --duplicate-names=allow", u.Login, c.Name)
 		case err != nil:
-			return err
+			return flagNames(err)
 		case c.Porcelain:
 			fmt.Fprintln(t.out, secret.Reveal())
 			return nil
@@ -74,12 +82,14 @@ var passwordColumns = []string{"uuid", "app_id", "name", "password", "created", 
 // passwordListing lists credentials as wp-cli does: the hash as "password",
 // times in Unix seconds, nothing for what never happened.
 func passwordListing(list []sparekey.Credential) listing {
-	l := listing{id: "uuid", columns: passwordColumns}
+	l := listing{id: "uuid", columns: passwordColumns, more: limitColumns}
 	for _, c := range list {
-		l.rows = append(l.rows, row{
+		r := row{
 			"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
 			"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
-		})
+		}
+		maps.Copy(r, limitValues(c))
+		l.rows = append(l.rows, r)
 	}
 	return l
 }
@@ -215,16 +225,19 @@ func (c *passwordExistsCommand) Run(ctx context.Context, all *commands) error {
 type passwordUpdateCommand struct {
 	credential
 	Name *string `help:"The new name."`
+	limitFlags
 }
 
 func (c *passwordUpdateCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	edit, err := c.edit(time.Now())
+	if err != nil {
+		return err
+	}
+	edit.Name = c.Name
 	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
-		found, err := m.Get(ctx, u.ID, c.UUID)
-		if err == nil && c.Name != nil {
-			found, err = m.Rename(ctx, u.ID, c.UUID, *c.Name)
-		}
+		found, err := m.Edit(ctx, u.ID, c.UUID, edit)
 		if err != nil {
-			return c.explain(err)
+			return c.explain(flagNames(err))
 		}
 		fmt.Fprintf(t.out, "The application password is named %q.\n", found.Name)
 		return nil
@@ -247,11 +260,13 @@ type passwordDeleteCommand struct {
 	owner
 	UUIDs []string `arg:"" optional:"" name:"uuid" help:"The UUIDs of the application passwords."`
 	All   bool     `help:"Revoke all of the user's application passwords."`
+
+	Expired bool `help:"Revoke those that are accepted no more, because they expired, are used up, or were not used for too long."`
 }
 
 func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if c.All == (len(c.UUIDs) > 0) {
-		return errors.New("name the application passwords to revoke by their UUIDs, or give --all, but not both")
+	if chosen := []bool{c.All, c.Expired, len(c.UUIDs) > 0}; count(chosen) != 1 {
+		return errors.New("name the application passwords to revoke by their UUIDs, or give --all or --expired, but not two of these")
 	}
 	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
 		if c.All {
@@ -262,8 +277,25 @@ func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t termin
 			fmt.Fprintf(t.out, "Revoked all %d application passwords of %s.\n", len(revoked), u.Login)
 			return nil
 		}
+		if c.Expired {
+			revoked, err := m.RevokeSpent(ctx, u.ID)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(t.out, "Revoked %d application passwords of %s that were accepted no more.\n", len(revoked), u.Login)
+			return nil
+		}
 		return c.revokeEach(ctx, m, u, t)
 	})
+}
+
+func count(conditions []bool) (n int) {
+	for _, c := range conditions {
+		if c {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *passwordDeleteCommand) revokeEach(ctx context.Context, m sparekey.Manager, u sparekey.User, t terminal) error {

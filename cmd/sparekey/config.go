@@ -18,19 +18,22 @@ import (
 
 // siteSettings are what every command on the same site must agree about.
 type siteSettings struct {
-	Database       string        `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
-	DuplicateNames string        `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does." enum:"reject,allow" default:"reject" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
-	UsageInterval  time.Duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" group:"Settings of the site"`
+	Database       string   `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
+	DuplicateNames string   `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does." enum:"reject,allow" default:"reject" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
+	UsageInterval  duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" group:"Settings of the site"`
+
 	auditSettings
+	policySettings
 }
 
 // Validate is called by kong.
 func (s siteSettings) Validate() error {
+	problems := s.policySettings.problems(s.Database, time.Duration(s.UsageInterval))
 	if s.UsageInterval <= 0 {
-		return errors.New("--usage-interval must be longer than zero, such as 24h or 1m")
+		problems = append(problems, errors.New("--usage-interval must be longer than zero, such as 24h or 1m"))
 	}
 	_, err := findStore(s.Database)
-	return err
+	return errors.Join(append(problems, err)...)
 }
 
 // configFlag is the path of a configuration file, whose settings count where

@@ -22,12 +22,16 @@ type listing struct {
 	id      string // the column that --format=ids prints
 }
 
-// row holds the values of one row by column: string, int64, or nil for none.
+// row holds the values of one row by column: string, []string, int64, or nil for
+// none.
 type row map[string]any
 
 func (r row) text(column string) string {
 	if r[column] == nil {
 		return ""
+	}
+	if list, ok := r[column].([]string); ok {
+		return strings.Join(list, "; ")
 	}
 	return fmt.Sprint(r[column])
 }

@@ -149,10 +149,21 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 			log.WarnContext(ctx, string(e.Kind), refusal(e)...)
 		case sparekey.KindUsageNotKept:
 			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
-		case sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindRevoked:
-			log.InfoContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "actor", e.Actor.Login)
+		case sparekey.KindExpiring:
+			log.WarnContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "expires", e.Expires)
+		case sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindLimited, sparekey.KindRotated, sparekey.KindRevoked:
+			log.InfoContext(ctx, string(e.Kind), change(e)...)
 		}
 	}
+}
+
+// change is what is logged of a change to a credential.
+func change(e sparekey.Event) []any {
+	attrs := []any{"user", e.User.Login, "credential", e.Credential, "actor", e.Actor.Login}
+	if e.Reason != "" {
+		attrs = append(attrs, "reason", e.Reason)
+	}
+	return attrs
 }
 
 // refusal is what is logged of one: not the login as it was presented, since

@@ -127,7 +127,8 @@ func (c *commands) open(ctx context.Context, create bool, config sparekey.Config
 		return nil, err
 	}
 	config.DuplicateNames = c.DuplicateNames == "allow"
-	config.UsageInterval = c.UsageInterval
+	config.UsageInterval = time.Duration(c.UsageInterval)
+	config.Bundles, config.Policy = c.Scopes.Bundles, c.policy()
 	config.Allow, config.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
 	log, err := c.openLog(b, config.Observe)
 	if err != nil {

@@ -240,6 +240,13 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 	if err := s.accounts.SetPassword(ctx, u.ID, password); err != nil {
 		return err
 	}
+	revoked, err := s.service.PasswordChanged(ctx, u.ID)
+	if err != nil {
+		return fmt.Errorf("user %s has a new main password, but their application passwords are not revoked: %w", u.Login, err)
+	}
+	if len(revoked) > 0 {
+		fmt.Fprintf(t.err, "Revoked all %d application passwords of %s.\n", len(revoked), u.Login)
+	}
 	switch {
 	case c.Porcelain:
 		fmt.Fprintln(t.out, password)

@@ -38,8 +38,8 @@ type Store struct {
 
 	sessions map[string]session // by token
 
-	audit []auditRecord
-	usage map[string]audit.Usage // by the credential's UUID
+	audit     []auditRecord
+	usage     map[string]audit.Usage // by the credential's UUID
 	lastSweep time.Time
 }
 

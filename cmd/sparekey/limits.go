@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// limitFlags narrow an application password.
+type limitFlags struct {
+	Expires *string  `help:"When it expires: after 24h or 7d, at the end of 2026-12-31, at 2026-12-31T18:00:00Z, or never." placeholder:"WHEN" group:"Limits (of update: empty takes one away)"`
+	Scope   []string `sep:"none" help:"What it may do: a bundle such as read, or methods and a path such as 'GET /wp-json/wp/v2/posts*'. May be given more than once." placeholder:"RULE" group:"Limits (of update: empty takes one away)"`
+	Network []string `help:"Where it may be used from: an address or a network such as 10.0.0.0/8. May be given more than once." placeholder:"CIDR" group:"Limits (of update: empty takes one away)"`
+	MaxUses *string  `name:"max-uses" aliases:"max_uses" help:"How many times it may be used in all." placeholder:"N" group:"Limits (of update: empty takes one away)"`
+}
+
+// limits are those of a new application password.
+func (f limitFlags) limits(now time.Time) (l sparekey.Limits, err error) {
+	e, err := f.edit(now)
+	if err != nil {
+		return l, err
+	}
+	return e.Of(l), nil
+}
+
+// edit is the change that the flags ask for, or everything that is wrong with them.
+func (f limitFlags) edit(now time.Time) (e sparekey.Edit, err error) {
+	var problems []error
+	problem := func(flag string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--%s: %w", flag, err))
+		}
+	}
+	if f.Expires != nil {
+		at, err := parseExpires(*f.Expires, now)
+		problem("expires", err)
+		e.Expires = &at
+	}
+	if f.Scope != nil {
+		list, err := scope.Parse(notEmpty(f.Scope))
+		problem("scope", err)
+		e.Scopes = &list
+	}
+	if f.Network != nil {
+		list, err := sparekey.ParseNetworks(notEmpty(f.Network))
+		problem("network", err)
+		e.Networks = &list
+	}
+	if f.MaxUses != nil {
+		n, err := parseUses(*f.MaxUses)
+		problem("max-uses", err)
+		e.MaxUses = &n
+	}
+	return e, errors.Join(problems...)
+}
+
+func parseExpires(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return sparekey.ParseExpiry(text, now)
+}
+
+func parseUses(text string) (n int, err error) {
+	if text == "" {
+		return 0, nil
+	}
+	if n, err = strconv.Atoi(text); err != nil || n < 0 {
+		return 0, fmt.Errorf("%q is no number of uses", text)
+	}
+	return n, nil
+}
+
+// notEmpty leaves out what is empty, which is how a flag takes all away.
+func notEmpty(texts []string) []string {
+	return slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" })
+}
+
+// flagNames puts the name of the flag before what the domain finds wrong.
+func flagNames(err error) error {
+	var invalid *sparekey.InvalidError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	flag, ok := map[string]string{"expires": "expires", "scopes": "scope", "networks": "network", "max_uses": "max-uses"}[invalid.Field]
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("--%s %s", flag, invalid.Problem)
+}
+
+// limitColumns are the columns that wp-cli does not have.
+var limitColumns = []string{"expires", "scopes", "networks", "max_uses", "uses", "old_until"}
+
+func limitValues(c sparekey.Credential) row {
+	r := row{
+		"expires": unixOrNil(c.Limits.Expires), "scopes": listOrNil(c.Limits.Scopes.Rules()),
+		"networks": listOrNil(c.Limits.Networks.Strings()), "old_until": unixOrNil(c.OldUntil),
+	}
+	if c.Limits.MaxUses > 0 {
+		r["max_uses"], r["uses"] = int64(c.Limits.MaxUses), int64(c.Uses)
+	}
+	return r
+}
+
+func listOrNil(list []string) any {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
+type passwordRotateCommand struct {
+	credential
+	Grace     duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d." default:"0" placeholder:"DURATION"`
+	Porcelain bool     `help:"Print the 24 characters alone."`
+}
+
+func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+		secret, changed, err := m.Rotate(ctx, u.ID, c.UUID, time.Duration(c.Grace))
+		switch {
+		case err != nil:
+			return c.explain(err)
+		case c.Porcelain:
+			fmt.Fprintln(t.out, secret.Reveal())
+			return nil
+		}
+		fmt.Fprintf(t.out, "The application password %q of %s has another secret. It is shown this once.\nPassword: %s\n",
+			changed.Name, u.Login, secret.Reveal())
+		if !changed.OldUntil.IsZero() {
+			fmt.Fprintf(t.out, "The one before is accepted until %s.\n", changed.OldUntil.Format(time.RFC3339))
+		}
+		return nil
+	})
+}
+
+type passwordExplainCommand struct {
+	Args []string `arg:"" name:"args" help:"[USER] UUID [METHOD PATH]: the application password and, if it is about one thing, the request."`
+	From string   `help:"The address that the request would come from. Default: one where it may be used." placeholder:"ADDRESS"`
+}
+
+func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	args := c.Args
+	var asked scope.Request
+	if n := len(args); n > 2 {
+		asked = scope.Request{Method: strings.ToUpper(args[n-2]), Target: args[n-1]}
+		args = args[:n-2]
+	}
+	if len(args) > 2 {
+		return errors.New("give the UUID of an application password, perhaps with its user before it, and perhaps a method and a path after it")
+	}
+	return all.with(ctx, func(s *site) error {
+		user, found, err := c.find(ctx, s, args)
+		if err != nil {
+			return err
+		}
+		if !asked.IsZero() {
+			return c.answer(s, found, asked, t)
+		}
+		fmt.Fprintf(t.out, "%s %q of %s.\n", found.UUID, found.Name, user.Login)
+		for _, sentence := range explain.Credential(s.service, found) {
+			fmt.Fprintln(t.out, explain.English(sentence))
+		}
+		return nil
+	})
+}
+
+// find finds the application password by its UUID, in those of the user if one is
+// named.
+func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []string) (sparekey.User, sparekey.Credential, error) {
+	manager, uuid := s.service.AsOperator(), args[len(args)-1]
+	if len(args) == 2 {
+		user, err := s.findUser(ctx, args[0])
+		if err != nil {
+			return sparekey.User{}, sparekey.Credential{}, err
+		}
+		found, err := manager.Get(ctx, user.ID, uuid)
+		return user, found, credential{owner{args[0]}, uuid}.explain(err)
+	}
+	list, _, err := manager.Search(ctx, sparekey.CredentialQuery{UUID: uuid})
+	switch {
+	case errors.Is(err, sparekey.ErrUnavailable):
+		return sparekey.User{}, sparekey.Credential{}, errors.New("this database cannot be searched for a UUID alone: name the user before it")
+	case err != nil:
+		return sparekey.User{}, sparekey.Credential{}, err
+	case len(list) != 1:
+		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q", uuid)
+	}
+	user, err := s.service.Directory().UserByID(ctx, list[0].UserID)
+	return user, list[0], err
+}
+
+// answer says whether a request would be let through, and exits with 1 if not.
+func (c *passwordExplainCommand) answer(s *site, found sparekey.Credential, asked scope.Request, t terminal) error {
+	from, err := c.from(found.Limits.Networks)
+	if err != nil {
+		return err
+	}
+	allowed, sentence := explain.Request(s.service, found, sparekey.Attempt{Request: asked, Addr: from})
+	fmt.Fprintln(t.out, explain.English(sentence))
+	if !allowed {
+		return exitCode(1)
+	}
+	return nil
+}
+
+func (c *passwordExplainCommand) from(networks sparekey.Networks) (netip.Addr, error) {
+	if c.From != "" {
+		return netip.ParseAddr(c.From)
+	}
+	for _, text := range networks.Strings() {
+		if prefix, err := netip.ParsePrefix(text); err == nil {
+			return prefix.Addr(), nil
+		}
+	}
+	return netip.IPv6Loopback(), nil
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// sweepInterval is how often what is due by itself is looked for. The warnings are
+// about days.
+const sweepInterval = time.Hour
+
+// sweeper warns of credentials that expire soon, and revokes those whose time is
+// over, for as long as the server runs.
+type sweeper struct {
+	service *sparekey.Service
+	log     *slog.Logger
+}
+
+// Run sweeps at once and then every hour until the context ends. What went wrong is
+// tried again the next time.
+func (s sweeper) Run(ctx context.Context) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		swept, err := s.service.Sweep(ctx)
+		switch {
+		case errors.Is(err, sparekey.ErrUnavailable):
+			s.log.InfoContext(ctx, "this database cannot be searched, so nobody is warned of what expires, and what was not used stays, though it is refused")
+			return
+		case err != nil && ctx.Err() == nil:
+			s.log.ErrorContext(ctx, "what expires or was not used could not be looked for", "error", err)
+		case swept != (sparekey.Swept{}):
+			s.log.InfoContext(ctx, "swept", "expiring", swept.Expiring, "revoked", swept.Revoked)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

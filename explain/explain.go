@@ -1,0 +1,193 @@
+// Package explain says in plain words what an application password may do, and why.
+// It makes sentences out of facts: the keys of texts, with values for their
+// placeholders. The texts are in one file a language.
+package explain
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+//go:embed catalogue/*.json
+var catalogueFiles embed.FS
+
+// Texts returns the texts of a language (BCP 47) by their key, or nil where there
+// are none. See catalogue/en.json.
+func Texts(language string) map[string]string {
+	data, err := catalogueFiles.ReadFile("catalogue/" + language + ".json")
+	if err != nil {
+		return nil
+	}
+	texts := map[string]string{}
+	if err := json.Unmarshal(data, &texts); err != nil {
+		panic(fmt.Sprintf("catalogue/%s.json: %v", language, err)) // embedded
+	}
+	return texts
+}
+
+// Sentence is one statement.
+type Sentence struct {
+	Key   string // of a text
+	Pairs []any  // names of placeholders and their values, in turn
+	Items []Item // what the sentence lists, if it does
+}
+
+// Item is one of the scopes that a sentence lists.
+type Item struct {
+	Sentence
+	Rule string // as it was given
+}
+
+// English returns a sentence in English, and each of its items on a line of its own.
+func English(s Sentence) string {
+	texts := Texts("en")
+	lines := []string{fill(texts[s.Key], s.Pairs)}
+	for _, item := range s.Items {
+		lines = append(lines, "  - "+item.Rule+": "+fill(texts[item.Key], item.Pairs))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func fill(text string, pairs []any) string {
+	var replace []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		replace = append(replace, fmt.Sprintf("{%v}", pairs[i]), fmt.Sprint(pairs[i+1]))
+	}
+	return strings.NewReplacer(replace...).Replace(text)
+}
+
+// Credential says what an application password may do: first whether it is accepted
+// at all, then what for, from where, and for how long.
+func Credential(svc *sparekey.Service, c sparekey.Credential) []Sentence {
+	all := []Sentence{state(svc, c), purpose(svc, c), managing(svc, c), origin(c.Limits), lifetime(svc, c)}
+	if c.Limits.MaxUses > 0 {
+		all = append(all, sentence("uses", "uses", c.Uses, "most", c.Limits.MaxUses))
+	}
+	if d := svc.Policy().RevokeUnused; d > 0 {
+		all = append(all, sentence("revoked_unused", "time", sparekey.FormatDuration(d)))
+	}
+	if until := svc.OldSecretUntil(c); !until.IsZero() {
+		all = append(all, sentence("rotated", "time", clock(until)))
+	}
+	return all
+}
+
+func sentence(key string, pairs ...any) Sentence { return Sentence{Key: key, Pairs: pairs} }
+
+// clock writes a time for people who may be anywhere.
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+
+// state says whether the credential is accepted at all.
+func state(svc *sparekey.Service, c sparekey.Credential) Sentence {
+	switch svc.Spent(c) {
+	case sparekey.ReasonExpired:
+		return sentence("expired", "time", clock(svc.Expires(c)))
+	case sparekey.ReasonUsedUp:
+		return sentence("used_up", "most", c.Limits.MaxUses)
+	case sparekey.ReasonUnused:
+		return sentence("unused", "time", sparekey.FormatDuration(svc.Policy().RevokeUnused))
+	}
+	if svc.Policy().RequireScopes && c.Limits.Scopes == "" {
+		return sentence("no_scopes")
+	}
+	return sentence("accepted")
+}
+
+// purpose says what the credential is for.
+func purpose(svc *sparekey.Service, c sparekey.Credential) Sentence {
+	if c.Limits.Scopes == "" {
+		return sentence("everything")
+	}
+	return Sentence{Key: "only", Items: Scopes(svc.Bundles(), c.Limits.Scopes)}
+}
+
+// Scopes says what each of some rules allows.
+func Scopes(bundles scope.Bundles, list scope.List) []Item {
+	var items []Item
+	for rule := range list.All() {
+		items = append(items, Item{Sentence: Rule(bundles, rule), Rule: rule})
+	}
+	return items
+}
+
+// Rule says what a rule allows. Of a bundle that an operator defined, that is its
+// rules.
+func Rule(bundles scope.Bundles, rule string) Sentence {
+	methods, path, isRequests := strings.Cut(rule, " ")
+	if !isRequests {
+		return bundle(bundles, rule)
+	}
+	key := "rule"
+	if methods == "*" {
+		key = "rule_any"
+	}
+	if beginning, ok := strings.CutSuffix(path, "*"); ok && !strings.Contains(beginning, "*") {
+		path, key = beginning, key+"_below"
+	}
+	return sentence(key, "methods", strings.ReplaceAll(methods, ",", ", "), "path", path)
+}
+
+func bundle(bundles scope.Bundles, name string) Sentence {
+	rules, ok := bundles[name]
+	switch {
+	case !ok:
+		return sentence("bundle_unknown")
+	case rules == scope.BuiltIn()[name]:
+		return sentence("bundle." + name)
+	}
+	return sentence("bundle_own", "rules", rules.String())
+}
+
+// managing says whether the credential may manage others.
+func managing(svc *sparekey.Service, c sparekey.Credential) Sentence {
+	if svc.MayManage(c) {
+		return sentence("manages")
+	}
+	return sentence("manages_not")
+}
+
+// origin says from where the credential is accepted.
+func origin(l sparekey.Limits) Sentence {
+	if l.Networks == "" {
+		return sentence("everywhere")
+	}
+	return sentence("networks", "networks", strings.Join(l.Networks.Strings(), ", "))
+}
+
+// lifetime says until when the credential is accepted, and who says so.
+func lifetime(svc *sparekey.Service, c sparekey.Credential) Sentence {
+	end := svc.Expires(c)
+	switch {
+	case end.IsZero():
+		return sentence("never_expires")
+	case !end.Equal(c.Limits.Expires):
+		return sentence("until_policy", "time", clock(end), "lifetime", sparekey.FormatDuration(svc.Policy().MaxLifetime))
+	}
+	return sentence("until", "time", clock(end))
+}
+
+// Request says whether an attempt with the right secret would be let through, and
+// which rule or limit decides. The reasons of refusals are in English.
+func Request(svc *sparekey.Service, c sparekey.Credential, a sparekey.Attempt) (allowed bool, s Sentence) {
+	if svc.Spent(c) == sparekey.ReasonUsedUp {
+		return false, state(svc, c)
+	}
+	rule, err := svc.Accepts(c, a)
+	var refused *sparekey.AuthError
+	switch {
+	case errors.As(err, &refused) && refused.Err != nil:
+		return false, sentence("no", "why", refused.Err)
+	case err != nil:
+		return false, sentence("no", "why", err)
+	case rule == "":
+		return true, sentence("yes")
+	}
+	return true, sentence("yes_rule", "rule", rule, "request", a.Request.Method+" "+a.Request.Path())
+}
