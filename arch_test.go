@@ -24,6 +24,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"store/sqlite":        {own: []string{".", "audit"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":            {},
 	"basicauth":           {own: []string{".", "scope", "clientip"}},
+	"explain":             {own: []string{".", "scope"}},
 	"rest":                {own: []string{".", "basicauth", "clientip"}},
 	"web":                 {own: []string{".", "clientip"}},
 	"internal/login":      {own: []string{".", "passhash", "throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},

@@ -61,8 +61,8 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 	if err != nil {
 		return err
 	}
-	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
-		secret, _, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID, Limits: limits})
+	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
+		secret, created, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID, Limits: limits})
 		switch {
 		case errors.Is(err, sparekey.ErrDuplicateName):
 			return fmt.Errorf("%s has an application password named %q already: choose another name, or give --duplicate-names=allow", u.Login, c.Name)
@@ -73,6 +73,9 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 			return nil
 		}
 		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\n", u.Login, secret.Reveal())
+		if !created.Limits.IsZero() {
+			printExplanation(s, created, t)
+		}
 		return nil
 	})
 }
@@ -266,7 +269,7 @@ type passwordDeleteCommand struct {
 
 func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	if chosen := []bool{c.All, c.Expired, len(c.UUIDs) > 0}; count(chosen) != 1 {
-		return errors.New("name the application passwords to revoke by their UUIDs, or give --all or --expired, but not two of these")
+		return errors.New("name the application passwords to revoke by their UUIDs, or give --all or --expired, but not both")
 	}
 	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
 		if c.All {

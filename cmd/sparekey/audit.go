@@ -27,24 +27,12 @@ type days time.Duration
 
 // UnmarshalText is called by kong.
 func (d *days) UnmarshalText(text []byte) error {
-	length, err := parseDays(string(text))
+	length, err := sparekey.ParseDuration(string(text))
 	if err == nil && length <= 0 {
 		err = fmt.Errorf("%q must be longer than zero", text)
 	}
 	*d = days(length)
 	return err
-}
-
-func parseDays(text string) (time.Duration, error) {
-	const most = 100 * 365 // days
-	if number, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(number); err == nil && n >= 0 && n <= most {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	} else if d, err := time.ParseDuration(text); err == nil {
-		return d, nil
-	}
-	return 0, fmt.Errorf("%q is no length of time such as 90d or 12h", text)
 }
 
 // moment is a time on the command line.
@@ -57,7 +45,7 @@ func (m *moment) UnmarshalText(text []byte) (err error) {
 			return nil
 		}
 	}
-	ago, err := parseDays(string(text))
+	ago, err := sparekey.ParseDuration(string(text))
 	if err != nil {
 		return fmt.Errorf("%q is neither a time such as 2026-12-31 or 2026-12-31T12:00:00Z, nor how long ago, such as 90d or 12h", text)
 	}
@@ -121,11 +109,16 @@ func (s *site) keepLog(ctx context.Context) (stop func()) {
 	if s.log == nil {
 		return func() {}
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	return inBackground(context.WithoutCancel(ctx), s.log.Run)
+}
+
+// inBackground runs something until stop is called, which waits for its end.
+func inBackground(ctx context.Context, run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.log.Run(ctx)
+		run(ctx)
 	}()
 	return func() {
 		cancel()

@@ -167,12 +167,17 @@ func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t termi
 		if !asked.IsZero() {
 			return c.answer(s, found, asked, t)
 		}
-		fmt.Fprintf(t.out, "%s %q of %s.\n", found.UUID, found.Name, user.Login)
-		for _, sentence := range explain.Credential(s.service, found) {
-			fmt.Fprintln(t.out, explain.English(sentence))
-		}
+		fmt.Fprintf(t.out, "%s %q of %s\n", found.UUID, found.Name, user.Login)
+		printExplanation(s, found, t)
 		return nil
 	})
+}
+
+// printExplanation prints what an application password may do.
+func printExplanation(s *site, c sparekey.Credential, t terminal) {
+	for _, sentence := range explain.Credential(s.service, c) {
+		fmt.Fprintln(t.out, explain.English(sentence))
+	}
 }
 
 // find finds the application password by its UUID, in those of the user if one is

@@ -123,6 +123,7 @@ func ruleLists(own map[string]any) (map[string][]string, error) {
 	lists := map[string][]string{}
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(own)) {
+		lists[name] = nil
 		given, isList := own[name].([]any)
 		if !isList {
 			given = []any{own[name]}

@@ -123,9 +123,11 @@ func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error
 		return err
 	}
 	site.limiter = limiter
-	stop := site.keepLog(ctx)
+	stopLog := site.keepLog(ctx)
+	stopSweeps := inBackground(ctx, sweeper{site.service, log}.Run)
 	err = c.serve(ctx, all, site, t, log)
-	stop()
+	stopSweeps()
+	stopLog()
 	return errors.Join(err, site.Close())
 }
 
