@@ -17,7 +17,7 @@ import (
 //	the texts
 //	length (2) and text of each role
 const (
-	timeFields, numberFields, textFields = 5, 2, 14
+	timeFields, numberFields, textFields = 6, 2, 14
 
 	timeSize, numberSize, lengthSize = 12, 8, 2
 
@@ -38,7 +38,7 @@ func (id *Identity) texts() [textFields]*string {
 
 func (id *Identity) times() [timeFields]*time.Time {
 	c := &id.Credential
-	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil}
+	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.ExpiresSoon}
 }
 
 func (id *Identity) numbers() [numberFields]*int {
