@@ -22,6 +22,12 @@ const (
 	KindAuthenticated Kind = "authenticated"  // an attempt succeeded
 	KindRefused       Kind = "refused"        // an attempt was refused; Reason says why
 	KindUsageNotKept  Kind = "usage_not_kept" // a use was allowed, but the store could not record it; Err says why
+
+	// A store that shares its data with a program which overwrites what it did not
+	// read reports what it repaired. Of the user, only the ID is known.
+	KindRevokedAgain Kind = "revoked_again" // a revoked credential had come back, and is gone again
+	KindPutBack      Kind = "put_back"      // a credential was overwritten, and is there again
+	KindLost         Kind = "lost"          // a new or changed credential is overwritten or was revoked by the other program, and nobody can tell which: it stays so
 )
 
 // Event tells [Config.Observe] what happened. It never holds a secret.

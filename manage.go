@@ -113,7 +113,11 @@ func (m Manager) limit(c Credential, l Limits) (Credential, error) {
 // the acting credential where n has none.
 func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
 	secret := NewSecret()
-	target, c, err := m.prepare(ctx, userID, n, secret.Hash())
+	target, c, err := m.prepare(ctx, userID, n)
+	if err != nil {
+		return Secret{}, Credential{}, err
+	}
+	c.Hash, err = m.service.hashNew(ctx, secret)
 	if err != nil {
 		return Secret{}, Credential{}, err
 	}
@@ -135,7 +139,7 @@ func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Se
 }
 
 // prepare makes the record of a new credential, or the refusal.
-func (m Manager) prepare(ctx context.Context, userID string, n NewCredential, hash string) (User, Credential, error) {
+func (m Manager) prepare(ctx context.Context, userID string, n NewCredential) (User, Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
 		return User{}, Credential{}, err
@@ -143,7 +147,7 @@ func (m Manager) prepare(ctx context.Context, userID string, n NewCredential, ha
 	if err := m.service.config.Policy.mayHave(target); err != nil {
 		return User{}, Credential{}, err
 	}
-	c, err := n.build(target.ID, hash, m.service.now())
+	c, err := n.build(target.ID, "", m.service.now())
 	if err != nil {
 		return User{}, Credential{}, err
 	}
@@ -153,7 +157,7 @@ func (m Manager) prepare(ctx context.Context, userID string, n NewCredential, ha
 
 // CheckNew refuses what Create would refuse at this moment, and makes nothing.
 func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) error {
-	target, c, err := m.prepare(ctx, userID, n, "")
+	target, c, err := m.prepare(ctx, userID, n)
 	if err != nil {
 		return err
 	}
@@ -340,12 +344,16 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, &InvalidError{"grace", "must not be negative"}
 	}
 	secret, now := NewSecret(), m.service.now()
+	hash, err := m.service.hashNew(ctx, secret)
+	if err != nil {
+		return Secret{}, Credential{}, err
+	}
 	c, err := m.change(ctx, []Kind{KindRotated}, target, uuid, func(c *Credential) error {
 		c.OldHash, c.OldUntil = "", time.Time{}
 		if grace > 0 {
 			c.OldHash, c.OldUntil = c.Hash, now.Add(grace)
 		}
-		c.Hash = secret.Hash()
+		c.Hash = hash
 		return nil
 	}, nil)
 	if err != nil {

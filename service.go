@@ -211,3 +211,16 @@ func (s *Service) observe(ctx context.Context, e Event) {
 		s.config.Observe(ctx, e)
 	}
 }
+
+// hashNew returns the hash under which a new secret is stored.
+func (s *Service) hashNew(ctx context.Context, secret Secret) (string, error) {
+	h, ok := s.store.(Hasher)
+	if !ok {
+		return secret.Hash(), nil
+	}
+	hash, err := h.HashNew(ctx, secret)
+	if err != nil {
+		return "", fmt.Errorf("hash the secret: %w", err)
+	}
+	return hash, nil
+}

@@ -108,3 +108,12 @@ type Versioned interface {
 	// acknowledged; ok is false when it cannot be told.
 	Version() (version uint64, ok bool)
 }
+
+// Hasher is an optional interface of a [Store] that others read as well, who
+// cannot verify $generic$ hashes.
+type Hasher interface {
+	// HashNew returns the hash under which a new secret is to be stored. Secrets
+	// whose hash is another than [Secret.Hash] cannot be found by it, and are tried
+	// one by one until they are used for the first time.
+	HashNew(ctx context.Context, secret Secret) (string, error)
+}

@@ -292,3 +292,14 @@ func TestArgon2id(t *testing.T) {
 		}
 	}
 }
+
+func TestPhpassIsVerified(t *testing.T) {
+	t.Parallel()
+	first, second := passhash.Phpass("abcdEFGH1234"), passhash.Phpass("abcdEFGH1234")
+	if first == second || len(first) != 34 || first[:4] != "$P$B" {
+		t.Errorf("got %q and %q", first, second)
+	}
+	if !passhash.Verify(first, "abcdEFGH1234") || passhash.Verify(first, "abcdEFGH1235") {
+		t.Errorf("%q is not of its password", first)
+	}
+}

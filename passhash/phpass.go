@@ -2,6 +2,7 @@ package passhash
 
 import (
 	"crypto/md5"
+	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -17,7 +18,21 @@ const (
 	// 32 times that, about two seconds for the longest password.
 	phpassMinLog2Rounds = 7
 	phpassMaxLog2Rounds = 18
+	phpassLog2Rounds    = 13 // of new ones
 )
+
+// Phpass returns a new portable phpass hash of password, as WordPress wrote them
+// before 6.8: for what such a site has to verify, and nothing else. Hashing the
+// same password again gives another string.
+func Phpass(password string) string {
+	var random [8]byte
+	rand.Read(random[:]) // documented never to fail
+	for i, b := range random {
+		random[i] = phpassAlphabet[int(b)%len(phpassAlphabet)]
+	}
+	salt := string(random[:])
+	return phpassPrefix + phpassAlphabet[phpassLog2Rounds:phpassLog2Rounds+1] + salt + phpassDigest(salt, password, 1<<phpassLog2Rounds)
+}
 
 // verifyPhpass checks a portable phpass hash: the prefix, one character for the
 // rounds, eight of salt and 22 of digest.

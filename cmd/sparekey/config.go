@@ -19,7 +19,7 @@ import (
 // siteSettings are what every command on the same site must agree about.
 type siteSettings struct {
 	Database       string   `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
-	DuplicateNames string   `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does." enum:"reject,allow" default:"reject" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
+	DuplicateNames string   `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does. Default: allow on the database of a WordPress site, else reject." enum:"auto,reject,allow" default:"auto" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
 	UsageInterval  duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" group:"Settings of the site"`
 
 	auditSettings
@@ -34,6 +34,12 @@ func (s siteSettings) Validate() error {
 	}
 	_, err := findStore(s.Database)
 	return errors.Join(append(problems, err)...)
+}
+
+// allowDuplicateNames reports whether a user may have two application passwords of
+// one name.
+func (s siteSettings) allowDuplicateNames() bool {
+	return s.DuplicateNames == "allow" || s.DuplicateNames == "auto" && isWordPress(s.Database)
 }
 
 // configFlag is the path of a configuration file, whose settings count where

@@ -149,6 +149,8 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 			log.WarnContext(ctx, string(e.Kind), refusal(e)...)
 		case sparekey.KindUsageNotKept:
 			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
+		case sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost:
+			log.WarnContext(ctx, string(e.Kind), "user", e.User.ID, "credential", e.Credential)
 		case sparekey.KindExpiring:
 			log.WarnContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "expires", e.Expires)
 		case sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindLimited, sparekey.KindRotated, sparekey.KindRevoked:

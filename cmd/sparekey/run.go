@@ -119,14 +119,19 @@ type site struct {
 	limiter  *throttle.Limiter // nil: nobody is turned away
 }
 
-// open opens the database that the settings name, and makes one that is not
-// there only if create is true.
-func (c *commands) open(ctx context.Context, create bool, config sparekey.Config) (*site, error) {
-	b, err := openDatabase(ctx, c.Database, create)
+// open opens the database that the settings name. What that repairs is told to
+// who is told of everything else.
+func (c *commands) open(ctx context.Context, how opening, config sparekey.Config) (*site, error) {
+	how.observe = func(ctx context.Context, e sparekey.Event) {
+		if config.Observe != nil {
+			config.Observe(ctx, e)
+		}
+	}
+	b, err := openDatabase(ctx, c.Database, how)
 	if err != nil {
 		return nil, err
 	}
-	config.DuplicateNames = c.DuplicateNames == "allow"
+	config.DuplicateNames = c.allowDuplicateNames()
 	config.UsageInterval = time.Duration(c.UsageInterval)
 	config.Bundles, config.Policy = c.Scopes.Bundles, c.policy()
 	config.Allow, config.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
@@ -151,7 +156,7 @@ func (c *commands) with(ctx context.Context, do func(*site) error) error {
 
 // withDatabase is with, and makes a database that is not there if create is true.
 func (c *commands) withDatabase(ctx context.Context, create bool, do func(*site) error) error {
-	s, err := c.open(ctx, create, sparekey.Config{})
+	s, err := c.open(ctx, opening{create: create}, sparekey.Config{})
 	if err != nil {
 		return err
 	}

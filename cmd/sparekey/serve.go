@@ -118,15 +118,17 @@ func isWildcard(host string) bool {
 func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	log := c.logger(t)
 	limiter := c.limiter(log)
-	site, err := all.open(ctx, true, limiter.Protect(sparekey.Config{Observe: logEvents(log)}))
+	site, err := all.open(ctx, opening{create: true, log: log}, limiter.Protect(sparekey.Config{Observe: logEvents(log)}))
 	if err != nil {
 		return err
 	}
 	site.limiter = limiter
 	stopLog := site.keepLog(ctx)
+	stopRepairs := site.keepRepaired(ctx)
 	stopSweeps := inBackground(ctx, sweeper{site.service, log}.Run)
 	err = c.serve(ctx, all, site, t, log)
 	stopSweeps()
+	stopRepairs()
 	stopLog()
 	return errors.Join(err, site.Close())
 }

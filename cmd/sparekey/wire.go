@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
+	"github.com/sparekey-dev/sparekey/store/wordpress"
 )
 
 // backend is what the program needs of a database.
@@ -25,20 +27,60 @@ type backend interface {
 	Close() error
 }
 
-// opener opens a database. It makes one that is not there only if create is
-// true.
-type opener func(ctx context.Context, database string, create bool) (backend, error)
+// opening says how a database is to be opened.
+type opening struct {
+	create  bool                                        // make one that is not there
+	observe func(ctx context.Context, e sparekey.Event) // is told what a database repairs; nil: nobody is
+	log     *slog.Logger                                // nil: nothing is logged
+}
+
+// opener opens a database.
+type opener func(ctx context.Context, database string, how opening) (backend, error)
+
+// repairer is a database that has to be looked after while the program serves.
+type repairer interface {
+	Run(ctx context.Context)
+}
 
 // stores opens databases by the scheme of their URL. A path without a scheme is
 // a SQLite file.
 var stores = map[string]opener{
-	"sqlite": openSQLite,
-	"memory": func(context.Context, string, bool) (backend, error) { return memoryBackend{memory.New()}, nil },
+	"sqlite":    openSQLite,
+	"memory":    func(context.Context, string, opening) (backend, error) { return memoryBackend{memory.New()}, nil },
+	"wordpress": openWordPress,
 }
 
-func openSQLite(ctx context.Context, database string, create bool) (backend, error) {
+// keepRepaired looks after the database, if it is one that needs it, until stop is
+// called.
+func (s *site) keepRepaired(ctx context.Context) (stop func()) {
+	r, ok := s.backend.(repairer)
+	if !ok {
+		return func() {}
+	}
+	return inBackground(context.WithoutCancel(ctx), r.Run)
+}
+
+// openWordPress opens the database of a WordPress site.
+func openWordPress(ctx context.Context, database string, how opening) (backend, error) {
+	config := wordpress.Config{Observe: how.observe}
+	if how.log != nil {
+		config.Failed = func(ctx context.Context, err error) {
+			how.log.ErrorContext(ctx, "cannot repair what WordPress overwrites", "error", err)
+		}
+	}
+	s, err := wordpress.Open(ctx, database, config)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// isWordPress reports whether a database is WordPress's.
+func isWordPress(database string) bool { return strings.HasPrefix(database, "wordpress:") }
+
+func openSQLite(ctx context.Context, database string, how opening) (backend, error) {
 	path := strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !create {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !how.create {
 		return nil, errors.New("there is no such file: name the database with --database; \"serve\" and \"user create\" make a new one")
 	}
 	s, err := sqlite.Open(ctx, path)
@@ -63,12 +105,12 @@ func findStore(database string) (opener, error) {
 }
 
 // openDatabase opens the database that a path or a URL names.
-func openDatabase(ctx context.Context, database string, create bool) (backend, error) {
+func openDatabase(ctx context.Context, database string, how opening) (backend, error) {
 	open, err := findStore(database)
 	if err != nil {
 		return nil, err
 	}
-	b, err := open(ctx, database, create)
+	b, err := open(ctx, database, how)
 	if err != nil {
 		return nil, fmt.Errorf("open database %q: %w", redactURL(database), err)
 	}

@@ -1,0 +1,70 @@
+package wordpress
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// The errors of the server that mean something here.
+const (
+	errNoSuchTable = 1146
+	errDenied      = 1142 // of a command on a table
+	errDeniedHere  = 1044 // of the whole database
+	errReadOnly    = 1290
+	errLockTimeout = 1205
+	errDeadlock    = 1213
+)
+
+// errLost says that somebody else wrote the row first.
+var errLost = errors.New("the row changed in between")
+
+// failed says what could not be done. Refusals are answers, and stay as they are.
+func failed(what string, err error) error {
+	if err == nil || sparekey.Refused(err) {
+		return err
+	}
+	return fmt.Errorf("wordpress: %s: %w", what, err)
+}
+
+func isServerError(err error, numbers ...uint16) bool {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	if !ok {
+		return false
+	}
+	for _, n := range numbers {
+		if e.Number == n {
+			return true
+		}
+	}
+	return false
+}
+
+// isPassing reports whether a write may succeed if it is tried again.
+func isPassing(err error) bool {
+	return errors.Is(err, errLost) || isServerError(err, errLockTimeout, errDeadlock)
+}
+
+// RowError says that the application passwords of one user cannot be read. They
+// are left as they are, and nothing is written for that user.
+type RowError struct {
+	UserID string
+	MetaID int64 // umeta_id of the row
+	Err    error
+}
+
+func (e *RowError) Error() string {
+	return fmt.Sprintf("the application passwords of user %s cannot be read, so nothing of them is changed: %v "+
+		"(meta_key '_application_passwords', umeta_id %d: repair the value, or delete the row to begin anew)", e.UserID, e.Err, e.MetaID)
+}
+
+// Unwrap returns what is wrong with the value.
+func (e *RowError) Unwrap() error { return e.Err }
+
+func isRowError(err error) bool {
+	_, is := errors.AsType[*RowError](err)
+	return is
+}

@@ -1,0 +1,161 @@
+package wordpress
+
+import "strings"
+
+// metaKey is where WordPress keeps a user's application passwords.
+const metaKey = "_application_passwords"
+
+// flagName is the option that says that application passwords are in use.
+const flagName = "using_application_passwords"
+
+// queries are the statements for the tables of one site. {p} is their prefix.
+type queries struct {
+	replace *strings.Replacer
+
+	ping, recognise                                    string
+	stamp, stampPlain, value                           string
+	rows, lock, lockedValue, update, updateOthers, add string
+	turn, schemaVersion                                string
+	revoked, beside                                    string
+	revoke, forgetRevoked, forgetRevokedHash           string
+	ledger, again, forget, elsewhere                   string
+	inUse, setInUse, correctInUse, siteVersion         string
+	userByLogin, userByID, passwordHash, userRoles     string
+	users, userCount                                   string
+	allUsers, seqs                                     string
+	findSession, saveSession, endSession, oldSessions  string
+	epoch, endSessions                                 string
+	recentWrites, recentRevoked, stamps, forgetRecords string
+}
+
+// digest tells one value of a column from another without carrying it over. For a
+// value so large that SHA-256 would take as long as all the rest, it is a CRC:
+// see "What a look-up costs" in README.md.
+const digest = `COALESCE(IF(LENGTH(m.meta_value) > 131072, CAST(CRC32(m.meta_value) AS CHAR), SHA2(m.meta_value, 256)), '')`
+
+// exactly is the condition for a row of a user's application passwords; the
+// column's collation would let other keys pass.
+const exactly = `m.meta_key = '_application_passwords' AND BINARY m.meta_key = '_application_passwords'`
+
+const (
+	// firstRow is the row that WordPress reads, or one of nulls.
+	firstRow = `FROM (SELECT 1) AS one LEFT JOIN {p}usermeta AS m ON m.umeta_id = (
+		SELECT MIN(m.umeta_id) FROM {p}usermeta AS m WHERE m.user_id = ? AND ` + exactly + `)`
+	besideColumns = `row_hash, hash, rotated, old_hash, old_until, expires, scopes, networks, max_uses, uses`
+
+	stampColumns = `COALESCE(m.umeta_id, 0), COALESCE(LENGTH(m.meta_value), 0), ` + digest
+
+	userColumns = `u.ID, u.user_login, u.user_email, u.display_name, u.user_registered, (
+		SELECT c.meta_value FROM {p}usermeta AS c WHERE c.user_id = u.ID AND c.meta_key = '{p}capabilities' ORDER BY c.umeta_id LIMIT 1)`
+	userSelection = `FROM {p}users AS u WHERE (? = '' OR INSTR(LOWER(u.user_login), LOWER(?)) > 0
+			OR INSTR(LOWER(u.user_email), LOWER(?)) > 0 OR INSTR(LOWER(u.display_name), LOWER(?)) > 0)
+		AND (? = '' OR EXISTS (SELECT 1 FROM {p}usermeta AS c WHERE c.user_id = u.ID
+			AND c.meta_key = '{p}capabilities' AND INSTR(c.meta_value, ?) > 0))`
+)
+
+// newQueries returns the statements for a prefix, which must be a valid one.
+func newQueries(prefix string) queries {
+	q := queries{replace: strings.NewReplacer("{p}", prefix)}
+	q.credentialQueries()
+	q.ownQueries()
+	q.watchQueries()
+	for _, text := range []*string{
+		&q.recognise, &q.stamp, &q.stampPlain, &q.value, &q.rows, &q.lock, &q.lockedValue, &q.update, &q.updateOthers, &q.add,
+		&q.turn, &q.schemaVersion, &q.revoked, &q.beside, &q.revoke, &q.forgetRevoked, &q.forgetRevokedHash, &q.ledger, &q.again, &q.forget,
+		&q.elsewhere, &q.allUsers, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
+		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
+	} {
+		*text = q.replace.Replace(*text)
+	}
+	return q
+}
+
+func (q *queries) credentialQueries() {
+	q.ping = `SELECT 1`
+	q.recognise = `SELECT COUNT(IF(table_name IN (?, ?, ?), 1, NULL)), COUNT(IF(table_name = ?, 1, NULL))
+		FROM information_schema.tables WHERE table_schema = DATABASE()`
+	q.stamp = `SELECT ` + stampColumns + `, COALESCE((SELECT version FROM {p}sparekey_users WHERE user_id = ?), 0) ` + firstRow
+	q.stampPlain = `SELECT ` + stampColumns + `, 0 ` + firstRow
+	q.value = `SELECT meta_value FROM {p}usermeta WHERE umeta_id = ? AND LENGTH(meta_value) <= ?`
+	q.rows = `SELECT m.umeta_id FROM {p}usermeta AS m WHERE m.user_id = ? AND ` + exactly + ` ORDER BY m.umeta_id`
+	q.lock = `SELECT ` + stampColumns + `, COALESCE(SHA2(m.meta_value, 256), '') FROM {p}usermeta AS m WHERE m.umeta_id = ? FOR UPDATE`
+	q.lockedValue = q.value + ` FOR UPDATE`
+	q.update = `UPDATE {p}usermeta SET meta_value = ? WHERE umeta_id = ? AND COALESCE(SHA2(meta_value, 256), '') = ?`
+	q.updateOthers = `UPDATE {p}usermeta AS m SET m.meta_value = ? WHERE m.user_id = ? AND ` + exactly + ` AND m.umeta_id <> ?`
+	q.add = `INSERT INTO {p}usermeta (user_id, meta_key, meta_value) VALUES (?, '_application_passwords', ?)`
+	q.allUsers = `SELECT DISTINCT m.user_id FROM {p}usermeta AS m WHERE ` + exactly + ` ORDER BY m.user_id`
+	q.seqs = `SELECT user_id, uuid, seq FROM {p}sparekey_credentials WHERE ? = 0 OR user_id = ?`
+}
+
+// ownQueries are about Sparekey's own tables.
+func (q *queries) ownQueries() {
+	const now = `CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)`
+	q.turn = `INSERT INTO {p}sparekey_users (user_id, version) VALUES (?, LAST_INSERT_ID(1))
+		ON DUPLICATE KEY UPDATE version = LAST_INSERT_ID(version + 1)`
+	q.schemaVersion = `SELECT version FROM {p}sparekey_schema`
+	q.revoked = `SELECT uuid, hash_sum FROM {p}sparekey_revoked WHERE user_id = ?`
+	q.beside = `SELECT uuid, ` + besideColumns + ` FROM {p}sparekey_credentials WHERE user_id = ? AND (hash <> '' OR rotated <> 0
+		OR old_hash <> '' OR expires IS NOT NULL OR scopes <> '' OR networks <> '' OR max_uses <> 0 OR uses <> 0)`
+	q.revoke = `INSERT INTO {p}sparekey_revoked (user_id, uuid, hash_sum, revoked_at) VALUES (?, ?, ?, ` + now + `)
+		ON DUPLICATE KEY UPDATE revoked_at = VALUES(revoked_at)`
+	q.forgetRevoked = `DELETE FROM {p}sparekey_revoked WHERE user_id = ? AND uuid = ?`
+	q.forgetRevokedHash = `UPDATE IGNORE {p}sparekey_revoked SET hash_sum = '' WHERE user_id = ? AND hash_sum = ?`
+	q.ledger = `INSERT INTO {p}sparekey_credentials (user_id, uuid, ` + besideColumns + `, record, earlier, written_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ` + now + `) ON DUPLICATE KEY UPDATE row_hash = VALUES(row_hash), hash = VALUES(hash),
+		rotated = VALUES(rotated), old_hash = VALUES(old_hash), old_until = VALUES(old_until), expires = VALUES(expires),
+		scopes = VALUES(scopes), networks = VALUES(networks), max_uses = VALUES(max_uses), uses = VALUES(uses),
+		record = VALUES(record), earlier = VALUES(earlier), written_at = VALUES(written_at)`
+	q.again = `UPDATE {p}sparekey_credentials SET record = ?, earlier = ?, written_at = ` + now + ` WHERE user_id = ? AND uuid = ?`
+	q.forget = `DELETE FROM {p}sparekey_credentials WHERE user_id = ? AND uuid = ?`
+	q.elsewhere = `SELECT user_id FROM {p}sparekey_credentials WHERE uuid = ? AND user_id <> ? LIMIT 1`
+	q.findSession = `SELECT data FROM {p}sparekey_sessions WHERE token = ? AND expires > ? AND data IS NOT NULL`
+	q.saveSession = `INSERT INTO {p}sparekey_sessions (token, data, expires) VALUES (?, ?, ?)
+		ON DUPLICATE KEY UPDATE expires = IF(data IS NULL, expires, VALUES(expires)), data = IF(data IS NULL, NULL, VALUES(data))`
+	q.endSession = `UPDATE {p}sparekey_sessions SET data = NULL WHERE token = ?`
+	q.oldSessions = `DELETE FROM {p}sparekey_sessions WHERE expires <= ? LIMIT 1000`
+	q.epoch = `SELECT session_epoch FROM {p}sparekey_users WHERE user_id = ?`
+	q.endSessions = `INSERT INTO {p}sparekey_users (user_id, session_epoch) VALUES (?, 1)
+		ON DUPLICATE KEY UPDATE session_epoch = session_epoch + 1`
+}
+
+// watchQueries find what to watch.
+func (q *queries) watchQueries() {
+	q.recentWrites = `SELECT user_id, uuid, record, COALESCE(earlier, ''), written_at FROM {p}sparekey_credentials
+		WHERE written_at > ? AND record <> '' ORDER BY written_at LIMIT 1000`
+	q.forgetRecords = `UPDATE {p}sparekey_credentials SET record = '', earlier = NULL
+		WHERE written_at < CAST(UNIX_TIMESTAMP() AS SIGNED) * 1000 - 3600000 AND record <> '' LIMIT 10000`
+	q.recentRevoked = `SELECT DISTINCT user_id FROM {p}sparekey_revoked WHERE revoked_at > ? AND user_id > ? ORDER BY user_id LIMIT ?`
+	q.stamps = `SELECT m.user_id, m.umeta_id, COALESCE(LENGTH(m.meta_value), 0), ` + digest + `
+		FROM {p}usermeta AS m WHERE m.user_id IN (?) AND ` + exactly + ` ORDER BY m.umeta_id DESC`
+}
+
+// forSite finishes the statements that differ between one site and several.
+func (q *queries) forSite(multi bool) {
+	active, from, key := ``, `{p}options WHERE option_name`, `option_value`
+	q.setInUse = `INSERT IGNORE INTO {p}options (option_name, option_value, autoload) VALUES ('` + flagName + `', '1', ?)`
+	q.correctInUse = `UPDATE {p}options SET option_value = '1' WHERE option_name = '` + flagName + `'`
+	if multi {
+		// Whom an administrator marked as spam cannot sign in to WordPress, either.
+		active = ` AND s.spam = 0 AND s.deleted = 0`
+		from, key = `{p}sitemeta WHERE site_id = (SELECT MIN(id) FROM {p}site) AND meta_key`, `meta_value`
+		q.setInUse = `INSERT INTO {p}sitemeta (site_id, meta_key, meta_value)
+			SELECT MIN(id), '` + flagName + `', IF(? = '', '1', '1') FROM {p}site HAVING NOT EXISTS (
+				SELECT 1 FROM {p}sitemeta AS f WHERE f.meta_key = '` + flagName + `' AND f.site_id = (SELECT MIN(id) FROM {p}site))`
+		q.correctInUse = `UPDATE {p}sitemeta SET meta_value = '1' WHERE meta_key = '` + flagName + `'`
+	}
+	q.inUse = `SELECT ` + key + ` FROM ` + from + ` = '` + flagName + `' LIMIT 1`
+	q.siteVersion = `SELECT option_value FROM {p}options WHERE option_name = 'db_version'`
+	q.userRoles = `SELECT option_value FROM {p}options WHERE option_name = '{p}user_roles'`
+	q.userByLogin = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = COALESCE(
+		(SELECT s.ID FROM {p}users AS s WHERE s.user_login = ?` + active + ` ORDER BY s.ID LIMIT 1),
+		(SELECT s.ID FROM {p}users AS s WHERE s.user_email = ?` + active + ` ORDER BY s.ID LIMIT 1))`
+	q.userByID = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = ?`
+	q.passwordHash = `SELECT user_pass FROM {p}users WHERE ID = ?`
+	q.users = `SELECT ` + userColumns + ` ` + userSelection + ` ORDER BY u.ID LIMIT ? OFFSET ?`
+	q.userCount = `SELECT COUNT(*) ` + userSelection
+	for _, text := range []*string{
+		&q.inUse, &q.setInUse, &q.correctInUse, &q.siteVersion, &q.userRoles, &q.userByLogin, &q.userByID, &q.passwordHash, &q.users, &q.userCount,
+	} {
+		*text = q.replace.Replace(*text)
+	}
+}

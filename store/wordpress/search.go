@@ -1,0 +1,116 @@
+package wordpress
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// hit is a credential that was found, and its place among those that Sparekey
+// wrote.
+type hit struct {
+	sparekey.Credential
+	seq int64
+}
+
+// Search implements [sparekey.Searcher]. It reads the rows of all users, one after
+// the other, so on a site with many it takes its time. The order is that of their
+// times of creation; of equal ones, that in which Sparekey wrote them.
+func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found []sparekey.Credential, total int, err error) {
+	hits, err := s.hits(ctx, q)
+	if err != nil {
+		return nil, 0, failed("search credentials", err)
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		if byTime := b.Created.Compare(a.Created); byTime != 0 {
+			return byTime
+		}
+		return int(b.seq - a.seq)
+	})
+	total = len(hits)
+	hits = hits[min(q.Offset, total):]
+	if q.Limit > 0 && len(hits) > q.Limit {
+		hits = hits[:q.Limit]
+	}
+	for _, h := range hits {
+		found = append(found, h.Credential)
+	}
+	return found, total, nil
+}
+
+func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, error) {
+	only := uint64(0)
+	if q.UserID != "" {
+		var ok bool
+		if only, ok = parseID(q.UserID); !ok || only == 0 {
+			return nil, nil
+		}
+	}
+	users, err := s.usersWithRows(ctx, only)
+	if err != nil {
+		return nil, err
+	}
+	seqs, err := s.seqs(ctx, only)
+	if err != nil {
+		return nil, err
+	}
+	var hits []hit
+	for _, user := range users {
+		k, err := s.know(ctx, formatID(user))
+		if isRowError(err) { // of that user, nobody knows
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range k.index().list {
+			if selects(q, c) {
+				hits = append(hits, hit{c, seqs[formatID(user)+" "+c.UUID]})
+			}
+		}
+	}
+	return hits, nil
+}
+
+func (s *Store) usersWithRows(ctx context.Context, only uint64) (users []uint64, err error) {
+	if only != 0 {
+		return []uint64{only}, nil
+	}
+	err = eachRow(ctx, s.db, s.queries.allUsers, nil, func(scan func(...any) error) error {
+		var user uint64
+		err := scan(&user)
+		users = append(users, user)
+		return err
+	})
+	return users, err
+}
+
+// seqs is the order in which Sparekey wrote credentials first, by user and UUID.
+func (s *Store) seqs(ctx context.Context, only uint64) (map[string]int64, error) {
+	seqs := map[string]int64{}
+	err := eachRow(ctx, s.db, s.queries.seqs, []any{only, only}, func(scan func(...any) error) error {
+		var user uint64
+		var uuid string
+		var seq int64
+		err := scan(&user, &uuid, &seq)
+		seqs[formatID(user)+" "+uuid] = seq
+		return err
+	})
+	if isServerError(err, errNoSuchTable) {
+		return seqs, nil
+	}
+	return seqs, err
+}
+
+func selects(q sparekey.CredentialQuery, c sparekey.Credential) bool {
+	switch {
+	case q.Name != "" && !strings.Contains(strings.ToLower(c.Name), strings.ToLower(q.Name)),
+		q.AppID != "" && c.AppID != q.AppID,
+		q.NeverUsed && !c.LastUsed.IsZero(),
+		!q.UsedBefore.IsZero() && (c.LastUsed.IsZero() || !c.LastUsed.Before(q.UsedBefore)):
+		return false
+	}
+	return true
+}

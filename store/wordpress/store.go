@@ -1,0 +1,157 @@
+// Package wordpress keeps credentials where a WordPress site keeps them, in its
+// MariaDB or MySQL database, beside PHP that goes on reading and writing the same
+// rows. The site's users are the directory.
+//
+// All that WordPress knows is in WordPress's own tables, in WordPress's own form.
+// What it has no place for is in tables of Sparekey's own beside them, which the
+// first write makes: above all, what was revoked here. PHP rewrites all of a
+// user's application passwords at once, from what it read earlier, so that
+// what was revoked in between comes back and what was created is lost. A revoked
+// credential that came back is nobody's here from the moment it is revoked;
+// [Store.Run] takes it out of WordPress's row again, and puts back what was lost.
+//
+// README.md beside this package has the schema; docs/wordpress.md is for
+// operators.
+package wordpress
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+var (
+	_ sparekey.Store      = (*Store)(nil)
+	_ sparekey.Directory  = (*Store)(nil)
+	_ sparekey.UserLister = (*Store)(nil)
+	_ sparekey.Searcher   = (*Store)(nil)
+	_ sparekey.Hasher     = (*Store)(nil)
+)
+
+// Config has the options of a [Store]. The zero Config is right for most programs.
+type Config struct {
+	// Observe is told what was repaired: [sparekey.KindRevokedAgain],
+	// [sparekey.KindPutBack] and [sparekey.KindLost]. Of the user, an event has the
+	// ID only. Default: nobody is told.
+	Observe func(ctx context.Context, e sparekey.Event)
+
+	// Changed is told the ID of a user whose row was written, so that it can drop
+	// what a persistent object cache has of them: WordPress does not see the
+	// change otherwise. Its error is given to Failed. Default: nobody is told.
+	Changed func(ctx context.Context, userID string) error
+
+	// Failed is told of what failed in the background, where nobody waits for an
+	// answer. Default: nobody is told.
+	Failed func(ctx context.Context, err error)
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Store keeps credentials in the database of a WordPress site. It is safe for
+// concurrent use, by several processes and beside WordPress.
+type Store struct {
+	db      *sql.DB
+	config  Config
+	hashes  hashChoice
+	queries queries
+	multi   bool // a multisite, whose users may be marked as spam or deleted
+
+	statements statements
+	tablesMade atomic.Bool
+	cache      cache
+	lanes      lanes
+	watcher    watcher
+	roles      roleNames
+}
+
+// Open opens the database of the WordPress site that a URL names, such as
+//
+//	wordpress://user:password@127.0.0.1:3306/database?prefix=wp_
+//
+// and returns an error if there is no WordPress in it. It changes nothing.
+func Open(ctx context.Context, rawURL string, config Config) (*Store, error) {
+	target, err := parseURL(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("wordpress: %w", err)
+	}
+	s, err := open(ctx, target, config)
+	if err != nil {
+		return nil, fmt.Errorf("wordpress: open: %w", err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, target target, config Config) (_ *Store, err error) {
+	connector, err := mysql.NewConnector(target.driver)
+	if err != nil {
+		return nil, err
+	}
+	if config.Now == nil {
+		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+	}
+	s := &Store{
+		db: sql.OpenDB(connector), config: config, hashes: target.hashes, queries: newQueries(target.prefix),
+		cache: newCache(), lanes: newLanes(),
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.db.Close())
+		}
+	}()
+	s.db.SetMaxOpenConns(target.pool)
+	s.db.SetMaxIdleConns(target.pool)
+	s.db.SetConnMaxLifetime(connectionLife)
+	s.watcher.init()
+	return s, s.recognise(ctx, target)
+}
+
+// recognise finds out what kind of site it is, or that it is none.
+func (s *Store) recognise(ctx context.Context, target target) error {
+	var found, multi int
+	err := s.db.QueryRowContext(ctx, s.queries.recognise, target.prefix+"users", target.prefix+"usermeta",
+		target.prefix+"options", target.prefix+"sitemeta").Scan(&found, &multi)
+	if err != nil {
+		return err
+	}
+	if found != 3 {
+		return fmt.Errorf("there is no WordPress with the table prefix %q in database %q: "+
+			"give the $table_prefix of wp-config.php as ?prefix=", target.prefix, target.driver.DBName)
+	}
+	s.multi = multi > 0
+	s.queries.forSite(s.multi)
+	return nil
+}
+
+// Close closes the database. Calls that are under way fail.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Ping reports whether the database can be read.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	return failed("ping", s.db.QueryRowContext(ctx, s.queries.ping).Scan(&one))
+}
+
+// tell reports what happened in the background, or to whom nobody waits for.
+func (s *Store) tell(ctx context.Context, events []sparekey.Event) {
+	if s.config.Observe == nil {
+		return
+	}
+	for _, e := range events {
+		e.Time = s.config.Now().UTC().Truncate(time.Second)
+		s.config.Observe(ctx, e)
+	}
+}
+
+func (s *Store) fail(ctx context.Context, err error) {
+	if err != nil && s.config.Failed != nil {
+		s.config.Failed(ctx, err)
+	}
+}

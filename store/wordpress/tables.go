@@ -1,0 +1,132 @@
+package wordpress
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// schema makes Sparekey's own tables, step by step; a step that was released is
+// never changed. A step must be harmless where it was taken already, since the
+// server cannot undo half of one.
+//
+// Texts are VARBINARY, so that they are equal only if their bytes are.
+var schema = []string{ //nolint:gochecknoglobals // a constant
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_users (
+		user_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
+		version BIGINT UNSIGNED NOT NULL DEFAULT 0,
+		session_epoch BIGINT NOT NULL DEFAULT 0
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_credentials (
+		seq BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+		user_id BIGINT UNSIGNED NOT NULL,
+		uuid VARBINARY(191) NOT NULL,
+		row_hash VARBINARY(255) NOT NULL,
+		hash VARBINARY(255) NOT NULL,
+		rotated TINYINT NOT NULL,
+		old_hash VARBINARY(255) NOT NULL,
+		old_until BIGINT NULL,
+		expires BIGINT NULL,
+		scopes MEDIUMBLOB NOT NULL,
+		networks BLOB NOT NULL,
+		max_uses BIGINT NOT NULL,
+		uses BIGINT NOT NULL,
+		record LONGBLOB NOT NULL,
+		earlier LONGBLOB NULL,
+		written_at BIGINT NOT NULL,
+		UNIQUE KEY user_uuid (user_id, uuid),
+		KEY uuid (uuid),
+		KEY written_at (written_at)
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_revoked (
+		user_id BIGINT UNSIGNED NOT NULL,
+		uuid VARBINARY(191) NOT NULL,
+		hash_sum VARBINARY(32) NOT NULL,
+		revoked_at BIGINT NOT NULL,
+		PRIMARY KEY (user_id, uuid, hash_sum),
+		KEY revoked_at (revoked_at)
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_sessions (
+		token VARBINARY(255) NOT NULL PRIMARY KEY,
+		data BLOB NULL,
+		expires BIGINT NOT NULL,
+		KEY expires (expires)
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+}
+
+// makeTables makes Sparekey's own tables, or those that are missing of them. They
+// are not needed to read, so whatever only reads does not call it.
+func (s *Store) makeTables(ctx context.Context) error {
+	if s.tablesMade.Load() {
+		return nil
+	}
+	version, err := s.schemaVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if version < len(schema) {
+		if err := s.migrate(ctx, version); err != nil {
+			return mayNotCreate(err)
+		}
+	}
+	s.tablesMade.Store(true)
+	return nil
+}
+
+// schemaVersion returns how many steps were taken.
+func (s *Store) schemaVersion(ctx context.Context) (version int, err error) {
+	err = s.db.QueryRowContext(ctx, s.queries.schemaVersion).Scan(&version)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) || isServerError(err, errNoSuchTable):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case version > len(schema):
+		return 0, fmt.Errorf("Sparekey's own tables are of version %d, and this program knows those up to %d: use a newer one", version, len(schema))
+	}
+	return version, nil
+}
+
+// migrate takes the steps that are missing. Several programs may do it at once.
+func (s *Store) migrate(ctx context.Context, version int) error {
+	for _, step := range schema[version:] {
+		if _, err := s.db.ExecContext(ctx, s.queries.replace.Replace(step)); err != nil {
+			return err
+		}
+	}
+	for _, statement := range []string{
+		`CREATE TABLE IF NOT EXISTS {p}sparekey_schema (id TINYINT NOT NULL PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB`,
+		fmt.Sprintf(`INSERT INTO {p}sparekey_schema (id, version) VALUES (1, %[1]d) ON DUPLICATE KEY UPDATE version = GREATEST(version, %[1]d)`, len(schema)),
+	} {
+		if _, err := s.db.ExecContext(ctx, s.queries.replace.Replace(statement)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayNotCreate says what to do where the account has no right to make tables.
+func mayNotCreate(err error) error {
+	if !isServerError(err, errDenied, errDeniedHere, errReadOnly) {
+		return fmt.Errorf("make Sparekey's own tables: %w", err)
+	}
+	return fmt.Errorf("make Sparekey's own tables beside WordPress's: the database account may not: "+
+		"grant it CREATE, or have an administrator run what \"sparekey schema\" prints: %w", err)
+}
+
+// Schema returns the statements that make Sparekey's own tables for a prefix, for
+// an administrator to run where the program's account may not.
+func Schema(prefix string) (string, error) {
+	if !prefixPattern.MatchString(prefix) {
+		return "", errors.New("wordpress: the prefix must have letters, digits and underscores only")
+	}
+	q := newQueries(prefix)
+	var b strings.Builder
+	for _, step := range schema {
+		b.WriteString(strings.ReplaceAll(q.replace.Replace(step), "\t\t", "\t"))
+		b.WriteString(";\n")
+	}
+	return b.String(), nil
+}
