@@ -2,6 +2,7 @@ package sparekey
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -77,6 +78,17 @@ type CredentialQuery struct {
 	NeverUsed  bool      // never used at all; not to be combined with UsedBefore
 	Offset     int       // how many to leave out at the beginning
 	Limit      int       // how many at the most; 0: all
+}
+
+// Selects reports whether a credential is among those that the query selects, for
+// stores that look at each.
+func (q CredentialQuery) Selects(c Credential) bool {
+	return (q.UserID == "" || q.UserID == c.UserID) &&
+		(q.UUID == "" || q.UUID == c.UUID) &&
+		(q.AppID == "" || q.AppID == c.AppID) &&
+		strings.Contains(strings.ToLower(c.Name), strings.ToLower(q.Name)) &&
+		(!q.NeverUsed || c.LastUsed.IsZero()) &&
+		(q.UsedBefore.IsZero() || !c.LastUsed.IsZero() && c.LastUsed.Before(q.UsedBefore))
 }
 
 // Searcher is an optional interface of a [Store] that can look through the

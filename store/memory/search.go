@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -22,7 +21,7 @@ func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found [
 			continue
 		}
 		for _, c := range own.list {
-			if finds(q, c) {
+			if q.Selects(c) {
 				found = append(found, c)
 			}
 		}
@@ -36,20 +35,4 @@ func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found [
 		found = found[:min(q.Limit, len(found))]
 	}
 	return found, total, nil
-}
-
-func finds(q sparekey.CredentialQuery, c sparekey.Credential) bool {
-	switch {
-	case !strings.Contains(strings.ToLower(c.Name), strings.ToLower(q.Name)):
-		return false
-	case q.UUID != "" && q.UUID != c.UUID:
-		return false
-	case q.AppID != "" && q.AppID != c.AppID:
-		return false
-	case q.NeverUsed && !c.LastUsed.IsZero():
-		return false
-	case !q.UsedBefore.IsZero() && (c.LastUsed.IsZero() || !c.LastUsed.Before(q.UsedBefore)):
-		return false
-	}
-	return true
 }

@@ -44,8 +44,8 @@ type known struct {
 	elements []element // all that WordPress's row has
 	revoked  tombstones
 	beside   map[string]beside // by UUID
-	err      error                 // a *RowError: the row cannot be read
-	index    func() *index         // made when first asked for
+	err      error             // a *RowError: the row cannot be read
+	index    func() *index     // made when first asked for
 }
 
 // index is what is asked for of a user's credentials.

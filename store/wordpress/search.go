@@ -3,7 +3,6 @@ package wordpress
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -66,7 +65,7 @@ func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, er
 			return nil, err
 		}
 		for _, c := range k.index().list {
-			if selects(q, c) {
+			if q.Selects(c) {
 				hits = append(hits, hit{c, seqs[formatID(user)+" "+c.UUID]})
 			}
 		}
@@ -102,15 +101,4 @@ func (s *Store) seqs(ctx context.Context, only uint64) (map[string]int64, error)
 		return seqs, nil
 	}
 	return seqs, err
-}
-
-func selects(q sparekey.CredentialQuery, c sparekey.Credential) bool {
-	switch {
-	case q.Name != "" && !strings.Contains(strings.ToLower(c.Name), strings.ToLower(q.Name)),
-		q.AppID != "" && c.AppID != q.AppID,
-		q.NeverUsed && !c.LastUsed.IsZero(),
-		!q.UsedBefore.IsZero() && (c.LastUsed.IsZero() || !c.LastUsed.Before(q.UsedBefore)):
-		return false
-	}
-	return true
 }
