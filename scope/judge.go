@@ -200,8 +200,15 @@ func cut(s string, separator byte) (first, rest string) {
 // stays within its segment, so that on a mismatch only the last one can be what
 // should have taken more.
 func match(pattern, path string) bool {
+	first := strings.IndexByte(pattern, '*')
+	switch {
+	case first < 0:
+		return pattern == path
+	case !strings.HasPrefix(path, pattern[:first]): // most rules end here
+		return false
+	}
 	star, from := -1, 0
-	p, s := 0, 0
+	p, s := first, first
 	for s < len(path) {
 		switch {
 		case p < len(pattern) && pattern[p] == '*':

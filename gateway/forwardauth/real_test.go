@@ -2,6 +2,7 @@ package forwardauth_test
 
 import (
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,7 +54,7 @@ func real(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, addr
 		return gatewaytest.Front{Addr: addr, TLS: true}
 	}
 	gatewaytest.Run(t, start)
-	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, start) })
+	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, start) })
 }
 
 func TestNginx(t *testing.T) {

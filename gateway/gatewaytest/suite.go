@@ -26,9 +26,9 @@ func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 }
 
 // RunDown has start put a front-end in front of a site whose Sparekey then goes
-// away, and sees that nothing goes through. It is for front-ends that ask over the
-// network.
-func RunDown(t *testing.T, start func(t *testing.T, site *Site) Front) {
+// away, and sees that nothing goes through and the client gets this status. It is
+// for front-ends that ask over the network.
+func RunDown(t *testing.T, status int, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
 	site := newSite(t)
 	front := start(t, site)
@@ -37,7 +37,7 @@ func RunDown(t *testing.T, start func(t *testing.T, site *Site) Front) {
 		t.Fatalf("nothing goes through at all: %d %s", a.Status, a.Body)
 	}
 	site.stop()
-	if a := site.send(t, front, request); a.Status != http.StatusServiceUnavailable || a.Seen != nil {
+	if a := site.send(t, front, request); a.Status != status || a.Seen != nil {
 		t.Errorf("with Sparekey gone: %d %s", a.Status, a.Body)
 	}
 }

@@ -1,0 +1,165 @@
+package forwardauth_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
+)
+
+// recorder is an Authenticator that knows everybody, and remembers what was asked.
+type recorder struct{ last sparekey.Attempt }
+
+func (r *recorder) Authenticate(_ context.Context, a sparekey.Attempt) (sparekey.Identity, error) {
+	r.last = a
+	switch a.Login {
+	case "eve":
+		return sparekey.Identity{}, sparekey.Throttled(time.Minute)
+	case "down":
+		return sparekey.Identity{}, context.DeadlineExceeded
+	}
+	return sparekey.Identity{User: sparekey.User{ID: "1", Login: a.Login}}, nil
+}
+
+// tells says how each dialect tells of GET /a%2Fb?c of a client at 203.0.113.9.
+var tells = map[string]struct {
+	target string
+	header http.Header
+}{
+	"nginx":   {"/-/auth/nginx", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
+	"haproxy": {"/-/auth/haproxy", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
+	"traefik": {"/-/auth/traefik", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
+	"caddy":   {"/-/auth/caddy", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
+	"envoy":   {"/-/auth/envoy/a%2Fb?c", http.Header{}},
+}
+
+// ask has a proxy at 10.0.0.1 ask in a dialect, after change has changed the request.
+func ask(t *testing.T, dialect string, change func(r *http.Request)) (*httptest.ResponseRecorder, sparekey.Attempt) {
+	t.Helper()
+	auth := &recorder{}
+	h := forwardauth.New(gateway.New(auth, gateway.Config{}), forwardauth.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	r := httptest.NewRequest(http.MethodGet, tells[dialect].target, nil)
+	r.RemoteAddr, r.Host = "10.0.0.1:4711", "example.org"
+	r.Header = tells[dialect].header.Clone()
+	r.Header.Set("X-Forwarded-For", "203.0.113.9")
+	r.Header.Set("X-Forwarded-Proto", "https")
+	r.SetBasicAuth("ann", "x")
+	change(r)
+	if !forwardauth.Handles(r) {
+		t.Fatalf("%s is not handled", r.RequestURI)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w, auth.last
+}
+
+func TestWhatReachesTheDecision(t *testing.T) {
+	t.Parallel()
+	for dialect := range tells {
+		w, a := ask(t, dialect, func(r *http.Request) {
+			// What other dialects are told by, and the client's own headers, count for nothing.
+			for _, other := range tells {
+				for name := range other.header {
+					if r.Header.Get(name) == "" {
+						r.Header.Set(name, "/spoofed")
+					}
+				}
+			}
+			r.Header.Set("X-Rewrite-URL", "/rewritten")
+		})
+		if w.Code != http.StatusOK || w.Header().Get("X-Sparekey-User") != "ann" {
+			t.Errorf("%s: %d %v %s", dialect, w.Code, w.Header(), w.Body)
+		}
+		if a.Request.Method != "GET" || a.Request.Target != "/a%2Fb?c" || a.Addr != netip.MustParseAddr("203.0.113.9") || !a.Secure || len(a.Request.Reroutes) != 1 {
+			t.Errorf("%s: %+v", dialect, a)
+		}
+		for _, name := range gateway.IdentityHeaders() {
+			if len(w.Header()[name]) != 1 {
+				t.Errorf("%s: %s: %q", dialect, name, w.Header()[name])
+			}
+		}
+	}
+}
+
+// TestWhatIsNotTold changes what a proxy tells, one thing at a time.
+func TestWhatIsNotTold(t *testing.T) {
+	t.Parallel()
+	for dialect, told := range tells {
+		changes := map[string]func(r *http.Request){
+			"a stranger":              func(r *http.Request) { r.RemoteAddr = "192.0.2.1:1" },
+			"this machine":            func(r *http.Request) { r.RemoteAddr = "127.0.0.1:1" },
+			"this machine, IPv6":      func(r *http.Request) { r.RemoteAddr = "[::1]:1" },
+			"no address":              func(r *http.Request) { r.Header.Del("X-Forwarded-For") },
+			"two addresses":           func(r *http.Request) { r.Header.Add("X-Forwarded-For", "10.9.9.9") },
+			"an address that is none": func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.9, unknown") },
+			"two schemes":             func(r *http.Request) { r.Header.Add("X-Forwarded-Proto", "https") },
+			"a misspelled identity":   func(r *http.Request) { r.Header["X_sparekey_user"] = []string{"admin"} },
+		}
+		for name := range told.header {
+			changes["no "+name] = func(r *http.Request) { r.Header.Del(name) }
+			changes["an empty "+name] = func(r *http.Request) { r.Header.Set(name, "") }
+			changes["two of "+name] = func(r *http.Request) { r.Header.Add(name, r.Header.Get(name)) }
+		}
+		for _, target := range []string{"a", "http://example.org/a", "*", "/a b", "/a#b", "/a\tb", "?a", "//\x7f"} {
+			changes["target "+target] = func(r *http.Request) {
+				for name := range told.header {
+					if strings.HasSuffix(name, "Uri") {
+						r.Header.Set(name, target)
+					}
+				}
+				if dialect == "envoy" {
+					r.RequestURI = "/-/auth/envoy" + strings.TrimPrefix(target, "/")
+				}
+			}
+		}
+		for what, change := range changes {
+			w, a := ask(t, dialect, change)
+			if w.Code != http.StatusForbidden && w.Code != http.StatusNotFound || a.Login != "" || w.Header().Get("X-Sparekey-User") != "" {
+				t.Errorf("%s, %s: %d %v %s", dialect, what, w.Code, w.Header(), w.Body)
+			}
+		}
+	}
+}
+
+// TestInTheClear has clients send their secret without TLS.
+func TestInTheClear(t *testing.T) {
+	t.Parallel()
+	for dialect := range tells {
+		for _, proto := range []string{"http", "", "https, http", "ws"} {
+			_, a := ask(t, dialect, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", proto) })
+			if a.Secure {
+				t.Errorf("%s: %q is taken for secure", dialect, proto)
+			}
+		}
+	}
+}
+
+// TestStatuses has nginx told in headers what its status cannot say.
+func TestStatuses(t *testing.T) {
+	t.Parallel()
+	for dialect := range tells {
+		for login, want := range map[string]int{"eve": http.StatusTooManyRequests, "down": http.StatusServiceUnavailable} {
+			w, _ := ask(t, dialect, func(r *http.Request) { r.SetBasicAuth(login, "x") })
+			status := want
+			if dialect == "nginx" {
+				status = http.StatusForbidden
+			}
+			if w.Code != status || (login == "eve") != (w.Header().Get("Retry-After") == "60") {
+				t.Errorf("%s: %d %v", dialect, w.Code, w.Header())
+			}
+			if dialect == "nginx" && (w.Header().Get(forwardauth.HeaderStatus) != map[string]string{"eve": "429", "down": "503"}[login] || w.Header().Get(forwardauth.HeaderMessage) == "") {
+				t.Errorf("%v", w.Header())
+			}
+		}
+	}
+	if w, _ := ask(t, "nginx", func(r *http.Request) { r.RequestURI = "/-/auth/apache" }); w.Code != http.StatusNotFound {
+		t.Errorf("an unknown dialect: %d", w.Code)
+	}
+}

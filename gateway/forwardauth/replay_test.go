@@ -1,0 +1,197 @@
+package forwardauth_test
+
+import (
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
+)
+
+// replay does what a proxy that cannot be had here does, after its documentation
+// and its example: it asks about each request, and passes it on or answers it.
+type replay struct {
+	// ask makes the request to Sparekey about a client's, nil for one that the
+	// proxy refuses by itself.
+	ask func(site *gatewaytest.Site, client *http.Request) *http.Request
+	// apply puts the headers of an allowing answer into the request to the
+	// application.
+	apply func(out, answer http.Header)
+	// broken is what the client gets where Sparekey does not answer.
+	broken int
+}
+
+func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
+	t.Helper()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		question := p.ask(site, r)
+		if question == nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		answer, err := http.DefaultTransport.RoundTrip(question.WithContext(r.Context()))
+		if err != nil {
+			w.WriteHeader(p.broken)
+			return
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode == http.StatusOK {
+			p.application(site, answer.Header).ServeHTTP(w, r)
+			return
+		}
+		for _, name := range []string{"Www-Authenticate", "Retry-After", "Cache-Control", "Content-Type"} {
+			if values := answer.Header[name]; len(values) > 0 {
+				w.Header()[name] = values
+			}
+		}
+		w.WriteHeader(answer.StatusCode)
+		io.Copy(w, answer.Body)
+	}))
+	server.Config.ErrorLog = quiet()
+	server.Start()
+	t.Cleanup(server.Close)
+	return gatewaytest.Front{Addr: server.Listener.Addr().String()}
+}
+
+// application passes an allowed request on.
+func (p replay) application(site *gatewaytest.Site, answer http.Header) http.Handler {
+	return &httputil.ReverseProxy{
+		Rewrite: func(pr *httputil.ProxyRequest) {
+			pr.Out.URL = raw(site.Application, pr.In.RequestURI)
+			pr.Out.Host = pr.In.Host
+			pr.Out.Trailer = nil
+			pr.Out.Header.Del("Authorization")
+			if !strings.EqualFold(pr.In.Header.Get("Upgrade"), "websocket") {
+				pr.Out.Header.Del("Upgrade")
+			}
+			pr.Out.Header.Del("Http2-Settings")
+			p.apply(pr.Out.Header, answer)
+		},
+		ErrorLog: quiet(),
+	}
+}
+
+// raw is a URL at a server that is sent as target is written.
+func raw(server *url.URL, target string) *url.URL {
+	path, query, asked := strings.Cut(target, "?")
+	return &url.URL{Scheme: server.Scheme, Host: server.Host, Opaque: path, RawQuery: query, ForceQuery: asked}
+}
+
+func clientAddr(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
+}
+
+func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo) }
+
+// listed returns what a pattern with one group finds in a file of examples/.
+func listed(t *testing.T, file, pattern string) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "examples", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
+		all = append(all, m[1])
+	}
+	if len(all) == 0 {
+		t.Fatalf("examples/%s has nothing like %s", file, pattern)
+	}
+	return all
+}
+
+// TestTraefik replays Traefik 3's ForwardAuth: GET with the client's headers, but
+// for those that concern its connection, and X-Forwarded-Method, -Proto, -Host, -Uri
+// and -For.
+func TestTraefik(t *testing.T) {
+	t.Parallel()
+	names := listed(t, "traefik/dynamic.yml", `(?m)^ +- (X-Sparekey-\S+)$`)
+	if !slices.Equal(names, gateway.IdentityHeaders()) {
+		t.Errorf("authResponseHeaders are %q", names)
+	}
+	p := replay{broken: http.StatusInternalServerError}
+	p.ask = func(site *gatewaytest.Site, client *http.Request) *http.Request {
+		question := &http.Request{Method: http.MethodGet, URL: raw(site.Sparekey, "/-/auth/traefik"), Header: client.Header.Clone()}
+		for _, listed := range client.Header["Connection"] {
+			for name := range strings.SplitSeq(listed, ",") {
+				question.Header.Del(strings.TrimSpace(name))
+			}
+		}
+		for _, name := range []string{"Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "X-Real-Ip", "Forwarded"} {
+			question.Header.Del(name)
+		}
+		question.Header.Set("X-Forwarded-Method", client.Method)
+		question.Header.Set("X-Forwarded-Proto", "https")
+		question.Header.Set("X-Forwarded-Host", client.Host)
+		question.Header.Set("X-Forwarded-Uri", client.URL.RequestURI())
+		question.Header.Set("X-Forwarded-For", clientAddr(client))
+		return question
+	}
+	p.apply = func(out, answer http.Header) {
+		for _, name := range names {
+			out.Del(name)
+			if values := answer[http.CanonicalHeaderKey(name)]; len(values) > 0 {
+				out[http.CanonicalHeaderKey(name)] = values
+			}
+		}
+	}
+	gatewaytest.Run(t, p.start)
+	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusInternalServerError, p.start) })
+}
+
+// TestEnvoy replays Envoy's ext_authz over HTTP: the client's method and Host, its
+// path behind a prefix, Authorization, and the headers that the example names.
+func TestEnvoy(t *testing.T) {
+	t.Parallel()
+	asked, _, _ := strings.Cut(strings.Join(listed(t, "envoy/envoy.yaml", `(?s)allowed_headers:(.*?)http_service:`), ""), "http_service")
+	var allowed []string
+	for _, m := range regexp.MustCompile(`(exact|prefix|regex): "?([^",} ]+)`).FindAllStringSubmatch(asked, -1) {
+		allowed = append(allowed, map[string]string{
+			"exact": "^" + regexp.QuoteMeta(m[2]) + "$", "prefix": "^" + regexp.QuoteMeta(m[2]), "regex": "^(" + m[2] + ")$",
+		}[m[1]])
+	}
+	isAllowed := regexp.MustCompile(strings.Join(append(allowed, "^authorization$"), "|"))
+	prefix := listed(t, "envoy/envoy.yaml", `allowed_upstream_headers:\s+patterns:\s+- \{ prefix: ([^,]+),`)[0]
+	if status := listed(t, "envoy/envoy.yaml", `status_on_error: \{ code: (\S+) \}`)[0]; status != "ServiceUnavailable" {
+		t.Errorf("status_on_error is %s", status)
+	}
+	p := replay{broken: http.StatusServiceUnavailable}
+	p.ask = func(site *gatewaytest.Site, client *http.Request) *http.Request {
+		if !strings.HasPrefix(client.RequestURI, "/") || client.Method == http.MethodConnect {
+			return nil
+		}
+		question := &http.Request{Method: client.Method, URL: raw(site.Sparekey, "/-/auth/envoy"+client.RequestURI), Host: client.Host, Header: http.Header{}}
+		for name, values := range client.Header {
+			if strings.Contains(name, "_") { // headers_with_underscores_action: REJECT_REQUEST
+				return nil
+			}
+			if isAllowed.MatchString(strings.ToLower(name)) {
+				question.Header[name] = []string{strings.Join(values, ",")}
+			}
+		}
+		question.Header.Set("X-Forwarded-Proto", "https")
+		question.Header.Set("X-Forwarded-For", clientAddr(client))
+		return question
+	}
+	p.apply = func(out, answer http.Header) {
+		for name, values := range answer {
+			if strings.HasPrefix(strings.ToLower(name), prefix) {
+				out[name] = values
+			}
+		}
+	}
+	gatewaytest.Run(t, p.start)
+	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, p.start) })
+}
