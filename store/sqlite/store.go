@@ -77,6 +77,7 @@ func open(ctx context.Context, path string) (_ *Store, err error) {
 		return nil, err
 	}
 	s.turn = newTurn(s.index)
+	s.beginLog(ctx)
 	return s, s.prepare(ctx)
 }
 

@@ -10,12 +10,33 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Version implements [sparekey.Versioned]: it tells of every change to the
 // database, whichever process made it. ok is false once the Store is closed,
 // and on other systems than Linux.
 func (s *Store) Version() (version uint64, ok bool) { return s.index.version() }
+
+// beginLog makes Version tell something from the beginning: where the database was
+// closed and opened again nobody has committed anything yet, and the log would stay
+// empty until somebody does. It writes what is there already. If that cannot be done
+// now, the first change will do.
+func (s *Store) beginLog(ctx context.Context) {
+	if _, ok := s.Version(); ok || !canMap {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_ = s.write(ctx, func(tx *sql.Tx) error {
+		var version int
+		if err := tx.QueryRowContext(ctx, querySchemaVersion).Scan(&version); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("%s = %d", querySchemaVersion, version))
+		return err
+	})
+}
 
 // The index of the write-ahead log is the "-shm" file beside the database, which
 // all processes map into their memory. It begins with two copies of a header

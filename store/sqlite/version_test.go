@@ -107,6 +107,25 @@ func TestVersionWhileWriting(t *testing.T) {
 	running.Wait()
 }
 
+// TestVersionAfterRestart wants a version before anybody writes.
+func TestVersionAfterRestart(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	insert(t, s, newCredential("1", "1"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, path)
+	before := version(t, s)
+	if again := version(t, openStore(t, path)); again == 0 {
+		t.Error("a second Store has no version")
+	}
+	if after := version(t, s); after != before {
+		t.Errorf("Version: got %d, want %d as before: opening is no change", after, before)
+	}
+}
+
 // counting is a store that counts the look-ups by hash.
 type counting struct {
 	*sqlite.Store
