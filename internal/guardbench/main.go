@@ -1,10 +1,14 @@
+//go:build unix
+
 // Command guardbench measures what the guard costs: it serves an empty handler
 // with and without it, from one process, on a SQLite file of 10,000 users with
-// 100,000 credentials, and has wrk send requests to both in turn.
+// 100,000 credentials, and has wrk send the same requests to both in turn.
 //
 //	go run ./internal/guardbench
 //
-// The machine's speed cancels out in the ratio of the two, which is what counts.
+// The machine's speed cancels out in the ratio of two turns that follow one
+// another. Turns are short and many, because other work on the machine comes and
+// goes: what counts is the median of the ratios, and how sure that is.
 package main
 
 import (
@@ -13,6 +17,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"math"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +29,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
@@ -33,18 +40,23 @@ import (
 const (
 	users       = 10_000
 	perUser     = 10
-	rounds      = 9
-	duration    = "3s"
+	rounds      = 40   // each with a turn for both
+	duration    = "1s" // wrk knows whole seconds only
 	connections = "16"
 )
 
-// rotate has wrk send the next line of a file as the credential of each request.
+// rotate has wrk send the next line of a file as the credential of each request,
+// and begin where it is told. It puts the requests together beforehand, since wrk
+// shares the processors with the server.
 const rotate = `
-local headers, n = {}, 0
-for line in io.lines(os.getenv("CREDENTIALS")) do headers[#headers + 1] = line end
+local requests, n = {}, tonumber(os.getenv("BEGIN"))
+for line in io.lines(os.getenv("CREDENTIALS")) do
+  requests[#requests + 1] = "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: " .. line .. "\r\n\r\n"
+end
+local all = #requests
 function request()
-  n = n % #headers + 1
-  return "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: " .. headers[n] .. "\r\n\r\n"
+  n = n % all + 1
+  return requests[n]
 end
 `
 
@@ -73,7 +85,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	credentials := filepath.Join(dir, "credentials")
-	if err := os.WriteFile(credentials, headers, 0o600); err != nil {
+	if err := os.WriteFile(credentials, []byte(strings.Join(headers, "\n")), 0o600); err != nil {
 		return err
 	}
 	script := filepath.Join(dir, "rotate.lua")
@@ -91,44 +103,91 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, _, _ := strings.Cut(string(headers), "\n")
 	before := heap()
+	if err := use(ctx, svc, headers); err != nil {
+		return err
+	}
+	fmt.Printf("memory held for 100,000 credentials that were used: %.0f MB\n", float64(heap()-before)/1e6)
 	for _, m := range []struct {
 		name string
 		args []string
 	}{
-		{"one credential", []string{"-H", "Authorization: " + first}},
+		{"one credential", []string{"-H", "Authorization: " + headers[0]}},
 		{"100,000 credentials in turn", []string{"-s", script}},
 	} {
 		if err := compare(ctx, m.name, bare, guarded, credentials, m.args); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("memory held for 100,000 credentials that were used: %.0f MB\n", float64(heap()-before)/1e6)
 	return nil
 }
 
-// compare prints the requests per second of both servers, the medians of rounds
-// that take turns, and their ratio.
-func compare(ctx context.Context, name, bare, guarded, credentials string, args []string) error {
-	var ratios, without, with []float64
-	for round := range rounds + 1 {
-		a, err := wrk(ctx, bare, credentials, args)
+// use authenticates with each credential once, so that the service knows them.
+func use(ctx context.Context, svc *sparekey.Service, headers []string) error {
+	for _, header := range headers {
+		login, secret, _, err := basicauth.Parse(header)
 		if err != nil {
 			return err
 		}
-		b, err := wrk(ctx, guarded, credentials, args)
-		if err != nil {
+		if _, err := svc.Authenticate(ctx, sparekey.Attempt{Login: login, Secret: secret, Secure: true}); err != nil {
 			return err
 		}
-		if round == 0 { // warms up both, and the memory of the guard
-			continue
-		}
-		without, with, ratios = append(without, a), append(with, b), append(ratios, b/a)
 	}
-	fmt.Printf("%-30s empty handler %.0f/s, guarded %.0f/s, ratio median %.3f (%.3f to %.3f)\n",
-		name, median(without), median(with), median(ratios), slices.Min(ratios), slices.Max(ratios))
 	return nil
+}
+
+// compare prints the requests per second of both servers, their processor time for
+// a request, and the ratios of turns that followed one another.
+func compare(ctx context.Context, name, bare, guarded, credentials string, args []string) error {
+	var without, with []turn
+	for round := range rounds + 1 {
+		begin := rand.IntN(users * perUser)
+		first, second := bare, guarded
+		if round%2 == 1 { // who is first may find the machine in another state
+			first, second = second, first
+		}
+		a, err := wrk(ctx, first, credentials, begin, args)
+		if err != nil {
+			return err
+		}
+		b, err := wrk(ctx, second, credentials, begin, args)
+		if err != nil {
+			return err
+		}
+		if round%2 == 1 {
+			a, b = b, a
+		}
+		if round > 0 { // the first warms up
+			without, with = append(without, a), append(with, b)
+		}
+	}
+	rate := func(t turn) float64 { return t.perSecond }
+	work := func(t turn) float64 { return t.processor }
+	fmt.Printf("%s\n  requests/s    empty handler %6.0f   guarded %6.0f   ratio %s\n", name,
+		median(each(without, rate)), median(each(with, rate)), spread(ratios(with, without, rate)))
+	fmt.Printf("  processor ns  empty handler %6.0f   guarded %6.0f   ratio %s\n",
+		median(each(without, work)), median(each(with, work)), spread(ratios(without, with, work)))
+	return nil
+}
+
+// turn is what one run of wrk found.
+type turn struct {
+	perSecond float64
+	processor float64 // nanoseconds of this process for each request
+}
+
+func each(turns []turn, of func(turn) float64) (x []float64) {
+	for _, t := range turns {
+		x = append(x, of(t))
+	}
+	return x
+}
+
+func ratios(above, below []turn, of func(turn) float64) (x []float64) {
+	for i := range above {
+		x = append(x, of(above[i])/of(below[i]))
+	}
+	return x
 }
 
 func median(x []float64) float64 {
@@ -136,23 +195,50 @@ func median(x []float64) float64 {
 	return x[len(x)/2]
 }
 
+// spread says where the median of x is, between which two it is with a confidence
+// of 95 % (of which only the order of x is assumed to be by chance), and what the
+// extremes are.
+func spread(x []float64) string {
+	x = slices.Sorted(slices.Values(x))
+	n := float64(len(x))
+	low := max(0, int(math.Floor(n/2-0.98*math.Sqrt(n)))-1)
+	return fmt.Sprintf("%.3f (95 %% sure: %.3f to %.3f; all: %.3f to %.3f)",
+		median(x), x[low], x[len(x)-1-low], x[0], x[len(x)-1])
+}
+
 var (
-	perSecond = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
-	notOK     = regexp.MustCompile(`Non-2xx[^\n]*|Socket errors[^\n]*`)
+	result = regexp.MustCompile(`(\d+) requests in [^$]*Requests/sec:\s+([\d.]+)`)
+	notOK  = regexp.MustCompile(`Non-2xx[^\n]*|Socket errors[^\n]*`)
 )
 
-func wrk(ctx context.Context, url, credentials string, args []string) (float64, error) {
+func wrk(ctx context.Context, url, credentials string, begin int, args []string) (turn, error) {
 	cmd := exec.CommandContext(ctx, "wrk", append([]string{"-t", "1", "-c", connections, "-d", duration, url}, args...)...)
-	cmd.Env = append(os.Environ(), "CREDENTIALS="+credentials)
+	cmd.Env = append(os.Environ(), "CREDENTIALS="+credentials, fmt.Sprint("BEGIN=", begin))
+	before := processorTime()
 	out, err := cmd.CombinedOutput()
+	after := processorTime()
 	if err != nil {
-		return 0, fmt.Errorf("wrk: %w: %s", err, out)
+		return turn{}, fmt.Errorf("wrk: %w: %s", err, out)
 	}
-	m := perSecond.FindSubmatch(out)
+	m := result.FindSubmatch(out)
 	if m == nil || notOK.Match(out) {
-		return 0, fmt.Errorf("wrk: %s", out)
+		return turn{}, fmt.Errorf("wrk: %s", out)
 	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	requests, err := strconv.ParseFloat(string(m[1]), 64)
+	if err != nil {
+		return turn{}, err
+	}
+	perSecond, err := strconv.ParseFloat(string(m[2]), 64)
+	return turn{perSecond, float64(after-before) / requests}, err
+}
+
+// processorTime is how long this process has worked, wrk not included.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // only ever: the argument is wrong
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func serve(h http.Handler) (url string, err error) {
@@ -165,9 +251,9 @@ func serve(h http.Handler) (url string, err error) {
 }
 
 // seed fills the store with credentials that were used just now, so that nothing
-// is written while it is measured, and returns their Authorization headers, a
-// line each.
-func seed(ctx context.Context, store *sqlite.Store) (headers []byte, err error) {
+// is written while it is measured, and returns their Authorization headers, in no
+// order.
+func seed(ctx context.Context, store *sqlite.Store) (headers []string, err error) {
 	now := time.Now().UTC().Truncate(time.Second)
 	for u := range users {
 		login := fmt.Sprintf("user%d", u)
@@ -184,9 +270,10 @@ func seed(ctx context.Context, store *sqlite.Store) (headers []byte, err error) 
 			if err != nil {
 				return nil, err
 			}
-			headers = fmt.Appendf(headers, "Basic %s\n", base64.StdEncoding.EncodeToString([]byte(login+":"+secret.Reveal())))
+			headers = append(headers, "Basic "+base64.StdEncoding.EncodeToString([]byte(login+":"+secret.Reveal())))
 		}
 	}
+	rand.Shuffle(len(headers), func(i, j int) { headers[i], headers[j] = headers[j], headers[i] })
 	return headers, nil
 }
 
