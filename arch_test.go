@@ -28,7 +28,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"basicauth":           {own: []string{".", "scope", "clientip"}},
 	"explain":             {own: []string{".", "scope"}},
 	"rest":                {own: []string{".", "basicauth", "clientip"}},
-	"web":                 {own: []string{".", "clientip"}},
+	"web":                 {own: []string{".", "audit", "clientip"}},
 	"internal/login":      {own: []string{".", "passhash", "throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"throttle":            {own: []string{"."}},
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},

@@ -48,6 +48,7 @@ type Addition struct {
 // Query selects lines. What is zero selects everything.
 type Query struct {
 	After      uint64 // only lines with a higher number
+	Before     uint64 // only lines with a lower number
 	User       string // ID of a user whom the record is about, or who acted
 	Credential string // UUID of the credential that the record is about
 	Kinds      []sparekey.Kind

@@ -3,11 +3,15 @@ package e2e_test
 import (
 	"bytes"
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"maps"
+	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +22,9 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/scope"
+	"github.com/sparekey-dev/sparekey/store/sqlite"
 )
 
 // maxPicture is how many bytes a picture may have.
@@ -50,6 +57,7 @@ var pictures = []picture{
 		b.follow("Revoke Backup script")
 		b.sees("Revoke Backup script?")
 	}},
+	{file: "history", size: wide, user: "cleo", path: accountPath, then: history},
 	{file: "authorise", size: middle, user: "cleo", path: withQuery(authorizePath,
 		"app_name", "Field Notes", "app_id", appID, "success_url", "https://notes.example/connected")},
 	{file: "authorise-narrow-dark", size: narrow, user: "cleo", modes: []mode{dark}, path: withQuery(authorizePath,
@@ -70,6 +78,11 @@ func newPassword(b *tab) {
 	eval[bool](b, `document.querySelector('time').textContent = 'Mar 14, 2026, 9:26 AM', document.activeElement.blur(), true`)
 }
 
+func history(b *tab) {
+	b.follow("History of Phone")
+	b.sees("What happened")
+}
+
 // TestScreenshots makes the pictures of the documentation, in the folder that
 // SCREENSHOTS names.
 func TestScreenshots(t *testing.T) {
@@ -78,7 +91,9 @@ func TestScreenshots(t *testing.T) {
 		t.Skip("SCREENSHOTS names no folder")
 	}
 	s := startSite(t)
-	s.seed(somePast(s.addUser("cleo", "Cleo Carter"))...)
+	cleo := s.addUser("cleo", "Cleo Carter")
+	s.seed(somePast(cleo)...)
+	s.happened(cleo, "Phone")
 	for _, p := range pictures {
 		t.Run(p.file, func(t *testing.T) {
 			p.save(t, folder, p.take(t, s))
@@ -100,6 +115,42 @@ func somePast(cleo string) []sparekey.Credential {
 		{UserID: annID, Name: "Field Notes", AppID: appID, Created: day(3, 1, 11, 30), LastUsed: day(3, 12, 6, 20), LastIP: "203.0.113.90"},
 		{UserID: cleo, Name: "Phone", Created: day(3, 9, 12, 0), LastUsed: day(3, 14, 7, 31), LastIP: "203.0.113.25"},
 	}
+}
+
+// happened puts into the log what became of a credential.
+func (s *site) happened(userID, name string) {
+	s.withStore(func(ctx context.Context, store *sqlite.Store) error {
+		owner, err := store.UserByID(ctx, userID)
+		if err != nil {
+			return err
+		}
+		list, err := store.List(ctx, userID)
+		if err != nil {
+			return err
+		}
+		c := list[slices.IndexFunc(list, func(c sparekey.Credential) bool { return c.Name == name })]
+		home, away := netip.MustParseAddr("203.0.113.25"), netip.MustParseAddr("2001:db8:7::c4")
+		form := scope.Request{Method: http.MethodPost, Target: accountPath + "/"}
+		posts := scope.Request{Method: http.MethodGet, Target: "/wp-json/wp/v2/posts"}
+		log := audit.New(store, audit.Config{})
+		e := sparekey.Event{Kind: sparekey.KindCreated, Time: c.Created, User: owner, Actor: owner, Credential: c, Addr: home, Request: form}
+		errs := []error{log.Record(ctx, e)}
+		use := func(kind sparekey.Kind, reason sparekey.Reason, addr netip.Addr, times int, from time.Duration) {
+			for i := range times {
+				log.Observe(ctx, sparekey.Event{
+					Kind: kind, Reason: reason, Time: c.Created.Add(from + time.Duration(i)*time.Minute), User: owner, Credential: c, Addr: addr, Request: posts,
+				})
+			}
+			errs = append(errs, log.Flush(ctx))
+		}
+		use(sparekey.KindAuthenticated, "", home, 1, time.Minute)
+		use(sparekey.KindAuthenticated, "", away, 48, 28*time.Hour)
+		e.Kind, e.Time = sparekey.KindLimited, c.Created.Add(52*time.Hour)
+		errs = append(errs, log.Record(ctx, e))
+		use(sparekey.KindRefused, sparekey.ReasonOutOfNetwork, away, 3, 60*time.Hour)
+		use(sparekey.KindAuthenticated, "", home, 12, 115*time.Hour)
+		return errors.Join(errs...)
+	})
 }
 
 func (p picture) take(t *testing.T, s *site) []byte {

@@ -143,6 +143,8 @@ func testAuditQuery(tb testing.TB, s AuditStore) {
 		{"all", audit.Query{}, []audit.Line{one, two, three, four, five}},
 		{"after", audit.Query{After: 3}, []audit.Line{four, five}},
 		{"after the end", audit.Query{After: 5}, nil},
+		{"before", audit.Query{Before: 3}, []audit.Line{one, two}},
+		{"the last before", audit.Query{Before: 4, Newest: true, Limit: 2}, []audit.Line{three, two}},
 		{"owner or actor", audit.Query{User: alice}, []audit.Line{one, two}},
 		{"owner", audit.Query{User: carol}, []audit.Line{two, four}},
 		{"nobody", audit.Query{User: "3"}, nil},
@@ -158,7 +160,7 @@ func testAuditQuery(tb testing.TB, s AuditStore) {
 		{"limit", audit.Query{Limit: 2}, []audit.Line{one, two}},
 		{"newest", audit.Query{Newest: true, Limit: 2}, []audit.Line{five, four}},
 		{"everything at once", audit.Query{
-			After: 1, User: carol, Credential: "a", Kinds: []sparekey.Kind{audit.KindUsed}, Since: at(1), Until: at(5), Newest: true, Limit: 9,
+			After: 1, Before: 5, User: carol, Credential: "a", Kinds: []sparekey.Kind{audit.KindUsed}, Since: at(1), Until: at(5), Newest: true, Limit: 9,
 		}, []audit.Line{four}},
 	} {
 		got, err := s.ReadAudit(tb.Context(), c.query)

@@ -24,6 +24,7 @@ func TestAuditSuiteNotices(t *testing.T) {
 		"wraps the error away":           {"AuditError", func() storetest.AuditStore { return wrapsAway{memory.New()} }},
 		"finds owners alone":             {"AuditQuery", func() storetest.AuditStore { return ownersOnly{memory.New()} }},
 		"forgets fractions of a second":  {"AuditQuery", func() storetest.AuditStore { return cutsSeconds{memory.New()} }},
+		"knows no before":                {"AuditQuery", func() storetest.AuditStore { return noBefore{memory.New()} }},
 		"the limit counts from the end":  {"AuditQuery", func() storetest.AuditStore { return limitsFirst{memory.New()} }},
 		"removes nothing":                {"AuditPrune", func() storetest.AuditStore { return keepsAll{memory.New()} }},
 		"removes too much":               {"AuditPrune", func() storetest.AuditStore { return removesMore{memory.New()} }},
@@ -113,6 +114,13 @@ type cutsSeconds struct{ *memory.Store }
 
 func (s cutsSeconds) ReadAudit(ctx context.Context, q audit.Query) ([]audit.Line, error) {
 	q.Since, q.Until = q.Since.Truncate(time.Second), q.Until.Truncate(time.Second)
+	return s.Store.ReadAudit(ctx, q)
+}
+
+type noBefore struct{ *memory.Store }
+
+func (s noBefore) ReadAudit(ctx context.Context, q audit.Query) ([]audit.Line, error) {
+	q.Before = 0
 	return s.Store.ReadAudit(ctx, q)
 }
 

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/web"
 )
@@ -40,6 +41,7 @@ type site struct {
 	mux     *http.ServeMux
 	clock   *clock
 	log     *bytes.Buffer
+	audit   *audit.Log    // nil where there is none
 	ann     sparekey.User // an administrator
 	bob     sparekey.User
 	visited []*page // every answer that any browser got
@@ -49,6 +51,7 @@ type site struct {
 type options struct {
 	service sparekey.Config
 	web     web.Config
+	audit   bool // keep the audit log
 }
 
 func newSite(t *testing.T, change ...func(*options)) *site {
@@ -68,6 +71,10 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	}
 	for _, c := range change {
 		c(&o)
+	}
+	if o.audit {
+		s.audit = audit.New(s.store, audit.Config{Now: s.clock.Now})
+		o.service.Record, o.service.Observe, o.web.Audit = s.audit.Record, s.audit.Observe, s.store
 	}
 	s.svc = sparekey.New(s.store, s.store, o.service)
 	s.pages = web.New(s.svc, s.viewer, o.web)
@@ -162,6 +169,13 @@ func (b *breakable) Insert(ctx context.Context, c sparekey.Credential, check spa
 		return errDown
 	}
 	return b.Store.Insert(ctx, c, check)
+}
+
+func (b *breakable) ReadAudit(ctx context.Context, q audit.Query) ([]audit.Line, error) {
+	if b.broken {
+		return nil, errDown
+	}
+	return b.Store.ReadAudit(ctx, q)
 }
 
 // browser is a browser without JavaScript.

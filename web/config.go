@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/clientip"
 )
 
@@ -57,6 +58,10 @@ type Config struct {
 	// ConfirmURL is where the viewer enters their main password again. It gets
 	// a parameter redirect_to, as SignInURL does. Required with Confirmed.
 	ConfirmURL string
+
+	// Audit has the log from which the history of an application password is
+	// shown. Default: no history is.
+	Audit audit.Store
 
 	// Origin tells where a request came from. Where it is not secure, the pages
 	// are not available. Default: clientip.FromPeer, which needs TLS or a

@@ -112,6 +112,7 @@ type row struct {
 	Created  time.Time
 	LastUsed time.Time
 	LastIP   string
+	History  string // address, or empty
 	Rename   string // addresses
 	Revoke   string
 }
@@ -128,6 +129,7 @@ func (c *call) row(cr sparekey.Credential, list, back string) row {
 		Created:  cr.Created,
 		LastUsed: cr.LastUsed,
 		LastIP:   shown(cr.LastIP),
+		History:  c.historyURL(list, cr.UUID, back),
 		Rename:   below(list, "rename", cr.UUID, back),
 		Revoke:   below(list, "revoke", cr.UUID, back),
 	}

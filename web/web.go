@@ -112,9 +112,11 @@ func (h *Handler) route() {
 	revokeAll := h.page(methods{http.MethodGet: signedIn(confirmRevokeAll), http.MethodPost: signedIn(revokeAll)})
 	rename := h.page(methods{http.MethodGet: signedIn(showRename), http.MethodPost: signedIn(rename)})
 	revoke := h.page(methods{http.MethodGet: signedIn(confirmRevoke), http.MethodPost: signedIn(revoke)})
+	history := h.page(methods{http.MethodGet: signedIn(showHistory)})
 	for _, owner := range []string{"", "/users/{user}"} { // the viewer, or somebody else
 		h.mux.Handle(h.base+owner+"/{$}", list)
 		h.mux.Handle(h.base+owner+"/revoke-all", revokeAll)
+		h.mux.Handle(h.base+owner+"/history/{uuid}", history)
 		h.mux.Handle(h.base+owner+"/rename/{uuid}", rename)
 		h.mux.Handle(h.base+owner+"/revoke/{uuid}", revoke)
 	}

@@ -126,10 +126,16 @@ func inBackground(ctx context.Context, run func(context.Context)) (stop func()) 
 	}
 }
 
-// audited returns the database as the store of an audit log.
+// history is what the database has of the audit log, or nil where it keeps none.
+func (s *site) history() audit.Store {
+	store, _ := s.backend.(audit.Store)
+	return store
+}
+
+// audited is history, for commands that are about nothing else.
 func (s *site) audited() (audit.Store, error) {
-	store, ok := s.backend.(audit.Store)
-	if !ok {
+	store := s.history()
+	if store == nil {
 		return nil, errors.New("this database keeps no audit log")
 	}
 	return store, nil
@@ -414,8 +420,8 @@ var usageColumns = []string{"use_count", "recent_addresses"}
 // addUsage adds to application passwords what is counted of their uses, where that
 // is to be printed.
 func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) error {
-	store, ok := s.backend.(audit.Store)
-	if !ok {
+	store := s.history()
+	if store == nil {
 		return nil
 	}
 	l.more = append(l.more, usageColumns...)

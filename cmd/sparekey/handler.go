@@ -55,6 +55,7 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 		ConfirmURL:      confirmPath,
 		Origin:          c.origin(),
 		NoQueryRedirect: c.NoQueryRedirect,
+		Audit:           site.history(),
 		Log:             log,
 	})
 	for pattern, h := range map[string]http.Handler{

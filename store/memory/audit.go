@@ -69,7 +69,7 @@ func (s *Store) ReadAudit(ctx context.Context, q audit.Query) ([]audit.Line, err
 
 func selectsLine(q audit.Query, r audit.Record) bool {
 	switch {
-	case r.Seq <= q.After:
+	case r.Seq <= q.After || q.Before > 0 && r.Seq >= q.Before:
 		return false
 	case q.User != "" && q.User != r.User && q.User != r.Actor:
 		return false

@@ -63,6 +63,9 @@ func selectLines(q audit.Query) (query string, args []any, err error) {
 		conditions = append(conditions, condition)
 		args = append(args, values...)
 	}
+	if q.Before > 0 {
+		where("seq < ?", q.Before)
+	}
 	if q.User != "" {
 		where("(user_id = ? OR actor_id = ?)", q.User, q.User)
 	}

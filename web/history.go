@@ -1,0 +1,115 @@
+package web
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
+)
+
+// historyPage is what happened to a credential, the newest first.
+type historyPage struct {
+	view
+	Name     string
+	Created  time.Time
+	LastUsed time.Time
+	Uses     int
+	Seen     []audit.Address // where it was used from, the last first
+	Rows     []happening
+	Older    string // address of what was before, or empty
+	Newest   string // address of the beginning, if this is not it
+	Back     string
+}
+
+// happening is a record of the log, in plain words.
+type happening struct {
+	*language
+	When    time.Time
+	What    string
+	Why     string // more to it
+	Who     string // who managed
+	Addr    string
+	Request string
+	Times   int // how often, where it was several times
+	Since   time.Time
+}
+
+// historyURL is the address of a credential's history, or empty where there is no
+// log.
+func (c *call) historyURL(list, uuid, back string) string {
+	if c.config.Audit == nil {
+		return ""
+	}
+	return below(list, "history", uuid, back)
+}
+
+func showHistory(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	if c.config.Audit == nil {
+		return nil, errNoPage
+	}
+	usage, err := c.config.Audit.Usage(c.r.Context(), cr.UUID)
+	if err != nil {
+		return nil, err
+	}
+	before, _ := strconv.ParseUint(c.field("before"), 10, 64) // what is no number is 0: the beginning
+	lines, err := c.config.Audit.ReadAudit(c.r.Context(), audit.Query{
+		Credential: cr.UUID, Before: min(before, math.MaxInt64), Newest: true, Limit: perPage + 1, // one more, to know whether there is
+	})
+	if err != nil {
+		return nil, err
+	}
+	name := shown(cr.Name)
+	p := &historyPage{
+		Name: name, Created: cr.Created, LastUsed: cr.LastUsed, Uses: usage.Count, Seen: usage.Addresses, Back: c.back(o.List),
+	}
+	here := c.historyURL(o.List, cr.UUID, p.Back)
+	if before > 0 {
+		p.Newest = here
+	}
+	if len(lines) > perPage {
+		lines = lines[:perPage]
+		p.Older = sparekey.AddFields(here, sparekey.Field{Name: "before", Value: strconv.FormatUint(lines[perPage-1].Seq, 10)})
+	}
+	for _, line := range lines {
+		r, err := audit.ParseLine(line.Text)
+		if err != nil {
+			return nil, &audit.BrokenError{Seq: line.Seq, Problem: err.Error()}
+		}
+		p.Rows = append(p.Rows, c.happening(r))
+	}
+	return show("history", c.lang.T("history.title", "name", name), p), nil
+}
+
+func (c *call) happening(r audit.Record) happening {
+	h := happening{
+		language: c.lang, When: r.Time, Times: r.Count, Since: r.Since,
+		What:    cmp.Or(c.lang.T("history.kind."+string(r.Kind)), string(r.Kind)),
+		Request: strings.TrimSpace(r.Method + " " + shown(r.Path)),
+	}
+	if r.Addr.IsValid() {
+		h.Addr = r.Addr.String()
+	}
+	switch r.Kind {
+	case sparekey.KindRefused:
+		h.Why = cmp.Or(c.lang.T("history.reason."+string(r.Reason)), shown(string(r.Reason)))
+	case sparekey.KindRenamed, sparekey.KindCreated:
+		h.Why = shown(r.Name)
+	}
+	switch {
+	case r.Operator != "":
+		h.Who = c.lang.T("history.operator")
+	case r.By != "":
+		h.Who = c.lang.T("history.by_password", "user", shown(r.ActorLogin))
+	default:
+		h.Who = shown(r.ActorLogin)
+	}
+	return h
+}
