@@ -27,7 +27,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"clientip":            {},
 	"basicauth":           {own: []string{".", "scope", "clientip"}},
 	"explain":             {own: []string{".", "scope"}},
-	"rest":                {own: []string{".", "basicauth", "clientip"}},
+	"rest":                {own: []string{".", "scope", "basicauth", "clientip"}},
 	"web":                 {own: []string{".", "audit", "clientip"}},
 	"internal/login":      {own: []string{".", "passhash", "throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"throttle":            {own: []string{"."}},
@@ -39,7 +39,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"gateway":             {own: []string{".", "basicauth", "clientip"}},
 	"gateway/forwardauth": {own: []string{"clientip", "gateway"}},
 	"gateway/gatewaytest": {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
-	"gateway/proxy":       {own: []string{"clientip", "gateway"}},
+	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway"}},
 	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
 }
 

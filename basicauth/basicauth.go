@@ -98,6 +98,7 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 			g.Fail(w, r, err)
 			return
 		}
+		Warn(w.Header(), id)
 		next.ServeHTTP(w, r.WithContext(sparekey.NewContext(r.Context(), id)))
 	})
 }
@@ -112,6 +113,7 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 			return
 		}
 		if presented {
+			Warn(w.Header(), id)
 			r = r.WithContext(sparekey.NewContext(r.Context(), id))
 		}
 		next.ServeHTTP(w, r)

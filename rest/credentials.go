@@ -12,8 +12,8 @@ import (
 type caller struct {
 	user     sparekey.User
 	signedIn bool
-	// credential is the application password that was sent, or nil.
-	credential *sparekey.Credential
+	// identity is of the application password that was sent, or nil.
+	identity *sparekey.Identity
 }
 
 // is reports whether the caller is this user.
@@ -37,7 +37,7 @@ func (c *call) identify() error {
 	case err != nil:
 		return &credentialError{err}
 	case presented:
-		c.caller = caller{user: id.User, signedIn: true, credential: &id.Credential}
+		c.caller = caller{user: id.User, signedIn: true, identity: &id}
 		return c.refuseCrossSite(sentByBrowser(c.r))
 	}
 	if c.callback() != "" {

@@ -65,7 +65,7 @@ func (c *call) namespaceIndex() (*response, error) {
 func (h *Handler) describeRoutes(namespace string) object {
 	all := object{}
 	for _, rt := range h.routes {
-		if namespace == "" || rt.namespace() == namespace {
+		if !rt.unlisted && (namespace == "" || rt.namespace() == namespace) {
 			all = append(all, member{rt.pattern, rt.describe(h, false)})
 		}
 	}

@@ -94,8 +94,8 @@ func textOrNull(s string) any {
 	return s
 }
 
-func createArgs() []arg { return []arg{appIDArg(), nameArg(true)} }
-func updateArgs() []arg { return []arg{appIDArg(), nameArg(false)} }
+func createArgs() []arg { return append([]arg{appIDArg(), nameArg(true)}, limitArgs()...) }
+func updateArgs() []arg { return append([]arg{appIDArg(), nameArg(false)}, limitArgs()...) }
 
 // mayManage reports whether the caller may manage the application passwords of
 // the user whom the path names. It asks once.
@@ -156,15 +156,15 @@ func (c *call) readPassword() (*response, error) {
 
 // introspect tells a caller about the application password that it used.
 func (c *call) introspect() (*response, error) {
-	if c.caller.credential == nil {
+	if c.caller.identity == nil {
 		return nil, refuse(codeNoPasswordUsed)
 	}
-	return c.show(*c.caller.credential, c.context()), nil
+	return c.show(c.caller.identity.Credential, c.context()), nil
 }
 
 func (c *call) createPassword() (*response, error) {
 	secret, credential, err := c.manager().Create(c.r.Context(), c.userID(), sparekey.NewCredential{
-		Name: c.text("name"), AppID: c.text("app_id"),
+		Name: c.text("name"), AppID: c.text("app_id"), Limits: c.limits().Of(sparekey.Limits{}),
 	})
 	if err != nil {
 		return nil, err
@@ -177,12 +177,18 @@ func (c *call) createPassword() (*response, error) {
 	}, nil
 }
 
-// updatePassword renames an application password. As in WordPress, a name of
-// which nothing is left leaves the old one, and an app_id is never changed.
+// updatePassword changes what is given of an application password, all of it or
+// nothing. As in WordPress, a name of which nothing is left leaves the old one, and
+// an app_id is never changed.
 func (c *call) updatePassword() (*response, error) {
-	credential, err := c.manager().Rename(c.r.Context(), c.userID(), c.vars["uuid"], c.text("name"))
-	if errors.Is(err, sparekey.ErrInvalid) {
-		credential, err = c.manager().Get(c.r.Context(), c.userID(), c.vars["uuid"])
+	edit := c.limits()
+	name := c.text("name")
+	edit.Name = &name
+	credential, err := c.edit(edit)
+	var invalid *sparekey.InvalidError
+	if errors.As(err, &invalid) && invalid.Field == "name" {
+		edit.Name = nil
+		credential, err = c.edit(edit)
 	}
 	if err != nil {
 		return nil, err
@@ -190,12 +196,19 @@ func (c *call) updatePassword() (*response, error) {
 	return c.show(credential, contextEdit), nil
 }
 
+func (c *call) edit(e sparekey.Edit) (sparekey.Credential, error) {
+	if e == (sparekey.Edit{}) {
+		return c.manager().Get(c.r.Context(), c.userID(), c.vars["uuid"])
+	}
+	return c.manager().Edit(c.r.Context(), c.userID(), c.vars["uuid"], e)
+}
+
 func (c *call) deletePassword() (*response, error) {
 	credential, err := c.manager().Revoke(c.r.Context(), c.userID(), c.vars["uuid"])
 	if err != nil {
 		return nil, err
 	}
-	previous := render(passwordFields(), password{Credential: credential}, contextEdit)
+	previous := c.render(passwordFields(), password{Credential: credential}, contextEdit)
 	return &response{body: object{{"deleted", true}, {"previous", previous}}}, nil
 }
 
@@ -220,7 +233,7 @@ func (c *call) passwordItem(p password, fields []field[password], context string
 	if len(allow) > 0 {
 		self = append(self, member{"targetHints", object{{"allow", allow}}})
 	}
-	return append(render(fields, p, context), member{"_links", object{{"self", []any{self}}}})
+	return append(c.render(fields, p, context), member{"_links", object{{"self", []any{self}}}})
 }
 
 // passwordMethods lists what the caller may do with the target's passwords.
@@ -229,6 +242,16 @@ func (c *call) passwordMethods() []string {
 		return nil
 	}
 	return c.h.password.methods()
+}
+
+// render makes the item that is shown of an application password. Its limits are
+// shown where it has them, since WordPress has none, or where they are asked for.
+func (c *call) render(fields []field[password], p password, context string) object {
+	item := render(fields, p, context)
+	if context == contextEmbed {
+		return item
+	}
+	return append(item, limitMembers(p.Credential, c.fields())...)
 }
 
 func (h *Handler) passwordURL(c sparekey.Credential) string {

@@ -184,8 +184,8 @@ func (c *call) isMe() bool {
 
 // manager acts for the caller.
 func (c *call) manager() sparekey.Manager {
-	if c.caller.credential != nil {
-		return c.h.svc.AsCaller(sparekey.Identity{User: c.caller.user, Credential: *c.caller.credential})
+	if c.caller.identity != nil {
+		return c.h.svc.AsCaller(*c.caller.identity)
 	}
 	return c.h.svc.As(c.caller.user)
 }

@@ -199,6 +199,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &call{h: h, r: r, body: http.MaxBytesReader(w, r.Body, h.config.MaxBody)}
 	answer, err := c.answer()
+	if c.caller.identity != nil {
+		basicauth.Warn(w.Header(), *c.caller.identity)
+	}
 	var refused *credentialError
 	switch {
 	case errors.As(err, &refused):

@@ -17,6 +17,10 @@ type route struct {
 	// say itself that they are not available.
 	passwords bool
 
+	// unlisted marks a route that WordPress does not have, so that the index, which
+	// clients know from there, does not show it.
+	unlisted bool
+
 	regexp *regexp.Regexp
 }
 
@@ -90,6 +94,9 @@ func routes(opaqueUserIDs bool) (table []*route, password *route) {
 			{get, context, (*call).mayIntrospect, (*call).introspect, codeCannotIntrospect},
 		}},
 		password,
+		{pattern: passwords + `/(?P<uuid>[\w\-]+)/rotate`, schema: passwordSchema, passwords: true, unlisted: true, endpoints: []endpoint{
+			{post, rotateArgs(), manage, (*call).rotatePassword, codeCannotEdit},
+		}},
 	}
 	for _, rt := range table {
 		rt.regexp = regexp.MustCompile(`(?i)^` + rt.pattern + `$`)

@@ -59,6 +59,8 @@ type arg struct {
 	// accept returns the value to use, or says what is wrong with the one given.
 	accept func(given any) (any, *fault)
 	null   nullMeaning
+
+	unlisted bool // OPTIONS and the index say nothing of it
 }
 
 // nullMeaning is what WordPress makes of null for a parameter.
@@ -74,6 +76,9 @@ const (
 func describeArgs(args []arg) object {
 	all := object{}
 	for _, a := range args {
+		if a.unlisted {
+			continue
+		}
 		all = append(all, member{a.name, append(slices.Clone(a.schema), member{"required", a.required})})
 	}
 	return all
@@ -96,6 +101,7 @@ const (
 	faultNoSchema  faultCode = "rest_no_matching_schema"
 	faultNotInEnum faultCode = "rest_not_in_enum"
 	faultRange     faultCode = "rest_out_of_bounds"
+	faultDate      faultCode = "rest_invalid_date"
 )
 
 // readArgs accepts the parameters of the call's endpoint, or tells all of its

@@ -25,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/gateway"
 )
@@ -148,6 +149,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.gateway.Fail(w, r, x.decision)
 		return
 	}
+	basicauth.Warn(w.Header(), x.decision.Identity)
 	r = r.WithContext(x)
 	paced := &writer{ResponseWriter: w, pace: p.pace(w)}
 	paced.unlimited()

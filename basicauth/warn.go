@@ -1,0 +1,30 @@
+package basicauth
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// The headers of an answer that warn whoever sent an application password. Their
+// values are times (RFC 3339, UTC).
+const (
+	// HeaderExpires is when the application password will be accepted no more. It
+	// is there within [sparekey.ExpiryNotice] of that time.
+	HeaderExpires = "Sparekey-Expires"
+	// HeaderOldSecret says that the secret is the one from before a rotation, and
+	// until when it is accepted.
+	HeaderOldSecret = "Sparekey-Old-Secret-Until"
+)
+
+// Warn sets the headers that warn whoever sent the application password of an
+// identity. Require and Optional do so already.
+func Warn(h http.Header, id sparekey.Identity) {
+	if !id.ExpiresSoon.IsZero() {
+		h.Set(HeaderExpires, id.ExpiresSoon.UTC().Format(time.RFC3339))
+	}
+	if id.OldSecret {
+		h.Set(HeaderOldSecret, id.Credential.OldUntil.UTC().Format(time.RFC3339))
+	}
+}

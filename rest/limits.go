@@ -1,0 +1,164 @@
+package rest
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// limitMembers are what is shown of the limits of an application password: those
+// that it has, and those that are asked for.
+func limitMembers(cr sparekey.Credential, asked []string) object {
+	var members object
+	show := func(name string, has bool, value any) {
+		if has || slices.Contains(asked, name) {
+			members = append(members, member{name, value})
+		}
+	}
+	l := cr.Limits
+	show("expires", !l.Expires.IsZero(), timeOrNull(l.Expires))
+	show("scopes", l.Scopes != "", orEmpty(l.Scopes.Rules()))
+	show("networks", l.Networks != "", orEmpty(l.Networks.Strings()))
+	if l.MaxUses > 0 {
+		return append(members, member{"max_uses", l.MaxUses}, member{"uses", cr.Uses})
+	}
+	show("max_uses", false, nil)
+	show("uses", false, nil)
+	return members
+}
+
+func orEmpty(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// limitArgs are the arguments that narrow an application password. null, and an
+// empty list, take a limit away. WordPress has none of them, so they are not told
+// to clients that ask what there is.
+func limitArgs() []arg {
+	return []arg{
+		{name: "expires", unlisted: true, null: nullIsGiven, accept: acceptExpires},
+		{name: "scopes", unlisted: true, null: nullIsGiven, accept: acceptScopes},
+		{name: "networks", unlisted: true, null: nullIsGiven, accept: acceptNetworks},
+		{name: "max_uses", unlisted: true, null: nullIsGiven, accept: acceptMaxUses},
+	}
+}
+
+// limits is the change of limits that the call's arguments ask for.
+func (c *call) limits() (e sparekey.Edit) {
+	if at, ok := c.args["expires"].(time.Time); ok {
+		e.Expires = &at
+	}
+	if list, ok := c.args["scopes"].(scope.List); ok {
+		e.Scopes = &list
+	}
+	if list, ok := c.args["networks"].(sparekey.Networks); ok {
+		e.Networks = &list
+	}
+	if n, ok := c.args["max_uses"].(int); ok {
+		e.MaxUses = &n
+	}
+	return e
+}
+
+// acceptExpires takes times as the API shows them, in UTC, or with a time zone.
+func acceptExpires(given any) (any, *fault) {
+	text, ok := given.(string)
+	if given == nil || ok && text == "" {
+		return time.Time{}, nil
+	}
+	for _, format := range []string{timeFormat, time.RFC3339} {
+		if at, err := time.Parse(format, text); err == nil {
+			return at.UTC(), nil
+		}
+	}
+	return nil, &fault{code: faultDate, message: "Must be a time such as 2026-12-31T18:00:00, in UTC, or null."}
+}
+
+func acceptScopes(given any) (any, *fault) {
+	rules, wrong := textList(given)
+	if wrong != nil {
+		return nil, wrong
+	}
+	list, err := scope.Parse(rules)
+	if err != nil {
+		return nil, &fault{code: faultPattern, message: "Rule " + err.Error() + "."}
+	}
+	return list, nil
+}
+
+func acceptNetworks(given any) (any, *fault) {
+	texts, wrong := textList(given)
+	if wrong != nil {
+		return nil, wrong
+	}
+	list, err := sparekey.ParseNetworks(texts)
+	if err != nil {
+		return nil, &fault{code: faultPattern, message: "Of the networks, " + err.Error() + "."}
+	}
+	return list, nil
+}
+
+func acceptMaxUses(given any) (any, *fault) {
+	if given == nil || given == "" {
+		return 0, nil
+	}
+	n, ok := integer(given)
+	switch {
+	case !ok:
+		return nil, &fault{code: faultType, message: "Must be a whole number, or null."}
+	case n < 1:
+		return nil, &fault{code: faultRange, message: "Must be 1 or more, or null."}
+	}
+	return n, nil
+}
+
+// textList takes a list of texts, or a single one. A rule has a blank and may have
+// commas in it, so one text is never taken apart.
+func textList(given any) (texts []string, wrong *fault) {
+	if text, ok := given.(string); ok {
+		given = []any{text}
+	}
+	list, ok := given.([]any)
+	if given != nil && !ok {
+		return nil, &fault{code: faultType, message: "Must be a list of strings, or null."}
+	}
+	for _, element := range list {
+		text, ok := element.(string)
+		if !ok {
+			return nil, &fault{code: faultType, message: "Must be a list of strings, or null."}
+		}
+		if text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts, nil
+}
+
+// maxGrace is for how long a secret can be accepted beside the one that takes its
+// place, in seconds.
+const maxGrace = 90 * 24 * 60 * 60
+
+func rotateArgs() []arg {
+	return []arg{integerArg("grace", "For how many seconds the secret that it has is accepted as well.", 0, 0, maxGrace)}
+}
+
+// rotatePassword gives an application password another secret.
+func (c *call) rotatePassword() (*response, error) {
+	grace := time.Duration(c.number("grace")) * time.Second
+	secret, credential, err := c.manager().Rotate(c.r.Context(), c.userID(), c.vars["uuid"], grace)
+	if err != nil {
+		return nil, err
+	}
+	fields := append(passwordFields(), secretField())
+	item := c.passwordItem(password{credential, secret}, fields, contextEdit, c.passwordMethods())
+	if grace > 0 {
+		item = append(item, member{"old_secret_until", timeOrNull(credential.OldUntil)})
+	}
+	return &response{status: http.StatusCreated, body: item}, nil
+}
