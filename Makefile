@@ -34,9 +34,10 @@ tidy:
 	$(GO) mod tidy -diff
 	cd e2e && $(GO) mod tidy -diff
 
-deps: ## what the tests on a live WordPress and behind other proxies need, where root can install it
+deps: ## what the tests on a live WordPress, behind other proxies and with Redis need, where root can install it
 	scripts/wordpress-deps
 	scripts/proxies
+	scripts/redis
 
 unit: deps ## all tests, with the race detector
 	$(GO) test -race -shuffle=on ./...

@@ -31,6 +31,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"web":                 {own: []string{".", "audit", "clientip"}},
 	"internal/login":      {own: []string{".", "passhash", "throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"throttle":            {own: []string{"."}},
+	"throttle/redis":      {own: []string{"throttle"}, ext: []string{"github.com/redis/go-redis/v9"}},
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},
 	"internal/testproc":   {},
 	"internal/testdb":     {own: []string{"internal/testproc"}},

@@ -25,7 +25,8 @@ type Counts interface {
 	// Add adds n failures to each slot in one step, and returns what each owed
 	// before it: how long until its count would be zero by itself. n is 1, -1 to
 	// take one back, or 0 to only look. A slot that would owe more than its Most
-	// stays as it is; none owes less than nothing. An error says that nothing
+	// stays as it is, and so does one whose Rate is zero; none owes less than
+	// nothing. An error says that nothing
 	// is known.
 	Add(ctx context.Context, n int, slots []Slot) (owed []time.Duration, err error)
 }

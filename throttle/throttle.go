@@ -160,7 +160,8 @@ func (l *Limiter) Admit(ctx context.Context, a sparekey.Attempt) error {
 		return nil
 	}
 	s := l.slots(from, a.Login)
-	return l.judge(&s, l.add(ctx, 0, &s, now), now)
+	_, err := l.add(ctx, 0, &s, now)
+	return err
 }
 
 // Check remembers that an attempt was right. It is for [sparekey.Config.Check]
@@ -176,8 +177,7 @@ func (l *Limiter) Observe(ctx context.Context, e sparekey.Event) {
 	if e.Kind != sparekey.KindRefused || !isFailure(e.Reason) {
 		return
 	}
-	s := l.slots(networkKey(e.Addr), e.Login)
-	l.tell(ctx, &s, l.add(ctx, 1, &s, l.config.Now()))
+	l.fail(ctx, l.slots(networkKey(e.Addr), e.Login))
 }
 
 // isFailure reports whether a refusal may be somebody guessing.
@@ -206,41 +206,40 @@ func (l *Limiter) Try(ctx context.Context, login, secret string, addr netip.Addr
 			if err == nil {
 				l.remember(from, proof)
 			} else if failed(err) {
-				l.tell(ctx, &s, l.add(ctx, 1, &s, l.config.Now()))
+				l.fail(ctx, s)
 			}
 		}, nil
 	}
-	was := l.add(ctx, 1, &s, now)
-	if err := l.judge(&s, was, now); err != nil {
-		l.takeBack(ctx, s, was)
+	was, err := l.add(ctx, 1, &s, now)
+	if err != nil {
+		l.takeBack(ctx, &s, was)
 		return nil, err
 	}
 	return func(err error) {
 		if failed(err) {
-			l.tell(ctx, &s, was)
+			l.tell(ctx, &s, was.own)
 			return
 		}
-		l.takeBack(ctx, s, was)
+		l.takeBack(ctx, &s, was)
 		if err == nil {
 			l.remember(from, proof)
 		}
 	}, nil
 }
 
-// takeBack undoes an add of one failure, before which so much was owed.
-func (l *Limiter) takeBack(ctx context.Context, s slots, was owed) {
-	for i := range s {
-		if s[i].Rate.wait(was[i]) > 0 {
-			s[i].Rate = Rate{} // nothing was added
-		}
-	}
-	l.add(ctx, -1, &s, l.config.Now())
-}
-
 // failed reports whether an error may be somebody guessing.
 func failed(err error) bool {
 	var refused *sparekey.AuthError
 	return errors.As(err, &refused) && isFailure(refused.Reason)
+}
+
+// Reach asks the shared counts once, if there are any, so that their being away
+// is told before somebody fails.
+func (l *Limiter) Reach(ctx context.Context) {
+	if l.shared != nil {
+		s := l.slots(Key{}, "")
+		l.shared.add(ctx, 0, &s, l.config.Now())
+	}
 }
 
 // Away reports whether the shared counts do not answer at the moment.
@@ -255,20 +254,56 @@ func (l *Limiter) slots(from Key, login string) slots {
 	}
 }
 
-// add adds n failures, and returns what was owed before. What the others count
-// comes in addition to what this process does, so that nothing is forgotten
-// when they are away or begin anew.
-func (l *Limiter) add(ctx context.Context, n int, s *slots, now time.Time) owed {
-	was := l.local.add(n, s, now)
-	if l.shared == nil {
-		return was
+// before is what was owed before something was added: here, and in the shared
+// counts where they were asked and answered.
+type before struct {
+	own, shared owed
+	isShared    bool
+}
+
+// add adds n failures to the slots of an attempt, here and then in the shared
+// counts, and refuses the attempt as soon as one of the two says so. That of
+// this process goes on while the other is away, or begins anew; and whoever is
+// turned away here does not cost a question.
+func (l *Limiter) add(ctx context.Context, n int, s *slots, now time.Time) (was before, err error) {
+	was.own = l.local.add(n, s, now)
+	if err := l.judge(s, was.own, now); err != nil || l.shared == nil {
+		return was, err
 	}
-	if others, ok := l.shared.add(ctx, n, s, now); ok {
-		for i := range was {
-			was[i] = max(was[i], others[i])
+	if was.shared, was.isShared = l.shared.add(ctx, n, s, now); was.isShared {
+		err = l.judge(s, was.shared, now)
+	}
+	return was, err
+}
+
+// fail adds a failure that happened, to all counts in any case.
+func (l *Limiter) fail(ctx context.Context, s slots) {
+	now := l.config.Now()
+	l.tell(ctx, &s, l.local.add(1, &s, now))
+	if l.shared != nil {
+		l.shared.add(ctx, 1, &s, now)
+	}
+}
+
+// takeBack undoes an add of one failure.
+func (l *Limiter) takeBack(ctx context.Context, s *slots, was before) {
+	now := l.config.Now()
+	l.local.add(-1, s.added(was.own), now)
+	if was.isShared {
+		l.shared.add(ctx, -1, s.added(was.shared), now)
+	}
+}
+
+// added are the slots to which one failure was added: those with room for it.
+// The others owe nothing for it, so that nothing is taken back.
+func (s *slots) added(was owed) *slots {
+	added := *s
+	for i := range added {
+		if s.wait(was, i) > 0 {
+			added[i].Rate = Rate{}
 		}
 	}
-	return was
+	return &added
 }
 
 // judge refuses a caller who owes too much.

@@ -147,7 +147,7 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 		case sparekey.KindAuthenticated:
 			log.DebugContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "addr", e.Addr)
 		case sparekey.KindRefused:
-			log.WarnContext(ctx, string(e.Kind), refusal(e)...)
+			log.Log(ctx, refusalLevel(e), string(e.Kind), refusal(e)...)
 		case sparekey.KindUsageNotKept:
 			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
 		case sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost:
@@ -167,6 +167,15 @@ func change(e sparekey.Event) []any {
 		attrs = append(attrs, "reason", e.Reason)
 	}
 	return attrs
+}
+
+// refusalLevel is a warning, unless the throttle turned somebody away: that is
+// logged once, when it begins, or a flood would fill the log.
+func refusalLevel(e sparekey.Event) slog.Level {
+	if e.Reason == sparekey.ReasonThrottled {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // refusal is what is logged of one: not the login as it was presented, since

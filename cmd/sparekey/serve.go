@@ -15,6 +15,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/throttle"
 )
 
 type serveCommand struct {
@@ -117,7 +118,14 @@ func isWildcard(host string) bool {
 // Run serves until the context ends.
 func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	log := c.logger(t)
-	limiter := c.limiter(log)
+	limiter, stop, err := c.limiter(ctx, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.run(ctx, all, t, log, limiter), stop())
+}
+
+func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *slog.Logger, limiter *throttle.Limiter) error {
 	site, err := all.open(ctx, opening{create: true, log: log}, limiter.Protect(sparekey.Config{Observe: logEvents(log)}))
 	if err != nil {
 		return err

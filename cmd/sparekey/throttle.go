@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 
 	"github.com/sparekey-dev/sparekey/throttle"
+	"github.com/sparekey-dev/sparekey/throttle/redis"
 )
 
 // throttleSettings say who is turned away for failing too often.
@@ -26,19 +28,36 @@ func throttleDefaults() map[string]string {
 
 // validate is part of serveCommand.Validate.
 func (s throttleSettings) validate() error {
-	switch s.Throttle {
-	case "on", "off":
+	if s.Throttle == "on" || s.Throttle == "off" {
 		return nil
 	}
-	return fmt.Errorf("--throttle %q must be on or off", redactURL(s.Throttle))
+	counts, err := redis.Open(s.Throttle)
+	if err != nil {
+		return fmt.Errorf("--throttle %q must be on, off, or the URL of a Redis server: %w", redactURL(s.Throttle), err)
+	}
+	return counts.Close()
 }
 
-// limiter is the Limiter that the settings ask for, or nil.
-func (s throttleSettings) limiter(log *slog.Logger) *throttle.Limiter {
-	if s.Throttle == "off" {
-		return nil
-	}
-	return throttle.New(throttle.Config{
+// limiter is the Limiter that the settings ask for, or nil. The server starts
+// also where Redis is away, and counts for itself until it is there.
+func (s throttleSettings) limiter(ctx context.Context, log *slog.Logger) (l *throttle.Limiter, stop func() error, err error) {
+	config := throttle.Config{
 		PerLogin: s.ThrottlePerLogin, PerAddress: s.ThrottlePerAddress, Site: s.ThrottleSite, Log: log,
-	})
+	}
+	stop = func() error { return nil }
+	switch s.Throttle {
+	case "off":
+		return nil, stop, nil
+	case "on":
+		return throttle.New(config), stop, nil
+	}
+	redis.LogTo(log)
+	counts, err := redis.Open(s.Throttle)
+	if err != nil {
+		return nil, stop, err
+	}
+	config.Shared = counts
+	l = throttle.New(config)
+	l.Reach(ctx)
+	return l, counts.Close, nil
 }

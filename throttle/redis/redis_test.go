@@ -1,0 +1,299 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/testdb"
+	"github.com/sparekey-dev/sparekey/throttle"
+	"github.com/sparekey-dev/sparekey/throttle/redis"
+)
+
+// rates are large enough in time that nothing comes back during a test.
+var rates = throttle.Config{
+	PerLogin:   throttle.Rate{Failures: 4, Within: time.Hour},
+	PerAddress: throttle.Rate{Failures: 8, Within: time.Hour},
+	Site:       throttle.Rate{Failures: 12, Within: time.Hour},
+}
+
+// process is what one of several processes has.
+type process struct {
+	*throttle.Limiter
+	t     *testing.T
+	log   *bytes.Buffer
+	clock atomic.Int64 // ahead of the real one, in nanoseconds
+}
+
+func newProcess(t *testing.T, url string) *process {
+	t.Helper()
+	counts, err := redis.Open(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = counts.Close() })
+	p := &process{t: t, log: &bytes.Buffer{}}
+	config := rates
+	config.Shared = counts
+	config.Log = slog.New(slog.NewTextHandler(p.log, nil))
+	config.Now = func() time.Time { return time.Now().Add(time.Duration(p.clock.Load())) }
+	p.Limiter = throttle.New(config)
+	return p
+}
+
+func attempt(login, addr string) sparekey.Attempt {
+	return sparekey.Attempt{Login: login, Secret: sparekey.ParseSecret("wrong"), Addr: netip.MustParseAddr(addr), Secure: true}
+}
+
+// fails makes an attempt that fails, and reports whether it was let through.
+func (p *process) fails(login, addr string) bool {
+	p.t.Helper()
+	a := attempt(login, addr)
+	if p.Admit(p.t.Context(), a) != nil {
+		return false
+	}
+	p.Observe(p.t.Context(), sparekey.Event{Kind: sparekey.KindRefused, Reason: sparekey.ReasonWrongSecret, Login: a.Login, Addr: a.Addr})
+	return true
+}
+
+func TestProcessesCountTogether(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	a, b := newProcess(t, server.URL), newProcess(t, server.URL)
+	a.clock.Store(int64(-3 * time.Hour)) // whose clock is wrong
+	for range 2 {
+		if !a.fails("ann", "192.0.2.1") || !b.fails("ann", "192.0.2.1") {
+			t.Fatal("refused too early")
+		}
+	}
+	if a.fails("ann", "192.0.2.1") || b.fails("ann", "192.0.2.1") {
+		t.Error("four failures of a login are allowed; a fifth was let through")
+	}
+	for i := range 4 {
+		if p := []*process{a, b}[i%2]; !p.fails(fmt.Sprint("user", i), "192.0.2.1") {
+			t.Error("refused too early")
+		}
+	}
+	if a.fails("user9", "192.0.2.1") || b.fails("user9", "192.0.2.1") {
+		t.Error("eight failures of an address are allowed; a ninth was let through")
+	}
+	for i := range 4 {
+		if !a.fails("ann", fmt.Sprint("192.0.3.", i)) {
+			t.Error("refused elsewhere")
+		}
+	}
+	if b.fails("ann", "192.0.3.0") {
+		t.Error("past the ceiling of the site, an address that failed is let through")
+	}
+	if !b.fails("ann", "192.0.3.9") {
+		t.Error("past the ceiling of the site, an address that did not fail is refused")
+	}
+}
+
+func TestTryTakesBackEverywhere(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	a, b := newProcess(t, server.URL), newProcess(t, server.URL)
+	addr := netip.MustParseAddr("192.0.2.1")
+	for i := range 20 {
+		done, err := []*process{a, b}[i%2].Try(t.Context(), "ann", fmt.Sprint(i), addr)
+		if err != nil {
+			t.Fatalf("try %d: %v", i, err)
+		}
+		done(nil)
+	}
+	var begun atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			if _, err := []*process{a, b}[i%2].Try(t.Context(), "ann", fmt.Sprint("guess", i), addr); err == nil {
+				begun.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if begun.Load() != 4 {
+		t.Errorf("%d tries at the same moment, want 4", begun.Load())
+	}
+}
+
+// TestServerGoesAndComesBack kills the server: each process goes on with what it
+// counted, is neither open nor closed for everybody, and says so once.
+func TestServerGoesAndComesBack(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	a, b := newProcess(t, server.URL), newProcess(t, server.URL)
+	for range 4 {
+		a.fails("ann", "192.0.2.1")
+	}
+	if b.fails("ann", "192.0.2.1") {
+		t.Error("let through while the server runs")
+	}
+	server.Kill()
+	if a.fails("ann", "192.0.2.1") {
+		t.Error("open without limit while the server is away")
+	}
+	for range 4 {
+		if !b.fails("bob", "192.0.2.2") {
+			t.Error("closed while the server is away")
+		}
+	}
+	if b.fails("bob", "192.0.2.2") || !b.Away() {
+		t.Errorf("open without limit while the server is away (noticed: %v)", b.Away())
+	}
+	server.Restart(t)
+	b.clock.Add(int64(2 * time.Second)) // the pause between tries to reach it
+	if b.fails("bob", "192.0.2.2") {
+		t.Error("what this process counted is forgotten when the server begins anew")
+	}
+	for range 4 {
+		b.fails("carl", "192.0.2.3")
+	}
+	if b.Away() {
+		t.Error("the server is back, and not asked")
+	}
+	a.clock.Add(int64(2 * time.Second))
+	if a.fails("carl", "192.0.2.3") {
+		t.Error("the processes do not count together again")
+	}
+	log := b.log.String()
+	if strings.Count(log, "does not answer") != 1 || strings.Count(log, "answers again") != 1 {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
+// TestServerThatHangs stops answering without closing connections.
+func TestServerThatHangs(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	p := newProcess(t, server.URL)
+	if !p.fails("ann", "192.0.2.1") {
+		t.Fatal("refused too early")
+	}
+	options, err := goredis.ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(options)
+	defer client.Close()
+	if err := client.Do(t.Context(), "CLIENT", "PAUSE", "600000", "ALL").Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 500 { // which would take minutes if each waited
+		if got := p.fails("ann", "192.0.2.1"); got != (i < 3) {
+			t.Errorf("failure %d let through: %v", i+2, got)
+		}
+	}
+	if !p.Away() {
+		t.Error("nobody noticed")
+	}
+}
+
+// TestCallersWhoLeave does not take a caller who is gone for a server that is.
+func TestCallersWhoLeave(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	a, b := newProcess(t, server.URL), newProcess(t, server.URL)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 4 {
+		a.Observe(gone, sparekey.Event{Kind: sparekey.KindRefused, Reason: sparekey.ReasonWrongSecret, Login: "ann", Addr: netip.MustParseAddr("192.0.2.1")})
+	}
+	if b.fails("ann", "192.0.2.1") {
+		t.Error("whoever hangs up is not counted")
+	}
+	if a.Away() {
+		t.Error("whoever hangs up makes the server look away")
+	}
+}
+
+// TestKeysExpireAndTellNothing looks at what is in the server.
+func TestKeysExpireAndTellNothing(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	p := newProcess(t, server.URL)
+	p.fails("Correct Horse Battery\r\nFLUSHALL\r\n", "2001:db8::1")
+	options, err := goredis.ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := goredis.NewClient(options)
+	defer client.Close()
+	keys, err := client.Keys(t.Context(), "*").Result()
+	if err != nil || len(keys) != 3 {
+		t.Fatalf("%q, %v", keys, err)
+	}
+	for _, key := range keys {
+		if !strings.HasPrefix(key, "{sparekey}:throttle:") || strings.Contains(strings.ToLower(key), "horse") {
+			t.Errorf("key %q", key)
+		}
+		if ttl, err := client.PTTL(t.Context(), key).Result(); err != nil || ttl <= 0 || ttl > time.Hour {
+			t.Errorf("%q expires in %v, %v", key, ttl, err)
+		}
+	}
+	zero := []throttle.Slot{{Key: throttle.Key{}}}
+	counts, err := redis.Open(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer counts.Close()
+	for _, n := range []int{-1, 0, 1} {
+		if owed, err := counts.Add(t.Context(), n, zero); err != nil || owed[0] != 0 {
+			t.Errorf("owed %v, %v", owed, err)
+		}
+	}
+	if left, err := client.DBSize(t.Context()).Result(); left != 3 || err != nil {
+		t.Errorf("a slot without a rate changed something: %d keys, %v", left, err)
+	}
+	// Whatever somebody else put there, nobody is locked out for longer than the rate says.
+	for _, key := range keys {
+		if err := client.Set(t.Context(), key, "99999999999999999999", 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slot := throttle.Slot{Rate: throttle.Rate{Failures: 4, Within: time.Hour}} // of the site
+	if owed, err := counts.Add(t.Context(), 0, []throttle.Slot{slot}); err != nil || owed[0] != time.Hour {
+		t.Errorf("owed %v, %v", owed, err)
+	}
+}
+
+func TestURLs(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"", "redis", "http://127.0.0.1", "redis://u:hunter2@%zz/0", "redis://u:hunter2@host:port/x", "://"} {
+		if _, err := redis.Open(url); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%q: %v", url, err)
+		}
+	}
+	for _, url := range []string{"redis://127.0.0.1:6379/0", "rediss://u:p@keys.example:6380/1", "unix:///run/redis.sock?db=1"} {
+		counts, err := redis.Open(url)
+		if err != nil {
+			t.Errorf("%q: %v", url, err)
+			continue
+		}
+		_ = counts.Close()
+	}
+}
+
+func BenchmarkShared(b *testing.B) {
+	counts, err := redis.Open(testdb.StartRedis(b).URL)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer counts.Close()
+	config := rates
+	config.Shared = counts
+	l := throttle.New(config)
+	for b.Loop() {
+		_ = l.Admit(b.Context(), attempt("ann", "192.0.2.1"))
+	}
+}
