@@ -1,0 +1,261 @@
+package wplive_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/go-sql-driver/mysql" // the connection of database
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/testdb"
+	"github.com/sparekey-dev/sparekey/internal/wptest"
+)
+
+// raceWorkers is how many requests PHP answers at once where both sides write at
+// the same time: as many as lost most in WordPress alone.
+const raceWorkers = 8
+
+// createBody is a body of POST that names an application password.
+func createBody(name string) string { return `{"name":"` + name + `"}` }
+
+// TestConcurrentCreates has both sides create application passwords of one user
+// at the same moment. WordPress loses some of its own that way; what Sparekey has
+// promised must live.
+func TestConcurrentCreates(t *testing.T) {
+	t.Parallel()
+	const rounds, each = 10, 10 // twenty at a time
+	site := wptest.Start(t, wptest.Config{Workers: raceWorkers})
+	key, db, author := serve(t, site), openDatabase(t, site), site.Users[wptest.Author]
+	boot, _ := site.CreatePassword(t, wptest.Author, "boot")
+	lostByWordPress := 0
+	for round := range rounds {
+		promised, theirs := createAtOnce(t, site, key, boot, each, round)
+		if len(promised) != each {
+			t.Fatalf("Sparekey made %d of %d", len(promised), each)
+		}
+		waitUntil(t, "what Sparekey has promised is in WordPress's row", func() bool {
+			return missing(t, db, author, promised) == ""
+		})
+		for _, made := range promised {
+			for _, s := range []side{{"Sparekey", key.url}, {"WordPress", site.URL}} {
+				s.call(t, http.StatusOK, wptest.Call{Path: introspect, Login: wptest.Author, Secret: made.Password})
+			}
+		}
+		lostByWordPress += strings.Count(missing(t, db, author, theirs), " ")
+	}
+	t.Logf("of %d that WordPress made, it lost %d; of %d that Sparekey made, none is lost", rounds*each, lostByWordPress, rounds*each)
+}
+
+// createAtOnce sends the requests to both sides and returns what each has said
+// that it made.
+func createAtOnce(t *testing.T, site *wptest.Site, key *server, boot string, each, round int) (ours, theirs []item) {
+	t.Helper()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	for i := range each * 2 {
+		base, made := key.url, &ours
+		if i%2 == 1 {
+			base, made = site.URL, &theirs
+		}
+		all.Go(func() {
+			<-start
+			answer, err := wptest.TrySend(t, base, wptest.Call{
+				Method: http.MethodPost, Path: minePath, Login: wptest.Author, Secret: boot, JSON: createBody(fmt.Sprintf("%d-%d", round, i)),
+			})
+			if err != nil || answer.Status != http.StatusCreated {
+				t.Errorf("%s: %s, %v", base, answer, err)
+				return
+			}
+			var one item
+			if err := json.Unmarshal([]byte(answer.Body), &one); err != nil {
+				t.Errorf("%s: %v", answer, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			*made = append(*made, one)
+		})
+	}
+	close(start)
+	all.Wait()
+	return ours, theirs
+}
+
+// missing returns those of items that are not in WordPress's row, with a space
+// before each.
+func missing(t *testing.T, db *sql.DB, user wptest.User, items []item) string {
+	t.Helper()
+	row := row(t, db, user)
+	var missing strings.Builder
+	for _, one := range items {
+		if !strings.Contains(row, one.UUID) {
+			missing.WriteString(" " + one.Name)
+		}
+	}
+	return missing.String()
+}
+
+// row is what WordPress's database has for a user, not what anybody makes of it.
+func row(t *testing.T, db *sql.DB, user wptest.User) string {
+	t.Helper()
+	var text string
+	err := db.QueryRowContext(t.Context(), `SELECT COALESCE((SELECT meta_value FROM wp_usermeta
+		WHERE user_id = ? AND meta_key = '_application_passwords' ORDER BY umeta_id LIMIT 1), '')`, user.ID).Scan(&text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// openDatabase connects to a site's database, until the end of the test.
+func openDatabase(t *testing.T, site *wptest.Site) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("mysql", fmt.Sprintf("%s:%s@tcp(%s)/%s", testdb.User, testdb.Password, site.Database.Addr, testdb.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// waitUntil waits for what is to come about by itself.
+func waitUntil(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// TestRevokeRaces has Sparekey revoke an application password while WordPress
+// writes the same row: it creates others, and records the first use of others.
+// From the moment that Sparekey has said yes, the revoked one never works through
+// Sparekey; and it goes from WordPress's row by itself.
+func TestRevokeRaces(t *testing.T) {
+	t.Parallel()
+	trials := 200
+	if testing.Short() {
+		trials = 20
+	}
+	site := wptest.Start(t, wptest.Config{Workers: raceWorkers})
+	key := serve(t, site)
+	r := &revokeRace{
+		db: openDatabase(t, site), author: site.Users[wptest.Author],
+		wordpress: side{"WordPress", site.URL}, sparekey: side{"Sparekey", key.url},
+	}
+	r.path = fmt.Sprintf("/wp-json/wp/v2/users/%d/application-passwords", r.author.ID)
+	r.admin, _ = site.CreatePassword(t, wptest.Admin, "boot")
+	var slowest time.Duration
+	late := 0
+	for trial := range trials {
+		again, lasted := r.try(t, trial)
+		slowest = max(slowest, lasted)
+		if again {
+			late++
+		}
+	}
+	revived := key.logged(t, string(sparekey.KindRevokedAgain))
+	t.Logf("%d trials: WordPress brought the revoked one back %d times; in %d of them it was in the row when all had their answers, for %s more at most",
+		trials, revived, late, slowest.Round(time.Millisecond))
+	if revived == 0 && !testing.Short() {
+		t.Error("nothing ever came back, so nothing was tried")
+	}
+}
+
+// revokeRace is what its trials have in common.
+type revokeRace struct {
+	db                  *sql.DB
+	author              wptest.User
+	path                string // of the author's application passwords
+	admin               string // the secret of an administrator's, in another row
+	wordpress, sparekey side
+}
+
+// byAdmin is a call of the administrator about the author's application passwords.
+func (r *revokeRace) byAdmin(method, rest, json string) wptest.Call {
+	return wptest.Call{Method: method, Path: r.path + rest, Login: wptest.Admin, Secret: r.admin, JSON: json}
+}
+
+func (r *revokeRace) create(t *testing.T, name string) (made item) {
+	t.Helper()
+	r.wordpress.call(t, http.StatusCreated, r.byAdmin(http.MethodPost, "", createBody(name))).Decode(t, &made)
+	return made
+}
+
+// try is one trial. It returns whether the revoked one was in WordPress's row when
+// everybody was done, and for how long after that.
+func (r *revokeRace) try(t *testing.T, trial int) (again bool, lasted time.Duration) {
+	t.Helper()
+	const creates, uses = 4, 4
+	victim := r.create(t, "victim")
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	send := func(c wptest.Call) {
+		all.Go(func() {
+			<-start
+			if answer, err := wptest.TrySend(t, r.wordpress.url, c); err != nil || answer.Status >= http.StatusInternalServerError {
+				t.Errorf("%s, %v", answer, err)
+			}
+		})
+	}
+	for i := range uses {
+		fresh := r.create(t, fmt.Sprintf("unused %d", i))
+		send(wptest.Call{Path: introspect, Login: wptest.Author, Secret: fresh.Password})
+	}
+	for i := range creates {
+		send(r.byAdmin(http.MethodPost, "", createBody(fmt.Sprintf("another %d", i))))
+	}
+	revoked := make(chan struct{})
+	all.Go(func() {
+		defer close(revoked)
+		<-start
+		time.Sleep(time.Duration(trial*7%200) * time.Millisecond) // so that it falls everywhere
+		answer, err := wptest.TrySend(t, r.sparekey.url, r.byAdmin(http.MethodDelete, "/"+victim.UUID, ""))
+		if err != nil || answer.Status != http.StatusOK {
+			t.Errorf("trial %d: revoke: %s, %v", trial, answer, err)
+		}
+	})
+	stop := r.watch(t, victim, revoked)
+	close(start)
+	all.Wait()
+	done := time.Now()
+	again = strings.Contains(row(t, r.db, r.author), victim.UUID)
+	waitUntil(t, "the revoked one is gone from WordPress's row", func() bool {
+		return !strings.Contains(row(t, r.db, r.author), victim.UUID)
+	})
+	lasted = time.Since(done)
+	stop()
+	r.wordpress.call(t, http.StatusUnauthorized, wptest.Call{Path: introspect, Login: wptest.Author, Secret: victim.Password})
+	r.sparekey.call(t, http.StatusOK, r.byAdmin(http.MethodDelete, "", ""))
+	return again, lasted
+}
+
+// watch asks Sparekey all the time whether the victim works, once it is revoked,
+// until stop.
+func (r *revokeRace) watch(t *testing.T, victim item, revoked <-chan struct{}) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		<-revoked
+		for first := true; first || ctx.Err() == nil; first = false {
+			answer, err := wptest.TrySend(t, r.sparekey.url, wptest.Call{Path: introspect, Login: wptest.Author, Secret: victim.Password})
+			if err != nil || answer.Status != http.StatusUnauthorized {
+				t.Errorf("the revoked one: %s, %v", answer, err)
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		watching.Wait()
+	}
+}
