@@ -31,47 +31,42 @@ func createBody(name string) string { return `{"name":"` + name + `"}` }
 func TestConcurrentCreates(t *testing.T) {
 	t.Parallel()
 	const rounds, each = 10, 10 // twenty at a time
-	site := wptest.Start(t, wptest.Config{Workers: raceWorkers})
-	key, db, author := serve(t, site), openDatabase(t, site), site.Users[wptest.Author]
-	boot, _ := site.CreatePassword(t, wptest.Author, "boot")
-	lostByWordPress := 0
-	for round := range rounds {
-		promised, theirs := createAtOnce(t, site, key, boot, each, round)
-		if len(promised) != each {
-			t.Fatalf("Sparekey made %d of %d", len(promised), each)
+	r := newRace(t)
+	lost := 0
+	for range rounds {
+		ours, theirs := r.createAtOnce(t, each)
+		if len(ours) != each {
+			t.Fatalf("Sparekey made %d of %d", len(ours), each)
 		}
-		waitUntil(t, "what Sparekey has promised is in WordPress's row", func() bool {
-			return missing(t, db, author, promised) == ""
-		})
-		for _, made := range promised {
-			for _, s := range []side{{"Sparekey", key.url}, {"WordPress", site.URL}} {
+		waitUntil(t, "what Sparekey has promised is in WordPress's row", func() bool { return len(r.missing(t, ours)) == 0 })
+		for _, made := range ours {
+			for _, s := range []side{r.sparekey, r.wordpress} {
 				s.call(t, http.StatusOK, wptest.Call{Path: introspect, Login: wptest.Author, Secret: made.Password})
 			}
 		}
-		lostByWordPress += strings.Count(missing(t, db, author, theirs), " ")
+		lost += len(r.missing(t, theirs))
+		r.sparekey.call(t, http.StatusOK, r.byAdmin(http.MethodDelete, "", ""))
 	}
-	t.Logf("of %d that WordPress made, it lost %d; of %d that Sparekey made, none is lost", rounds*each, lostByWordPress, rounds*each)
+	t.Logf("of %d that WordPress made, it lost %d; of %d that Sparekey made, none is lost", rounds*each, lost, rounds*each)
 }
 
-// createAtOnce sends the requests to both sides and returns what each has said
+// createAtOnce sends so many requests to both sides and returns what each has said
 // that it made.
-func createAtOnce(t *testing.T, site *wptest.Site, key *server, boot string, each, round int) (ours, theirs []item) {
+func (r *race) createAtOnce(t *testing.T, each int) (ours, theirs []item) {
 	t.Helper()
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	start := make(chan struct{})
 	for i := range each * 2 {
-		base, made := key.url, &ours
+		side, made := r.sparekey, &ours
 		if i%2 == 1 {
-			base, made = site.URL, &theirs
+			side, made = r.wordpress, &theirs
 		}
 		all.Go(func() {
 			<-start
-			answer, err := wptest.TrySend(t, base, wptest.Call{
-				Method: http.MethodPost, Path: minePath, Login: wptest.Author, Secret: boot, JSON: createBody(fmt.Sprintf("%d-%d", round, i)),
-			})
+			answer, err := wptest.TrySend(t, side.url, r.byAdmin(http.MethodPost, "", createBody(fmt.Sprintf("number %d", i))))
 			if err != nil || answer.Status != http.StatusCreated {
-				t.Errorf("%s: %s, %v", base, answer, err)
+				t.Errorf("%s: %s, %v", side.name, answer, err)
 				return
 			}
 			var one item
@@ -88,18 +83,16 @@ func createAtOnce(t *testing.T, site *wptest.Site, key *server, boot string, eac
 	return ours, theirs
 }
 
-// missing returns those of items that are not in WordPress's row, with a space
-// before each.
-func missing(t *testing.T, db *sql.DB, user wptest.User, items []item) string {
+// missing returns those of items that are not in WordPress's row.
+func (r *race) missing(t *testing.T, items []item) (missing []item) {
 	t.Helper()
-	row := row(t, db, user)
-	var missing strings.Builder
+	row := row(t, r.db, r.author)
 	for _, one := range items {
 		if !strings.Contains(row, one.UUID) {
-			missing.WriteString(" " + one.Name)
+			missing = append(missing, one)
 		}
 	}
-	return missing.String()
+	return missing
 }
 
 // row is what WordPress's database has for a user, not what anybody makes of it.
@@ -145,24 +138,17 @@ func TestRevokeRaces(t *testing.T) {
 	if testing.Short() {
 		trials = 20
 	}
-	site := wptest.Start(t, wptest.Config{Workers: raceWorkers})
-	key := serve(t, site)
-	r := &revokeRace{
-		db: openDatabase(t, site), author: site.Users[wptest.Author],
-		wordpress: side{"WordPress", site.URL}, sparekey: side{"Sparekey", key.url},
-	}
-	r.path = fmt.Sprintf("/wp-json/wp/v2/users/%d/application-passwords", r.author.ID)
-	r.admin, _ = site.CreatePassword(t, wptest.Admin, "boot")
+	r := newRace(t)
 	var slowest time.Duration
 	late := 0
 	for trial := range trials {
-		again, lasted := r.try(t, trial)
+		again, lasted := r.revoke(t, trial)
 		slowest = max(slowest, lasted)
 		if again {
 			late++
 		}
 	}
-	revived := key.logged(t, string(sparekey.KindRevokedAgain))
+	revived := r.key.logged(t, string(sparekey.KindRevokedAgain))
 	t.Logf("%d trials: WordPress brought the revoked one back %d times; in %d of them it was in the row when all had their answers, for %s more at most",
 		trials, revived, late, slowest.Round(time.Millisecond))
 	if revived == 0 && !testing.Short() {
@@ -170,29 +156,40 @@ func TestRevokeRaces(t *testing.T) {
 	}
 }
 
-// revokeRace is what its trials have in common.
-type revokeRace struct {
+// race is a site that both sides write to.
+type race struct {
 	db                  *sql.DB
+	key                 *server
+	wordpress, sparekey side
 	author              wptest.User
 	path                string // of the author's application passwords
 	admin               string // the secret of an administrator's, in another row
-	wordpress, sparekey side
+}
+
+func newRace(t *testing.T) *race {
+	t.Helper()
+	site := wptest.Start(t, wptest.Config{Workers: raceWorkers})
+	r := &race{db: openDatabase(t, site), key: serve(t, site), author: site.Users[wptest.Author]}
+	r.wordpress, r.sparekey = side{"WordPress", site.URL}, side{"Sparekey", r.key.url}
+	r.path = fmt.Sprintf("/wp-json/wp/v2/users/%d/application-passwords", r.author.ID)
+	r.admin, _ = site.CreatePassword(t, wptest.Admin, "boot")
+	return r
 }
 
 // byAdmin is a call of the administrator about the author's application passwords.
-func (r *revokeRace) byAdmin(method, rest, json string) wptest.Call {
+func (r *race) byAdmin(method, rest, json string) wptest.Call {
 	return wptest.Call{Method: method, Path: r.path + rest, Login: wptest.Admin, Secret: r.admin, JSON: json}
 }
 
-func (r *revokeRace) create(t *testing.T, name string) (made item) {
+func (r *race) create(t *testing.T, name string) (made item) {
 	t.Helper()
 	r.wordpress.call(t, http.StatusCreated, r.byAdmin(http.MethodPost, "", createBody(name))).Decode(t, &made)
 	return made
 }
 
-// try is one trial. It returns whether the revoked one was in WordPress's row when
+// revoke is one trial. It returns whether the revoked one was in WordPress's row when
 // everybody was done, and for how long after that.
-func (r *revokeRace) try(t *testing.T, trial int) (again bool, lasted time.Duration) {
+func (r *race) revoke(t *testing.T, trial int) (again bool, lasted time.Duration) {
 	t.Helper()
 	const creates, uses = 4, 4
 	victim := r.create(t, "victim")
@@ -240,7 +237,7 @@ func (r *revokeRace) try(t *testing.T, trial int) (again bool, lasted time.Durat
 
 // watch asks Sparekey all the time whether the victim works, once it is revoked,
 // until stop.
-func (r *revokeRace) watch(t *testing.T, victim item, revoked <-chan struct{}) (stop func()) {
+func (r *race) watch(t *testing.T, victim item, revoked <-chan struct{}) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var watching sync.WaitGroup
