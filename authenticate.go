@@ -31,8 +31,8 @@ var errTooSlow = errors.New("too many slow hashes to try: use the application pa
 // user and a wrong secret take the same steps. Any other error means that there
 // is no answer, and must be treated as "no".
 func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error) {
-	id, err := s.authenticate(ctx, a)
-	if err != nil {
+	var id Identity
+	if err := s.authenticate(ctx, &a, &id); err != nil {
 		return Identity{}, s.failed(ctx, id, a, err)
 	}
 	if s.config.Observe != nil { // what nobody is told need not be put together
@@ -57,32 +57,34 @@ func (s *Service) failed(ctx context.Context, known Identity, a Attempt, err err
 	return err
 }
 
-// authenticate returns, beside a refusal, as much of the identity as is known.
-func (s *Service) authenticate(ctx context.Context, a Attempt) (Identity, error) {
+// authenticate fills in, beside a refusal, as much of the identity as is known.
+// Identities are large, and this is done for every request, so they are not passed
+// around by value.
+func (s *Service) authenticate(ctx context.Context, a *Attempt, id *Identity) (err error) {
+	now := s.now()
 	if err := s.admit(ctx, a); err != nil {
-		return Identity{}, err
+		return err
 	}
-	id, err := s.identify(ctx, a)
-	if err != nil {
-		return id, err
+	if err := s.identify(ctx, a, id, now); err != nil {
+		return err
 	}
 	if ok, err := s.config.AvailableFor(ctx, id.User); err != nil || !ok {
-		return id, refuseUnless(err, ReasonDisabledForUser)
+		return refuseUnless(err, ReasonDisabledForUser)
 	}
-	if id.Rule, err = s.Accepts(id.Credential, a); err != nil {
-		return id, err
+	if id.Rule, err = s.accepts(&id.Credential, a, now); err != nil {
+		return err
 	}
-	id.ExpiresSoon = s.ExpiresSoon(id.Credential)
+	id.ExpiresSoon = s.expiresSoon(&id.Credential, now)
 	if s.config.Check != nil {
-		if err := s.config.Check(ctx, id, a); err != nil {
-			return id, err
+		if err := s.config.Check(ctx, *id, *a); err != nil {
+			return err
 		}
 	}
-	return s.recordUse(ctx, id, a)
+	return s.recordUse(ctx, a, id, now)
 }
 
 // admit makes the checks that need neither the user nor a hash.
-func (s *Service) admit(ctx context.Context, a Attempt) error {
+func (s *Service) admit(ctx context.Context, a *Attempt) error {
 	if ok, err := s.config.Available(ctx); err != nil || !ok {
 		return refuseUnless(err, ReasonDisabled)
 	}
@@ -93,7 +95,7 @@ func (s *Service) admit(ctx context.Context, a Attempt) error {
 		return &AuthError{Reason: ReasonMalformed}
 	}
 	if s.config.Admit != nil {
-		return s.config.Admit(ctx, a)
+		return s.config.Admit(ctx, *a)
 	}
 	return nil
 }
@@ -108,43 +110,46 @@ func refuseUnless(broken error, reason Reason) error {
 
 // identify finds the user and the credential of an attempt, from memory if
 // nothing changed since they were last found.
-func (s *Service) identify(ctx context.Context, a Attempt) (Identity, error) {
+func (s *Service) identify(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	version, versioned := s.memo.version()
 	if !versioned {
-		return s.lookUp(ctx, a)
+		return s.lookUp(ctx, a, id, now)
 	}
 	key := s.memo.key(a)
-	if id, ok := s.memo.get(key, version); ok && (!id.OldSecret || s.isInGrace(id.Credential)) {
-		return id, nil
+	if s.memo.get(key, version, id) && (!id.OldSecret || isInGrace(&id.Credential, now)) {
+		return nil
 	}
-	id, err := s.lookUp(ctx, a)
+	*id = Identity{}
+	err := s.lookUp(ctx, a, id, now)
 	if err == nil {
-		s.memo.put(key, version, id)
+		s.memo.put(key, version, *id)
 	}
-	return id, err
+	return err
 }
 
 // lookUp asks the directory and the store. It does not stop at an unknown user,
 // but goes on with one who has nothing, so that both ways take as long.
-func (s *Service) lookUp(ctx context.Context, a Attempt) (Identity, error) {
+func (s *Service) lookUp(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	user, err := s.users.UserByLogin(ctx, a.Login)
 	unknown := errors.Is(err, ErrUserNotFound)
 	if err != nil && !unknown {
-		return Identity{}, fmt.Errorf("find the user: %w", err)
+		return fmt.Errorf("find the user: %w", err)
 	}
 	if unknown {
 		user = User{ID: nobodysID}
 	}
-	c, old, err := s.match(ctx, user.ID, a.Secret)
+	c, old, err := s.match(ctx, user.ID, a.Secret, now)
 	switch {
 	case unknown && (err == nil || errors.Is(err, ErrNotFound)):
-		return Identity{}, &AuthError{Reason: unknownReason(a.Login)}
+		return &AuthError{Reason: unknownReason(a.Login)}
 	case errors.Is(err, ErrNotFound):
-		return Identity{User: user}, &AuthError{Reason: ReasonWrongSecret}
+		id.User = user
+		return &AuthError{Reason: ReasonWrongSecret}
 	case err != nil:
-		return Identity{}, err
+		return err
 	}
-	return Identity{User: user, Credential: c, OldSecret: old}, nil
+	*id = Identity{User: user, Credential: c, OldSecret: old}
+	return nil
 }
 
 func unknownReason(login string) Reason {
@@ -157,14 +162,14 @@ func unknownReason(login string) Reason {
 // match finds the user's credential with this secret: by its hash, or by trying
 // those whose hash cannot be found. old says that it is the secret from before a
 // rotation. ErrNotFound says that there is none.
-func (s *Service) match(ctx context.Context, userID string, secret Secret) (c Credential, old bool, err error) {
+func (s *Service) match(ctx context.Context, userID string, secret Secret, now time.Time) (c Credential, old bool, err error) {
 	hash := secret.Hash()
 	c, err = s.store.Find(ctx, userID, hash)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Credential{}, false, fmt.Errorf("find the application password: %w", err)
 	}
 	if err == nil { // stores may compare loosely; this does not
-		if ok, old := s.fits(c, secret); ok {
+		if ok, old := fits(&c, secret, now); ok {
 			return c, old, nil
 		}
 	}
@@ -172,27 +177,27 @@ func (s *Service) match(ctx context.Context, userID string, secret Secret) (c Cr
 	if err != nil {
 		return Credential{}, false, fmt.Errorf("list older application passwords: %w", err)
 	}
-	return s.matchLegacy(ctx, legacy, secret, hash)
+	return s.matchLegacy(ctx, legacy, secret, hash, now)
 }
 
 // fits reports whether a credential has this secret now, and whether it is the one
 // from before a rotation.
-func (s *Service) fits(c Credential, secret Secret) (ok, old bool) {
+func fits(c *Credential, secret Secret, now time.Time) (ok, old bool) {
 	if secret.Matches(c.Hash) {
 		return true, false
 	}
-	old = s.isInGrace(c) && secret.Matches(c.OldHash)
+	old = isInGrace(c, now) && secret.Matches(c.OldHash)
 	return old, old
 }
 
 // isInGrace reports whether the secret from before the last rotation still counts.
-func (s *Service) isInGrace(c Credential) bool {
-	return c.OldHash != "" && s.now().Before(c.OldUntil)
+func isInGrace(c *Credential, now time.Time) bool {
+	return c.OldHash != "" && now.Before(c.OldUntil)
 }
 
 // matchLegacy tries a secret on each credential, within bounds of time and of
 // attempts at the same moment.
-func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string) (c Credential, old bool, err error) {
+func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string, now time.Time) (c Credential, old bool, err error) {
 	if len(legacy) == 0 || len(secret.plain) > legacySecret {
 		return Credential{}, false, ErrNotFound
 	}
@@ -207,7 +212,7 @@ func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret S
 		if ctx.Err() != nil {
 			return Credential{}, false, context.Cause(ctx)
 		}
-		if ok, old := s.fits(c, secret); ok {
+		if ok, old := fits(&c, secret, now); ok {
 			c, err := s.upgrade(ctx, c, old, hash)
 			return c, old, err
 		}
@@ -239,31 +244,30 @@ func (s *Service) upgrade(ctx context.Context, c Credential, old bool, hash stri
 // recordUse keeps when and from where a credential was used, at most once per
 // UsageInterval. That it cannot be kept is reported, and no reason to refuse;
 // that the credential is gone is.
-func (s *Service) recordUse(ctx context.Context, id Identity, a Attempt) (Identity, error) {
-	now := s.now()
+func (s *Service) recordUse(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	if id.Credential.Limits.MaxUses > 0 {
-		return s.countUse(ctx, id, a, now)
+		return s.countUse(ctx, a, id, now)
 	}
-	if !s.useIsDue(id.Credential, now) {
-		return id, nil
+	if !s.useIsDue(&id.Credential, now) {
+		return nil
 	}
 	c, err := s.store.Update(ctx, id.User.ID, id.Credential.UUID, s.use(now, addrText(a)), nil)
 	switch {
 	case err == nil:
 		id.Credential = c
 	case errors.Is(err, ErrNotFound): // revoked since it was found
-		return id, &AuthError{Reason: ReasonWrongSecret}
+		return &AuthError{Reason: ReasonWrongSecret}
 	default:
 		s.observe(ctx, Event{
 			Kind: KindUsageNotKept, User: id.User, Credential: id.Credential, Addr: a.Addr, Err: err,
 		})
 	}
-	return id, nil
+	return nil
 }
 
 // countUse counts one of a bounded number of uses. One that cannot be counted is
 // not allowed.
-func (s *Service) countUse(ctx context.Context, id Identity, a Attempt, now time.Time) (Identity, error) {
+func (s *Service) countUse(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	record := s.use(now, addrText(a))
 	c, err := s.store.Update(ctx, id.User.ID, id.Credential.UUID, func(c *Credential) error {
 		if c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses {
@@ -274,31 +278,31 @@ func (s *Service) countUse(ctx context.Context, id Identity, a Attempt, now time
 	}, nil)
 	switch {
 	case errors.Is(err, ErrNotFound): // revoked since it was found
-		return id, &AuthError{Reason: ReasonWrongSecret}
+		return &AuthError{Reason: ReasonWrongSecret}
 	case err != nil && !Refused(err):
-		return id, fmt.Errorf("count a use: %w", err)
+		return fmt.Errorf("count a use: %w", err)
 	case err != nil:
-		return id, err
+		return err
 	}
 	id.Credential = c
-	return id, nil
+	return nil
 }
 
 // use is the change that records a use, if one is due.
 func (s *Service) use(now time.Time, ip string) Change {
 	return func(c *Credential) error {
-		if s.useIsDue(*c, now) {
+		if s.useIsDue(c, now) {
 			c.LastUsed, c.LastIP = now, ip
 		}
 		return nil
 	}
 }
 
-func (s *Service) useIsDue(c Credential, now time.Time) bool {
+func (s *Service) useIsDue(c *Credential, now time.Time) bool {
 	return c.LastUsed.IsZero() || !now.Before(c.LastUsed.Add(s.config.UsageInterval))
 }
 
-func addrText(a Attempt) string {
+func addrText(a *Attempt) string {
 	if !a.Addr.IsValid() {
 		return ""
 	}

@@ -6,7 +6,9 @@ func Remembered(id Identity) (Identity, bool) {
 	if !ok {
 		return Identity{}, false
 	}
-	return readRecord(record), true
+	var again Identity
+	readRecord(record, &again)
+	return again, true
 }
 
 // Memo is a memo over something Versioned.
@@ -21,12 +23,13 @@ func NewMemo(source Versioned) Memo {
 
 // Put remembers, as found at a version.
 func (m Memo) Put(a Attempt, version uint64, id Identity) {
-	m.put(m.key(a), memoVersion{version}, id)
+	m.put(m.key(&a), memoVersion{version}, id)
 }
 
 // Get returns what is remembered at a version.
-func (m Memo) Get(a Attempt, version uint64) (Identity, bool) {
-	return m.get(m.key(a), memoVersion{version})
+func (m Memo) Get(a Attempt, version uint64) (id Identity, ok bool) {
+	ok = m.get(m.key(&a), memoVersion{version}, &id)
+	return id, ok
 }
 
 // MemoSize and MemoText are how many entries a Memo has at the most, and how many

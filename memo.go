@@ -58,7 +58,7 @@ func newMemo(store Store, users Directory) *memo {
 	return m
 }
 
-func (m *memo) key(a Attempt) memoKey {
+func (m *memo) key(a *Attempt) memoKey {
 	text := append(make([]byte, 0, 128), m.salt[:]...) // what is presented fits, as a rule
 	text = append(text, a.Secret.plain...)
 	text = append(text, 0) // which is in no secret
@@ -79,16 +79,18 @@ func (m *memo) version() (v memoVersion, ok bool) {
 	return v, len(m.sources) > 0
 }
 
-func (m *memo) get(k memoKey, v memoVersion) (Identity, bool) {
+// get fills in the identity that was remembered at this version, if one was.
+func (m *memo) get(k memoKey, v memoVersion, id *Identity) bool {
 	t := m.table.Load()
 	if t.version != v {
-		return Identity{}, false
+		return false
 	}
 	record := t.find(k)
 	if record == "" {
-		return Identity{}, false
+		return false
 	}
-	return readRecord(record), true
+	readRecord(record, id)
+	return true
 }
 
 // put remembers id, unless a change has made it old already. The first entry of a

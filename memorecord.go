@@ -67,7 +67,9 @@ func newRecord(id Identity) (record string, ok bool) {
 		r = append(appendLength(r, len(role)), role...)
 	}
 	record = string(r)
-	return record, reflect.DeepEqual(readRecord(record), id)
+	var again Identity
+	readRecord(record, &again)
+	return record, reflect.DeepEqual(again, id)
 }
 
 func appendHead(r []byte, id *Identity) []byte {
@@ -101,9 +103,9 @@ func appendLength(r []byte, n int) []byte {
 	return binary.LittleEndian.AppendUint16(r, uint16(n)) //nolint:gosec // see above
 }
 
-// readRecord returns the identity that a record was made from. It shares the
+// readRecord fills in the identity that a record was made from. It shares the
 // record's text, and nothing that can be changed.
-func readRecord(record string) (id Identity) {
+func readRecord(record string, id *Identity) {
 	head, rest := record[:headSize], record[headSize:]
 	for _, t := range id.times() {
 		*t = readTime(head)
@@ -121,7 +123,6 @@ func readRecord(record string) (id Identity) {
 	if n := readLength(head); n > 0 {
 		id.User.Roles = readRoles(rest, n-1)
 	}
-	return id
 }
 
 func readTime(s string) time.Time {

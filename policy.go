@@ -54,7 +54,7 @@ var ErrNotCreator = fmt.Errorf("the site does not let users of this role have ap
 
 // expires is when a credential stops being accepted: the earlier one of its own
 // time and the policy's. Zero: never.
-func (p Policy) expires(c Credential) time.Time {
+func (p *Policy) expires(c *Credential) time.Time {
 	if p.MaxLifetime <= 0 {
 		return c.Limits.Expires
 	}
@@ -66,7 +66,7 @@ func (p Policy) expires(c Credential) time.Time {
 }
 
 // isUnused reports whether a credential was not used for too long.
-func (p Policy) isUnused(c Credential, now time.Time) bool {
+func (p *Policy) isUnused(c *Credential, now time.Time) bool {
 	last := c.LastUsed
 	if last.IsZero() {
 		last = c.Created
@@ -109,7 +109,11 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 // Authenticate asks once the secret is known to be right, but for the number of
 // uses, which only the store can count.
 func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
-	policy, now := s.config.Policy, s.now()
+	return s.accepts(&c, &a, s.now())
+}
+
+func (s *Service) accepts(c *Credential, a *Attempt, now time.Time) (rule string, err error) {
+	policy := &s.config.Policy
 	if end := policy.expires(c); !end.IsZero() && !now.Before(end) {
 		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.Format(time.DateOnly)))
 	}
@@ -130,7 +134,7 @@ func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
 	return verdict.Rule, nil
 }
 
-func addrName(a Attempt) string {
+func addrName(a *Attempt) string {
 	if !a.Addr.IsValid() {
 		return "an address that is not known"
 	}
@@ -148,7 +152,7 @@ func (s *Service) PasswordChanged(ctx context.Context, userID string) ([]Credent
 
 // effective are the limits of a credential together with those of the policy.
 func (s *Service) effective(c Credential) Limits {
-	c.Limits.Expires = s.config.Policy.expires(c)
+	c.Limits.Expires = s.config.Policy.expires(&c)
 	return c.Limits
 }
 

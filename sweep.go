@@ -43,7 +43,7 @@ func (s *Service) Spent(c Credential) Reason {
 		return ReasonExpired
 	case c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses:
 		return ReasonUsedUp
-	case s.config.Policy.isUnused(c, now):
+	case s.config.Policy.isUnused(&c, now):
 		return ReasonUnused
 	}
 	return ""
@@ -51,12 +51,12 @@ func (s *Service) Spent(c Credential) Reason {
 
 // Expires is when a credential stops being accepted, by its own limit or the
 // site's policy. Zero: never.
-func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(c) }
+func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(&c) }
 
 // OldSecretUntil is until when the secret from before the last rotation is accepted,
 // or the zero time where it is not.
 func (s *Service) OldSecretUntil(c Credential) time.Time {
-	if !s.isInGrace(c) {
+	if !isInGrace(&c, s.now()) {
 		return time.Time{}
 	}
 	return c.OldUntil
@@ -64,9 +64,11 @@ func (s *Service) OldSecretUntil(c Credential) time.Time {
 
 // ExpiresSoon is Expires where that is within [ExpiryNotice], and else the zero
 // time.
-func (s *Service) ExpiresSoon(c Credential) time.Time {
-	end := s.Expires(c)
-	if end.IsZero() || end.Sub(s.now()) > ExpiryNotice {
+func (s *Service) ExpiresSoon(c Credential) time.Time { return s.expiresSoon(&c, s.now()) }
+
+func (s *Service) expiresSoon(c *Credential, now time.Time) time.Time {
+	end := s.config.Policy.expires(c)
+	if end.IsZero() || end.Sub(now) > ExpiryNotice {
 		return time.Time{}
 	}
 	return end
