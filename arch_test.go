@@ -28,7 +28,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"basicauth":           {own: []string{".", "scope", "clientip"}},
 	"explain":             {own: []string{".", "scope"}},
 	"rest":                {own: []string{".", "scope", "basicauth", "clientip"}},
-	"web":                 {own: []string{".", "audit", "clientip"}},
+	"web":                 {own: []string{".", "scope", "explain", "audit", "clientip"}},
 	"internal/login":      {own: []string{".", "passhash", "throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"throttle":            {own: []string{"."}},
 	"throttle/redis":      {own: []string{"throttle"}, ext: []string{"github.com/redis/go-redis/v9"}},

@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // ResponseMode says how an application gets what it asked for.
@@ -37,6 +40,11 @@ type AuthorizationRequest struct {
 	Mode          ResponseMode
 	CodeChallenge string // of ResponseCode: the S256 challenge
 	State         string // given back with a code or a post, unread; may be empty
+
+	// What the application says that it needs. The user is shown it and decides,
+	// never for more.
+	Scopes  scope.List // empty: everything
+	Expires string     // as ParseExpiry has it; empty: never
 }
 
 // Validate returns nil, or an [*InvalidError] that names the parameter at fault as
@@ -44,6 +52,9 @@ type AuthorizationRequest struct {
 func (r AuthorizationRequest) Validate() error {
 	if !ValidAppID(r.AppID) {
 		return &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}
+	}
+	if _, err := ParseExpiry(r.Expires, time.Time{}); r.Expires != "" && err != nil {
+		return &InvalidError{"expires", "must be a duration such as 7d, a date such as 2026-12-31, a time, or be left out"}
 	}
 	if err := validTarget("success_url", r.SuccessURL); err != nil {
 		return err

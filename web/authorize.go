@@ -2,13 +2,17 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // authorizePage asks a user whether an application may have a password.
@@ -20,7 +24,9 @@ type authorizePage struct {
 	Receiver   target // who gets the password; zero: the user alone
 	Rejected   target // where "no" leads; zero: home
 	Name       string // in the field
-	Problem    string // with that
+	Problem    string // with the form
+	Wrong      string // the field at fault
+	Limits     limitsForm
 	Hidden     []sparekey.Field
 	SignOutURL string
 }
@@ -44,7 +50,7 @@ func showAuthorization(c *call) (*answer, error) {
 	if detour != nil || err != nil {
 		return detour, err
 	}
-	return c.authorizePage(request, ""), nil
+	return c.authorizePage(request, nil)
 }
 
 // answerAuthorization does what the user said.
@@ -56,11 +62,11 @@ func answerAuthorization(c *call) (*answer, error) {
 	case c.fields().Has("reject"):
 		return c.reject(request), nil
 	case !c.fields().Has("approve"):
-		return c.authorizePage(request, ""), nil
+		return c.authorizePage(request, nil)
 	}
 	a, err := c.approve(request)
-	if problem := c.formProblem(err); problem != "" {
-		return withStatus(err)(c.authorizePage(request, problem), nil)
+	if c.formProblem(err) != "" {
+		return withStatus(err)(c.authorizePage(request, err))
 	}
 	return a, err
 }
@@ -112,7 +118,16 @@ func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
 		Mode:          sparekey.ResponseMode(c.field("success_format")),
 		CodeChallenge: c.field("code_challenge"),
 		State:         c.field("state"),
+		Expires:       c.field("expires"),
 	}
+	list, err := wishedScopes(c.fields()["scope"])
+	if unknown := c.svc.Bundles().Unknown(list); err == nil && len(unknown) > 0 {
+		err = fmt.Errorf("must not name %q, which nobody has defined here", unknown[0])
+	}
+	if err != nil {
+		return request, asInvalid("scope", err)
+	}
+	request.Scopes = list
 	switch c.field("response_type") {
 	case "":
 		if request.Mode == "" {
@@ -135,12 +150,73 @@ func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
 	return request, request.Validate()
 }
 
+// wishedScopes reads what an application says it needs: rules and names of bundles.
+// Names may stand together with blanks between, as in OAuth.
+func wishedScopes(texts []string) (scope.List, error) {
+	var rules []string
+	for _, text := range texts {
+		if _, err := scope.Parse([]string{text}); err != nil && !slices.ContainsFunc(strings.Fields(text), notName) {
+			rules = append(rules, strings.Fields(text)...)
+			continue
+		}
+		rules = append(rules, text)
+	}
+	return scope.Parse(rules)
+}
+
+func notName(text string) bool { return !scope.IsName(text) }
+
+// wish is what an application asks for, as limits. The time is as late as the site
+// allows.
+func (c *call) wish(r sparekey.AuthorizationRequest) (sparekey.Limits, error) {
+	l := sparekey.Limits{Scopes: r.Scopes}
+	if r.Expires == "" {
+		return l, nil
+	}
+	at, err := sparekey.ParseExpiry(r.Expires, c.config.Now())
+	if err != nil {
+		return l, asInvalid("expires", err)
+	}
+	if most := c.svc.Policy().MaxLifetime; most > 0 && at.After(c.config.Now().Add(most)) {
+		at = time.Time{} // which the site makes the latest
+	}
+	l.Expires = at
+	return l, nil
+}
+
+// granted are the limits that the user chose: never more than the application asks
+// for.
+func (c *call) granted(r sparekey.AuthorizationRequest) (sparekey.Limits, error) {
+	wish, err := c.wish(r)
+	if err != nil {
+		return wish, err
+	}
+	edit, err := c.typedLimits()
+	if err != nil {
+		return wish, err
+	}
+	l := edit.Of(wish)
+	switch {
+	case !wish.Expires.IsZero() && (l.Expires.IsZero() || l.Expires.After(wish.Expires)):
+		return l, &sparekey.InvalidError{Field: "expires", Problem: "must be no later than the application asks for"}
+	case !l.Scopes.Within(wish.Scopes, c.svc.Bundles()):
+		return l, &sparekey.InvalidError{Field: "scopes", Problem: "must be among those that the application asks for"}
+	}
+	return l, nil
+}
+
 // requestFields are the parameters that make authorizationRequest read this very
 // request.
 func requestFields(r sparekey.AuthorizationRequest) []sparekey.Field {
 	fields := []sparekey.Field{
 		{Name: "app_name", Value: r.AppName}, {Name: "app_id", Value: r.AppID},
 		{Name: "success_url", Value: r.SuccessURL}, {Name: "reject_url", Value: r.RejectURL}, {Name: "state", Value: r.State},
+	}
+	for rule := range r.Scopes.All() {
+		fields = append(fields, sparekey.Field{Name: "scope", Value: rule})
+	}
+	if r.Expires != "" {
+		fields = append(fields, sparekey.Field{Name: "expires", Value: r.Expires})
 	}
 	switch r.Mode {
 	case sparekey.ResponseQuery:
@@ -157,15 +233,20 @@ func encode(fields []sparekey.Field) string {
 	values := url.Values{}
 	for _, f := range fields {
 		if f.Value != "" {
-			values.Set(f.Name, f.Value)
+			values.Add(f.Name, f.Value)
 		}
 	}
 	return values.Encode()
 }
 
-func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem string) *answer {
+func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*answer, error) {
+	wish, err := c.wish(r)
+	if err != nil {
+		return nil, err
+	}
 	p := &authorizePage{
-		App: shown(sparekey.SanitizeName(r.AppName)), AppID: r.AppID, Name: editable(r.AppName), Problem: problem,
+		App: shown(sparekey.SanitizeName(r.AppName)), AppID: r.AppID, Name: editable(r.AppName),
+		Problem: c.formProblem(problem), Wrong: wrongField(problem), Limits: c.limitsForm(wish, r.Expires != "" || wish.Scopes != "", wrongField(problem)),
 		Account:    shown(c.signed.Login),
 		Rejected:   targetOf(r.Rejected()),
 		Hidden:     append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
@@ -180,7 +261,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem string) *a
 	}
 	a := show("authorize", title, p)
 	a.targets = append(sourcesOf(r.SuccessURL), sourcesOf(r.RejectURL)...)
-	return a
+	return a, nil
 }
 
 // isCopied reports whether the user has to copy the password to the application.
@@ -211,7 +292,11 @@ func stateOf(r sparekey.AuthorizationRequest) []sparekey.Field {
 
 // approve makes the password and hands it over.
 func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
-	n := sparekey.NewCredential{Name: r.AppName, AppID: r.AppID}
+	limits, err := c.granted(r)
+	if err != nil {
+		return nil, err
+	}
+	n := sparekey.NewCredential{Name: r.AppName, AppID: r.AppID, Limits: limits}
 	if r.Mode == sparekey.ResponseCode {
 		return c.approveWithCode(r, n)
 	}

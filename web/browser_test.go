@@ -365,8 +365,25 @@ func (p *page) newForm(n *html.Node) *form {
 		if d.Data == "input" && named && (valueOf(d, "type") != "checkbox" || checked) {
 			f.fields.Add(name, valueOf(d, "value"))
 		}
+		switch {
+		case d.Data == "textarea" && named:
+			f.fields.Add(name, textOf(d))
+		case d.Data == "select" && named:
+			f.fields.Add(name, chosen(d))
+		}
 	}
 	return f
+}
+
+// chosen is the value of the option that is selected, or else of the first.
+func chosen(list *html.Node) (value string) {
+	first := true
+	for d := range list.Descendants() {
+		if _, selected := attribute(d, "selected"); d.Data == "option" && (selected || first) {
+			value, first = valueOf(d, "value"), false
+		}
+	}
+	return value
 }
 
 func (f *form) set(name, value string) *form {

@@ -36,12 +36,14 @@ var outcomes = []struct {
 	{errInsecure, http.StatusNotImplemented, "insecure"},
 	{errBasic, http.StatusNotImplemented, "basic"},
 	{errPanic, http.StatusInternalServerError, "broken"},
+	{sparekey.ErrNotCreator, http.StatusForbidden, "not_creator"},
 	{sparekey.ErrForbidden, http.StatusForbidden, "forbidden"},
 	{sparekey.ErrUserNotFound, http.StatusNotFound, "no_user"},
 	{sparekey.ErrNotFound, http.StatusNotFound, "not_found"},
 	{sparekey.ErrConflict, http.StatusConflict, "conflict"},
 	{sparekey.ErrUserExists, http.StatusConflict, "conflict"},
 	{sparekey.ErrDuplicateName, http.StatusConflict, "conflict"},
+	{sparekey.ErrTooMany, http.StatusConflict, "too_many"},
 	{sparekey.ErrUnavailable, http.StatusNotImplemented, "unavailable"},
 	{sparekey.ErrUnavailableForUser, http.StatusNotImplemented, "unavailable_for_user"},
 	{sparekey.ErrUnauthenticated, http.StatusForbidden, "forbidden"},
@@ -86,15 +88,23 @@ func (c *call) failure(err error) *answer {
 	return a
 }
 
-// formProblem is the message beside a form for a name that cannot be used, or
-// "" for errors that are not about the name.
+// formProblem is the message beside a form for what cannot be used of it, or "" for
+// errors that are about something else.
 func (c *call) formProblem(err error) string {
-	var invalid *sparekey.InvalidError
-	switch {
-	case errors.Is(err, sparekey.ErrDuplicateName):
+	if errors.Is(err, sparekey.ErrDuplicateName) {
 		return c.lang.T("problem.name_taken")
-	case errors.As(err, &invalid) && invalid.Field == "name":
+	}
+	switch wrongField(err) {
+	case "name":
 		return c.lang.T("problem.name_empty")
+	case "expires":
+		return c.lang.T("problem.expires")
+	case "scopes":
+		return c.lang.T("problem.scopes")
+	case "networks":
+		return c.lang.T("problem.networks")
+	case "max_uses":
+		return c.lang.T("problem.max_uses")
 	}
 	return ""
 }

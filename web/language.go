@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/sparekey-dev/sparekey/explain"
 )
 
 //go:embed catalogue/*.json
@@ -37,6 +39,9 @@ func newCatalogue() catalogue {
 		l := &language{}
 		if err := json.Unmarshal(text, l); err != nil {
 			panic(fmt.Sprintf("catalogue/%s: %v", file.Name(), err))
+		}
+		for key, text := range explain.Texts(l.Tag) {
+			l.Texts["explain."+key] = text
 		}
 		languages[l.Tag] = l
 	}

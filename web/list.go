@@ -73,7 +73,9 @@ type listPage struct {
 	Query   string
 	Paging  paging
 	Name    string // what was typed
-	Problem string // with that
+	Problem string // with the form
+	Wrong   string // the field at fault
+	Limits  limitsForm
 	Secret  *newSecret
 	Notice  string
 	Basic   bool   // nothing can be made: see carriesBasic
@@ -115,6 +117,8 @@ type row struct {
 	History  string // address, or empty
 	Rename   string // addresses
 	Revoke   string
+	Limits   string
+	Badges   []badge
 }
 
 // row makes a row. list is the path of the owner's list, and back the address
@@ -132,6 +136,8 @@ func (c *call) row(cr sparekey.Credential, list, back string) row {
 		History:  c.historyURL(list, cr.UUID, back),
 		Rename:   below(list, "rename", cr.UUID, back),
 		Revoke:   below(list, "revoke", cr.UUID, back),
+		Limits:   below(list, "limits", cr.UUID, back),
+		Badges:   c.badges(cr),
 	}
 }
 
@@ -193,6 +199,7 @@ func (c *call) list(o owner, p *listPage) (*answer, error) {
 		return nil, err
 	}
 	p.Owner, p.Total, p.Basic, p.Form = o, len(list), c.carriesBasic(), newFormToken()
+	p.Limits = c.limitsForm(sparekey.Limits{}, false, p.Wrong)
 	p.RevokeAll = strings.TrimRight(o.List, "/") + "/revoke-all"
 	here := o.List
 	if p.Query != "" {
@@ -239,12 +246,16 @@ func create(c *call) (*answer, error) {
 	if detour := c.confirm(o, back); detour != nil {
 		return detour, nil
 	}
-	secret, cr, err := c.createOnce(o.ID, sparekey.NewCredential{Name: name})
+	limits, err := c.typedLimits()
+	if err != nil {
+		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: wrongField(err)}))
+	}
+	secret, cr, err := c.createOnce(o.ID, sparekey.NewCredential{Name: name, Limits: limits.Of(sparekey.Limits{})})
 	switch {
 	case errors.Is(err, errSent):
 		return redirect(done(o.List, "already")), nil
 	case c.formProblem(err) != "":
-		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err)}))
+		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: wrongField(err)}))
 	case err != nil:
 		return nil, err
 	}

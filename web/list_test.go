@@ -142,8 +142,8 @@ func TestTable(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for i, want := range []string{
-		"New 2026-11-22 11:00 UTC 2026-11-22 12:00 UTC 2001:db8::7 Rename Revoke",
-		"Old 2026-11-22 10:00 UTC Never – Rename Revoke",
+		"New 2026-11-22 11:00 UTC 2026-11-22 12:00 UTC 2001:db8::7 Limits Rename Revoke",
+		"Old 2026-11-22 10:00 UTC Never – Limits Rename Revoke",
 	} {
 		if got := textOf(rows[i]); got != want {
 			t.Errorf("row %d: %q, want %q", i, got, want)

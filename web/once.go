@@ -65,6 +65,13 @@ func (s *sentForms) release(token string) {
 // createOnce makes a credential unless this very form made one already, which is
 // errSent.
 func (c *call) createOnce(userID string, n sparekey.NewCredential) (sparekey.Secret, sparekey.Credential, error) {
+	return c.once(func() (sparekey.Secret, sparekey.Credential, error) {
+		return c.manager().Create(c.r.Context(), userID, n)
+	})
+}
+
+// once makes a secret unless this very form made one already, which is errSent.
+func (c *call) once(do func() (sparekey.Secret, sparekey.Credential, error)) (sparekey.Secret, sparekey.Credential, error) {
 	token := c.field("form")
 	if token != "" {
 		token = c.signed.ID + " " + token[:min(len(token), maxFormToken)]
@@ -72,7 +79,7 @@ func (c *call) createOnce(userID string, n sparekey.NewCredential) (sparekey.Sec
 	if !c.sent.claim(token) {
 		return sparekey.Secret{}, sparekey.Credential{}, errSent
 	}
-	secret, cr, err := c.manager().Create(c.r.Context(), userID, n)
+	secret, cr, err := do()
 	if err != nil {
 		c.sent.release(token)
 	}

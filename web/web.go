@@ -113,12 +113,16 @@ func (h *Handler) route() {
 	rename := h.page(methods{http.MethodGet: signedIn(showRename), http.MethodPost: signedIn(rename)})
 	revoke := h.page(methods{http.MethodGet: signedIn(confirmRevoke), http.MethodPost: signedIn(revoke)})
 	history := h.page(methods{http.MethodGet: signedIn(showHistory)})
+	limits := h.page(methods{http.MethodGet: signedIn(showLimits), http.MethodPost: signedIn(limit)})
+	rotation := h.page(methods{http.MethodGet: signedIn(toLimits), http.MethodPost: signedIn(rotate)})
 	for _, owner := range []string{"", "/users/{user}"} { // the viewer, or somebody else
 		h.mux.Handle(h.base+owner+"/{$}", list)
 		h.mux.Handle(h.base+owner+"/revoke-all", revokeAll)
 		h.mux.Handle(h.base+owner+"/history/{uuid}", history)
 		h.mux.Handle(h.base+owner+"/rename/{uuid}", rename)
 		h.mux.Handle(h.base+owner+"/revoke/{uuid}", revoke)
+		h.mux.Handle(h.base+owner+"/limits/{uuid}", limits)
+		h.mux.Handle(h.base+owner+"/rotate/{uuid}", rotation)
 	}
 	if h.base != "" {
 		h.mux.Handle(h.base, list)

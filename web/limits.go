@@ -1,0 +1,382 @@
+package web
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// limitsForm is the fields about limits: what there is to choose, and what is
+// chosen.
+type limitsForm struct {
+	*language
+	Open     bool // what is chosen must be seen
+	Required bool // scopes must be chosen
+	Asked    bool // an application asked for scopes, and there are no others
+	Expires  []choice
+	On       string // a date
+	Scopes   []choice
+	Rules    string // one a line
+	Networks string // one a line
+	MaxUses  string
+	Wrong    string // the field at fault, in the domain's words
+}
+
+// choice is one of several.
+type choice struct {
+	Value, Text string
+	Note        string // what it means
+	Chosen      bool
+}
+
+// lifetimes are the times that are offered, by the text that names them.
+var lifetimes = []struct {
+	value, key string
+	time       time.Duration
+}{
+	{"1d", "expires.day", 24 * time.Hour},
+	{"7d", "expires.week", 7 * 24 * time.Hour},
+	{"30d", "expires.month", 30 * 24 * time.Hour},
+	{"90d", "expires.quarter", 90 * 24 * time.Hour},
+	{"365d", "expires.year", 365 * 24 * time.Hour},
+}
+
+// Values of the field limit_expires beside durations.
+const (
+	expiresNever = "never"
+	expiresKeep  = "keep" // stay as it is, or as an application asked
+)
+
+// limitsForm makes the fields about limits. l is what is chosen, and asked whether an
+// application asked for it; where something was wrong with what was typed, that is
+// shown instead.
+func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong string) limitsForm {
+	policy := c.svc.Policy()
+	f := limitsForm{language: c.lang, Required: policy.RequireScopes, Asked: asked && l.Scopes != "", Wrong: wrong}
+	f.Expires = c.expiryChoices(l.Expires, asked)
+	f.scopes(c.svc.Bundles(), l.Scopes)
+	f.Networks = strings.Join(l.Networks.Strings(), "\n")
+	if l.MaxUses > 0 {
+		f.MaxUses = strconv.Itoa(l.MaxUses)
+	}
+	if wrong != "" {
+		c.retype(&f)
+	}
+	f.Open = f.Required || f.Asked || wrong != "" && (wrong != "name" || !c.unlimited())
+	return f
+}
+
+// unlimited reports whether no limit was chosen in the form that was sent.
+func (c *call) unlimited() bool {
+	e, err := c.typedLimits()
+	return err == nil && e.Of(sparekey.Limits{}).IsZero()
+}
+
+// retype puts back what was typed into a form.
+func (c *call) retype(f *limitsForm) {
+	if !c.fields().Has("limit_expires") { // a form without these fields
+		return
+	}
+	chosen := c.fields()["limit_scope"]
+	for i := range f.Scopes {
+		f.Scopes[i].Chosen = slices.Contains(chosen, f.Scopes[i].Value)
+	}
+	for i := range f.Expires {
+		f.Expires[i].Chosen = f.Expires[i].Value == c.field("limit_expires")
+	}
+	f.On = first(c.field("limit_expires_on"), maxEditable)
+	f.Rules = first(withoutReturns(c.field("limit_rules")), maxRulesShown)
+	f.Networks = first(withoutReturns(c.field("limit_networks")), maxRulesShown)
+	f.MaxUses = first(c.field("limit_max_uses"), maxEditable)
+}
+
+// maxRulesShown is how many characters of rules a field shows.
+const maxRulesShown = 8000
+
+func withoutReturns(text string) string { return strings.ReplaceAll(text, "\r", "") }
+
+// expiryChoices offers the times until which the site lets a credential be accepted;
+// those of an application that asked for one end there.
+func (c *call) expiryChoices(at time.Time, asked bool) (choices []choice) {
+	policy, now := c.svc.Policy(), c.config.Now()
+	most := policy.MaxLifetime
+	switch {
+	case !at.IsZero():
+		key := "expires.keep"
+		if asked {
+			key = "expires.asked"
+			most = at.Sub(now)
+		}
+		choices = append(choices, choice{Value: expiresKeep, Text: c.lang.T(key, "time", minute(at)), Chosen: true})
+	case policy.MaxLifetime > 0:
+		choices = append(choices, choice{
+			Value: expiresNever, Text: c.lang.T("expires.longest", "time", sparekey.FormatDuration(policy.MaxLifetime)), Chosen: true,
+		})
+	}
+	if policy.MaxLifetime == 0 && !policy.RequireExpiry && (at.IsZero() || !asked) {
+		choices = append(choices, choice{Value: expiresNever, Text: c.lang.T("expires.never"), Chosen: at.IsZero()})
+	}
+	for _, l := range lifetimes {
+		if most == 0 || l.time < most {
+			choices = append(choices, choice{Value: l.value, Text: c.lang.T(l.key)})
+		}
+	}
+	return choices
+}
+
+func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+
+// scopes offers the bundles with what they allow, and shows the other rules as
+// text. Of what an application asked for, everything is offered and nothing else.
+func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List) {
+	rules := list.Rules()
+	offered := slices.Sorted(maps.Keys(bundles))
+	if f.Asked {
+		offered = rules
+	}
+	for _, rule := range offered {
+		f.Scopes = append(f.Scopes, choice{
+			Value: rule, Text: rule, Note: f.says(explain.Rule(bundles, rule)), Chosen: slices.Contains(rules, rule),
+		})
+	}
+	var others []string
+	for _, rule := range rules {
+		if !slices.Contains(offered, rule) {
+			others = append(others, rule)
+		}
+	}
+	f.Rules = strings.Join(others, "\n")
+}
+
+// says is a sentence in the reader's language.
+func (l *language) says(s explain.Sentence) string { return l.T("explain."+s.Key, s.Pairs...) }
+
+// typedLimits is the change of limits that a form asks for. A form without these
+// fields asks for none.
+func (c *call) typedLimits() (e sparekey.Edit, err error) {
+	var problems []error
+	fields := c.fields()
+	if fields.Has("limit_expires") {
+		e.Expires, err = typedExpiry(fields.Get("limit_expires_on"), fields.Get("limit_expires"), c.config.Now())
+		problems = append(problems, asInvalid("expires", err))
+	}
+	if fields.Has("limit_scope") || fields.Has("limit_rules") {
+		list, err := scope.Parse(append(lines(fields["limit_scope"]...), lines(fields.Get("limit_rules"))...))
+		problems = append(problems, asInvalid("scopes", err))
+		e.Scopes = &list
+	}
+	if fields.Has("limit_networks") {
+		list, err := sparekey.ParseNetworks(lines(fields.Get("limit_networks")))
+		problems = append(problems, asInvalid("networks", err))
+		e.Networks = &list
+	}
+	if fields.Has("limit_max_uses") {
+		n, err := strconv.Atoi(cmp.Or(strings.TrimSpace(fields.Get("limit_max_uses")), "0"))
+		if err != nil || n < 0 {
+			problems = append(problems, &sparekey.InvalidError{Field: "max_uses", Problem: "must be a number of uses, or be left empty"})
+		}
+		e.MaxUses = &n
+	}
+	return e, cmp.Or(problems...)
+}
+
+// typedExpiry reads a date or, where there is none, one of the times that were
+// offered. nil says that it stays as it is.
+func typedExpiry(on, chosen string, now time.Time) (*time.Time, error) {
+	if on != "" {
+		if _, err := time.Parse(time.DateOnly, on); err != nil {
+			return nil, err
+		}
+		chosen = on
+	}
+	if chosen == expiresKeep {
+		return nil, nil //nolint:nilnil // see above
+	}
+	at, err := sparekey.ParseExpiry(cmp.Or(chosen, expiresNever), now)
+	return &at, err
+}
+
+func asInvalid(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &sparekey.InvalidError{Field: field, Problem: err.Error()}
+}
+
+// lines are the lines of texts that say anything.
+func lines(texts ...string) (all []string) {
+	for _, text := range texts {
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" {
+				all = append(all, line)
+			}
+		}
+	}
+	return all
+}
+
+// wrongField is which field of a form an error is about, in the domain's words.
+func wrongField(err error) string {
+	var invalid *sparekey.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return invalid.Field
+	case errors.Is(err, sparekey.ErrDuplicateName):
+		return "name"
+	}
+	return ""
+}
+
+// badge is what is to be seen of a credential's limits at a glance.
+type badge struct {
+	Text string
+	Over bool // it is accepted no more
+	Soon bool // it expires soon
+}
+
+// badges says whether a credential is still accepted, and that it is limited.
+func (c *call) badges(cr sparekey.Credential) (all []badge) {
+	end := c.svc.Expires(cr)
+	switch reason := c.svc.Spent(cr); {
+	case reason != "":
+		all = append(all, badge{Text: c.lang.T("badge." + string(reason)), Over: true})
+	case c.svc.Policy().RequireScopes && cr.Limits.Scopes == "":
+		all = append(all, badge{Text: c.lang.T("badge.refused"), Over: true})
+	case !c.svc.ExpiresSoon(cr).IsZero():
+		all = append(all, badge{Text: c.lang.T("badge.soon", "time", minute(end)), Soon: true})
+	case !end.IsZero():
+		all = append(all, badge{Text: c.lang.T("badge.until", "time", end.UTC().Format(time.DateOnly))})
+	}
+	if l := cr.Limits; l.Scopes != "" || l.Networks != "" || l.MaxUses > 0 {
+		all = append(all, badge{Text: c.lang.T("badge.limited")})
+	}
+	return all
+}
+
+// fact is a sentence about a credential, perhaps with a list.
+type fact struct {
+	Text  string
+	Items []choice
+}
+
+// facts says what a credential may do, as "sparekey user application-password
+// explain" does.
+func (c *call) facts(cr sparekey.Credential) (facts []fact) {
+	for _, s := range explain.Credential(c.svc, cr) {
+		f := fact{Text: c.lang.says(s)}
+		for _, item := range s.Items {
+			f.Items = append(f.Items, choice{Text: item.Rule, Note: c.lang.says(item.Sentence)})
+		}
+		facts = append(facts, f)
+	}
+	return facts
+}
+
+// limitsPage says what a credential may do, and has the forms to change that and to
+// give it another secret.
+type limitsPage struct {
+	view
+	Problem string
+	Facts   []fact
+	Limits  limitsForm
+	Action  string
+	Rotate  string // address
+	Grace   []choice
+	Form    string // one-time token
+	Back    string
+}
+
+func showLimits(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	return c.limitsPage(o, cr, nil), nil
+}
+
+func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) *answer {
+	back := c.back(o.List)
+	p := &limitsPage{
+		Problem: c.formProblem(problem), Facts: c.facts(cr), Limits: c.limitsForm(cr.Limits, false, wrongField(problem)),
+		Action: c.r.URL.RequestURI(), Rotate: below(o.List, "rotate", cr.UUID, back), Form: newFormToken(), Back: back,
+	}
+	for _, g := range []struct{ value, key string }{
+		{"0s", "rotate.none"}, {"1h", "rotate.hour"}, {"1d", "rotate.day"}, {"7d", "rotate.week"},
+	} {
+		p.Grace = append(p.Grace, choice{Value: g.value, Text: c.lang.T(g.key)})
+	}
+	return show("limits", c.lang.T("limits.title", "name", shown(cr.Name)), p)
+}
+
+// limit gives a credential other limits.
+func limit(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
+		return detour, nil
+	}
+	edit, err := c.typedLimits()
+	if err == nil {
+		_, err = c.manager().Edit(c.r.Context(), o.ID, cr.UUID, edit)
+	}
+	if c.formProblem(err) != "" {
+		return withStatus(err)(c.limitsPage(o, cr, err), nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return redirect(done(c.back(o.List), "limited")), nil
+}
+
+// rotate gives a credential another secret and shows it in the answer, the only time
+// that it is anywhere.
+func rotate(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	if c.carriesBasic() {
+		return nil, errBasic
+	}
+	limits := below(o.List, "limits", cr.UUID, c.back(o.List))
+	if detour := c.confirm(o, limits); detour != nil {
+		return detour, nil
+	}
+	grace, err := sparekey.ParseDuration(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
+	if err != nil || grace > maxGrace {
+		return nil, errBadForm
+	}
+	secret, cr, err := c.once(func() (sparekey.Secret, sparekey.Credential, error) {
+		return c.manager().Rotate(c.r.Context(), o.ID, cr.UUID, grace)
+	})
+	switch {
+	case errors.Is(err, errSent):
+		return redirect(done(o.List, "already")), nil
+	case err != nil:
+		return nil, err
+	}
+	return c.list(o, &listPage{Secret: newSecretOf(secret, cr.Name, o.User)})
+}
+
+// maxGrace is for how long a secret can be accepted beside the one that takes its
+// place.
+const maxGrace = 90 * 24 * time.Hour
+
+// toLimits leads from the address of a form that was sent to the page with the form.
+func toLimits(c *call) (*answer, error) {
+	o, cr, err := c.credential()
+	if err != nil {
+		return nil, err
+	}
+	return redirect(below(o.List, "limits", cr.UUID, c.back(o.List))), nil
+}

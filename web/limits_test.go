@@ -1,0 +1,374 @@
+package web_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+const day = 24 * time.Hour
+
+// only is the one credential of bob's.
+func (s *site) only() sparekey.Credential {
+	s.t.Helper()
+	list, err := s.store.List(s.t.Context(), s.bob.ID)
+	if err != nil || len(list) != 1 {
+		s.t.Fatalf("got %v, %v, want one", list, err)
+	}
+	return list[0]
+}
+
+func rules(t *testing.T, rules ...string) scope.List {
+	t.Helper()
+	l, err := scope.Parse(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestCreateLimited(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	form := s.as("bob").get(home).form().set("name", "Agent").set("limit_expires", "7d").
+		set("limit_rules", "POST /files/*\r\n\r\n").set("limit_networks", "10.0.0.0/8\n192.0.2.7").set("limit_max_uses", "3")
+	form.fields.Add("limit_scope", "read")
+	p := form.submit().want(http.StatusOK)
+	if p.secret() == "" {
+		t.Error("no password is shown")
+	}
+	want := sparekey.Limits{
+		Expires: s.clock.Now().Add(7 * day), Scopes: rules(t, "read", "POST /files/*"), Networks: "10.0.0.0/8 192.0.2.7/32", MaxUses: 3,
+	}
+	if got := s.only().Limits; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if text := p.text(); !strings.Contains(text, "Expires soon: 2026-11-29 10:00 UTC") || !strings.Contains(text, "Limited") {
+		t.Errorf("the list does not say that it is limited: %s", text)
+	}
+	if rules := p.id("limit-rules"); textOf(rules) != "" {
+		t.Error("the next form begins with the limits of the last")
+	}
+}
+
+func TestCreateUntilADay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.as("bob").get(home).form().set("name", "App").set("limit_expires_on", "2026-12-24").submit().want(http.StatusOK)
+	if got := s.only().Limits; got != (sparekey.Limits{Expires: time.Date(2026, 12, 24, 23, 59, 59, 0, time.UTC)}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLimitProblems(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for name, c := range map[string]struct{ field, typed, id, problem string }{
+		"a day that is over": {"limit_expires_on", "2026-11-01", "limit-expires-on", "in the future"},
+		"no day":             {"limit_expires_on", "soon", "limit-expires-on", "in the future"},
+		"no time":            {"limit_expires", "soon", "limit-expires", "in the future"},
+		"no rule":            {"limit_rules", "GET", "limit-rules", "such as GET /files/*"},
+		"no bundle":          {"limit_scope", "nobodys", "limit-rules", "from the list"},
+		"no network":         {"limit_networks", "here", "limit-networks", "looks like"},
+		"no number":          {"limit_max_uses", "some", "limit-max-uses", "number of uses"},
+		"less than nothing":  {"limit_max_uses", "-1", "limit-max-uses", "number of uses"},
+	} {
+		p := s.as("bob").get(home).form().set("name", "App").set(c.field, c.typed).submit().want(http.StatusBadRequest)
+		if got := textOf(p.id("problem")); !strings.Contains(got, c.problem) {
+			t.Errorf("%s: %s", name, got)
+		}
+		if valueOf(p.id(c.id), "aria-invalid") != "true" || valueOf(p.id("new_application_password_name"), "value") != "App" {
+			t.Errorf("%s: the field is not marked, or what was typed is lost", name)
+		}
+		if _, open := attribute(p.all("details", "class", "sk-limits")[0], "open"); !open {
+			t.Errorf("%s: the limits are not to be seen", name)
+		}
+	}
+	if got := s.names(s.bob); len(got) != 0 {
+		t.Errorf("passwords: %q", got)
+	}
+}
+
+// TestFormOfWordPress sends what a form without the fields about limits has.
+func TestFormOfWordPress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.as("bob").post(home, url.Values{"name": {"App"}}).want(http.StatusOK)
+	if got := s.only().Limits; !got.IsZero() {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestChangeLimits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	expires := s.clock.Now().Add(100 * day)
+	s.make(s.bob, sparekey.NewCredential{Name: "App", Limits: sparekey.Limits{
+		Expires: expires, Scopes: rules(t, "read", "POST /files/*"), Networks: "10.0.0.0/8", MaxUses: 3,
+	}})
+	p := s.as("bob").get(home)
+	if !strings.Contains(p.text(), "Until 2027-03-02") {
+		t.Errorf("the list does not say until when: %s", p.text())
+	}
+	p = s.as("bob").get(p.link("Limits of App")).want(http.StatusOK)
+	for _, want := range []string{
+		"It is accepted.", "read see everything, change nothing", "POST /files/* POST requests to everything that begins with /files/",
+		"It may be used from here only: 10.0.0.0/8.", "It expires on 2027-03-02 10:00 UTC.", "0 of 3 uses",
+	} {
+		if !strings.Contains(strings.NewReplacer("\u2068", "", "\u2069", "").Replace(p.text()), want) {
+			t.Errorf("no %q in: %s", want, p.text())
+		}
+	}
+	p.formOf("limit-expires").submit().want(http.StatusSeeOther).follow()
+	if got := s.only().Limits; got.Expires != expires || got.Scopes != rules(t, "read", "POST /files/*") || got.Networks != "10.0.0.0/8" || got.MaxUses != 3 {
+		t.Errorf("a form that was sent as it came changed the limits: %+v", got)
+	}
+	form := p.formOf("limit-expires").set("limit_expires", "never").set("limit_rules", "").set("limit_networks", "").set("limit_max_uses", "")
+	form.fields["limit_scope"] = []string{"", "write"}
+	done := form.submit().want(http.StatusSeeOther).follow()
+	if got := s.only().Limits; got != (sparekey.Limits{Scopes: "write"}) || !strings.Contains(done.text(), "The limits are changed.") {
+		t.Errorf("got %+v, %s", got, done.text())
+	}
+	wrong := p.formOf("limit-expires").set("limit_networks", "here").submit().want(http.StatusBadRequest)
+	if textOf(wrong.id("limit-networks")) != "here" {
+		t.Error("what was typed is lost")
+	}
+}
+
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.as("bob").get(home).form().set("name", "App").submit()
+	first := p.secret()
+	before := s.only()
+	page := s.as("bob").get(p.link("Limits of App"))
+	form := page.formOf("grace").set("grace", "1h")
+	second := form.submit().want(http.StatusOK)
+	if !s.opens(second.secret()) || !s.opens(first) {
+		t.Error("the new password, or the old one, does not open")
+	}
+	again := form.submit().want(http.StatusSeeOther).follow()
+	if !strings.Contains(again.text(), "was sent before") || !s.opens(second.secret()) {
+		t.Errorf("a reload gave another password: %s", again.text())
+	}
+	if got := s.as("bob").get(second.link("Limits of App")).text(); !strings.Contains(got, "the one before is accepted until") {
+		t.Errorf("nothing says that the old one is accepted: %s", got)
+	}
+	s.clock.advance(time.Hour)
+	if s.opens(first) {
+		t.Error("the old password opens after its time")
+	}
+	third := s.as("bob").get(p.link("Limits of App")).formOf("grace").submit().want(http.StatusOK)
+	if s.opens(second.secret()) || !s.opens(third.secret()) {
+		t.Error("without more time, the old password opens, or the new one does not")
+	}
+	if got := s.only(); got.UUID != before.UUID || got.Name != before.Name {
+		t.Errorf("another record: %+v", got)
+	}
+	for _, grace := range []string{"-1h", "1000d", "soon"} {
+		s.as("bob").get(p.link("Limits of App")).formOf("grace").set("grace", grace).submit().want(http.StatusBadRequest)
+	}
+	if !s.opens(third.secret()) {
+		t.Error("a form that was refused gave another password")
+	}
+}
+
+// TestLimitsAreTheOwners tries the pages of another user's application password.
+func TestLimitsAreTheOwners(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	c := s.make(s.ann, sparekey.NewCredential{Name: "App"})
+	for _, page := range []string{"/limits/", "/rotate/"} {
+		for _, list := range []string{strings.TrimRight(home, "/"), base + "/users/" + s.ann.ID} {
+			s.as("bob").post(list+page+c.UUID, url.Values{"grace": {"0s"}, "limit_scope": {"read"}}).want(http.StatusNotFound)
+		}
+	}
+	if got, err := s.svc.AsOperator().Get(t.Context(), s.ann.ID, c.UUID); err != nil || got != c {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if to := s.as("bob").get(base + "/rotate/" + c.UUID); to.status == http.StatusOK {
+		t.Error("reading shows something")
+	}
+}
+
+func TestExpiredIsSeen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *options) {
+		o.service.Policy = sparekey.Policy{RequireScopes: true}
+	})
+	s.make(s.bob, sparekey.NewCredential{Name: "App", Limits: sparekey.Limits{Scopes: "read", Expires: s.clock.Now().Add(time.Hour)}})
+	s.clock.advance(time.Hour)
+	p := s.as("bob").get(home)
+	if !strings.Contains(p.text(), "Expired") {
+		t.Errorf("the list does not say that it expired: %s", p.text())
+	}
+	if _, open := attribute(p.all("details", "class", "sk-limits")[0], "open"); !open {
+		t.Error("what must be chosen is not to be seen")
+	}
+	p = p.form().set("name", "Everything").submit().want(http.StatusBadRequest)
+	if got := textOf(p.id("problem")); !strings.Contains(got, "Choose what it may do") {
+		t.Errorf("got %s", got)
+	}
+	if got := s.as("ann").get(base + "/all").text(); !strings.Contains(got, "Expired") {
+		t.Errorf("the list of all does not say that it expired: %s", got)
+	}
+}
+
+func TestPolicyInTheForm(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		policy sparekey.Policy
+		want   []string
+	}{
+		"none":     {sparekey.Policy{}, []string{"never", "1d", "7d", "30d", "90d", "365d"}},
+		"lifetime": {sparekey.Policy{MaxLifetime: 30 * day}, []string{"never", "1d", "7d"}},
+		"expiry":   {sparekey.Policy{RequireExpiry: true}, []string{"1d", "7d", "30d", "90d", "365d"}},
+	} {
+		s := newSite(t, func(o *options) { o.service.Policy = c.policy })
+		p := s.as("bob").get(home)
+		var got []string
+		for _, o := range p.all("option") {
+			got = append(got, valueOf(o, "value"))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+		p.form().set("name", "App").submit().want(http.StatusOK)
+		if c := s.only(); name != "none" && c.Limits.Expires.IsZero() {
+			t.Errorf("%s: it never expires", name)
+		}
+	}
+	s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{MaxPerUser: 1} })
+	s.as("bob").get(home).form().set("name", "One").submit().want(http.StatusOK)
+	if p := s.as("bob").get(home).form().set("name", "Two").submit().want(http.StatusConflict); !strings.Contains(p.text(), "Revoke one first") {
+		t.Errorf("got %s", p.text())
+	}
+	s = newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{Creators: []string{"editor"}} })
+	if p := s.as("bob").get(home).form().set("name", "App").submit().want(http.StatusForbidden); !strings.Contains(p.text(), "accounts of this role") {
+		t.Errorf("got %s", p.text())
+	}
+}
+
+// wish is the query of an application that asks for scopes and a time.
+func wish(expires string, scopes ...string) string {
+	return ask() + "&" + url.Values{"scope": scopes, "expires": {expires}}.Encode()
+}
+
+func TestAuthorizeWishes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.as("bob").get(wish("30d", "wp:posts", "POST /hooks/*")).want(http.StatusOK)
+	for _, want := range []string{"may do only what stays ticked", "wp:posts see, write, change and delete posts", "POST /hooks/*", "As the application asks: 2026-12-22"} {
+		if text := strings.NewReplacer("\u2068", "", "\u2069", "").Replace(p.text()); !strings.Contains(text, want) {
+			t.Errorf("no %q in: %s", want, text)
+		}
+	}
+	if p.has("limit-rules") {
+		t.Error("rules can be added to what was asked for")
+	}
+	p.form().submit("approve").want(http.StatusOK)
+	if got, want := s.only().Limits, (sparekey.Limits{Expires: s.clock.Now().Add(30 * day), Scopes: rules(t, "wp:posts", "POST /hooks/*")}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestAuthorizeNeverMore has the answer to an application's request say more than
+// that asked for, or less.
+func TestAuthorizeNeverMore(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(f *form)
+		want   sparekey.Limits // zero: a problem
+	}{
+		"fewer scopes, a shorter time": {func(f *form) { f.fields["limit_scope"] = []string{"", "read"}; f.set("limit_expires", "7d") }, sparekey.Limits{Scopes: "read", Expires: newDay(7)}},
+		"no scopes at all":             {func(f *form) { f.fields["limit_scope"] = []string{""} }, sparekey.Limits{}},
+		"another scope":                {func(f *form) { f.fields["limit_scope"] = []string{"write"} }, sparekey.Limits{}},
+		"another rule":                 {func(f *form) { f.set("limit_rules", "* /*") }, sparekey.Limits{}},
+		"a longer time":                {func(f *form) { f.set("limit_expires", "90d") }, sparekey.Limits{}},
+		"a later day":                  {func(f *form) { f.set("limit_expires_on", "2030-01-01") }, sparekey.Limits{}},
+		"no end":                       {func(f *form) { f.set("limit_expires", "never") }, sparekey.Limits{}},
+		"a network":                    {func(f *form) { f.set("limit_networks", "192.0.2.0/24") }, sparekey.Limits{Scopes: "read\nwp:posts", Expires: newDay(30), Networks: "192.0.2.0/24"}},
+		"none of these fields": {func(f *form) {
+			for field := range f.fields {
+				if strings.HasPrefix(field, "limit_") {
+					f.fields.Del(field)
+				}
+			}
+		}, sparekey.Limits{Scopes: "read\nwp:posts", Expires: newDay(30)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			form := s.as("bob").get(wish("30d", "read wp:posts")).form()
+			c.change(form)
+			p := form.submit("approve")
+			if c.want.IsZero() {
+				if p.want(http.StatusBadRequest); !p.has("problem") || len(s.names(s.bob)) > 0 {
+					t.Errorf("no problem, or a password: %s", p.text())
+				}
+				return
+			}
+			p.want(http.StatusOK)
+			if got := s.only().Limits; got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func newDay(days int) time.Time {
+	return time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC).AddDate(0, 0, days)
+}
+
+func TestAuthorizeWishesThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for name, path := range map[string]string{
+		"unknown bundle": wish("", "nobodys"), "no rule": wish("", "GET"), "no time": wish("soon", "read"), "over": wish("-1h", "read"),
+	} {
+		if p := s.as("bob").get(path).want(http.StatusBadRequest); p.has("approve") {
+			t.Errorf("%s: it can be approved", name)
+		}
+	}
+	// What the site does not allow is cut off rather than refused.
+	s = newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{MaxLifetime: 10 * day} })
+	s.as("bob").get(wish("365d", "read")).form().submit("approve").want(http.StatusOK)
+	if got := s.only().Limits.Expires; !got.Equal(newDay(10)) {
+		t.Errorf("until %v", got)
+	}
+}
+
+// TestWishesSurviveSigningIn follows the detour over signing in.
+func TestWishesSurviveSigningIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.as("").get(wish("30d", "read", "POST /hooks/*")).want(http.StatusFound)
+	to, err := url.Parse(p.location())
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := url.Parse(to.Query().Get("redirect_to"))
+	if err != nil || back.Query().Get("expires") != "30d" || !slices.Equal(back.Query()["scope"], []string{"read", "POST /hooks/*"}) {
+		t.Errorf("leads back to %v, %v", back, err)
+	}
+}
+
+func TestCodeHasTheLimits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	path := askForCode("https://app.example/cb") + "&" + url.Values{"scope": {"read"}, "expires": {"7d"}}.Encode()
+	code := codeOf(s.as("bob").get(path).form().submit("approve").want(http.StatusSeeOther))
+	r := s.exchange(url.Values{"grant_type": {"authorization_code"}, "code": {code}, "code_verifier": {verifier}})
+	if r.Code != http.StatusOK {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+	if got := s.only().Limits; got != (sparekey.Limits{Scopes: "read", Expires: newDay(7)}) {
+		t.Errorf("got %+v", got)
+	}
+}
