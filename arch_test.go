@@ -30,6 +30,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"rest":                {own: []string{".", "scope", "basicauth", "clientip"}},
 	"web":                 {own: []string{".", "scope", "explain", "audit", "clientip"}},
 	"internal/login":      {own: []string{".", "passhash", "throttle"}, ext: []string{"github.com/alexedwards/scs/v2"}},
+	"metrics":             {own: []string{".", "gateway", "throttle"}, ext: []string{"github.com/prometheus/client_golang"}},
 	"throttle":            {own: []string{"."}},
 	"throttle/redis":      {own: []string{"throttle"}, ext: []string{"github.com/redis/go-redis/v9"}},
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},

@@ -32,29 +32,46 @@ var errTooSlow = errors.New("too many slow hashes to try: use the application pa
 // is no answer, and must be treated as "no".
 func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error) {
 	var id Identity
-	if err := s.authenticate(ctx, &a, &id); err != nil {
-		return Identity{}, s.failed(ctx, id, a, err)
+	if s.config.Observe == nil { // what nobody is told need not be put together
+		if err := s.authenticate(ctx, &a, &id); err != nil {
+			return Identity{}, noAnswer(err)
+		}
+		return id, nil
 	}
-	if s.config.Observe != nil { // what nobody is told need not be put together
-		s.observe(ctx, Event{
-			Kind: KindAuthenticated, User: id.User, Credential: id.Credential,
-			Addr: a.Addr, Request: a.Request, Rule: id.Rule,
-		})
+	start := s.config.Now()
+	err := s.authenticate(ctx, &a, &id)
+	took := s.config.Now().Sub(start)
+	if err != nil {
+		return Identity{}, s.failed(ctx, id, a, took, err)
 	}
+	s.observe(ctx, Event{
+		Kind: KindAuthenticated, User: id.User, Credential: id.Credential,
+		Addr: a.Addr, Request: a.Request, Rule: id.Rule, Took: took,
+	})
 	return id, nil
 }
 
-// failed tells of a refusal, and returns the error of an attempt.
-func (s *Service) failed(ctx context.Context, known Identity, a Attempt, err error) error {
+// noAnswer is the error of an attempt: err itself if it is a refusal.
+func noAnswer(err error) error {
 	var refused *AuthError
-	if !errors.As(err, &refused) {
-		return fmt.Errorf("authenticate: %w", err)
+	if errors.As(err, &refused) {
+		return err
 	}
-	s.observe(ctx, Event{
-		Kind: KindRefused, User: known.User, Credential: known.Credential,
-		Login: a.Login, Reason: refused.Reason, Err: refused.Err, Addr: a.Addr, Request: a.Request,
-	})
-	return err
+	return fmt.Errorf("authenticate: %w", err)
+}
+
+// failed tells of an attempt that did not succeed, and returns its error.
+func (s *Service) failed(ctx context.Context, known Identity, a Attempt, took time.Duration, err error) error {
+	e := Event{
+		Kind: KindBroken, User: known.User, Credential: known.Credential, Login: a.Login,
+		Err: err, Addr: a.Addr, Request: a.Request, Took: took,
+	}
+	var refused *AuthError
+	if errors.As(err, &refused) {
+		e.Kind, e.Reason, e.Err = KindRefused, refused.Reason, refused.Err
+	}
+	s.observe(ctx, e)
+	return noAnswer(err)
 }
 
 // authenticate fills in, beside a refusal, as much of the identity as is known.

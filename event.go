@@ -21,6 +21,7 @@ const (
 	KindExpiring      Kind = "expiring"       // a credential expires soon; see Service.Sweep
 	KindAuthenticated Kind = "authenticated"  // an attempt succeeded
 	KindRefused       Kind = "refused"        // an attempt was refused; Reason says why
+	KindBroken        Kind = "broken"         // an attempt got no answer; Err says why
 	KindUsageNotKept  Kind = "usage_not_kept" // a use was allowed, but the store could not record it; Err says why
 
 	// A store that shares its data with a program which overwrites what it did not
@@ -44,7 +45,8 @@ type Event struct {
 	Addr       netip.Addr    // the caller's address, where one is known
 	Request    scope.Request // of an attempt: what for; else: what something was managed with; where that is known
 	Rule       string        // of authenticated: the rule that covers the request, if scopes narrow it
-	Err        error         // of a refusal: what a hook had to say; of usage_not_kept: what failed
+	Took       time.Duration // of an attempt: how long it took
+	Err        error         // of a refusal: what a hook had to say; of broken and usage_not_kept: what failed
 }
 
 // Observers makes one [Config.Observe] of several. They run in this order.

@@ -17,6 +17,7 @@ package gateway
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 
 	"github.com/sparekey-dev/sparekey"
@@ -37,6 +38,10 @@ type Config struct {
 
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
+
+	// Observe is told every decision, after it is made. It should return quickly.
+	// Default: nobody is told.
+	Observe func(ctx context.Context, d Decision)
 }
 
 // Gateway makes decisions. It is safe for concurrent use.
@@ -56,6 +61,14 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 // Decide decides about a client's request, which came from origin. It reads
 // Method, RequestURI, Host and Header, and neither changes nor reads the rest.
 func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
+	d := g.decide(r, origin)
+	if g.config.Observe != nil {
+		g.config.Observe(r.Context(), d)
+	}
+	return d
+}
+
+func (g *Gateway) decide(r *http.Request, origin clientip.Origin) Decision {
 	id, presented, err := g.guard.IdentifyFrom(r, origin)
 	switch {
 	case err != nil:

@@ -84,6 +84,12 @@ func (k *known) remember(id uint64, now time.Time) {
 	s.unconfirmed.Store(0)
 }
 
+func (k *known) size() int {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return len(k.seen)
+}
+
 func (k *known) add(id uint64) *sighting {
 	k.mu.Lock()
 	defer k.mu.Unlock()

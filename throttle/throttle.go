@@ -23,6 +23,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
@@ -88,6 +89,7 @@ type Limiter struct {
 	local  *local
 	shared *shared // nil: none
 	known  *known
+	turned atomic.Uint64
 }
 
 // New returns a Limiter. It panics on a Rate that cannot be counted with.
@@ -242,8 +244,15 @@ func (l *Limiter) Reach(ctx context.Context) {
 	}
 }
 
-// Away reports whether the shared counts do not answer at the moment.
-func (l *Limiter) Away() bool { return l != nil && l.shared != nil && l.shared.away.Load() }
+// IsShared reports whether failures are counted together with other processes at
+// the moment.
+func (l *Limiter) IsShared() bool { return l.shared != nil && !l.shared.away.Load() }
+
+// Turned is how many attempts were turned away.
+func (l *Limiter) Turned() uint64 { return l.turned.Load() }
+
+// Size is how much is remembered in this process, in keys and successes.
+func (l *Limiter) Size() int { return l.local.size() + l.known.size() }
 
 // slots are what a failure of a login from a network counts for.
 func (l *Limiter) slots(from Key, login string) slots {
@@ -312,14 +321,19 @@ func (l *Limiter) judge(s *slots, o owed, now time.Time) error {
 	isKnown := from.kind != kindUnknown
 	if isKnown { // else all who come that way would be locked out together
 		if wait := max(s.wait(o, ofAddress), s.wait(o, ofLogin)); wait > 0 {
-			return sparekey.Throttled(wait)
+			return l.turnAway(wait)
 		}
 	}
 	flooded := s.wait(o, ofSite)
 	if flooded == 0 || isKnown && (o[ofAddress] == 0 || l.known.has(l.known.id(from, "", ""), now)) {
 		return nil
 	}
-	return sparekey.Throttled(flooded)
+	return l.turnAway(flooded)
+}
+
+func (l *Limiter) turnAway(wait time.Duration) error {
+	l.turned.Add(1)
+	return sparekey.Throttled(wait)
 }
 
 func (s *slots) wait(o owed, i int) time.Duration { return s[i].Rate.wait(o[i]) }

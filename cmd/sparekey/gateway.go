@@ -72,7 +72,7 @@ func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, ow
 		return nil, err
 	}
 	auth := forwardauth.New(
-		gateway.New(site.service, gateway.Config{Realm: c.SiteName, Signer: signer}),
+		gateway.New(site.service, gateway.Config{Realm: c.SiteName, Signer: signer, Observe: site.numbers.decided()}),
 		forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
@@ -107,6 +107,7 @@ func (c *serveCommand) proxy(site *site, database string, signer *gateway.Signer
 		Realm:    c.SiteName,
 		Optional: c.UpstreamAuth == "optional",
 		Signer:   signer,
+		Observe:  site.numbers.decided(),
 	})
 	return proxy.New(g, upstream, proxy.Config{
 		Origin:               c.origin(),

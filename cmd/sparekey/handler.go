@@ -148,6 +148,8 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 			log.DebugContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "addr", e.Addr)
 		case sparekey.KindRefused:
 			log.Log(ctx, refusalLevel(e), string(e.Kind), refusal(e)...)
+		case sparekey.KindBroken: // whoever answers the request logs why; this is for those who do not
+			log.DebugContext(ctx, string(e.Kind), "addr", e.Addr, "error", e.Err)
 		case sparekey.KindUsageNotKept:
 			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
 		case sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost:

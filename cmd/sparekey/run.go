@@ -117,6 +117,7 @@ type site struct {
 	accounts *login.Accounts
 	log      *audit.Log        // nil where the database keeps none
 	limiter  *throttle.Limiter // nil: nobody is turned away
+	numbers  *numbers          // nil: nobody counts
 }
 
 // open opens the database that the settings name. What that repairs is told to

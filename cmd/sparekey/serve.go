@@ -31,6 +31,7 @@ type serveCommand struct {
 	LogLevel        string    `help:"From here on is logged: ${enum}. With debug, every request is." enum:"debug,info,warn,error" default:"info" env:"SPAREKEY_LOG_LEVEL"`
 	gatewaySettings
 	throttleSettings
+	metricsSettings
 }
 
 // Limits of the HTTP server. They bound what a slow or greedy client can hold.
@@ -56,7 +57,7 @@ func (c *serveCommand) Validate() error {
 	if c.URL == "" && isWildcard(host) {
 		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
 	}
-	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(), c.throttleSettings.validate())
+	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(), c.throttleSettings.validate(), c.metricsSettings.validate())
 }
 
 func (c *serveCommand) validateURL() error {
@@ -122,19 +123,29 @@ func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.run(ctx, all, t, log, limiter), stop())
+	numbers, err := c.metrics(limiter)
+	if err != nil {
+		return errors.Join(err, stop())
+	}
+	return errors.Join(c.run(ctx, all, t, log, limiter, numbers), stop())
 }
 
-func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *slog.Logger, limiter *throttle.Limiter) error {
-	site, err := all.open(ctx, opening{create: true, log: log}, limiter.Protect(sparekey.Config{Observe: logEvents(log)}))
+func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *slog.Logger, limiter *throttle.Limiter, numbers *numbers) error {
+	config := limiter.Protect(sparekey.Config{Observe: numbers.observe(logEvents(log))})
+	site, err := all.open(ctx, opening{create: true, log: log}, config)
 	if err != nil {
 		return err
 	}
-	site.limiter = limiter
+	site.limiter, site.numbers = limiter, numbers
+	stopMetrics, err := numbers.serve(ctx, log)
+	if err != nil {
+		return errors.Join(err, site.Close())
+	}
 	stopLog := site.keepLog(ctx)
 	stopRepairs := site.keepRepaired(ctx)
 	stopSweeps := inBackground(ctx, sweeper{site.service, log}.Run)
 	err = c.serve(ctx, all, site, t, log)
+	stopMetrics()
 	stopSweeps()
 	stopRepairs()
 	stopLog()

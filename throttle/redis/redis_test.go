@@ -148,8 +148,8 @@ func TestServerGoesAndComesBack(t *testing.T) {
 			t.Error("closed while the server is away")
 		}
 	}
-	if b.fails("bob", "192.0.2.2") || !b.Away() {
-		t.Errorf("open without limit while the server is away (noticed: %v)", b.Away())
+	if b.fails("bob", "192.0.2.2") || b.IsShared() {
+		t.Errorf("open without limit while the server is away (noticed: %v)", !b.IsShared())
 	}
 	server.Restart(t)
 	b.clock.Add(int64(2 * time.Second)) // the pause between tries to reach it
@@ -159,7 +159,7 @@ func TestServerGoesAndComesBack(t *testing.T) {
 	for range 4 {
 		b.fails("carl", "192.0.2.3")
 	}
-	if b.Away() {
+	if !b.IsShared() {
 		t.Error("the server is back, and not asked")
 	}
 	a.clock.Add(int64(2 * time.Second))
@@ -194,7 +194,7 @@ func TestServerThatHangs(t *testing.T) {
 			t.Errorf("failure %d let through: %v", i+2, got)
 		}
 	}
-	if !p.Away() {
+	if p.IsShared() {
 		t.Error("nobody noticed")
 	}
 }
@@ -212,7 +212,7 @@ func TestCallersWhoLeave(t *testing.T) {
 	if b.fails("ann", "192.0.2.1") {
 		t.Error("whoever hangs up is not counted")
 	}
-	if a.Away() {
+	if !a.IsShared() {
 		t.Error("whoever hangs up makes the server look away")
 	}
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/metrics"
+	"github.com/sparekey-dev/sparekey/throttle"
+)
+
+// metricsSettings say where Prometheus finds the metrics.
+type metricsSettings struct {
+	MetricsListen string `help:"Address and port to serve metrics for Prometheus on, at /metrics, such as 127.0.0.1:9090. Default: none are served." env:"SPAREKEY_METRICS_LISTEN" placeholder:"ADDRESS" group:"Metrics"`
+	MetricsPublic bool   `help:"Let --metrics-listen be an address that other machines reach. Nobody is asked who they are there." env:"SPAREKEY_METRICS_PUBLIC" group:"Metrics"`
+}
+
+// validate is part of serveCommand.Validate.
+func (s metricsSettings) validate() error {
+	if s.MetricsListen == "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(s.MetricsListen)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--metrics-listen %q must be an address and a port, such as 127.0.0.1:9090", s.MetricsListen)
+	case !isLoopback(host) && !s.MetricsPublic:
+		return fmt.Errorf("--metrics-listen %s can be read by other machines: use 127.0.0.1, or add --metrics-public if that is meant", s.MetricsListen)
+	}
+	return nil
+}
+
+// numbers is what a server counts, and where it shows that. nil counts nothing.
+type numbers struct {
+	*metrics.Metrics
+	handler http.Handler
+	listen  string
+}
+
+// metrics makes the numbers that the settings ask for.
+func (s metricsSettings) metrics(limiter *throttle.Limiter) (*numbers, error) {
+	if s.MetricsListen == "" {
+		return nil, nil //nolint:nilnil // none is a way to count
+	}
+	registry := metrics.NewRegistry()
+	m, err := metrics.New(registry)
+	if err != nil {
+		return nil, err
+	}
+	if limiter != nil {
+		if err := metrics.Throttle(registry, limiter); err != nil {
+			return nil, err
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.Handler(registry))
+	return &numbers{m, mux, s.MetricsListen}, nil
+}
+
+// observe counts the events that another is told as well.
+func (n *numbers) observe(other func(context.Context, sparekey.Event)) func(context.Context, sparekey.Event) {
+	if n == nil {
+		return other
+	}
+	return sparekey.Observers(other, n.Observe)
+}
+
+// decided counts the decisions of a gateway.
+func (n *numbers) decided() func(context.Context, gateway.Decision) {
+	if n == nil {
+		return nil
+	}
+	return n.Decided
+}
+
+// serve shows the numbers until stop is called.
+func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func(), err error) {
+	if n == nil {
+		return func() {}, nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for Prometheus on %s: %w", n.listen, err)
+	}
+	server := &http.Server{
+		Handler:           n.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	log.InfoContext(ctx, "metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	return inBackground(context.WithoutCancel(ctx), func(ctx context.Context) {
+		context.AfterFunc(ctx, func() { _ = server.Close() })
+		if err := server.Serve(listener); ctx.Err() == nil {
+			log.ErrorContext(ctx, "metrics are served no more", "error", err)
+		}
+	}), nil
+}
