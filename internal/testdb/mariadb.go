@@ -85,6 +85,13 @@ func (m *MariaDB) Restart(tb testing.TB) {
 	}
 }
 
+// Freeze keeps the server from answering, with all its connections open, until
+// Thaw.
+func (m *MariaDB) Freeze() { m.process.Freeze() }
+
+// Thaw lets it go on.
+func (m *MariaDB) Thaw() { m.process.Thaw() }
+
 func (m *MariaDB) data() string { return filepath.Join(m.dir, "data") }
 
 func (m *MariaDB) socket() string { return filepath.Join(m.dir, "sock") }

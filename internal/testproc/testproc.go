@@ -149,6 +149,7 @@ func (p *Process) Stop(tb testing.TB) {
 	default:
 	}
 	p.signal(syscall.SIGTERM)
+	p.Thaw()
 	select {
 	case <-p.ended:
 	case <-time.After(patience):
@@ -163,6 +164,13 @@ func (p *Process) Kill() {
 	<-p.ended
 	p.err = nil // it was to end
 }
+
+// Freeze stops the server in its tracks: connections stay open, and nothing
+// answers. Stop thaws it, too.
+func (p *Process) Freeze() { p.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (p *Process) Thaw() { p.signal(syscall.SIGCONT) }
 
 // Log is the end of what the server printed.
 func (p *Process) Log() string {

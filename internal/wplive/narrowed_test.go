@@ -1,0 +1,97 @@
+package wplive_test
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey/internal/wptest"
+)
+
+// TestNarrowed tries to do with an administrator's application password that may
+// only make posts whatever else WordPress could be talked into by the same
+// request. WordPress gets the request with Authorization, and knows nothing of
+// scopes.
+func TestNarrowed(t *testing.T) {
+	t.Parallel()
+	const postsPath = "/wp-json/wp/v2/posts"
+	site := wptest.Start(t, wptest.Config{PassUnderscores: true})
+	key := serve(t, site, "--upstream="+site.URL)
+	secret := key.cli(t, "user", "application-password", "create", wptest.Admin, "narrowed", "--scope=POST "+postsPath, "--porcelain")
+	send := func(c wptest.Call) wptest.Answer {
+		c.Login, c.Secret = wptest.Admin, secret
+		return wptest.Send(t, key.url, c)
+	}
+	if made := send(wptest.Call{Method: http.MethodPost, Path: postsPath, JSON: `{"title":"allowed"}`}); made.Status != http.StatusCreated {
+		t.Fatalf("what is allowed: %s", made)
+	}
+
+	type try struct {
+		method, path, kind, body string
+		header                   http.Header
+	}
+	const form = "application/x-www-form-urlencoded"
+	me := "/wp/v2/users/me"
+	tries := map[string]try{
+		"another route":                    {"POST", mePath, "application/json", `{"description":"taken"}`, nil},
+		"another method":                   {"DELETE", postsPath, "", "", nil},
+		"route in the query":               {"POST", postsPath + "?rest_route=" + me, "application/json", `{"description":"taken"}`, nil},
+		"route in the query, in brackets":  {"POST", postsPath + "?rest%5Froute=" + me, "application/json", `{"description":"taken"}`, nil},
+		"route in the query, with a dot":   {"POST", postsPath + "?rest.route=" + me, "application/json", `{"description":"taken"}`, nil},
+		"route in a form":                  {"POST", postsPath, form, "rest_route=" + me + "&description=taken", nil},
+		"route in a form, spelled oddly":   {"POST", postsPath, form, "rest.route=" + me + "&description=taken", nil},
+		"route in a form, type in capital": {"POST", postsPath, "APPLICATION/X-WWW-FORM-URLENCODED", "rest_route=" + me + "&description=taken", nil},
+		"route in a form, type with blank": {"POST", postsPath, " " + form + " ; charset=x", "rest_route=" + me + "&description=taken", nil},
+		"route in a form, type with comma": {"POST", postsPath, form + ",application/json", "rest_route=" + me + "&description=taken", nil},
+		"method in the query":              {"POST", postsPath + "?_method=DELETE", "", "", nil},
+		"method in the query, mixed case":  {"POST", postsPath + "?_method=dElEtE", "", "", nil},
+		"method in a header":               {"POST", postsPath, "", "", http.Header{"X-Http-Method-Override": {"DELETE"}}},
+		"method in a header, underscores":  {"POST", postsPath, "", "", http.Header{"X_HTTP_Method_Override": {"DELETE"}}},
+		"address in a header":              {"POST", postsPath, "", "", http.Header{"X-Original-Url": {mePath}}},
+		"batch":                            {"POST", "/wp-json/batch/v1", "application/json", `{"requests":[{"method":"POST","path":"/wp/v2/users/me","body":{"description":"taken"}}]}`, nil},
+		"dots":                             {"POST", postsPath + "/../users/me", "application/json", `{"description":"taken"}`, nil},
+		"encoded dots":                     {"POST", postsPath + "/%2e%2e/users/me", "application/json", `{"description":"taken"}`, nil},
+		"path behind index.php":            {"POST", "/index.php/wp-json" + me, "application/json", `{"description":"taken"}`, nil},
+		"application passwords":            {"POST", minePath, "application/json", `{"name":"minted"}`, nil},
+		"application passwords in a form":  {"POST", postsPath, form, "rest_route=/wp/v2/users/me/application-passwords&name=minted", nil},
+		"XML-RPC":                          {"POST", "/xmlrpc.php", "text/xml", "<methodCall><methodName>wp.getProfile</methodName></methodCall>", nil},
+	}
+	for name, try := range tries {
+		header := http.Header{}
+		if try.kind != "" {
+			header["Content-Type"] = []string{try.kind}
+		}
+		for field, values := range try.header {
+			header[field] = values
+		}
+		answer := send(wptest.Call{Method: try.method, Path: try.path, Header: header, Body: strings.NewReader(try.body)})
+		if answer.Status != http.StatusForbidden {
+			t.Errorf("%s: %s", name, answer)
+		}
+	}
+	var parts bytes.Buffer
+	w := multipart.NewWriter(&parts)
+	w.WriteField("rest_route", me)
+	w.WriteField("description", "taken")
+	w.Close()
+	if answer := send(wptest.Call{
+		Method: http.MethodPost, Path: postsPath, Body: io.Reader(&parts), Header: http.Header{"Content-Type": {w.FormDataContentType()}},
+	}); answer.Status != http.StatusForbidden {
+		t.Errorf("route in a multipart form: %s", answer)
+	}
+
+	// What WordPress has done, whatever it has answered.
+	state := site.PHP(t, `
+		$id = (int) $args[0];
+		echo get_userdata( $id )->description, '|', count( WP_Application_Passwords::get_user_application_passwords( $id ) ), '|',
+			count( get_posts( array( 'post_status' => 'any', 'author' => $id, 'numberposts' => -1, 'title' => 'allowed' ) ) );`,
+		strconv.Itoa(site.Users[wptest.Admin].ID))
+	if state != "|1|1" {
+		t.Errorf("description, application passwords, posts: %s", state)
+	}
+	key.checkLog(t, secret)
+}
