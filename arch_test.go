@@ -34,6 +34,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"throttle":            {own: []string{"."}},
 	"throttle/redis":      {own: []string{"throttle"}, ext: []string{"github.com/redis/go-redis/v9"}},
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},
+	"internal/proxybench": {own: []string{".", "clientip", "gateway", "gateway/proxy", "scope", "store/sqlite", "throttle"}},
 	"internal/testproc":   {},
 	"internal/testdb":     {own: []string{"internal/testproc"}},
 	"internal/wptest":     {own: []string{"internal/testdb", "internal/testproc"}},
