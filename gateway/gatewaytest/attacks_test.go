@@ -1,0 +1,40 @@
+package gatewaytest_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
+)
+
+// TestTable holds the table of attacks in the documentation to what is tried.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "gateway.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\| (.*) \\|$").FindAllStringSubmatch(string(text), -1) {
+		documented[row[1]] = row[2]
+	}
+	attacks := gatewaytest.Attacks()
+	if len(attacks) < 30 {
+		t.Errorf("only %d attacks", len(attacks))
+	}
+	for _, a := range attacks {
+		if documented[a.Name] != a.After {
+			t.Errorf("docs/gateway.md should have the line\n| `%s` | %s |", a.Name, a.After)
+		}
+		if len(a.Requests) == 0 || strings.Contains(a.After, "|") {
+			t.Errorf("%s: %d requests, %q", a.Name, len(a.Requests), a.After)
+		}
+		delete(documented, a.Name)
+	}
+	for name := range documented {
+		t.Errorf("docs/gateway.md tells of %s, which is not tried", name)
+	}
+}
