@@ -21,7 +21,7 @@ const (
 
 const (
 	pruneInterval = time.Hour
-	pruneAtOnce   = 10_000           // lines; others wait to write for as long as this takes
+	pruneAtOnce   = 2000             // lines; others wait to write for as long as this takes
 	lastFlush     = 10 * time.Second // for how long Run goes on after its context has ended
 )
 

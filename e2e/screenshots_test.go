@@ -79,8 +79,8 @@ func newPassword(b *tab) {
 }
 
 func history(b *tab) {
-	b.follow("History of Phone")
-	b.sees("What happened")
+	b.open(b.href(`.sk-name a[href*="/history/"]`))
+	b.shows(".sk-log")
 }
 
 // TestScreenshots makes the pictures of the documentation, in the folder that
@@ -143,7 +143,6 @@ func (s *site) happened(userID, name string) {
 			}
 			errs = append(errs, log.Flush(ctx))
 		}
-		use(sparekey.KindAuthenticated, "", home, 1, time.Minute)
 		use(sparekey.KindAuthenticated, "", away, 48, 28*time.Hour)
 		e.Kind, e.Time = sparekey.KindLimited, c.Created.Add(52*time.Hour)
 		errs = append(errs, log.Record(ctx, e))

@@ -156,7 +156,7 @@ func TestHistoryWithoutLog(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	c := s.make(s.bob, sparekey.NewCredential{Name: "Phone"})
-	if p := s.as("bob").get(home); strings.Contains(p.text(), "History") {
+	if p := s.as("bob").get(home); strings.Contains(p.body, "/history/") {
 		t.Error(p.text())
 	}
 	s.as("bob").get(home + "history/" + c.UUID).want(http.StatusNotFound)
