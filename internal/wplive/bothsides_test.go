@@ -43,11 +43,11 @@ func (s side) call(t *testing.T, want int, c wptest.Call) wptest.Answer {
 	return answer
 }
 
-// create makes an application password for the caller.
-func (s side) create(t *testing.T, login, secret, name string) (made item) {
+// create makes an application password for the author, by one of theirs.
+func (s side) create(t *testing.T, secret, name string) (made item) {
 	t.Helper()
 	s.call(t, http.StatusCreated, wptest.Call{
-		Method: http.MethodPost, Path: minePath, Login: login, Secret: secret, JSON: `{"name":` + strconv.Quote(name) + `}`,
+		Method: http.MethodPost, Path: minePath, Login: wptest.Author, Secret: secret, JSON: `{"name":` + strconv.Quote(name) + `}`,
 	}).Decode(t, &made)
 	return made
 }
@@ -69,7 +69,7 @@ func TestBothSides(t *testing.T) {
 		from, to := pair[0], pair[1]
 		t.Run("from "+from.name+" to "+to.name, func(t *testing.T) {
 			boot, _ := site.CreatePassword(t, wptest.Author, "boot")
-			made := from.create(t, wptest.Author, boot, "Téléphone \U0001F4F1 & \"co\"")
+			made := from.create(t, boot, "Téléphone \U0001F4F1 & \"co\"")
 			testUse(t, from, to, boot, made)
 			testRename(t, from, to, boot, made)
 			testRevoke(t, from, to, boot, made)
@@ -127,7 +127,7 @@ func testRename(t *testing.T, from, to side, boot string, made item) {
 func testRevoke(t *testing.T, from, to side, boot string, made item) {
 	t.Helper()
 	for _, by := range []side{to, from} {
-		victim := from.create(t, wptest.Author, boot, "to be revoked on "+by.name)
+		victim := from.create(t, boot, "to be revoked on "+by.name)
 		for _, s := range []side{from, to} {
 			s.call(t, http.StatusOK, wptest.Call{Path: introspect, Login: wptest.Author, Secret: victim.Password})
 		}

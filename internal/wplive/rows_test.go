@@ -40,7 +40,7 @@ func TestRowsOfLaterVersions(t *testing.T) {
 	if got.Name != "seed" || got.LastUsed == nil {
 		t.Errorf("%+v", got)
 	}
-	made := sparekey.create(t, wptest.Author, firstSecret, "made")
+	made := sparekey.create(t, firstSecret, "made")
 	sparekey.call(t, http.StatusOK, wptest.Call{
 		Method: http.MethodPut, Path: minePath + "/" + got.UUID, Login: wptest.Author, Secret: made.Password, JSON: createBody("renamed"),
 	})

@@ -21,7 +21,7 @@ func (s *Site) PHP(tb testing.TB, code string, args ...string) string {
 
 // TryPHP is PHP for goroutines that must not end the test.
 func (s *Site) TryPHP(tb testing.TB, code string, args ...string) (string, error) {
-	load := "$args = array_slice($argv, 1); require " + phpString(filepath.Join(s.root(), "wp-load.php")) + ";"
+	load := "$args = array_slice($argv, 1); $_SERVER['HTTP_HOST'] = " + phpString(s.addr()) + "; $_SERVER['REQUEST_URI'] = '/'; require " + phpString(filepath.Join(s.root(), "wp-load.php")) + ";"
 	return output(s.command(tb, append([]string{"-r", load + code, "--"}, args...)...))
 }
 

@@ -33,6 +33,8 @@ type Config struct {
 	// StripAuthorization keeps the header Authorization from PHP, as Apache with
 	// CGI does.
 	StripAuthorization bool
+	// Multisite makes it a network of one site.
+	Multisite bool
 	// PassUnderscores passes headers with underscores in their names to PHP,
 	// where they look like those with hyphens.
 	PassUnderscores bool
@@ -110,6 +112,8 @@ func (s *Site) findParts(tb testing.TB) (wordpress string) {
 	return wordpress
 }
 
+func (s *Site) addr() string { return strings.TrimPrefix(s.URL, "http://") }
+
 func (s *Site) root() string { return filepath.Join(s.dir, "wordpress") }
 
 func (s *Site) writeFiles(tb testing.TB, source string) {
@@ -154,7 +158,7 @@ func (s *Site) write(tb testing.TB, name, path string) {
 		Dir, Addr, Database, DatabaseName, DatabaseUser, DatabasePassword, Prefix, Salt string
 		Root                                                                            bool
 	}{
-		Config: s.config, Dir: s.dir, Addr: strings.TrimPrefix(s.URL, "http://"), Database: s.Database.Addr, DatabaseName: testdb.Database,
+		Config: s.config, Dir: s.dir, Addr: s.addr(), Database: s.Database.Addr, DatabaseName: testdb.Database,
 		DatabaseUser: testdb.User, DatabasePassword: testdb.Password, Prefix: Prefix, Salt: rand.Text(), Root: os.Geteuid() == 0,
 	})
 	if err == nil {

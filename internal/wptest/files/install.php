@@ -41,4 +41,16 @@ foreach ( $input['users'] as $user ) {
 	}
 	$ids[ $user['login'] ] = $id;
 }
+{{if .Multisite}}
+// A network of one site.
+foreach ( $wpdb->tables( 'ms_global' ) as $table => $prefixed ) {
+	$wpdb->$table = $prefixed;
+}
+install_network();
+$made = populate_network( 1, {{php .Addr}}, $first['email'], $input['title'], '/', false );
+if ( is_wp_error( $made ) && 'no_wildcard_dns' !== $made->get_error_code() ) {
+	fwrite( STDERR, $made->get_error_message() );
+	exit( 1 );
+}
+{{end}}
 echo wp_json_encode( $ids );
