@@ -40,7 +40,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/wptest":     {own: []string{"internal/testdb", "internal/testproc"}},
 	"internal/wplive":     {},
 	"gateway":             {own: []string{".", "basicauth", "clientip"}},
-	"gateway/forwardauth": {own: []string{"clientip", "gateway"}},
+	"gateway/forwardauth": {own: []string{"basicauth", "clientip", "gateway"}},
 	"gateway/gatewaytest": {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
 	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway"}},
 	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},

@@ -24,6 +24,7 @@ type gatewaySettings struct {
 	Upstream             string `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
 	UpstreamAuth         string `help:"Whether requests to the application need an application password: ${enum}. With optional, those without one are passed on as nobody's." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool  `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
+	UpstreamXmlrpc       bool   `name:"upstream-xmlrpc" help:"Let XML-RPC through to WordPress, which then checks the login and the application password in it without their limits. Default: where the database is WordPress's own, it is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
 	SigningKey           string `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
 }
 
@@ -61,7 +62,21 @@ func (s *gatewaySettings) forwards(database string) bool {
 	if s.ForwardAuthorization != nil {
 		return *s.ForwardAuthorization
 	}
-	return strings.HasPrefix(database, "wordpress:")
+	return isWordPress(database)
+}
+
+// refuses returns what keeps requests from the application that carry a secret where
+// nobody but the application looks.
+func (s *gatewaySettings) refuses(database string) func(*http.Request) string {
+	if s.UpstreamXmlrpc || !isWordPress(database) {
+		return nil
+	}
+	return func(r *http.Request) string {
+		if !strings.Contains(unfold(r.URL.Path), "xmlrpc.php") {
+			return ""
+		}
+		return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
+	}
 }
 
 // inFront puts own, which is everything that Sparekey answers itself, beside the
@@ -112,6 +127,7 @@ func (c *serveCommand) proxy(site *site, database string, signer *gateway.Signer
 	return proxy.New(g, upstream, proxy.Config{
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
+		Refuse:               c.refuses(database),
 		Log:                  log,
 	}), nil
 }

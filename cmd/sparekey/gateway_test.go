@@ -134,3 +134,59 @@ func TestUpstreamSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestForwardAuth has proxies ask the running server, about credentials that were
+// made on the command line.
+func TestForwardAuth(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	reader := account{"ann", mustCLI(t, database, "user", "application-password", "create", "ann", "reader", "--scope=GET /a*", "--porcelain")}
+	elsewhere := account{"ann", mustCLI(t, database, "user", "application-password", "create", "ann", "elsewhere", "--network=10.0.0.0/8", "--porcelain")}
+	s := startServer(t, database, "--trusted-proxy=127.0.0.1", "--url=https://keys.example", "--upstream", newApplication(t))
+	tells := map[string][]string{
+		"/-/auth/nginx":        {"X-Original-Method", "GET", "X-Original-URI", "/a//b", "X-Original-Host", "example.org"},
+		"/-/auth/haproxy":      {"X-Original-Method", "GET", "X-Original-URI", "/a/b", "X-Original-Host", "example.org"},
+		"/-/auth/traefik":      {"X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a/b", "X-Forwarded-Host", "example.org"},
+		"/-/auth/caddy":        {"X-Forwarded-Method", "GET", "X-Forwarded-Uri", "/a/b", "X-Forwarded-Host", "example.org"},
+		"/-/auth/envoy/a/b?c":  {},
+		"/-/auth/envoy//a/./b": {},
+	}
+	for target, header := range tells {
+		header = append(header, "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https")
+		want := map[account]int{ann: http.StatusOK, reader: http.StatusOK, elsewhere: http.StatusForbidden, {"ann", "wrong"}: http.StatusUnauthorized, {}: http.StatusUnauthorized}
+		if strings.Contains(target+header[3], "//") { // which no scope covers
+			want[reader] = http.StatusForbidden
+		}
+		for as, status := range want {
+			if got, body := s.ask(t, as, target, header...); got != status {
+				t.Errorf("%s of %v: %d %s", target, as.login, got, body)
+			}
+		}
+	}
+	if status, body := s.ask(t, ann, "/-/auth/nginx"); status != http.StatusForbidden || !strings.Contains(body, "X-Forwarded-For") {
+		t.Errorf("a proxy that tells nothing: %d %s", status, body)
+	}
+	s = startServer(t, database)
+	if status, body := s.ask(t, ann, "/-/auth/nginx", append(tells["/-/auth/nginx"], "X-Forwarded-For", "203.0.113.9")...); status != http.StatusForbidden || !strings.Contains(body, "--trusted-proxy") {
+		t.Errorf("a proxy on this machine that nobody named: %d %s", status, body)
+	}
+}
+
+// TestXMLRPC is about requests that carry a secret where only WordPress looks.
+func TestXMLRPC(t *testing.T) {
+	t.Parallel()
+	const wordpress = "wordpress://wp:x@127.0.0.1/wp"
+	for target, want := range map[string]bool{
+		"/xmlrpc.php": true, "//xmlrpc.php": true, "/%78mlrpc.php": true, "/blog/XMLRPC.php/x": true, "/%2578mlrpc%2ephp": true,
+		"/": false, "/wp-json/?x=xmlrpc.php": false, "/xmlrpc": false,
+	} {
+		r := httptest.NewRequest(http.MethodPost, "http://example.org"+target, nil)
+		if got := (&gatewaySettings{}).refuses(wordpress)(r) != ""; got != want {
+			t.Errorf("%s: refused is %v", target, got)
+		}
+	}
+	if (&gatewaySettings{UpstreamXmlrpc: true}).refuses(wordpress) != nil || (&gatewaySettings{}).refuses("sparekey.db") != nil {
+		t.Error("refused where it need not be")
+	}
+}

@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/gateway"
 )
@@ -89,6 +90,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
+	basicauth.Warn(header, decision.Identity)
 	header.Set(gateway.HeaderSignature, "") // takes the place of the client's if there is none
 	h.gateway.SetIdentity(header, client.Method, client.RequestURI, decision)
 	w.WriteHeader(http.StatusOK)

@@ -69,7 +69,7 @@ func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 func (p replay) application(site *gatewaytest.Site, answer http.Header) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(pr *httputil.ProxyRequest) {
-			pr.Out.URL = raw(site.Application, pr.In.RequestURI)
+			pr.Out.URL = raw(site.Application, pr.In.URL.RequestURI())
 			pr.Out.Host = pr.In.Host
 			pr.Out.Trailer = nil
 			pr.Out.Header.Del("Authorization")

@@ -52,6 +52,8 @@ var limits = map[string]sparekey.Limits{
 	"nearby":    {Networks: "127.0.0.2/32"},
 }
 
+const signingKey = "the key of the suite, of 32 bytes or more"
+
 var errDown = errors.New("the database is away")
 
 // admit has two logins that never come through: one has tried too often, and with
@@ -75,9 +77,13 @@ func newSite(t *testing.T) *Site {
 		t.Fatal(err)
 	}
 	service := sparekey.New(store, store, sparekey.Config{Admit: admit})
+	signer, err := gateway.NewSigner([]byte(signingKey), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	wrong := sparekey.NewSecret().Reveal()
 	s := &Site{
-		Gateway:     gateway.New(service, gateway.Config{}),
+		Gateway:     gateway.New(service, gateway.Config{Signer: signer}),
 		Application: newApplication(t),
 		Certificate: newCertificate(t),
 		authorization: map[string]string{

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/gateway"
 )
 
 // Run runs the suite on a front-end that start puts in front of a site.
@@ -113,9 +116,13 @@ func (s *Site) checkIdentity(t *testing.T, as string, seen *Seen) {
 		}
 	}
 	for _, h := range seen.Header {
-		if _, ok := want[http.CanonicalHeaderKey(h[0])]; !ok && strings.HasPrefix(fold(h[0]), "X_SPAREKEY") && (h[0] != "X-Sparekey-Signature" || h[1] != "") {
+		name := http.CanonicalHeaderKey(h[0])
+		if _, ok := want[name]; !ok && name != gateway.HeaderSignature && strings.HasPrefix(fold(name), "X_SPAREKEY") {
 			t.Errorf("the application got %q", h)
 		}
+	}
+	if problem := checkSignature(*seen, want, time.Now()); problem != "" {
+		t.Errorf("%s %s: %s", seen.Method, seen.Target, problem)
 	}
 	if got := seen.values("Authorization"); len(got) > 0 {
 		t.Errorf("the application got Authorization %q", got)

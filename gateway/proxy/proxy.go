@@ -39,6 +39,10 @@ type Config struct {
 	// that checks it once more. Default: it is taken out, whatever its scheme.
 	ForwardAuthorization bool
 
+	// Refuse says, in one line for people, why an allowed request must not reach the
+	// application all the same, or nothing. Default: every allowed one may.
+	Refuse func(r *http.Request) string
+
 	// Idle is how long a client may neither send anything of a body nor take
 	// anything of an answer. There is no limit on the whole. Default: one minute.
 	Idle time.Duration
@@ -144,7 +148,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{Context: r.Context(), target: target, origin: p.config.Origin(r)}
-	x.decision = p.gateway.Decide(r, x.origin)
+	x.decision = p.decide(r, x.origin)
 	if x.decision.Outcome != gateway.Allowed {
 		p.gateway.Fail(w, r, x.decision)
 		return
@@ -159,6 +163,19 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.reverse.ServeHTTP(paced, r)
 	paced.extend() // the server has yet to write the end of the answer
 }
+
+func (p *Proxy) decide(r *http.Request, origin clientip.Origin) gateway.Decision {
+	d := p.gateway.Decide(r, origin)
+	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
+		if why := p.config.Refuse(r); why != "" {
+			return gateway.Refuse(RuleRefuse, why)
+		}
+	}
+	return d
+}
+
+// RuleRefuse is the rule by which Config.Refuse refuses a request.
+const RuleRefuse = "refuse"
 
 // rewrite makes the request to the application. The headers that concern the
 // client's connection alone are gone already, so none of them can take away what
