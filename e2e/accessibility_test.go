@@ -99,7 +99,7 @@ var states = []state{
 	at("list", accountPath, ".sk-table"),
 	{"dialog", func(ann *tab) { ann.do("open the dialog", chromedp.Click(chromedp.CSS(".sk-actions .sk-danger"))) }, "dialog[open]"},
 	at("no match", accountPath+"?q=nothing", "#q"),
-	{"rename", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-actions a`)) }, "#new-name"},
+	{"rename", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-actions a[href*="/rename/"]`)) }, "#new-name"},
 	{"rename to a name that is taken", func(ann *tab) { ann.enter("#new-name", "0") }, "#problem"},
 	{"revoke", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(".sk-actions .sk-danger")) }, ".sk-grave"},
 	{"history", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-name a[href*="/history/"]`)) }, ".sk-log"},

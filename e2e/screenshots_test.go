@@ -109,7 +109,6 @@ func somePast(cleo string) []sparekey.Credential {
 	}
 	return []sparekey.Credential{
 		{UserID: cleo, Name: "Backup script", Created: day(1, 12, 8, 15), LastUsed: day(3, 14, 2, 0), LastIP: "192.0.2.44"},
-		{UserID: annID, Name: "Monitoring", Created: day(1, 20, 16, 40), LastUsed: day(3, 14, 8, 5), LastIP: "198.51.100.7"},
 		{UserID: cleo, Name: "Photo frame in the hall", Created: day(2, 3, 19, 2)},
 		{UserID: cleo, Name: "Field Notes", AppID: appID, Created: day(2, 21, 7, 55), LastUsed: day(3, 13, 21, 48), LastIP: "2001:db8::2a:17"},
 		{UserID: annID, Name: "Field Notes", AppID: appID, Created: day(3, 1, 11, 30), LastUsed: day(3, 12, 6, 20), LastIP: "203.0.113.90"},
