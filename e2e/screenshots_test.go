@@ -28,7 +28,7 @@ import (
 )
 
 // maxPicture is how many bytes a picture may have.
-const maxPicture = 120_000
+const maxPicture = 200_000
 
 // A picture is one of a page.
 type picture struct {
@@ -58,6 +58,12 @@ var pictures = []picture{
 		b.sees("Revoke Backup script?")
 	}},
 	{file: "history", size: wide, user: "cleo", path: accountPath, then: history},
+	{file: "limits", size: middle, user: "cleo", path: accountPath, then: limits},
+	{file: "limits-narrow-dark", size: narrow, user: "cleo", modes: []mode{dark}, path: accountPath, then: limits},
+	{file: "new-limited", size: wide, user: "bob", path: accountPath, then: limitsOpened},
+	{file: "new-limited-narrow", size: narrow, user: "bob", path: accountPath, then: limitsOpened},
+	{file: "authorise-wishes", size: middle, user: "cleo", path: withQuery(authorizePath,
+		"app_name", "Field Notes", "success_url", "https://notes.example/connected", "scope", "wp:posts wp:media", "expires", "90d"), then: undated},
 	{file: "authorise", size: middle, user: "cleo", path: withQuery(authorizePath,
 		"app_name", "Field Notes", "app_id", appID, "success_url", "https://notes.example/connected")},
 	{file: "authorise-narrow-dark", size: narrow, user: "cleo", modes: []mode{dark}, path: withQuery(authorizePath,
@@ -76,6 +82,20 @@ func newPassword(b *tab) {
 	b.secret()
 	eval[bool](b, `document.querySelector('#new-application-password-value').value = 'Nq4v yR7c WkT2 s9Lb XeF6 hJ3m', true`)
 	eval[bool](b, `document.querySelector('time').textContent = 'Mar 14, 2026, 9:26 AM', document.activeElement.blur(), true`)
+}
+
+func limits(b *tab) {
+	b.follow("Limits of Backup script")
+	b.sees("Change the limits")
+}
+
+func limitsOpened(b *tab) {
+	eval[bool](b, `document.querySelector('.sk-limits').open = true`)
+}
+
+// undated has the time that depends on today be another one.
+func undated(b *tab) {
+	eval[bool](b, `document.querySelector('#limit-expires option').textContent = 'As the application asks: 2026-06-12 09:26 UTC', true`)
 }
 
 func history(b *tab) {
@@ -108,7 +128,12 @@ func somePast(cleo string) []sparekey.Credential {
 		return time.Date(2026, month, day, hour, minute, 0, 0, time.UTC)
 	}
 	return []sparekey.Credential{
-		{UserID: cleo, Name: "Backup script", Created: day(1, 12, 8, 15), LastUsed: day(3, 14, 2, 0), LastIP: "192.0.2.44"},
+		{
+			UserID: cleo, Name: "Backup script", Created: day(1, 12, 8, 15), LastUsed: day(3, 14, 2, 0), LastIP: "192.0.2.44",
+			Limits: sparekey.Limits{
+				Expires: time.Date(2030, 12, 31, 23, 59, 59, 0, time.UTC), Scopes: "read\nPOST /wp-json/backup/v1/*", Networks: "192.0.2.0/24",
+			},
+		},
 		{UserID: cleo, Name: "Photo frame in the hall", Created: day(2, 3, 19, 2)},
 		{UserID: cleo, Name: "Field Notes", AppID: appID, Created: day(2, 21, 7, 55), LastUsed: day(3, 13, 21, 48), LastIP: "2001:db8::2a:17"},
 		{UserID: annID, Name: "Field Notes", AppID: appID, Created: day(3, 1, 11, 30), LastUsed: day(3, 12, 6, 20), LastIP: "203.0.113.90"},

@@ -138,7 +138,7 @@ func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " 
 // text. Of what an application asked for, everything is offered and nothing else.
 func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List) {
 	rules := list.Rules()
-	offered := slices.Sorted(maps.Keys(bundles))
+	offered := inOrder(bundles)
 	if f.Asked {
 		offered = rules
 	}
@@ -154,6 +154,17 @@ func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List) {
 		}
 	}
 	f.Rules = strings.Join(others, "\n")
+}
+
+// inOrder lists the names of bundles: those that the operator defined before those
+// that are everywhere, and the one that gives most away last.
+func inOrder(bundles scope.Bundles) []string {
+	everywhere := []string{"read", "write", "wp:read", "wp:posts", "wp:pages", "wp:media", "wp:comments", "application-passwords"}
+	names := slices.Sorted(maps.Keys(bundles))
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(slices.Index(everywhere, a), slices.Index(everywhere, b))
+	})
+	return names
 }
 
 // says is a sentence in the reader's language.
