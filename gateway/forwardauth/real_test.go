@@ -59,6 +59,19 @@ func real(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, addr
 
 func TestNginx(t *testing.T) {
 	t.Parallel()
+	for name, settings := range map[string]string{
+		"": "",
+		// Sparekey refuses what looks like its headers, where nginx lets it through.
+		"lenient": "underscores_in_headers on; ignore_invalid_headers off;",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testNginx(t, settings)
+		})
+	}
+}
+
+func testNginx(t *testing.T, settings string) {
 	program := testproc.Program(t, remedy, "nginx")
 	real(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		server := example(t, dir, "nginx/example.conf", map[string]string{
@@ -70,6 +83,7 @@ func TestNginx(t *testing.T) {
 events {}
 http {
 	access_log off; client_body_temp_path DIR/body; proxy_temp_path DIR/proxy; fastcgi_temp_path DIR/fastcgi; uwsgi_temp_path DIR/uwsgi; scgi_temp_path DIR/scgi;
+	`+settings+`
 	include `+server+`;
 }
 `, "DIR", dir)

@@ -18,6 +18,7 @@ import (
 type Seen struct {
 	Method, Target string
 	Header         [][2]string // names and values as they were written, in their order
+	Body           string
 }
 
 // markSeen is the header by which an answer of the application is known.
@@ -53,10 +54,12 @@ func tell(conn net.Conn) {
 	if err != nil {
 		return
 	}
+	seen := parseHead(head)
 	if request, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head), r))); err == nil {
-		_, _ = io.Copy(io.Discard, request.Body) // whatever there is of it
+		body, _ := io.ReadAll(io.LimitReader(request.Body, 1<<20)) // whatever there is of it
+		seen.Body = string(body)
 	}
-	body, err := json.Marshal(parseHead(head))
+	body, err := json.Marshal(seen)
 	if err != nil {
 		return
 	}

@@ -55,6 +55,9 @@ func (s *Site) dial(t *testing.T, front Front) net.Conn {
 func read(t *testing.T, r *bufio.Reader, method string) Answer {
 	t.Helper()
 	res, err := http.ReadResponse(r, &http.Request{Method: method})
+	for err == nil && res.StatusCode == http.StatusContinue {
+		res, err = http.ReadResponse(r, &http.Request{Method: method})
+	}
 	if err != nil {
 		return Answer{}
 	}

@@ -16,6 +16,7 @@ func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	site := newSite(t)
 	front := start(t, site)
 	t.Run("Answers", func(t *testing.T) { site.answers(t, front) })
+	t.Run("Passed on", func(t *testing.T) { site.passedOn(t, front) })
 	t.Run("Targets", func(t *testing.T) { site.targets(t, front) })
 	t.Run("Attacks", func(t *testing.T) {
 		for _, a := range Attacks() {
@@ -126,6 +127,34 @@ func (s *Site) checkIdentity(t *testing.T, as string, seen *Seen) {
 	}
 	if got := seen.values("Authorization"); len(got) > 0 {
 		t.Errorf("the application got Authorization %q", got)
+	}
+}
+
+// passedOn sends what an application needs beside the address: bodies, its host, and
+// the wish for a websocket.
+func (s *Site) passedOn(t *testing.T, front Front) {
+	const head = " / HTTP/1.1\nHost: example.org:8443\nAuthorization: {good}\n"
+	for name, c := range map[string]struct{ request, body string }{
+		"a body":                {"POST" + head + "Content-Type: text/plain\nContent-Length: 5\n\nhello", "hello"},
+		"a body in chunks":      {"PUT" + head + "Transfer-Encoding: chunked\n\n3\nhel\n2\nlo\n0\n\n", "hello"},
+		"a body after 100":      {"POST" + head + "Expect: 100-continue\nContent-Length: 5\n\nhello", "hello"},
+		"a body of 100 KB":      {"POST" + head + "Content-Length: 100000\n\n" + strings.Repeat("x", 100_000), strings.Repeat("x", 100_000)},
+		"a body of a deletion":  {"DELETE" + head + "Content-Length: 2\n\n{}", "{}"},
+		"the wish for a socket": {"GET" + head + "Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\n\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := s.send(t, front, c.request)
+			if a.Seen == nil || a.Seen.Body != c.body {
+				t.Fatalf("%d %.200s", a.Status, a.Body)
+			}
+			if got := a.Seen.values("Host"); !slices.Equal(got, []string{"example.org:8443"}) {
+				t.Errorf("Host: %q", got)
+			}
+			if upgrade := a.Seen.values("Upgrade"); strings.Contains(c.request, "Upgrade: websocket") != slices.Equal(upgrade, []string{"websocket"}) {
+				t.Errorf("Upgrade: %q", upgrade)
+			}
+			s.checkIdentity(t, "good", a.Seen)
+		})
 	}
 }
 
