@@ -272,6 +272,22 @@ func TestSlowTransfersAreNotCut(t *testing.T) {
 	}
 }
 
+// TestSlowApplication has the application think for longer than the server's own
+// deadlines.
+func TestSlowApplication(t *testing.T) {
+	t.Parallel()
+	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-time.After(700 * time.Millisecond):
+			w.WriteHeader(http.StatusNoContent)
+		case <-r.Context().Done():
+		}
+	}), proxy.Config{}, gateway.Config{})
+	if res, body := f.send(t, "GET / HTTP/1.1\n\n"); res.StatusCode != http.StatusNoContent {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
 func TestStalledUploadIsCut(t *testing.T) {
 	t.Parallel()
 	f := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
