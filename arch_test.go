@@ -22,7 +22,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"storetest":           {own: []string{".", "audit"}},
 	"store/memory":        {own: []string{".", "audit"}},
 	"internal/phpserial":  {},
-	"store/wordpress":     {own: []string{".", "passhash", "internal/phpserial"}, ext: []string{"github.com/go-sql-driver/mysql"}},
+	"store/wordpress":     {own: []string{".", "audit", "passhash", "internal/phpserial"}, ext: []string{"github.com/go-sql-driver/mysql"}},
 	"store/sqlite":        {own: []string{".", "audit"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":            {},
 	"basicauth":           {own: []string{".", "scope", "clientip"}},

@@ -60,6 +60,7 @@ type Query struct {
 
 // Usage is how often a credential was used, and from where.
 type Usage struct {
+	User       string // ID of the owner, for stores that find a credential with it only; of AddUsage alone
 	Credential string // UUID
 	Count      int
 	Addresses  []Address

@@ -12,6 +12,7 @@ import (
 // counted is how often a credential was used since that was last written, and from
 // where.
 type counted struct {
+	user  string // ID of the owner
 	count int
 	addrs map[netip.Addr]span
 }
@@ -32,15 +33,15 @@ func (s span) with(other span) span {
 // count counts a use. Only who has a right secret gets here, so there are never
 // more to count than there are credentials.
 func (l *Log) count(e sparekey.Event) {
-	c := l.countedOf(e.Credential.UUID)
+	c := l.countedOf(e.Credential.UUID, e.User.ID)
 	c.count++
 	c.saw(e.Addr, span{e.Time, e.Time}, l.config.Addresses)
 }
 
-func (l *Log) countedOf(uuid string) *counted {
+func (l *Log) countedOf(uuid, user string) *counted {
 	c := l.counted[uuid]
 	if c == nil {
-		c = &counted{addrs: map[netip.Addr]span{}}
+		c = &counted{user: user, addrs: map[netip.Addr]span{}}
 		l.counted[uuid] = c
 	}
 	return c
@@ -66,7 +67,7 @@ func (c *counted) saw(addr netip.Addr, when span, most int) {
 }
 
 func (c *counted) usage(uuid string) Usage {
-	u := Usage{Credential: uuid, Count: c.count}
+	u := Usage{User: c.user, Credential: uuid, Count: c.count}
 	for addr, s := range c.addrs {
 		u.Addresses = append(u.Addresses, Address{addr.String(), s.first, s.last})
 	}
@@ -90,7 +91,7 @@ func (l *Log) flushCounts(ctx context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for uuid, c := range taken {
-			l.countedOf(uuid).merge(c, l.config.Addresses)
+			l.countedOf(uuid, c.user).merge(c, l.config.Addresses)
 		}
 		return fmt.Errorf("count uses: %w", err)
 	}

@@ -196,7 +196,7 @@ func testAuditCancelled(tb testing.TB, s AuditStore) {
 	_, err := s.ReadAudit(ctx, audit.Query{})
 	wantBroken(tb, "ReadAudit", err)
 	c := inserted(tb, s, alice, "Phone")[0]
-	wantBroken(tb, "AddUsage", s.AddUsage(ctx, []audit.Usage{{Credential: c.UUID, Count: 1}}, 1))
+	wantBroken(tb, "AddUsage", s.AddUsage(ctx, []audit.Usage{{User: alice, Credential: c.UUID, Count: 1}}, 1))
 	_, err = s.Usage(ctx, c.UUID)
 	wantBroken(tb, "Usage", err)
 	wantLines(tb, s, audit.Query{})
@@ -279,8 +279,12 @@ func wantUsage(tb testing.TB, s audit.Store, want audit.Usage) {
 	}
 }
 
+// addUsage adds to what is counted of alice's credentials.
 func addUsage(tb testing.TB, s audit.Store, addresses int, all ...audit.Usage) {
 	tb.Helper()
+	for i := range all {
+		all[i].User = alice
+	}
 	if err := s.AddUsage(tb.Context(), all, addresses); err != nil {
 		tb.Fatalf("AddUsage: %v", err)
 	}
@@ -361,7 +365,7 @@ func testUsageConcurrent(tb testing.TB, s AuditStore) {
 	for range writers {
 		wg.Go(func() {
 			for range each {
-				if err := s.AddUsage(context.WithoutCancel(tb.Context()), []audit.Usage{{Credential: c, Count: 1}}, 1); err != nil {
+				if err := s.AddUsage(context.WithoutCancel(tb.Context()), []audit.Usage{{User: alice, Credential: c, Count: 1}}, 1); err != nil {
 					tb.Errorf("AddUsage: %v", err)
 				}
 			}

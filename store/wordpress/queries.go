@@ -26,6 +26,9 @@ type queries struct {
 	findSession, saveSession, endSession, oldSessions  string
 	epoch, endSessions                                 string
 	recentWrites, recentRevoked, stamps, forgetRecords string
+	lastLine, appendLine, pruneLines, selectLines      string
+	addUses, addAddress, addresses, uses               string
+	forgetAddress, forgetUses, forgetUsedFrom          string
 }
 
 // digest tells one value of a column from another without carrying it over. For a
@@ -59,11 +62,14 @@ func newQueries(prefix string) queries {
 	q.credentialQueries()
 	q.ownQueries()
 	q.watchQueries()
+	q.auditQueries()
 	for _, text := range []*string{
 		&q.recognise, &q.stamp, &q.stampPlain, &q.value, &q.rows, &q.lock, &q.lockedValue, &q.update, &q.updateOthers, &q.add,
 		&q.turn, &q.schemaVersion, &q.revoked, &q.beside, &q.revoke, &q.forgetRevoked, &q.forgetRevokedHash, &q.ledger, &q.again, &q.forget,
 		&q.elsewhere, &q.allUsers, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
 		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
+		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
+		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom,
 	} {
 		*text = q.replace.Replace(*text)
 	}
@@ -127,6 +133,22 @@ func (q *queries) watchQueries() {
 	q.recentRevoked = `SELECT DISTINCT user_id FROM {p}sparekey_revoked WHERE revoked_at > ? AND user_id > ? ORDER BY user_id LIMIT ?`
 	q.stamps = `SELECT m.user_id, m.umeta_id, COALESCE(LENGTH(m.meta_value), 0), ` + digest + `
 		FROM {p}usermeta AS m WHERE m.user_id IN (?) AND ` + exactly + ` ORDER BY m.umeta_id DESC`
+}
+
+// auditQueries are those of the audit log, and of what is counted of uses.
+func (q *queries) auditQueries() {
+	q.lastLine = `SELECT seq, line FROM {p}sparekey_audit ORDER BY seq DESC LIMIT 1`
+	q.appendLine = `INSERT INTO {p}sparekey_audit (seq, line) VALUES (?, ?)`
+	q.pruneLines = `DELETE FROM {p}sparekey_audit WHERE seq <= ?`
+	q.selectLines = `SELECT seq, line FROM {p}sparekey_audit WHERE `
+	q.addUses = `INSERT INTO {p}sparekey_uses (uuid, count) VALUES (?, ?) ON DUPLICATE KEY UPDATE count = count + VALUES(count)`
+	q.addAddress = `INSERT INTO {p}sparekey_use_addresses (uuid, addr, first_seen, last_seen) VALUES (?, ?, ?, ?)
+		ON DUPLICATE KEY UPDATE first_seen = LEAST(first_seen, VALUES(first_seen)), last_seen = GREATEST(last_seen, VALUES(last_seen))`
+	q.uses = `SELECT count FROM {p}sparekey_uses WHERE uuid = ?`
+	q.addresses = `SELECT addr, first_seen, last_seen FROM {p}sparekey_use_addresses WHERE uuid = ? ORDER BY last_seen DESC, addr`
+	q.forgetAddress = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ? AND addr = ?`
+	q.forgetUses = `DELETE FROM {p}sparekey_uses WHERE uuid = ?`
+	q.forgetUsedFrom = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ?`
 }
 
 // forSite finishes the statements that differ between one site and several.

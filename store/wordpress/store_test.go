@@ -181,6 +181,16 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	t.Run("cases", func(t *testing.T) {
+		storetest.RunAudit(t, func(t *testing.T) storetest.AuditStore {
+			return server.newSite(t, singleSite).open(wordpress.Config{}, "pool=8")
+		})
+	})
+}
+
 // TestStoreOnAnOldSite has hashes beside the rows.
 func TestStoreOnAnOldSite(t *testing.T) {
 	t.Parallel()

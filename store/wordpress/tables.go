@@ -54,6 +54,32 @@ var schema = []string{ //nolint:gochecknoglobals // a constant
 		expires BIGINT NOT NULL,
 		KEY expires (expires)
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	// The audit log. All there is of a record is its line, which is one JSON object;
+	// what it can be selected by is read from it, so that none can say anything else.
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_audit (
+		seq BIGINT UNSIGNED NOT NULL PRIMARY KEY,
+		line MEDIUMTEXT CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+		time VARBINARY(20) AS (JSON_UNQUOTE(JSON_EXTRACT(line, '$.time'))) VIRTUAL,
+		kind VARBINARY(64) AS (JSON_UNQUOTE(JSON_EXTRACT(line, '$.kind'))) VIRTUAL,
+		user_id VARBINARY(512) AS (JSON_UNQUOTE(JSON_EXTRACT(line, '$.user'))) VIRTUAL,
+		actor_id VARBINARY(512) AS (JSON_UNQUOTE(JSON_EXTRACT(line, '$.actor'))) VIRTUAL,
+		credential VARBINARY(512) AS (JSON_UNQUOTE(JSON_EXTRACT(line, '$.credential'))) VIRTUAL,
+		KEY time (time),
+		KEY user_id (user_id),
+		KEY actor_id (actor_id),
+		KEY credential (credential)
+	) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4`,
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_uses (
+		uuid VARBINARY(191) NOT NULL PRIMARY KEY,
+		count BIGINT NOT NULL
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_use_addresses (
+		uuid VARBINARY(191) NOT NULL,
+		addr VARBINARY(128) NOT NULL,
+		first_seen BIGINT NOT NULL,
+		last_seen BIGINT NOT NULL,
+		PRIMARY KEY (uuid, addr)
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
 }
 
 // makeTables makes Sparekey's own tables, or those that are missing of them. They

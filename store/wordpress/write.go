@@ -60,10 +60,15 @@ func (s *Store) write(ctx context.Context, userID string, do func(ctx context.Co
 		return err
 	}
 	defer leave()
+	return s.again(ctx, func() error { return s.writeOnce(ctx, userID, user, do) })
+}
+
+// again tries to write for as long as others are in the way, within bounds.
+func (s *Store) again(ctx context.Context, once func() error) error {
 	tries, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		err := s.writeOnce(ctx, userID, user, do)
+		err := once()
 		if isServerError(err, errNoSuchTable) {
 			s.tablesMade.Store(false) // somebody dropped them
 			return errors.Join(err, s.makeTables(ctx))
@@ -73,7 +78,7 @@ func (s *Store) write(ctx context.Context, userID string, do func(ctx context.Co
 		}
 		select {
 		case <-tries.Done():
-			return fmt.Errorf("others wrote the user's application passwords all the time: %w", err)
+			return fmt.Errorf("others wrote the same all the time: %w", err)
 		case <-time.After(pause):
 		}
 	}
@@ -281,6 +286,11 @@ func (w *writing) remove(ctx context.Context, revoked []sparekey.Credential) err
 		}
 		if _, err := w.tx.ExecContext(ctx, w.s.queries.forget, w.user, c.UUID); err != nil {
 			return err
+		}
+		for _, query := range []string{w.s.queries.forgetUses, w.s.queries.forgetUsedFrom} {
+			if _, err := w.tx.ExecContext(ctx, query, c.UUID); err != nil {
+				return err
+			}
 		}
 		w.ours = append(w.ours, ourWrite{uuid: c.UUID})
 	}

@@ -1,0 +1,221 @@
+package wordpress
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
+)
+
+var _ audit.Store = (*Store)(nil)
+
+// nobody is the ID of no user. Whoever appends to the audit log takes nobody's
+// turn, so that one waits for another.
+const nobody = 0
+
+// AppendAudit implements [audit.Store].
+func (s *Store) AppendAudit(ctx context.Context, build func(audit.Line) (audit.Addition, error)) error {
+	return failed("append to the audit log", s.inTurn(ctx, func(tx *sql.Tx) error {
+		var last audit.Line
+		err := tx.QueryRowContext(ctx, s.queries.lastLine).Scan(&last.Seq, &last.Text)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		addition, err := build(last)
+		if err != nil {
+			return err
+		}
+		for _, line := range addition.Lines {
+			if _, err := tx.ExecContext(ctx, s.queries.appendLine, line.Seq, line.Text); err != nil {
+				return err
+			}
+		}
+		if addition.Through == 0 {
+			return nil
+		}
+		_, err = tx.ExecContext(ctx, s.queries.pruneLines, addition.Through)
+		return err
+	}))
+}
+
+// inTurn runs do in a transaction that has nobody's turn, and again if others were
+// in the way.
+func (s *Store) inTurn(ctx context.Context, do func(tx *sql.Tx) error) error {
+	if err := s.makeTables(ctx); err != nil {
+		return err
+	}
+	return s.again(ctx, func() error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back; otherwise there is an error already
+		if _, err := tx.ExecContext(ctx, s.queries.turn, nobody); err != nil {
+			return err
+		}
+		if err := do(tx); err != nil {
+			return err
+		}
+		if err := tx.Commit(); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
+		return nil
+	})
+}
+
+// ReadAudit implements [audit.Store].
+func (s *Store) ReadAudit(ctx context.Context, q audit.Query) (lines []audit.Line, err error) {
+	query, args := s.queries.lines(q)
+	err = eachRow(ctx, s.db, query, args, func(scan func(...any) error) error {
+		var line audit.Line
+		err := scan(&line.Seq, &line.Text)
+		lines = append(lines, line)
+		return err
+	})
+	if isServerError(err, errNoSuchTable) {
+		return nil, nil
+	}
+	return lines, failed("read the audit log", err)
+}
+
+// lines has only the conditions that the query has, so that the server can use an
+// index for them.
+func (q *queries) lines(of audit.Query) (query string, args []any) {
+	conditions := []string{"seq > ?"}
+	args = append(args, of.After)
+	where := func(condition string, values ...any) {
+		conditions = append(conditions, condition)
+		args = append(args, values...)
+	}
+	if of.Before > 0 {
+		where("seq < ?", of.Before)
+	}
+	if of.User != "" {
+		where("(user_id = ? OR actor_id = ?)", []byte(of.User), []byte(of.User))
+	}
+	if of.Credential != "" {
+		where("credential = ?", []byte(of.Credential))
+	}
+	if len(of.Kinds) > 0 {
+		var kinds []any
+		for _, k := range of.Kinds {
+			kinds = append(kinds, []byte(k))
+		}
+		where("kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
+	}
+	if !of.Since.IsZero() {
+		where("time >= ?", lineTime(of.Since))
+	}
+	if !of.Until.IsZero() {
+		where("time < ?", lineTime(of.Until))
+	}
+	query = q.selectLines + strings.Join(conditions, " AND ") + " ORDER BY seq"
+	if of.Newest {
+		query += " DESC"
+	}
+	if of.Limit > 0 {
+		query += " LIMIT ?"
+		args = append(args, of.Limit)
+	}
+	return query, args
+}
+
+// lineTime is a time as lines have it, rounded up to whole seconds.
+func lineTime(t time.Time) []byte {
+	return []byte(t.Add(time.Second - 1).UTC().Format(time.RFC3339))
+}
+
+// AddUsage implements [audit.Store]. What WordPress itself took away leaves its
+// count behind.
+func (s *Store) AddUsage(ctx context.Context, all []audit.Usage, addresses int) error {
+	var known []audit.Usage
+	for _, u := range all {
+		ok, err := s.has(ctx, u.User, u.Credential)
+		if err != nil {
+			return failed("count uses", err)
+		}
+		if ok {
+			known = append(known, u)
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	return failed("count uses", s.inTurn(ctx, func(tx *sql.Tx) error {
+		for _, u := range known {
+			if err := s.addUsage(ctx, tx, u, addresses); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// has reports whether a user has a credential. Where the row cannot be read, it is
+// not known to be there.
+func (s *Store) has(ctx context.Context, userID, uuid string) (bool, error) {
+	k, err := s.know(ctx, userID)
+	if isRowError(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(k.index().list, func(c sparekey.Credential) bool { return c.UUID == uuid }), nil
+}
+
+func (s *Store) addUsage(ctx context.Context, tx *sql.Tx, u audit.Usage, addresses int) error {
+	if _, err := tx.ExecContext(ctx, s.queries.addUses, u.Credential, u.Count); err != nil {
+		return err
+	}
+	for _, a := range u.Addresses {
+		if _, err := tx.ExecContext(ctx, s.queries.addAddress, u.Credential, a.Addr, a.First.Unix(), a.Last.Unix()); err != nil {
+			return err
+		}
+	}
+	all, err := s.addresses(ctx, tx, u.Credential)
+	if err != nil {
+		return err
+	}
+	for _, a := range all[min(addresses, len(all)):] {
+		if _, err := tx.ExecContext(ctx, s.queries.forgetAddress, u.Credential, a.Addr); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addresses returns those of a credential, the last seen first.
+func (s *Store) addresses(ctx context.Context, q queryer, uuid string) (all []audit.Address, err error) {
+	err = eachRow(ctx, q, s.queries.addresses, []any{uuid}, func(scan func(...any) error) error {
+		var a audit.Address
+		var first, last sql.Null[int64]
+		err := scan(&a.Addr, &first, &last)
+		a.First, a.Last = fromSeconds(first), fromSeconds(last)
+		all = append(all, a)
+		return err
+	})
+	return all, err
+}
+
+// Usage implements [audit.Store].
+func (s *Store) Usage(ctx context.Context, uuid string) (audit.Usage, error) {
+	u := audit.Usage{Credential: uuid}
+	err := s.db.QueryRowContext(ctx, s.queries.uses, uuid).Scan(&u.Count)
+	if err == nil {
+		u.Addresses, err = s.addresses(ctx, s.db, uuid)
+	}
+	if errors.Is(err, sql.ErrNoRows) || isServerError(err, errNoSuchTable) {
+		return audit.Usage{Credential: uuid}, nil
+	}
+	if err != nil {
+		return audit.Usage{}, failed("read what was counted of a credential", err)
+	}
+	return u, nil
+}
