@@ -34,6 +34,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"throttle":            {own: []string{"."}},
 	"throttle/redis":      {own: []string{"throttle"}, ext: []string{"github.com/redis/go-redis/v9"}},
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},
+	"internal/doctor":     {own: []string{".", "basicauth", "clientip"}},
 	"internal/proxybench": {own: []string{".", "clientip", "gateway", "gateway/proxy", "scope", "store/sqlite", "throttle"}},
 	"internal/testproc":   {},
 	"internal/testdb":     {own: []string{"internal/testproc"}},
@@ -43,7 +44,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"gateway/forwardauth": {own: []string{"basicauth", "clientip", "gateway"}},
 	"gateway/gatewaytest": {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
 	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway"}},
-	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3"}},
+	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "go.yaml.in/yaml/v3", "golang.org/x/term"}},
 }
 
 // exampleLayer holds for every program under examples: what an importer has.

@@ -17,6 +17,7 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
+	"github.com/sparekey-dev/sparekey/internal/doctor"
 )
 
 // gatewaySettings are the flags of "serve" in front of an application.
@@ -137,7 +138,7 @@ func (c *serveCommand) proxy(site *site, database string, signer *gateway.Signer
 // stays its own.
 var ownPaths = []string{
 	accountPath, "/authorize", "/wp-admin/authorize-application.php",
-	signInPath, signOutPath, confirmPath, "/healthz", "/readyz",
+	signInPath, signOutPath, confirmPath, "/healthz", "/readyz", doctor.Path,
 }
 
 // isOwn reports whether Sparekey answers a request itself.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/rest"
 	"github.com/sparekey-dev/sparekey/web"
@@ -34,6 +35,7 @@ func (c *serveCommand) handler(site *site, home string, log *slog.Logger) http.H
 	mux := http.NewServeMux()
 	mux.Handle("/wp-json", api)
 	mux.Handle("/wp-json/", api)
+	mux.Handle("GET "+doctor.Path, doctor.Answer(c.origin()))
 	mux.HandleFunc("GET /healthz", alive)
 	mux.Handle("GET /readyz", ready(site, log))
 	c.handlePages(site, home, log, func(pattern string, page http.Handler) {

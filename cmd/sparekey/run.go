@@ -28,6 +28,7 @@ type commands struct {
 	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`
 	Audit       auditCommands             `cmd:"" help:"Read and verify the log of what happened to application passwords."`
 	Check       configCheckCommand        `cmd:"" name:"config" help:"Check the configuration file."`
+	Doctor      doctorCommand             `cmd:"" help:"Find out why a client gets nothing but 401."`
 	Version     versionCommand            `cmd:"" help:"Print the version."`
 	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Say how to have your shell complete commands; with -c, print the code for it."`
 }

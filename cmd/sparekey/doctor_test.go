@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey/internal/testproc"
+)
+
+// doctor examines a URL and returns what it says and exits with.
+func runDoctor(t *testing.T, secret string, args ...string) (said string, status int) {
+	t.Helper()
+	cmd := command(t.Context(), "unused.db", append([]string{"doctor"}, args...)...)
+	cmd.Stdin = strings.NewReader(secret + "\n")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var failed *exec.ExitError
+	if err != nil && !errors.As(err, &failed) {
+		t.Fatal(err)
+	}
+	if secret != "" && strings.Contains(out.String(), secret) {
+		t.Errorf("it prints the secret: %s", out.String())
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+// wantDoctor compares exit statuses: they are those of docs/cli.md.
+func wantDoctor(t *testing.T, want int, culprit, secret string, args ...string) {
+	t.Helper()
+	if said, status := runDoctor(t, secret, args...); status != want || !strings.Contains(said, culprit) {
+		t.Errorf("%q exits with %d, want %d and %q:\n%s", args, status, want, culprit, said)
+	}
+}
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	s := startServer(t, database, "--throttle=on", "--throttle-per-login=1/1h")
+	as := func(login string) []string { return []string{s.url, "--login", login, "--secret-stdin"} }
+	wantDoctor(t, 0, "Nothing is wrong between here and the server.", "", s.url)
+	wantDoctor(t, 0, "Nothing is wrong.", ann.secret, as("ann")...)
+	wantDoctor(t, 21, "wrong_login_or_secret", "hunter2", as("bob")...)
+	wantDoctor(t, 27, "throttled", "hunter2", as("bob")...)
+	secret := mustCLI(t, database, "user", "application-password", "create", "ann", "narrow", "--scope=GET /wp-json/wp/v2/posts", "--porcelain")
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantDoctor(t, 27, "throttled", "", s.url) // for the doctor's own guesses
+	quiet := startServer(t, database)
+	wantDoctor(t, 25, "out_of_scope", "", quiet.url, "--login=ann", "--secret-file", file)
+	if err := quiet.stop(); err != nil {
+		t.Error(err)
+	}
+	wantDoctor(t, 10, "unreachable", "", quiet.url)
+}
+
+// TestDoctorBehindNginx asks through a real nginx that is set up wrongly.
+func TestDoctorBehindNginx(t *testing.T) {
+	t.Parallel()
+	nginx := testproc.Program(t, "scripts/proxies", "nginx")
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	for _, c := range []struct {
+		directive, culprit string
+		status             int
+	}{
+		{`proxy_set_header X-Real-IP $remote_addr;`, "Nothing is wrong.", 0},
+		{`proxy_set_header Authorization "";`, "authorization_stripped", 15},
+		{`proxy_set_header X-Forwarded-Proto $scheme;`, "tls_not_seen", 14}, // from a proxy that does no TLS
+		{`return 301 https://127.0.0.1:1$request_uri;`, "unreachable", 12},
+		{`return 404;`, "not_an_api", 13},
+		{`return 502;`, "not_an_api", 13},
+	} {
+		dir, port := testproc.Dir(t), testproc.FreePort(t)
+		s := startServer(t, database, "--url=http://127.0.0.1:"+port)
+		config := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {}
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+	server { listen 127.0.0.1:%[2]s; location / { %[3]s proxy_pass %[4]s; } }
+}`, dir, port, c.directive, s.url)
+		file := filepath.Join(dir, "nginx.conf")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(nginx, "-p", dir, "-e", "stderr", "-c", file)
+		testproc.Start(t, cmd, filepath.Join(dir, "log"), testproc.Accepts("tcp", "127.0.0.1:"+port))
+		wantDoctor(t, c.status, c.culprit, ann.secret, "http://127.0.0.1:"+port, "--login=ann", "--secret-stdin")
+	}
+}

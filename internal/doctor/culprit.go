@@ -1,0 +1,100 @@
+package doctor
+
+// Culprit is what keeps a client from being let in.
+type Culprit string
+
+// The culprits.
+const (
+	Unreachable     Culprit = "unreachable"
+	Certificate     Culprit = "certificate"
+	Redirect        Culprit = "redirect"
+	NotAnAPI        Culprit = "not_an_api"
+	TLSNotSeen      Culprit = "tls_not_seen"
+	Stripped        Culprit = "authorization_stripped"
+	NoEffect        Culprit = "no_effect"
+	Disabled        Culprit = "disabled"
+	DisabledForUser Culprit = "disabled_for_user"
+	WrongLogin      Culprit = "wrong_login"
+	WrongSecret     Culprit = "wrong_secret"
+	WrongCredential Culprit = "wrong_login_or_secret"
+	Expired         Culprit = "expired"
+	UsedUp          Culprit = "used_up"
+	Unused          Culprit = "unused"
+	OutOfScope      Culprit = "out_of_scope"
+	OutOfNetwork    Culprit = "out_of_network"
+	Throttled       Culprit = "throttled"
+	Clock           Culprit = "clock"
+	Broken          Culprit = "broken"
+	Refused         Culprit = "refused"
+)
+
+// firstExitStatus leaves room for what shells and the program itself use.
+const firstExitStatus = 10
+
+// Culprits lists all, in the order of their exit statuses. New ones go to the end.
+func Culprits() []Culprit {
+	return []Culprit{
+		Unreachable, Certificate, Redirect, NotAnAPI, TLSNotSeen, Stripped, NoEffect, Disabled, DisabledForUser,
+		WrongLogin, WrongSecret, WrongCredential, Expired, UsedUp, Unused, OutOfScope, OutOfNetwork, Throttled,
+		Clock, Broken, Refused,
+	}
+}
+
+// ExitStatus is the status with which a program names a culprit: 10 or more.
+func (c Culprit) ExitStatus() int {
+	for i, known := range Culprits() {
+		if c == known {
+			return firstExitStatus + i
+		}
+	}
+	return 1
+}
+
+// Advice says what to do about a culprit.
+func (c Culprit) Advice() string {
+	switch c {
+	case Unreachable:
+		return "Check the host and the port, that the server runs, and that a firewall lets you through."
+	case Certificate:
+		return "Serve a certificate that is valid for this host, with its whole chain. Clients refuse before they send anything."
+	case Redirect:
+		return "Give clients the address that the redirect leads to: most of them leave Authorization out when they are sent elsewhere, and are then nobody."
+	case NotAnAPI:
+		return "Give the address of the site, of its API (…/wp-json/), or of something that application passwords guard."
+	case TLSNotSeen:
+		return "Have the proxy that does TLS send X-Forwarded-Proto: https, and name that proxy with --trusted-proxy (on WordPress, wp-config.php must set $_SERVER['HTTPS'] for it)."
+	case Stripped:
+		return "Have whatever is in front of the server pass the header Authorization on. Apache with CGI: \"CGIPassAuth On\"; nginx with FastCGI: \"fastcgi_param HTTP_AUTHORIZATION $http_authorization\"; a proxy with a sign-in of its own must leave this path out."
+	case NoEffect:
+		return "Either Authorization does not arrive, or the credential is wrong: this server does not tell which. With --login, doctor can find out more."
+	case Disabled:
+		return "Switch application passwords on. WordPress switches them off by itself where it does not see HTTPS: see tls_not_seen."
+	case DisabledForUser:
+		return "Whoever runs the site has switched application passwords off for this user, or for their role."
+	case WrongLogin:
+		return "Check how the login is spelled, or use the e-mail address. It is the login that counts, not the name that is shown."
+	case WrongSecret:
+		return "Make a new application password and copy it whole. The password for signing in is never accepted here."
+	case WrongCredential:
+		return "Check the login, and make a new application password if in doubt. The password for signing in is never accepted here. \"sparekey user application-password list\" shows what there is."
+	case Expired:
+		return "Make a new application password, or rotate it before it ends."
+	case UsedUp:
+		return "Make a new application password: this one was good for a number of uses."
+	case Unused:
+		return "Make a new application password: the site ends those that nobody uses."
+	case OutOfScope:
+		return "\"sparekey user application-password explain\" says what it may do. Make one with the scopes that are needed."
+	case OutOfNetwork:
+		return "Use it from one of its networks. If you do, the server takes a proxy for you: name that with --trusted-proxy, and have it send X-Forwarded-For."
+	case Throttled:
+		return "Wait for as long as it says, and find the program that goes on with an old secret: the server's log has its address."
+	case Clock:
+		return "Set both clocks by NTP. Application passwords with an end go by the server's."
+	case Broken:
+		return "The server could not answer. Its log, and /readyz, say why."
+	case Refused:
+		return "What the server says about it is above."
+	}
+	return ""
+}

@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+const (
+	probeTimeout = 15 * time.Second
+	maxBody      = 1 << 20
+)
+
+// credential is what a probe presents.
+type credential struct{ login, secret string }
+
+// reply is what came back.
+type reply struct {
+	url    string
+	status int
+	header http.Header
+	body   []byte
+}
+
+// problem is an error of the REST API, as WordPress tells them.
+type problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// probe sends one request, and follows nothing: where a redirect leads is to be
+// seen, and no credential goes where nobody sent it.
+func (e *exam) probe(ctx context.Context, url string, as *credential) (reply, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return reply{}, err
+	}
+	if as != nil {
+		r.SetBasicAuth(as.login, as.secret)
+	}
+	return e.send(r)
+}
+
+func (e *exam) send(r *http.Request) (reply, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+	defer cancel()
+	r.Header.Set("User-Agent", "sparekey-doctor")
+	r.Header.Set("Accept", "application/json, */*;q=0.5")
+	client := http.Client{Transport: e.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	res, err := client.Do(r.WithContext(ctx))
+	if err != nil {
+		return reply{}, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxBody))
+	if err != nil {
+		return reply{}, fmt.Errorf("read the answer: %w", err)
+	}
+	return reply{r.URL.String(), res.StatusCode, res.Header, body}, nil
+}
+
+// problem is the error that a reply holds, if it holds one.
+func (r reply) problem() (p problem) {
+	if r.status >= http.StatusBadRequest {
+		_ = json.Unmarshal(r.body, &p) // else it is none
+	}
+	return p
+}
+
+// says is a line of what a reply says, for people.
+func (r reply) says() string {
+	const most = 300
+	text := r.problem().Message
+	if text == "" && !strings.Contains(r.header.Get("Content-Type"), "html") {
+		text = strings.TrimSpace(string(r.body))
+	}
+	if message := r.header.Get("X-Sparekey-Message"); message != "" {
+		text = message
+	}
+	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
+	return strings.TrimSpace(fmt.Sprintf("%d %s", r.status, text))
+}
+
+// isLike reports whether two replies are the same answer.
+func (r reply) isLike(other reply) bool {
+	if r.status != other.status || (r.header.Get("WWW-Authenticate") == "") != (other.header.Get("WWW-Authenticate") == "") {
+		return false
+	}
+	if code := r.problem().Code; code != "" {
+		return code == other.problem().Code
+	}
+	return string(r.body) == string(other.body) && r.header.Get("X-Sparekey-Message") == other.header.Get("X-Sparekey-Message")
+}
+
+// isOK reports whether whoever asked was let in.
+func (r reply) isOK() bool { return r.status >= 200 && r.status < 300 }
