@@ -273,18 +273,39 @@ func TestSlowTransfersAreNotCut(t *testing.T) {
 }
 
 // TestSlowApplication has the application think for longer than the server's own
-// deadlines.
+// deadlines, which HTTP/2 counts for each request.
 func TestSlowApplication(t *testing.T) {
 	t.Parallel()
-	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
 		select {
 		case <-time.After(700 * time.Millisecond):
-			w.WriteHeader(http.StatusNoContent)
+			fmt.Fprintf(w, "%s %v", body, err)
 		case <-r.Context().Done():
 		}
-	}), proxy.Config{}, gateway.Config{})
-	if res, body := f.send(t, "GET / HTTP/1.1\n\n"); res.StatusCode != http.StatusNoContent {
-		t.Errorf("%d %s", res.StatusCode, body)
+	}))
+	t.Cleanup(application.Close)
+	u, err := url.Parse(application.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, http2 := range []bool{false, true} {
+		server := httptest.NewUnstartedServer(proxy.New(gateway.New(accounts{}, gateway.Config{Optional: true}), u, proxy.Config{}))
+		server.Config.ReadTimeout, server.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
+		server.Config.ErrorLog = quiet()
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		res, err := server.Client().Post(server.URL, "text/plain", strings.NewReader("hello"))
+		if err != nil {
+			t.Errorf("HTTP/2 %v: %v", http2, err)
+			continue
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if string(body) != "hello <nil>" || err != nil || (res.ProtoMajor == 2) != http2 {
+			t.Errorf("HTTP/%d: %d %s %v", res.ProtoMajor, res.StatusCode, body, err)
+		}
 	}
 }
 
