@@ -82,15 +82,23 @@ func foldName(c byte) byte {
 // name, but not remove others, must refuse a request that has one.
 func Misspelled(h http.Header) string {
 	for name := range h {
-		if isIdentity(name) && strings.ContainsFunc(name, isNoNameCharacter) {
+		if isIdentity(name) && hasOddCharacter(name) {
 			return name
 		}
 	}
 	return ""
 }
 
-// isNoNameCharacter reports whether a character is in no name of Sparekey's.
-func isNoNameCharacter(c rune) bool { return c != '-' && (c > 'z' || foldName(byte(c)) == '-') }
+// hasOddCharacter reports whether a header's name has a character that is in none
+// of Sparekey's.
+func hasOddCharacter(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c != '-' && foldName(c) == '-' {
+			return true
+		}
+	}
+	return false
+}
 
 // list is the value of a header with several items: each escaped, with commas
 // between them. Splitting at commas and percent-decoding gives the items back.

@@ -72,7 +72,7 @@ func TestWhatReachesTheDecision(t *testing.T) {
 					}
 				}
 			}
-			r.Header.Set("X-Rewrite-URL", "/rewritten")
+			r.Header.Set("X-Rewrite-Url", "/rewritten")
 		})
 		if w.Code != http.StatusOK || w.Header().Get("X-Sparekey-User") != "ann" {
 			t.Errorf("%s: %d %v %s", dialect, w.Code, w.Header(), w.Body)

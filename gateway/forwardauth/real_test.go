@@ -37,9 +37,9 @@ func example(t *testing.T, dir, file string, changes map[string]string) string {
 	return path
 }
 
-// real runs the suite on a real proxy, for which run makes the command that starts
+// suite runs the suite on a real proxy, for which run makes the command that starts
 // it at an address.
-func real(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd) {
+func suite(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd) {
 	t.Helper()
 	start := func(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 		dir := testproc.Dir(t)
@@ -73,7 +73,7 @@ func TestNginx(t *testing.T) {
 
 func testNginx(t *testing.T, settings string) {
 	program := testproc.Program(t, remedy, "nginx")
-	real(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	suite(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		server := example(t, dir, "nginx/example.conf", map[string]string{
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
 			"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
@@ -97,7 +97,7 @@ http {
 func TestCaddy(t *testing.T) {
 	t.Parallel()
 	program := testproc.Program(t, remedy, "caddy")
-	real(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	suite(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		_, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			t.Fatal(err)
@@ -115,7 +115,7 @@ func TestCaddy(t *testing.T) {
 func TestHAProxy(t *testing.T) {
 	t.Parallel()
 	program := testproc.Program(t, remedy, "haproxy")
-	real(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	suite(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		lua := example(t, dir, "haproxy/sparekey.lua", nil)
 		file := example(t, dir, "haproxy/haproxy.cfg", map[string]string{
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,

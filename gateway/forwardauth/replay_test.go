@@ -76,7 +76,7 @@ func (p replay) application(site *gatewaytest.Site, answer http.Header) http.Han
 			if !strings.EqualFold(pr.In.Header.Get("Upgrade"), "websocket") {
 				pr.Out.Header.Del("Upgrade")
 			}
-			pr.Out.Header.Del("Http2-Settings")
+			pr.Out.Header.Del("HTTP2-Settings")
 			p.apply(pr.Out.Header, answer)
 		},
 		ErrorLog: quiet(),

@@ -40,7 +40,7 @@ type front struct {
 	addr, authorization string
 }
 
-func start(t *testing.T, application http.Handler, config proxy.Config, rules gateway.Config) front {
+func start(t *testing.T, application http.Handler, config proxy.Config) front {
 	t.Helper()
 	upstream := httptest.NewServer(application)
 	t.Cleanup(upstream.Close)
@@ -48,7 +48,7 @@ func start(t *testing.T, application http.Handler, config proxy.Config, rules ga
 	if err != nil {
 		t.Fatal(err)
 	}
-	return startBefore(t, u, config, rules)
+	return startBefore(t, u, config, gateway.Config{})
 }
 
 func startBefore(t *testing.T, upstream *url.URL, config proxy.Config, rules gateway.Config) front {
@@ -228,7 +228,7 @@ func TestSwitchingProtocols(t *testing.T) {
 		fmt.Fprintf(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n", r.Header.Get("Upgrade"))
 		rw.Flush()
 		io.Copy(conn, rw)
-	}), proxy.Config{}, gateway.Config{})
+	}), proxy.Config{})
 	r, conn := f.dial(t, "GET /socket HTTP/1.1\nConnection: Upgrade\nUpgrade: WebSocket\n\n")
 	res, err := http.ReadResponse(r, nil)
 	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
@@ -261,7 +261,7 @@ func TestSlowTransfersAreNotCut(t *testing.T) {
 			time.Sleep(150 * time.Millisecond)
 			fmt.Fprintln(w, "more")
 		}
-	}), proxy.Config{}, gateway.Config{})
+	}), proxy.Config{})
 	r, conn := f.dial(t, "POST / HTTP/1.1\nContent-Length: 40\n\n")
 	for range 4 {
 		time.Sleep(150 * time.Millisecond)
@@ -313,7 +313,7 @@ func TestStalledUploadIsCut(t *testing.T) {
 	t.Parallel()
 	f := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
-	}), proxy.Config{Idle: 200 * time.Millisecond}, gateway.Config{})
+	}), proxy.Config{Idle: 200 * time.Millisecond})
 	r, _ := f.dial(t, "POST / HTTP/1.1\nContent-Length: 40\n\n0123")
 	if res, body := answer(t, r); res.StatusCode != http.StatusBadRequest || !strings.Contains(body, "did not arrive whole") {
 		t.Errorf("%d %s", res.StatusCode, body)
@@ -331,7 +331,7 @@ func TestAnswersAreFlushedAtOnce(t *testing.T) {
 			http.NewResponseController(w).Flush()
 			<-next
 		}
-	}), proxy.Config{}, gateway.Config{})
+	}), proxy.Config{})
 	r, _ := f.dial(t, "GET / HTTP/1.1\n\n")
 	res, err := http.ReadResponse(r, nil)
 	if err != nil {
@@ -351,7 +351,7 @@ func TestLargeBody(t *testing.T) {
 	t.Parallel()
 	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(w, r.Body)
-	}), proxy.Config{}, gateway.Config{})
+	}), proxy.Config{})
 	const size = 64 << 20
 	r, conn := f.dial(t, fmt.Sprintf("PUT / HTTP/1.1\nContent-Length: %d\n\n", size))
 	go io.CopyN(conn, zeros{}, size)
@@ -375,7 +375,7 @@ func TestTrailers(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, r.Trailer)
 		w.Header().Set("X-Sum", "9")
-	}), proxy.Config{}, gateway.Config{})
+	}), proxy.Config{})
 	r, _ := f.dial(t, "POST / HTTP/1.1\nTransfer-Encoding: chunked\nTrailer: X-Check, X-Sparekey-User, Authorization\n\n"+
 		"2\nhi\n0\nX-Check: 1\nX-Sparekey-User: admin\nAuthorization: Basic eDp5\nX-Sparekey-Roles: admin\nX-More: 2\n\n")
 	res, body := answer(t, r)
@@ -388,7 +388,7 @@ func TestExpectContinue(t *testing.T) {
 	t.Parallel()
 	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(w, r.Body)
-	}), proxy.Config{}, gateway.Config{})
+	}), proxy.Config{})
 	r, conn := f.dial(t, "POST / HTTP/1.1\nContent-Length: 2\nExpect: 100-continue\n\n")
 	if line, err := r.ReadString('\n'); line != "HTTP/1.1 100 Continue\r\n" {
 		t.Fatalf("%q %v", line, err)
@@ -420,7 +420,7 @@ func TestApplicationThatDoesNotAnswer(t *testing.T) {
 	transport := proxy.Transport()
 	transport.ResponseHeaderTimeout = 100 * time.Millisecond
 	wait := make(chan bool)
-	f = start(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-wait }), proxy.Config{Transport: transport}, gateway.Config{})
+	f = start(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-wait }), proxy.Config{Transport: transport})
 	if res, body := f.send(t, "GET / HTTP/1.1\n\n"); res.StatusCode != http.StatusGatewayTimeout {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}

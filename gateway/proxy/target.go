@@ -62,9 +62,9 @@ func (p *Proxy) address(target string) *url.URL {
 // onlyWebsocket takes the wish for another protocol than websocket out of a
 // request. Whatever is sent after switching to h2c, say, would pass by the gateway.
 func onlyWebsocket(h http.Header) {
-	if upgrade := h["Upgrade"]; len(upgrade) > 0 && !(len(upgrade) == 1 && strings.EqualFold(upgrade[0], "websocket")) {
+	if upgrade := h["Upgrade"]; len(upgrade) > 1 || len(upgrade) == 1 && !strings.EqualFold(upgrade[0], "websocket") {
 		h.Del("Upgrade")
 		h.Del("Connection")
 	}
-	h.Del("Http2-Settings")
+	h.Del("HTTP2-Settings")
 }
