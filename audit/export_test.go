@@ -9,5 +9,5 @@ func FlushDue(ctx context.Context, l *Log) error { return l.flush(ctx, false) }
 func Remembered(l *Log) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.uses.entries) + len(l.refusals.entries) + len(l.strangers.entries)
+	return len(l.uses.entries) + len(l.refusals.entries) + len(l.strangers.entries) + len(l.repairs.entries)
 }

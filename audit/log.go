@@ -75,6 +75,7 @@ type Log struct {
 	uses      fold
 	refusals  fold // of who had the right secret, whom no flood of strangers may crowd out
 	strangers fold
+	repairs   fold                // of what another program overwrites, which nobody manages
 	counted   map[string]*counted // by UUID
 
 	flushing sync.Mutex // held while what is in memory is written
@@ -108,7 +109,7 @@ func New(store Store, config Config) *Log {
 	}
 	return &Log{
 		store: store, config: config,
-		uses: newFold(config.Callers), refusals: newFold(config.Callers), strangers: newFold(config.Callers),
+		uses: newFold(config.Callers), refusals: newFold(config.Callers), strangers: newFold(config.Callers), repairs: newFold(config.Callers),
 		counted: map[string]*counted{},
 	}
 }
@@ -148,7 +149,9 @@ func (l *Log) Observe(_ context.Context, e sparekey.Event) {
 		} else {
 			l.strangers.add(e)
 		}
-	default: // those have their record
+	case sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost:
+		l.repairs.add(e)
+	default: // those have their record, or need none
 	}
 }
 
@@ -200,7 +203,7 @@ func (l *Log) flushRecords(ctx context.Context, all bool) error {
 	}
 	var batch []taken
 	l.mu.Lock()
-	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers} {
+	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers, &l.repairs} {
 		batch = append(batch, f.take(now, written)...)
 	}
 	l.mu.Unlock()

@@ -250,6 +250,24 @@ func TestFlood(t *testing.T) {
 	}
 }
 
+// TestRepairs has a store that repairs what another program overwrote.
+func TestRepairs(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, audit.Config{})
+	for _, kind := range []sparekey.Kind{sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost} {
+		for range 2 {
+			s.log.Observe(t.Context(), sparekey.Event{
+				Kind: kind, Time: noon, User: sparekey.User{ID: "1"}, Credential: sparekey.Credential{UUID: "c", Name: "Phone"},
+			})
+		}
+	}
+	s.flush(t)
+	one := func(seq uint64, kind sparekey.Kind) audit.Record {
+		return audit.Record{Version: 1, Seq: seq, Time: noon, Kind: kind, User: "1", Credential: "c", Name: "Phone", Count: 2, Since: noon}
+	}
+	wantRecords(t, s.records(t, 0), one(1, sparekey.KindLost), one(2, sparekey.KindPutBack), one(3, sparekey.KindRevokedAgain))
+}
+
 // TestUsage counts exactly, and keeps the last addresses.
 func TestUsage(t *testing.T) {
 	t.Parallel()

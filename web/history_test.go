@@ -176,6 +176,7 @@ func TestHistoryHasTexts(t *testing.T) {
 	english := web.NewCatalogue()["en"].Texts
 	for _, kind := range []sparekey.Kind{
 		sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindLimited, sparekey.KindRotated, sparekey.KindRevoked, sparekey.KindRefused, audit.KindUsed,
+		sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost,
 	} {
 		if english["history.kind."+string(kind)] == "" {
 			t.Errorf("there is no text for %s", kind)

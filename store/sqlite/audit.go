@@ -3,12 +3,10 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/auditsql"
 )
 
 var _ audit.Store = (*Store)(nil)
@@ -45,56 +43,10 @@ func scanLine(row scanner) (line audit.Line, err error) {
 
 // ReadAudit implements [audit.Store].
 func (s *Store) ReadAudit(ctx context.Context, q audit.Query) ([]audit.Line, error) {
-	query, args, err := selectLines(q)
-	if err != nil {
-		return nil, failed("read the audit log", err)
-	}
-	rows, err := s.readers.QueryContext(ctx, query, args...)
+	selection, args := auditsql.Selection(q)
+	rows, err := s.readers.QueryContext(ctx, querySelectLines+selection, args...)
 	lines, err := collect(scanLine, rows, err)
 	return lines, failed("read the audit log", err)
-}
-
-// selectLines has only the conditions that q has, so that SQLite can use an index
-// for them.
-func selectLines(q audit.Query) (query string, args []any, err error) {
-	conditions := []string{"seq > ?"}
-	args = append(args, q.After)
-	where := func(condition string, values ...any) {
-		conditions = append(conditions, condition)
-		args = append(args, values...)
-	}
-	if q.Before > 0 {
-		where("seq < ?", q.Before)
-	}
-	if q.User != "" {
-		where("(user_id = ? OR actor_id = ?)", q.User, q.User)
-	}
-	if q.Credential != "" {
-		where("credential = ?", q.Credential)
-	}
-	if len(q.Kinds) > 0 {
-		kinds, err := json.Marshal(q.Kinds)
-		if err != nil {
-			return "", nil, err
-		}
-		where("kind IN (SELECT value FROM json_each(?))", string(kinds))
-	}
-	if !q.Since.IsZero() {
-		where("time >= ?", lineTime(q.Since))
-	}
-	if !q.Until.IsZero() {
-		where("time < ?", lineTime(q.Until))
-	}
-	order := " ORDER BY seq"
-	if q.Newest {
-		order = " ORDER BY seq DESC"
-	}
-	return querySelectLines + strings.Join(conditions, " AND ") + order + " LIMIT ?", append(args, rowLimit(q.Limit)), nil
-}
-
-// lineTime is a time as lines have it, rounded up to whole seconds.
-func lineTime(t time.Time) string {
-	return t.Add(time.Second - 1).UTC().Format(time.RFC3339)
 }
 
 // AddUsage implements [audit.Store].

@@ -116,7 +116,7 @@ const (
 
 	queryPruneLines = `DELETE FROM audit WHERE seq <= ?`
 
-	querySelectLines = `SELECT seq, line FROM audit WHERE `
+	querySelectLines = `SELECT seq, line FROM audit`
 
 	queryAddUses = `INSERT INTO uses (uuid, count)
 		SELECT uuid, ?2 FROM credentials WHERE uuid = ?1

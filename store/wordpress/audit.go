@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/auditsql"
 )
 
 var _ audit.Store = (*Store)(nil)
@@ -71,8 +70,8 @@ func (s *Store) inTurn(ctx context.Context, do func(tx *sql.Tx) error) error {
 
 // ReadAudit implements [audit.Store].
 func (s *Store) ReadAudit(ctx context.Context, q audit.Query) (lines []audit.Line, err error) {
-	query, args := s.queries.lines(q)
-	err = eachRow(ctx, s.db, query, args, func(scan func(...any) error) error {
+	selection, args := auditsql.Selection(q)
+	err = eachRow(ctx, s.db, s.queries.selectLines+selection, args, func(scan func(...any) error) error {
 		var line audit.Line
 		err := scan(&line.Seq, &line.Text)
 		lines = append(lines, line)
@@ -82,53 +81,6 @@ func (s *Store) ReadAudit(ctx context.Context, q audit.Query) (lines []audit.Lin
 		return nil, nil
 	}
 	return lines, failed("read the audit log", err)
-}
-
-// lines has only the conditions that the query has, so that the server can use an
-// index for them.
-func (q *queries) lines(of audit.Query) (query string, args []any) {
-	conditions := []string{"seq > ?"}
-	args = append(args, of.After)
-	where := func(condition string, values ...any) {
-		conditions = append(conditions, condition)
-		args = append(args, values...)
-	}
-	if of.Before > 0 {
-		where("seq < ?", of.Before)
-	}
-	if of.User != "" {
-		where("(user_id = ? OR actor_id = ?)", []byte(of.User), []byte(of.User))
-	}
-	if of.Credential != "" {
-		where("credential = ?", []byte(of.Credential))
-	}
-	if len(of.Kinds) > 0 {
-		var kinds []any
-		for _, k := range of.Kinds {
-			kinds = append(kinds, []byte(k))
-		}
-		where("kind IN (?"+strings.Repeat(", ?", len(kinds)-1)+")", kinds...)
-	}
-	if !of.Since.IsZero() {
-		where("time >= ?", lineTime(of.Since))
-	}
-	if !of.Until.IsZero() {
-		where("time < ?", lineTime(of.Until))
-	}
-	query = q.selectLines + strings.Join(conditions, " AND ") + " ORDER BY seq"
-	if of.Newest {
-		query += " DESC"
-	}
-	if of.Limit > 0 {
-		query += " LIMIT ?"
-		args = append(args, of.Limit)
-	}
-	return query, args
-}
-
-// lineTime is a time as lines have it, rounded up to whole seconds.
-func lineTime(t time.Time) []byte {
-	return []byte(t.Add(time.Second - 1).UTC().Format(time.RFC3339))
 }
 
 // AddUsage implements [audit.Store]. What WordPress itself took away leaves its

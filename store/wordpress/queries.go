@@ -140,7 +140,7 @@ func (q *queries) auditQueries() {
 	q.lastLine = `SELECT seq, line FROM {p}sparekey_audit ORDER BY seq DESC LIMIT 1`
 	q.appendLine = `INSERT INTO {p}sparekey_audit (seq, line) VALUES (?, ?)`
 	q.pruneLines = `DELETE FROM {p}sparekey_audit WHERE seq <= ?`
-	q.selectLines = `SELECT seq, line FROM {p}sparekey_audit WHERE `
+	q.selectLines = `SELECT seq, line FROM {p}sparekey_audit`
 	q.addUses = `INSERT INTO {p}sparekey_uses (uuid, count) VALUES (?, ?) ON DUPLICATE KEY UPDATE count = count + VALUES(count)`
 	q.addAddress = `INSERT INTO {p}sparekey_use_addresses (uuid, addr, first_seen, last_seen) VALUES (?, ?, ?, ?)
 		ON DUPLICATE KEY UPDATE first_seen = LEAST(first_seen, VALUES(first_seen)), last_seen = GREATEST(last_seen, VALUES(last_seen))`
