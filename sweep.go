@@ -159,7 +159,7 @@ func (s *Service) unclaim(ctx context.Context, now, last time.Time) error {
 }
 
 // sweepPage is how many credentials are looked at in one go.
-const sweepPage = 500
+const sweepPage = 5000
 
 // sweep first finds what is due and then does it, since doing it changes what a
 // search finds.

@@ -103,6 +103,15 @@ var states = []state{
 	{"rename to a name that is taken", func(ann *tab) { ann.enter("#new-name", "0") }, "#problem"},
 	{"revoke", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(".sk-actions .sk-danger")) }, ".sk-grave"},
 	{"history", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-name a[href*="/history/"]`)) }, ".sk-log"},
+	{"limits", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-actions a[href*="/limits/"]`)) }, "#limit-expires"},
+	{"limits that cannot be", func(ann *tab) {
+		ann.do("type a rule", chromedp.Click(chromedp.CSS(".sk-advanced summary")), chromedp.SendKeys(chromedp.CSS("#limit-rules"), "GET"))
+		ann.submit(`form[action*="/limits/"]`)
+	}, "#problem"},
+	{"new one with limits", func(ann *tab) {
+		ann.open(accountPath)
+		ann.do("open the limits", chromedp.Click(chromedp.CSS(".sk-limits > summary")), chromedp.Click(chromedp.CSS(".sk-advanced summary")))
+	}, "#limit-networks"},
 	at("revoke all", accountPath+"/revoke-all", ".sk-items"),
 	at("gone", accountPath+"/revoke/00000000-0000-4000-8000-000000000000", ".sk-card h1"),
 	at("no page", accountPath+"/no-such-page", ".sk-card h1"),
@@ -120,6 +129,7 @@ var states = []state{
 	at("authorise a site", withQuery(authorizePath, "app_name", strings.Repeat("Anwendung", 12), "success_url", "https://a-very-long-host-name-that-does-not-end-soon.example.com/cb"), "#approve"),
 	at("authorise a look-alike", withQuery(authorizePath, "app_name", "Shop", "success_url", "https://xn--pple-43d.example/cb"), "#approve"),
 	at("authorise an app on the device", withQuery(authorizePath, "app_name", "Notes", "success_url", "my-app://cb"), "#approve"),
+	at("authorise with wishes", withQuery(authorizePath, "app_name", "Notes", "scope", "wp:posts wp:media", "expires", "30d"), "#limit-expires"),
 	at("authorise nobody", authorizePath, "#approve"),
 	{"authorise with a name that is taken", func(ann *tab) {
 		ann.open(withQuery(authorizePath, "app_name", "Phone"))

@@ -152,6 +152,54 @@ func TestOneApplicationPassword(t *testing.T) {
 	})
 }
 
+// TestLimits makes one that may only read, has it do more, lets it, and gives it
+// another secret.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	withAndWithoutScript(t, func(t *testing.T, m mode) {
+		s := startSite(t)
+		bob := signedIn(t, s, "bob", m)
+		bob.fill("Name of the app or device", "Agent")
+		bob.do("open the limits", chromedp.Click(chromedp.CSS(".sk-limits > summary")))
+		bob.tick("read see everything, change nothing")
+		bob.do("choose a day", chromedp.SetValue(chromedp.CSS("#limit-expires"), "1d"))
+		bob.press("Add password")
+		bob.sees("New password for Agent", "Expires soon:", "Limited")
+		secret := bob.secret()
+		rename := func() int {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+				s.url+"/wp-json/wp/v2/users/me/application-passwords", strings.NewReader(`{"name":"Another"}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			r.SetBasicAuth("bob", secret)
+			status, _ := s.send(r)
+			return status
+		}
+		if !s.works("bob", secret) || rename() != http.StatusForbidden {
+			t.Error("it cannot read, or can do more")
+		}
+
+		bob.follow("Limits of Agent")
+		bob.sees("It is accepted.", "see everything, change nothing", "It may not make, change or revoke application passwords.")
+		bob.tick("application-passwords make, change and revoke application passwords")
+		bob.press("Save limits")
+		bob.sees("The limits are changed.")
+		if got := rename(); got != http.StatusCreated {
+			t.Errorf("with another scope: %d", got)
+		}
+
+		bob.follow("Limits of Agent")
+		bob.do("keep the old one", chromedp.SetValue(chromedp.CSS("#grace"), "1h"))
+		bob.press("Replace the password")
+		bob.sees("New password for Agent")
+		if second := bob.secret(); second == secret || !s.works("bob", second) || !s.works("bob", secret) {
+			t.Error("it is the same, or one of them does not work")
+		}
+	})
+}
+
 // TestOnceIsOnce reloads the page that shows a new password. It is not shown
 // again, and no second one is made.
 func TestOnceIsOnce(t *testing.T) {
