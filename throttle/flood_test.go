@@ -16,7 +16,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a flood")
 	}
-	const keys, addresses = 10_000, 200_000
+	const keys, addresses = 5_000, 50_000
 	config := rates
 	config.Keys = keys
 	h := newHouse(t, config)

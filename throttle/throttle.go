@@ -62,7 +62,7 @@ type Config struct {
 	Site Rate
 
 	// Keys bounds how many addresses, logins at addresses, and successes are
-	// remembered, each. All together take some 150 bytes for each of Keys.
+	// remembered, each. All together take some 110 bytes for each of Keys.
 	// Default: 100,000.
 	Keys int
 

@@ -447,7 +447,7 @@ func (g *gate) note(call, password string) error {
 	case g.broken:
 		return errDown
 	case g.throttle:
-		return &sparekey.AuthError{Reason: sparekey.ReasonThrottled}
+		return sparekey.Throttled(1500 * time.Millisecond)
 	case password != "right":
 		return &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
 	}

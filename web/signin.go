@@ -3,9 +3,11 @@ package web
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -133,6 +135,9 @@ func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	case !errors.As(err, &refused):
 		return "", 0
 	case refused.Reason == sparekey.ReasonThrottled:
+		if seconds := math.Ceil(refused.RetryAfter.Seconds()); seconds > 0 {
+			c.w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+		}
 		return c.lang.T("problem.throttled"), http.StatusTooManyRequests
 	}
 	return c.lang.T(key), http.StatusForbidden

@@ -53,6 +53,8 @@ func TestSignInThrottledAndBroken(t *testing.T) {
 	form := s.as("").get("/sign-in").form().set("login", "bob").set("password", "right")
 	if p := form.submit().want(http.StatusTooManyRequests); !strings.Contains(p.text(), "Too many tries") {
 		t.Errorf("throttled: %s", p.text())
+	} else if wait := p.header.Get("Retry-After"); wait != "2" {
+		t.Errorf("Retry-After %q", wait)
 	}
 	g.throttle, g.broken = false, true
 	form.submit().want(http.StatusServiceUnavailable)

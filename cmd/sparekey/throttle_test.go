@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,19 +17,11 @@ import (
 // the trusted proxy names.
 func (s *server) knock(t *testing.T, as account, addr, path string) *http.Response {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := httptest.NewRequest(http.MethodGet, path, nil)
 	r.SetBasicAuth(as.login, as.secret)
 	r.Header.Set("X-Forwarded-For", addr)
 	r.Header.Set("X-Forwarded-Proto", "https")
-	res, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = res.Body.Close()
-	return res
+	return s.roundTrip(t, r)
 }
 
 // wantStatus compares what knock is answered with.
@@ -67,6 +60,58 @@ func TestThrottle(t *testing.T) {
 	if log := s.log.String(); strings.Count(log, "too many attempts fail") != 2 || strings.Contains(log, "reason=throttled") {
 		t.Errorf("the log has a line for each who is turned away, or none:\n%s", log)
 	}
+}
+
+// TestEntryPointsCountTogether fails at each entry point once, and is then turned
+// away at all of them.
+func TestEntryPointsCountTogether(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	newAccount(t, database)
+	application := httptest.NewServer(http.NotFoundHandler())
+	defer application.Close()
+	s := startServer(t, database, "--trusted-proxy=127.0.0.0/8", "--url=https://keys.example", "--upstream="+application.URL,
+		"--throttle=on", "--throttle-per-login=4/1h")
+	entries := map[string]func() *http.Request{
+		"REST":         func() *http.Request { return httptest.NewRequest(http.MethodGet, mine, nil) },
+		"proxy":        func() *http.Request { return httptest.NewRequest(http.MethodGet, "/posts", nil) },
+		"forward-auth": func() *http.Request { return httptest.NewRequest(http.MethodGet, "/-/auth/traefik", nil) },
+		"sign-in page": func() *http.Request {
+			r := httptest.NewRequest(http.MethodPost, "/sign-in", strings.NewReader("login=ann&password=wrong"))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			return r
+		},
+	}
+	for _, want := range []bool{false, true} {
+		for name, request := range entries {
+			r := request()
+			if r.Method == http.MethodGet {
+				r.SetBasicAuth("ann", "wrong")
+			}
+			for header, value := range map[string]string{
+				"X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "app.example",
+				"X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/posts",
+			} {
+				r.Header.Set(header, value)
+			}
+			if status := s.roundTrip(t, r).StatusCode; (status == http.StatusTooManyRequests) != want || !want && status != http.StatusUnauthorized && status != http.StatusForbidden {
+				t.Errorf("%s: status %d, want to be turned away: %v", name, status, want)
+			}
+		}
+	}
+}
+
+// roundTrip sends a request to the server, whatever host it is for.
+func (s *server) roundTrip(t *testing.T, r *http.Request) *http.Response {
+	t.Helper()
+	r.URL.Scheme, r.URL.Host, r.RequestURI = "http", strings.TrimPrefix(s.url, "http://"), ""
+	r.Host = "keys.example"
+	res, err := http.DefaultTransport.RoundTrip(r.WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res
 }
 
 // TestThrottleIsShared has two servers count in one Redis, which crashes and
