@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,16 +30,26 @@ type gatewaySettings struct {
 	SigningKey           string `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
 }
 
-func (s *gatewaySettings) validate() error {
+func (s *gatewaySettings) validate(listen string) error {
 	if s.Upstream != "" {
 		u, err := url.Parse(s.Upstream)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
 			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
 		}
+		if isSameServer(u.Host, listen) {
+			return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
+		}
 	}
 	_, err := s.signer()
 	return err
+}
+
+// isSameServer reports whether two addresses with a port are certainly one.
+func isSameServer(a, b string) bool {
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	return errA == nil && errB == nil && portA == portB && (hostA == hostB || isLoopback(hostA) && isLoopback(hostB))
 }
 
 // signer signs with the key from the file that was named, if one was. A line end

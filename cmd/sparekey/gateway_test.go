@@ -127,6 +127,7 @@ func TestUpstreamSettings(t *testing.T) {
 		"must have at least":  {"--signing-key", short},
 		"no such file":        {"--signing-key", short + "er"},
 		"a scheme and a host": {"--upstream", (&url.URL{Scheme: "http", Host: "x", Path: "/y"}).String()},
+		"is the address of":   {"--listen", "127.0.0.1:8080", "--upstream", "http://localhost:8080"},
 		"must be a scheme":    {"--upstream", "127.0.0.1:8088"},
 	} {
 		if _, err := cli(t.Context(), database, append([]string{"serve"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {
@@ -143,7 +144,7 @@ func TestForwardAuth(t *testing.T) {
 	ann := newAccount(t, database)
 	reader := account{"ann", mustCLI(t, database, "user", "application-password", "create", "ann", "reader", "--scope=GET /a*", "--porcelain")}
 	elsewhere := account{"ann", mustCLI(t, database, "user", "application-password", "create", "ann", "elsewhere", "--network=10.0.0.0/8", "--porcelain")}
-	s := startServer(t, database, "--trusted-proxy=127.0.0.1", "--url=https://keys.example", "--upstream", newApplication(t))
+	s := startServer(t, database, "--throttle=on", "--trusted-proxy=127.0.0.1", "--url=https://keys.example", "--upstream", newApplication(t))
 	tells := map[string][]string{
 		"/-/auth/nginx":        {"X-Original-Method", "GET", "X-Original-URI", "/a//b", "X-Original-Host", "example.org"},
 		"/-/auth/haproxy":      {"X-Original-Method", "GET", "X-Original-URI", "/a/b", "X-Original-Host", "example.org"},
@@ -163,6 +164,22 @@ func TestForwardAuth(t *testing.T) {
 				t.Errorf("%s of %v: %d %s", target, as.login, got, body)
 			}
 		}
+	}
+	// All dialects count failures together, by the client's address.
+	guess := func(from, target string) int {
+		status, _ := s.ask(t, account{"ann", "wrong"}, target, append(tells[target], "X-Forwarded-For", from, "X-Forwarded-Proto", "https")...)
+		return status
+	}
+	throttled := 0
+	for range 6 {
+		for target := range tells {
+			if status := guess("198.51.100.7", target); status == http.StatusTooManyRequests || status == http.StatusForbidden && target == "/-/auth/nginx" {
+				throttled++
+			}
+		}
+	}
+	if throttled < 20 || guess("198.51.100.8", "/-/auth/caddy") != http.StatusUnauthorized {
+		t.Errorf("%d of 36 guesses were throttled", throttled)
 	}
 	if status, body := s.ask(t, ann, "/-/auth/nginx"); status != http.StatusForbidden || !strings.Contains(body, "X-Forwarded-For") {
 		t.Errorf("a proxy that tells nothing: %d %s", status, body)
