@@ -14,7 +14,7 @@ import (
 const (
 	othersEvery   = 200 * time.Millisecond
 	lateEvery     = 500 * time.Millisecond
-	lateFor       = time.Hour
+	lateFor       = 24 * time.Hour
 	everyoneEvery = time.Minute
 	batch         = 500 // users that one query asks for
 )
@@ -271,7 +271,7 @@ func (w *watcher) knows(user uint64, o ourWrite) bool {
 	return watched != nil && watched.ours[o.uuid].record == o.record
 }
 
-// latecomers looks for what was revoked a while ago and came back: of the last hour
+// latecomers looks for what was revoked a while ago and came back: of the last day
 // often, of all time now and then.
 type latecomers struct {
 	s        *Store

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/internal/phpserial"
 )
 
 // PHP reads a user's row at the beginning of a request, and writes all of it, with
@@ -40,6 +39,7 @@ type ourWrite struct {
 	uuid    string
 	record  string // empty: it was revoked
 	earlier string // the record that it replaced; empty: it was created
+	order   int    // among those that are watched
 }
 
 // mark stands for a record; 0 for none.
@@ -53,25 +53,20 @@ func markOf(record string) mark {
 	if record == "" {
 		return 0
 	}
-	if strings.IndexByte(record, '\\') >= 0 {
-		record = withoutBackslashes(record)
+	plain := make([]byte, 0, len(record))
+	for i := 0; i < len(record); i++ {
+		if record[i] == '\\' {
+			continue
+		}
+		plain = append(plain, record[i])
+		if strings.HasPrefix(record[i:], `s:`) {
+			for plain = append(plain, ':'); i+2 < len(record) && '0' <= record[i+2] && record[i+2] <= '9'; {
+				i++
+			}
+			i++
+		}
 	}
-	return mark(maphash.String(markSeed, record) | 1)
-}
-
-func withoutBackslashes(record string) string {
-	v, err := phpserial.Decode(record)
-	if err != nil {
-		return record
-	}
-	var b strings.Builder
-	for _, p := range v.Pairs() {
-		b.WriteString(plain(p.Key))
-		b.WriteByte(0)
-		b.WriteString(strings.ReplaceAll(plain(p.Value), `\`, ""))
-		b.WriteByte(0)
-	}
-	return b.String()
+	return mark(maphash.Bytes(markSeed, plain) | 1)
 }
 
 // snapshot is a state of a row: the marks of its records by UUID.
@@ -116,6 +111,7 @@ type watch struct {
 	last  snapshot
 	steps []changes           // that led there, the oldest first
 	ours  map[string]ourWrite // what Sparekey wrote, by UUID
+	wrote int                 // how many of these there were ever
 }
 
 // verdict says what became of what Sparekey wrote.
@@ -159,7 +155,7 @@ func (w *watch) reverted(now snapshot) (uuids []string) {
 			uuids = append(uuids, uuid)
 		}
 	}
-	slices.Sort(uuids)
+	slices.SortFunc(uuids, func(a, b string) int { return w.ours[a].order - w.ours[b].order })
 	return uuids
 }
 
@@ -271,6 +267,8 @@ func (w *watcher) saw(x *writing, now stamp) {
 		delete(watched.ours, uuid)
 	}
 	for _, o := range ours {
+		watched.wrote++
+		o.order = watched.wrote
 		watched.ours[o.uuid] = o
 	}
 	if len(ours) > 0 {

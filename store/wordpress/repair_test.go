@@ -1,0 +1,496 @@
+package wordpress_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/phpserial"
+	"github.com/sparekey-dev/sparekey/store/wordpress"
+)
+
+// php does to a user's row what a request of PHP does: it begins with what it read,
+// which may be long ago.
+type php struct {
+	w    *site
+	user string
+	read string
+}
+
+func (w *site) php(user string) *php { return &php{w, user, w.row(user)} }
+
+func (p *php) list() []phpserial.Pair {
+	if p.read == "" {
+		return nil
+	}
+	v, err := phpserial.Decode(p.read)
+	if err != nil {
+		p.w.tb.Error(err)
+	}
+	return v.Pairs()
+}
+
+func (p *php) write(list []phpserial.Pair) {
+	p.w.setRow(p.user, phpserial.NewArray(list...).Encoding())
+}
+
+// create appends a record and returns its UUID.
+func (p *php) create() string {
+	uuid := fmt.Sprintf("0000%04x-0000-4000-8000-%012x", rand.IntN(1<<16), rand.Int64N(1<<48))
+	next := int64(0)
+	for _, pair := range p.list() {
+		n, _ := pair.Key.Scalar()
+		var i int64
+		fmt.Sscan(n, &i)
+		next = max(next, i+1)
+	}
+	p.write(append(slices.Clip(p.list()), phpserial.Pair{Key: phpserial.NewInt(next), Value: record(uuid, "by PHP")}))
+	return uuid
+}
+
+func record(uuid, name string) phpserial.Value {
+	v := phpserial.NewArray()
+	for _, pair := range [][2]string{{"uuid", uuid}, {"app_id", ""}, {"name", name}, {"password", sparekey.NewSecret().Hash()}} {
+		v = v.With(pair[0], phpserial.NewString(pair[1]))
+	}
+	return v.With("created", phpserial.NewInt(1795319925)).With("last_used", phpserial.Value{}).With("last_ip", phpserial.Value{})
+}
+
+func (p *php) delete(uuid string) {
+	p.write(slices.DeleteFunc(slices.Clone(p.list()), func(pair phpserial.Pair) bool { return has(pair.Value, uuid) }))
+}
+
+func (p *php) change(uuid, key string, v phpserial.Value) {
+	list := slices.Clone(p.list())
+	for i := range list {
+		if has(list[i].Value, uuid) {
+			list[i].Value = list[i].Value.With(key, v)
+		}
+	}
+	p.write(list)
+}
+
+func has(record phpserial.Value, uuid string) bool {
+	v, _ := record.Get("uuid")
+	text, _ := v.Text()
+	return text == uuid
+}
+
+// runs has a store's Run run until the end of the test.
+func runs(t *testing.T, s *wordpress.Store) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { s.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	time.Sleep(50 * time.Millisecond) // until it does
+}
+
+func insert(tb testing.TB, s *wordpress.Store, user, name string) sparekey.Credential {
+	tb.Helper()
+	c := sparekey.Credential{
+		UUID: fmt.Sprintf("1111%04x-0000-4000-8000-%012x", rand.IntN(1<<16), rand.Int64N(1<<48)), UserID: user, Name: name,
+		Hash: sparekey.NewSecret().Hash(), Created: time.Unix(1795319925, 0).UTC(),
+	}
+	if err := s.Insert(tb.Context(), c, nil); err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// settles waits until the row has exactly these UUIDs, in this order, and goes on
+// having them.
+func (w *site) settles(t *testing.T, user string, want ...string) {
+	t.Helper()
+	var got []string
+	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if got = w.uuids(user); slices.Equal(got, want) {
+			break
+		}
+	}
+	time.Sleep(150 * time.Millisecond)
+	if got = w.uuids(user); !slices.Equal(got, want) {
+		t.Errorf("the row has %v, want %v", got, want)
+	}
+}
+
+func (w *site) uuids(user string) (uuids []string) {
+	for _, pair := range w.php(user).list() {
+		v, _ := pair.Value.Get("uuid")
+		text, _ := v.Text()
+		uuids = append(uuids, text)
+	}
+	return uuids
+}
+
+func TestRepairs(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	const user = "7"
+	used := phpserial.NewInt(1795319999)
+	for name, run := range map[string]func(t *testing.T, w *site, s *wordpress.Store) (want []sparekey.Kind){
+		"created, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			before := w.php(user)
+			ours := insert(t, s, user, "ours")
+			theirs := before.create()
+			w.settles(t, user, theirs, ours.UUID)
+			wantFound(t, s, ours)
+			return []sparekey.Kind{sparekey.KindPutBack}
+		},
+		"created, and PHP uses from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			theirs := w.php(user).create()
+			before := w.php(user)
+			ours := insert(t, s, user, "ours")
+			before.change(theirs, "last_used", used)
+			w.settles(t, user, theirs, ours.UUID)
+			return []sparekey.Kind{sparekey.KindPutBack}
+		},
+		"two created, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			before := w.php(user)
+			first, second := insert(t, s, user, "first"), insert(t, s, user, "second")
+			theirs := before.create()
+			w.settles(t, user, theirs, first.UUID, second.UUID)
+			return []sparekey.Kind{sparekey.KindPutBack, sparekey.KindPutBack}
+		},
+		"created, and revoked in WordPress": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			theirs := w.php(user).create()
+			ours := insert(t, s, user, "ours")
+			w.php(user).delete(ours.UUID)
+			w.settles(t, user, theirs)
+			wantNotFound(t, s, ours)
+			return nil
+		},
+		"created, revoked in WordPress, and something else after": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			ours := insert(t, s, user, "ours")
+			w.php(user).delete(ours.UUID)
+			time.Sleep(100 * time.Millisecond)
+			theirs := w.php(user).create()
+			w.settles(t, user, theirs)
+			return nil
+		},
+		"created, and all revoked in WordPress": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			w.php(user).create()
+			insert(t, s, user, "ours")
+			insert(t, s, user, "ours as well")
+			w.setRow(user, "a:0:{}")
+			w.settles(t, user)
+			return nil
+		},
+		"created while WordPress revokes another of ours": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			first := insert(t, s, user, "first")
+			theirs := w.php(user).create()
+			before := w.php(user)
+			second := insert(t, s, user, "second")
+			before.delete(first.UUID)
+			w.settles(t, user, theirs, second.UUID)
+			wantNotFound(t, s, first)
+			return []sparekey.Kind{sparekey.KindPutBack}
+		},
+		"revoked in WordPress, which loses backslashes of others": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			theirs := w.php(user).create()
+			w.php(user).change(theirs, "name", phpserial.NewString(`C:\temp`))
+			ours := insert(t, s, user, "ours")
+			then := w.php(user)
+			then.change(theirs, "name", phpserial.NewString(`C:\temp`))
+			list := slices.DeleteFunc(slices.Clone(then.list()), func(p phpserial.Pair) bool { return has(p.Value, ours.UUID) })
+			list[0].Value = list[0].Value.With("name", phpserial.NewString("C:temp"))
+			then.write(list)
+			w.settles(t, user, theirs)
+			return nil
+		},
+		"revoked, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			ours := insert(t, s, user, "ours")
+			before := w.php(user)
+			if _, err := s.Delete(t.Context(), user, ours.UUID); err != nil {
+				t.Fatal(err)
+			}
+			theirs := before.create()
+			wantNotFound(t, s, ours)
+			w.settles(t, user, theirs)
+			return []sparekey.Kind{sparekey.KindRevokedAgain}
+		},
+		"one of WordPress's revoked, and PHP uses it from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			theirs := w.php(user).create()
+			before := w.php(user)
+			if _, err := s.Delete(t.Context(), user, theirs); err != nil {
+				t.Fatal(err)
+			}
+			before.change(theirs, "last_used", used)
+			w.settles(t, user)
+			return []sparekey.Kind{sparekey.KindRevokedAgain}
+		},
+		"revoked, and back under another UUID": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			ours := insert(t, s, user, "ours")
+			before := w.php(user)
+			if _, err := s.Delete(t.Context(), user, ours.UUID); err != nil {
+				t.Fatal(err)
+			}
+			before.change(ours.UUID, "uuid", phpserial.NewString("f0ec248a-b1fb-4deb-a034-9dc03f1ac263"))
+			wantNotFound(t, s, ours)
+			w.settles(t, user)
+			return []sparekey.Kind{sparekey.KindRevokedAgain}
+		},
+		"renamed, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			theirs := w.php(user).create()
+			before := w.php(user)
+			rename(t, s, user, theirs, "renamed")
+			other := before.create()
+			w.settles(t, user, theirs, other)
+			if list, err := s.List(t.Context(), user); err != nil || list[0].Name != "renamed" {
+				t.Errorf("%+v, %v", list, err)
+			}
+			return []sparekey.Kind{sparekey.KindPutBack}
+		},
+		"renamed, and renamed back in WordPress": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			theirs := w.php(user).create()
+			rename(t, s, user, theirs, "renamed")
+			w.php(user).change(theirs, "name", phpserial.NewString("by PHP"))
+			w.settles(t, user, theirs)
+			if list, err := s.List(t.Context(), user); err != nil || list[0].Name != "by PHP" {
+				t.Errorf("%+v, %v", list, err)
+			}
+			return nil
+		},
+		"another secret, and PHP writes the old one": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
+			ours := insert(t, s, user, "ours")
+			before := w.php(user)
+			fresh := ours
+			fresh.Hash = sparekey.NewSecret().Hash()
+			if _, err := s.Update(t.Context(), user, ours.UUID, func(c *sparekey.Credential) error { c.Hash = fresh.Hash; return nil }, nil); err != nil {
+				t.Fatal(err)
+			}
+			before.change(ours.UUID, "last_used", used)
+			wantNotFound(t, s, ours)
+			for deadline := time.Now().Add(3 * time.Second); !strings.Contains(w.row(user), fresh.Hash); {
+				if time.Now().After(deadline) {
+					t.Fatalf("the row still is %s", w.row(user))
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if _, err := s.Find(t.Context(), user, fresh.Hash); err != nil {
+				t.Errorf("the new secret: %v", err)
+			}
+			return []sparekey.Kind{sparekey.KindPutBack}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := server.newSite(t, singleSite)
+			told := &recorder{}
+			s := w.open(wordpress.Config{Observe: told.observe})
+			runs(t, s)
+			if diff := cmp.Diff(run(t, w, s), told.kinds()); diff != "" {
+				t.Errorf("told (-want +got): %s", diff)
+			}
+		})
+	}
+}
+
+func rename(t *testing.T, s *wordpress.Store, user, uuid, name string) {
+	t.Helper()
+	if _, err := s.Update(t.Context(), user, uuid, func(c *sparekey.Credential) error { c.Name = name; return nil }, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func wantFound(t *testing.T, s *wordpress.Store, c sparekey.Credential) {
+	t.Helper()
+	if got, err := s.Find(t.Context(), c.UserID, c.Hash); err != nil || got != c {
+		t.Errorf("Find: %+v, %v, want %+v", got, err, c)
+	}
+}
+
+func wantNotFound(t *testing.T, s *wordpress.Store, c sparekey.Credential) {
+	t.Helper()
+	if got, err := s.Find(t.Context(), c.UserID, c.Hash); !errors.Is(err, sparekey.ErrNotFound) {
+		t.Errorf("Find: %+v, %v, want ErrNotFound", got, err)
+	}
+	if list, err := s.List(t.Context(), c.UserID); err != nil || slices.Contains(list, c) {
+		t.Errorf("List: %+v, %v", list, err)
+	}
+}
+
+// TestRevokedIsDeadWithoutRun has nobody repair anything.
+func TestRevokedIsDeadWithoutRun(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	told := &recorder{}
+	s, other := w.open(wordpress.Config{Observe: told.observe}), w.open(wordpress.Config{})
+	c := insert(t, s, "7", "ours")
+	before := w.php("7")
+	wantFound(t, other, c)
+	if _, err := s.Delete(t.Context(), "7", c.UUID); err != nil {
+		t.Fatal(err)
+	}
+	theirs := before.create()
+	for range 3 {
+		wantNotFound(t, s, c)
+		wantNotFound(t, other, c)
+	}
+	if _, err := s.Update(t.Context(), "7", c.UUID, func(*sparekey.Credential) error { return nil }, nil); !errors.Is(err, sparekey.ErrNotFound) {
+		t.Errorf("Update: %v", err)
+	}
+	if _, err := s.Delete(t.Context(), "7", c.UUID); !errors.Is(err, sparekey.ErrNotFound) {
+		t.Errorf("Delete: %v", err)
+	}
+	fresh := insert(t, s, "7", "the next write")
+	if got := w.uuids("7"); !slices.Equal(got, []string{theirs, fresh.UUID}) {
+		t.Errorf("after the next write the row has %v", got)
+	}
+	if !slices.Contains(told.kinds(), sparekey.KindRevokedAgain) {
+		t.Errorf("told %v", told.kinds())
+	}
+}
+
+// TestLateReturnIsFound has something come back that was revoked before Run began.
+func TestLateReturnIsFound(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	first := w.open(wordpress.Config{})
+	c := insert(t, first, "7", "ours")
+	before := w.php("7")
+	if _, err := first.Delete(t.Context(), "7", c.UUID); err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`UPDATE {p}sparekey_revoked SET revoked_at = revoked_at - 600000`)
+	told := &recorder{}
+	runs(t, w.open(wordpress.Config{Observe: told.observe}))
+	time.Sleep(time.Second)
+	before.w.setRow("7", before.read)
+	began := time.Now()
+	w.settles(t, "7")
+	t.Logf("it was gone %v after it came back, and stayed so", time.Since(began)-150*time.Millisecond)
+	if diff := cmp.Diff([]sparekey.Kind{sparekey.KindRevokedAgain}, told.kinds()); diff != "" {
+		t.Errorf("told (-want +got): %s", diff)
+	}
+}
+
+// TestAnotherProgramsWriteIsPutBack has the command line create, and a server
+// repair.
+func TestAnotherProgramsWriteIsPutBack(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	commandLine := w.open(wordpress.Config{})
+	runs(t, w.open(wordpress.Config{}))
+	time.Sleep(300 * time.Millisecond)
+	before := w.php("7")
+	ours := insert(t, commandLine, "7", "ours")
+	time.Sleep(time.Second)
+	theirs := before.create()
+	w.settles(t, "7", theirs, ours.UUID)
+}
+
+// TestAgainstAFloodOfStaleWrites has many requests of PHP write what they read up to
+// a quarter of a second ago, while Sparekey creates and revokes.
+func TestAgainstAFloodOfStaleWrites(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	told := &recorder{}
+	s := w.open(wordpress.Config{Observe: told.observe})
+	runs(t, s)
+	const user = "7"
+	w.php(user).create()
+	stop := make(chan struct{})
+	var flood sync.WaitGroup
+	for range 4 {
+		flood.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				p := w.php(user)
+				time.Sleep(time.Duration(rand.IntN(250)) * time.Millisecond)
+				if p.read != "" && len(p.list()) > 0 && rand.IntN(2) == 0 {
+					p.change(first(p), "last_used", phpserial.NewInt(1795320000+rand.Int64N(1000)))
+				} else {
+					p.create()
+				}
+			}
+		})
+	}
+	var kept, revoked []sparekey.Credential
+	for i := range 40 {
+		c := insert(t, s, user, fmt.Sprint("ours ", i))
+		time.Sleep(time.Duration(rand.IntN(80)) * time.Millisecond)
+		if i%2 == 0 {
+			kept = append(kept, c)
+			continue
+		}
+		_, err := s.Delete(t.Context(), user, c.UUID)
+		if err != nil && !errors.Is(err, sparekey.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			revoked = append(revoked, c)
+		}
+	}
+	for _, c := range revoked {
+		wantNotFound(t, s, c)
+	}
+	close(stop)
+	flood.Wait()
+	time.Sleep(500 * time.Millisecond)
+	row := w.row(user)
+	for _, c := range kept {
+		if !strings.Contains(row, c.UUID) {
+			t.Errorf("%s is lost", c.Name)
+		}
+	}
+	for _, c := range revoked {
+		wantNotFound(t, s, c)
+		if strings.Contains(row, c.UUID) {
+			t.Errorf("%s was revoked and is back", c.Name)
+		}
+	}
+	t.Logf("%d kept, %d revoked; repairs: %v", len(kept), len(revoked), count(told.kinds()))
+}
+
+func first(p *php) string {
+	v, _ := p.list()[0].Value.Get("uuid")
+	text, _ := v.Text()
+	return text
+}
+
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	type state = wordpress.State
+	quick, slow := 20*time.Millisecond, time.Second
+	for _, tt := range []struct {
+		name                        string
+		states                      []state
+		ours                        []string
+		now                         state
+		blind                       time.Duration
+		putBack, accepted, doubtful []string
+	}{
+		{name: "nothing is missing", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"a": "1", "x": "1"}, blind: quick},
+		{name: "missing beside something new", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, putBack: []string{"a"}},
+		{name: "the same, and nobody looked", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, doubtful: []string{"a"}},
+		{name: "missing, and nothing else", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, accepted: []string{"a"}},
+		{name: "the same, and nobody looked", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, accepted: []string{"a"}},
+		{name: "all missing", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{}, blind: quick, accepted: []string{"a", "b"}},
+		{name: "one revoked and one lost", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{"x": "1"}, blind: quick, putBack: []string{"b"}, accepted: []string{"a"}},
+		{name: "another deleted from before", states: []state{{"x": "1", "y": "1"}, {"x": "1", "y": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, putBack: []string{"a"}},
+		{name: "changed back, and nothing else", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "1"}, blind: quick, accepted: []string{"x"}},
+		{name: "changed back beside something new", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "1", "y": "1"}, blind: quick, putBack: []string{"x"}},
+		{name: "changed by both", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "3"}, blind: quick},
+		{name: "two requests one after the other", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1", "y": "1"}, blind: quick, putBack: []string{"a"}},
+		{name: "not ours", states: []state{{}, {"x": "1"}}, now: state{"y": "1"}, blind: quick},
+	} {
+		putBack, accepted, doubtful := wordpress.Judge(tt.states, tt.ours, tt.now, tt.blind)
+		got := [][]string{putBack, accepted, doubtful}
+		if diff := cmp.Diff([][]string{tt.putBack, tt.accepted, tt.doubtful}, got); diff != "" {
+			t.Errorf("%s: put back, accepted, doubtful (-want +got): %s", tt.name, diff)
+		}
+	}
+}
