@@ -1,6 +1,10 @@
 package wordpress
 
-import "time"
+import (
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
 
 // State is a row for tests of judge: its records by UUID.
 type State map[string]string
@@ -28,4 +32,19 @@ func (s State) snapshot() snapshot {
 		marks[uuid] = markOf(record)
 	}
 	return marks
+}
+
+// Append returns a row with a credential appended, and the row as it is written if
+// nothing is changed.
+func Append(raw string, c sparekey.Credential) (appended, again string, err error) {
+	elements, err := parseRow("7", raw)
+	if err != nil {
+		return "", "", err
+	}
+	again = formatRow(elements)
+	key, err := nextKey(elements)
+	if err != nil {
+		return "", "", err
+	}
+	return formatRow(append(elements, newElement(key, "7", newRecord(c)))), again, nil
 }

@@ -40,8 +40,13 @@ func newServer(tb testing.TB) *server {
 
 func (s *server) connect(tb testing.TB, database string) *sql.DB {
 	tb.Helper()
+	return s.connectAs(tb, testdb.User, testdb.Password, database)
+}
+
+func (s *server) connectAs(tb testing.TB, user, password, database string) *sql.DB {
+	tb.Helper()
 	c := mysql.NewConfig()
-	c.User, c.Passwd, c.Net, c.Addr, c.DBName = testdb.User, testdb.Password, "tcp", s.Addr, database
+	c.User, c.Passwd, c.Net, c.Addr, c.DBName = user, password, "tcp", s.Addr, database
 	c.MultiStatements, c.Logger = true, &mysql.NopLogger{}
 	if err := c.Apply(mysql.Charset("utf8mb4", "")); err != nil {
 		tb.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -117,20 +118,23 @@ func (s *Store) schemaVersion(ctx context.Context) (version int, err error) {
 
 // migrate takes the steps that are missing. Several programs may do it at once.
 func (s *Store) migrate(ctx context.Context, version int) error {
-	for _, step := range schema[version:] {
-		if _, err := s.db.ExecContext(ctx, s.queries.replace.Replace(step)); err != nil {
-			return err
-		}
-	}
-	for _, statement := range []string{
-		`CREATE TABLE IF NOT EXISTS {p}sparekey_schema (id TINYINT NOT NULL PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB`,
-		fmt.Sprintf(`INSERT INTO {p}sparekey_schema (id, version) VALUES (1, %[1]d) ON DUPLICATE KEY UPDATE version = GREATEST(version, %[1]d)`, len(schema)),
-	} {
-		if _, err := s.db.ExecContext(ctx, s.queries.replace.Replace(statement)); err != nil {
+	for _, statement := range s.queries.migration(version) {
+		if _, err := s.db.ExecContext(ctx, statement); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// migration are the statements that lead from a version to the newest.
+func (q *queries) migration(version int) []string {
+	statements := append(slices.Clone(schema[version:]),
+		`CREATE TABLE IF NOT EXISTS {p}sparekey_schema (id TINYINT NOT NULL PRIMARY KEY, version INT NOT NULL) ENGINE=InnoDB`,
+		fmt.Sprintf(`INSERT INTO {p}sparekey_schema (id, version) VALUES (1, %[1]d) ON DUPLICATE KEY UPDATE version = GREATEST(version, %[1]d)`, len(schema)))
+	for i := range statements {
+		statements[i] = q.replace.Replace(statements[i])
+	}
+	return statements
 }
 
 // mayNotCreate says what to do where the account has no right to make tables.
@@ -139,20 +143,20 @@ func mayNotCreate(err error) error {
 		return fmt.Errorf("make Sparekey's own tables: %w", err)
 	}
 	return fmt.Errorf("make Sparekey's own tables beside WordPress's: the database account may not: "+
-		"grant it CREATE, or have an administrator run what \"sparekey schema\" prints: %w", err)
+		"grant it CREATE, or have an administrator run what \"sparekey wordpress schema\" prints: %w", err)
 }
 
-// Schema returns the statements that make Sparekey's own tables for a prefix, for
-// an administrator to run where the program's account may not.
-func Schema(prefix string) (string, error) {
-	if !prefixPattern.MatchString(prefix) {
-		return "", errors.New("wordpress: the prefix must have letters, digits and underscores only")
+// Schema returns the statements that make Sparekey's own tables in the database of a
+// URL, for an administrator to run where the program's account may not.
+func Schema(rawURL string) (string, error) {
+	t, err := parseURL(rawURL)
+	if err != nil {
+		return "", fmt.Errorf("wordpress: %w", err)
 	}
-	q := newQueries(prefix)
+	q := newQueries(t.prefix)
 	var b strings.Builder
-	for _, step := range schema {
-		b.WriteString(strings.ReplaceAll(q.replace.Replace(step), "\t\t", "\t"))
-		b.WriteString(";\n")
+	for _, statement := range q.migration(0) {
+		b.WriteString(strings.ReplaceAll(statement, "\t\t", "\t") + ";\n")
 	}
 	return b.String(), nil
 }

@@ -1,0 +1,250 @@
+package wordpress_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/store/wordpress"
+)
+
+const users = `INSERT INTO {p}users (ID, user_login, user_pass, user_email, user_registered, display_name) VALUES
+	(1, 'k_admin', '$P$Bhash', 'k_admin@example.com', '2026-03-04 05:06:07', 'K. Admin'),
+	(2, 'other', '$wp$2y$10$hash', 'O''hara@example.com', '0000-00-00 00:00:00', ''),
+	(3, 'shared@example.com', 'x', 'third@example.com', '2026-03-04 05:06:08', '100% Third_'),
+	(4, 'fourth', 'x', 'shared@example.com', '2026-03-04 05:06:09', 'Fourth'),
+	(5, 'no mail', 'x', '', '2026-03-04 05:06:10', '');
+	INSERT INTO {p}usermeta (user_id, meta_key, meta_value) VALUES
+	(1, '{p}capabilities', 'a:3:{s:13:"administrator";b:1;s:10:"edit_posts";b:1;s:6:"editor";b:0;}'),
+	(2, '{p}capabilities', 'a:1:{s:6:"editor";b:1;}'),
+	(3, '{p}capabilities', 'O:8:"stdClass":0:{}'),
+	(4, 'wp_2_capabilities', 'a:1:{s:13:"administrator";b:1;}');`
+
+func TestUserByLogin(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	w.exec(users)
+	s := w.open(wordpress.Config{})
+	for login, want := range map[string]string{
+		"k_admin": "1", "K_ADMIN": "1", " k_admin": "1", "k_admin ": "1", "k_ádmin": "1", "<b>k_admin</b>": "1", "k_admin%20": "1",
+		"K_ADMIN@EXAMPLE.COM": "1", "k_&amp;admin": "1", "\tk_admin\n": "1",
+		"o'hara@example.com": "2", "shared@example.com": "3", "third@example.com": "3", "no  mail": "5", "fourth": "4",
+		"": "", " ": "", "1": "", "K. Admin": "", "k_admi": "", "k_admin%": "", "k%": "", "%": "", "' OR 1=1 --": "", "@": "", "<b></b>": "",
+		"kxadmin": "", "nobody@example.com": "", "\xff": "", strings.Repeat("a", 100000): "",
+	} {
+		u, err := s.UserByLogin(t.Context(), login)
+		if want == "" {
+			if !errors.Is(err, sparekey.ErrUserNotFound) || u.ID != "" {
+				t.Errorf("%.40q: got %+v, %v, want nobody", login, u, err)
+			}
+		} else if err != nil || u.ID != want {
+			t.Errorf("%.40q: got %+v, %v, want user %s", login, u, err, want)
+		}
+	}
+}
+
+func TestUserByID(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	w.exec(users)
+	s := w.open(wordpress.Config{})
+	u, err := s.UserByID(t.Context(), "1")
+	if err != nil || u.Login != "k_admin" || u.Email != "k_admin@example.com" || u.DisplayName != "K. Admin" ||
+		!slices.Equal(u.Roles, []string{"administrator"}) || !u.Registered.Equal(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)) {
+		t.Errorf("%+v, %v", u, err)
+	}
+	for id, roles := range map[string][]string{"2": {"editor"}, "3": nil, "4": nil} {
+		if u, err := s.UserByID(t.Context(), id); err != nil || !slices.Equal(u.Roles, roles) || id == "2" && !u.Registered.IsZero() {
+			t.Errorf("%s: %+v, %v", id, u, err)
+		}
+	}
+	for _, id := range []string{"", "0", "01", "+1", "1 ", "-1", "9", "x", "1.0", "99999999999999999999"} {
+		_, err := s.UserByID(t.Context(), id)
+		_, hashErr := s.PasswordHash(t.Context(), id)
+		_, epochErr := s.SessionEpoch(t.Context(), id)
+		for _, err := range []error{err, hashErr, epochErr, s.EndSessions(t.Context(), id)} {
+			if !errors.Is(err, sparekey.ErrUserNotFound) {
+				t.Errorf("%q: %v", id, err)
+			}
+		}
+	}
+	if hash, err := s.PasswordHash(t.Context(), "2"); err != nil || hash != "$wp$2y$10$hash" {
+		t.Errorf("hash: %q, %v", hash, err)
+	}
+}
+
+func TestUserList(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	w.exec(users)
+	s := w.open(wordpress.Config{})
+	for name, tt := range map[string]struct {
+		q     sparekey.UserQuery
+		total int
+		want  []string
+	}{
+		"all":               {sparekey.UserQuery{}, 5, []string{"1", "2", "3", "4", "5"}},
+		"page":              {sparekey.UserQuery{Offset: 1, Limit: 2}, 5, []string{"2", "3"}},
+		"beyond":            {sparekey.UserQuery{Offset: 9, Limit: 2}, 5, nil},
+		"search":            {sparekey.UserQuery{Search: "SHARED"}, 2, []string{"3", "4"}},
+		"search a sign":     {sparekey.UserQuery{Search: "%"}, 1, []string{"3"}},
+		"role":              {sparekey.UserQuery{Role: "administrator"}, 1, []string{"1"}},
+		"role that is off":  {sparekey.UserQuery{Role: "edit"}, 0, nil},
+		"role and search":   {sparekey.UserQuery{Role: "editor", Search: "oth"}, 1, []string{"2"}},
+		"role with a quote": {sparekey.UserQuery{Role: `x";b:1;`}, 0, nil},
+	} {
+		got, total, err := s.Users(t.Context(), tt.q)
+		var ids []string
+		for _, u := range got {
+			ids = append(ids, u.ID)
+		}
+		if err != nil || total != tt.total || !slices.Equal(ids, tt.want) {
+			t.Errorf("%s: got %v of %d, %v, want %v of %d", name, ids, total, err, tt.want, tt.total)
+		}
+	}
+}
+
+// TestMultisite has the mark in the network's table, and users who are spammers.
+func TestMultisite(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, multiSite)
+	w.exec(users + `UPDATE {p}users SET spam = 1 WHERE ID = 1; UPDATE {p}users SET deleted = 1 WHERE ID = 4;`)
+	s := w.open(wordpress.Config{})
+	for login, want := range map[string]error{
+		"k_admin": sparekey.ErrUserNotFound, "k_admin@example.com": sparekey.ErrUserNotFound, "fourth": sparekey.ErrUserNotFound, "other": nil,
+	} {
+		if _, err := s.UserByLogin(t.Context(), login); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", login, err, want)
+		}
+	}
+	if _, err := s.UserByID(t.Context(), "1"); err != nil {
+		t.Errorf("by ID: %v", err)
+	}
+	insert(t, s, "2", "first")
+	insert(t, s, "2", "second")
+	if got := w.text(`SELECT CONCAT(COUNT(*), ' ', MIN(site_id), ' ', MIN(meta_value)) FROM {p}sitemeta WHERE meta_key = 'using_application_passwords'`); got != "1 1 1" {
+		t.Errorf("the network's mark: %q", got)
+	}
+	if got := w.text(`SELECT COUNT(*) FROM {p}options WHERE option_name = 'using_application_passwords'`); got != "0" {
+		t.Errorf("%s marks of a single site", got)
+	}
+}
+
+func TestInUseMark(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	for version, autoload := range map[string]string{"53496": "no", "58975": "off", "60717": "off"} {
+		w := server.newSite(t, singleSite)
+		w.exec(`UPDATE {p}options SET option_value = ? WHERE option_name = 'db_version'`, version)
+		w.exec(`INSERT INTO {p}options (option_name, option_value, autoload) VALUES ('something', 'else', 'yes')`)
+		s := w.open(wordpress.Config{})
+		insert(t, s, "7", "first")
+		if got := w.text(`SELECT CONCAT(option_value, ' ', autoload) FROM {p}options WHERE option_name = 'using_application_passwords'`); got != "1 "+autoload {
+			t.Errorf("%s: %q", version, got)
+		}
+		w.exec(`UPDATE {p}options SET option_value = '0' WHERE option_name = 'using_application_passwords'`)
+		if inUse, err := s.InUse(t.Context()); err != nil || inUse {
+			t.Errorf("taken back: %v, %v", inUse, err)
+		}
+		insert(t, s, "7", "second")
+		if inUse, err := s.InUse(t.Context()); err != nil || !inUse {
+			t.Errorf("again: %v, %v", inUse, err)
+		}
+	}
+}
+
+// TestHashesOfNewSecrets wants them in a format that the site's WordPress verifies,
+// and found by $generic$ after the first use all the same.
+func TestHashesOfNewSecrets(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	for version, prefix := range map[string]string{"53496": "$P$B", "58975": "$P$B", "": "$P$B", "60421": "$generic$", "70000": "$generic$"} {
+		w := server.newSite(t, singleSite)
+		w.exec(users)
+		w.exec(`UPDATE {p}options SET option_value = ? WHERE option_name = 'db_version'`, version)
+		s := w.open(wordpress.Config{})
+		service := sparekey.New(s, s, sparekey.Config{})
+		secret, c, err := service.AsOperator().Create(t.Context(), "2", sparekey.NewCredential{Name: "app"})
+		if err != nil || !strings.HasPrefix(c.Hash, prefix) || !strings.Contains(w.row("2"), c.Hash) {
+			t.Errorf("%s: %q, %v", version, c.Hash, err)
+		}
+		for range 2 {
+			if _, err := service.Authenticate(t.Context(), sparekey.Attempt{Login: "other", Secret: secret, Secure: true}); err != nil {
+				t.Errorf("%s: %v", version, err)
+			}
+		}
+		if legacy, err := s.Legacy(t.Context(), "2"); err != nil || len(legacy) > 0 {
+			t.Errorf("%s: %d are still tried one by one, %v", version, len(legacy), err)
+		}
+		if got, err := s.Find(t.Context(), "2", secret.Hash()); err != nil || got.UUID != c.UUID {
+			t.Errorf("%s: %+v, %v", version, got, err)
+		}
+		if !strings.Contains(w.row("2"), c.Hash) {
+			t.Errorf("%s: WordPress's row has another hash: %s", version, w.row("2"))
+		}
+		fresh, _, err := service.AsOperator().Rotate(t.Context(), "2", c.UUID, time.Hour)
+		if err != nil || !strings.Contains(w.row("2"), prefix) || strings.Contains(w.row("2"), c.Hash) {
+			t.Errorf("%s, rotated: %v, %s", version, err, w.row("2"))
+		}
+		for _, secret := range []sparekey.Secret{secret, fresh} {
+			if _, err := service.Authenticate(t.Context(), sparekey.Attempt{Login: "other", Secret: secret, Secure: true}); err != nil {
+				t.Errorf("%s, rotated: %v", version, err)
+			}
+		}
+	}
+}
+
+func TestAccountsAreWordPresss(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	w.exec(users)
+	s := w.open(wordpress.Config{})
+	_, createErr := s.CreateUser(t.Context(), sparekey.User{Login: "new"}, "x")
+	_, updateErr := s.UpdateUser(t.Context(), "1", func(u *sparekey.User) error { u.Login = "x"; return nil })
+	_, deleteErr := s.DeleteUser(t.Context(), "1")
+	for _, err := range []error{createErr, updateErr, deleteErr, s.SetPasswordHash(t.Context(), "1", "x")} {
+		if !errors.Is(err, sparekey.ErrInvalid) || !strings.Contains(err.Error(), "wp user") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	w.exec(users)
+	now := time.Unix(1795319925, 0)
+	s := w.open(wordpress.Config{Now: func() time.Time { return now }})
+	ctx := t.Context()
+	if _, found, err := s.FindSession(ctx, "none"); found || err != nil {
+		t.Errorf("before there are tables: %v, %v", found, err)
+	}
+	if err := errors.Join(s.EndSession(ctx, "none"), s.SaveSession(ctx, "a", []byte("data"), now.Add(time.Hour)), s.SaveSession(ctx, "A", []byte("other"), now.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	if data, found, err := s.FindSession(ctx, "a"); string(data) != "data" || !found || err != nil {
+		t.Errorf("%q, %v, %v", data, found, err)
+	}
+	if err := errors.Join(s.EndSession(ctx, "a"), s.SaveSession(ctx, "a", []byte("back"), now.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	if data, found, err := s.FindSession(ctx, "a"); found || err != nil {
+		t.Errorf("an ended one came back: %q, %v", data, err)
+	}
+	now = now.Add(2 * time.Hour)
+	if _, found, err := s.FindSession(ctx, "A"); found || err != nil {
+		t.Errorf("an expired one: %v, %v", found, err)
+	}
+	before, err := s.SessionEpoch(ctx, "1")
+	if err := errors.Join(err, s.EndSessions(ctx, "1")); err != nil {
+		t.Fatal(err)
+	}
+	after, err := s.SessionEpoch(ctx, "1")
+	other, otherErr := s.SessionEpoch(ctx, "2")
+	if err != nil || otherErr != nil || before == after || other != before {
+		t.Errorf("epochs %d, %d, of another %d; %v", before, after, other, errors.Join(err, otherErr))
+	}
+}
