@@ -27,6 +27,9 @@ type commands struct {
 	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
 	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`
 	Audit       auditCommands             `cmd:"" help:"Read and verify the log of what happened to application passwords."`
+	Import      importCommands            `cmd:"" help:"Copy from elsewhere into a database of Sparekey's own."`
+	Export      exportCommands            `cmd:"" help:"Copy application passwords elsewhere."`
+	Wordpress   wordPressCommands         `cmd:"" name:"wordpress" help:"Commands about the database of a WordPress site."`
 	Check       configCheckCommand        `cmd:"" name:"config" help:"Check the configuration file."`
 	Doctor      doctorCommand             `cmd:"" help:"Find out why a client gets nothing but 401."`
 	Version     versionCommand            `cmd:"" help:"Print the version."`

@@ -251,6 +251,10 @@ func (a *Accounts) verify(ctx context.Context, hash, password string) (right boo
 		return false, nil
 	}
 	err = a.slowly(ctx, func() { right = passhash.Verify(hash, password) })
+	// WordPress hashes and checks what is left without blanks at either end.
+	if trimmed := strings.Trim(password, " \t\n\r\v\x00"); err == nil && !right && trimmed != password {
+		err = a.slowly(ctx, func() { right = passhash.Verify(hash, trimmed) })
+	}
 	return right, err
 }
 

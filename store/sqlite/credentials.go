@@ -114,6 +114,13 @@ func (s *Store) DeleteAll(ctx context.Context, userID string) ([]sparekey.Creden
 	return removed, nil
 }
 
+// WasRevoked reports whether a credential with this UUID was ever deleted, of
+// whichever user.
+func (s *Store) WasRevoked(ctx context.Context, _, uuid string) (revoked bool, err error) {
+	err = s.readers.QueryRowContext(ctx, queryWasRevoked, uuid).Scan(&revoked)
+	return revoked, failed("ask whether a credential was deleted", err)
+}
+
 // InUse implements [sparekey.Store].
 func (s *Store) InUse(ctx context.Context) (inUse bool, err error) {
 	err = s.readers.QueryRowContext(ctx, queryInUse).Scan(&inUse)

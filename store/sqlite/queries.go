@@ -38,6 +38,8 @@ const (
 
 	// SQLite keeps a row here for the highest number that AUTOINCREMENT ever
 	// assigned in a table, also when the table is empty again.
+	queryWasRevoked = `SELECT EXISTS (SELECT 1 FROM revoked WHERE uuid = ?)`
+
 	queryInUse = `SELECT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'credentials')`
 )
 

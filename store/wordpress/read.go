@@ -212,6 +212,16 @@ func (s *Store) List(ctx context.Context, userID string) ([]sparekey.Credential,
 	return append([]sparekey.Credential(nil), k.index().list...), nil
 }
 
+// WasRevoked reports whether a credential of a user with this UUID was revoked
+// through Sparekey.
+func (s *Store) WasRevoked(ctx context.Context, userID, uuid string) (bool, error) {
+	k, err := s.know(ctx, userID)
+	if err != nil {
+		return false, failed("ask whether a credential was revoked", err)
+	}
+	return k.revoked.uuids[uuid], nil
+}
+
 // Find implements [sparekey.Store]. Of credentials with equal hashes it is the
 // first in the row.
 func (s *Store) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {

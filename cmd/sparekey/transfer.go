@@ -1,0 +1,309 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/passhash"
+	"github.com/sparekey-dev/sparekey/store/memory"
+	"github.com/sparekey-dev/sparekey/store/wordpress"
+)
+
+type importCommands struct {
+	Wordpress importWordPressCommand `cmd:"" name:"wordpress" help:"Copy the users of a WordPress site, their main passwords and application passwords into a database of Sparekey's own."`
+}
+
+type exportCommands struct {
+	Wordpress exportWordPressCommand `cmd:"" name:"wordpress" help:"Copy application passwords into the database of a WordPress site, to the users of the same login."`
+}
+
+type wordPressCommands struct {
+	Schema wordPressSchemaCommand `cmd:"" help:"Print the statements that make Sparekey's own tables beside WordPress's, for an administrator of the database."`
+}
+
+// wordPressSchemaCommand needs no database, only its URL.
+type wordPressSchemaCommand struct{}
+
+func (wordPressSchemaCommand) Run(all *commands, t terminal) error {
+	statements, err := wordpress.Schema(all.Database)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(t.out, statements)
+	return nil
+}
+
+// transferFlags are those of a copy from one database to another.
+type transferFlags struct {
+	From   string `required:"" help:"The database to read, which is not changed: a path or a URL." placeholder:"DATABASE"`
+	To     string `required:"" help:"The database to write: a path or a URL." placeholder:"DATABASE"`
+	DryRun bool   `help:"Change nothing, and report what would be done."`
+}
+
+type importWordPressCommand struct{ transferFlags }
+
+func (c *importWordPressCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if !isWordPress(c.From) || isWordPress(c.To) {
+		return errors.New("--from must be the database of a WordPress site (wordpress://…), and --to one of Sparekey's own, such as sparekey.db")
+	}
+	return c.run(ctx, all, t, true)
+}
+
+type exportWordPressCommand struct{ transferFlags }
+
+func (c *exportWordPressCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if isWordPress(c.From) || !isWordPress(c.To) {
+		return errors.New("--from must be a database of Sparekey's own, such as sparekey.db, and --to that of a WordPress site (wordpress://…)")
+	}
+	return c.run(ctx, all, t, false)
+}
+
+// transfer copies users and credentials. What is there already is left as it is,
+// so that it can be repeated.
+type transfer struct {
+	from, to   *site
+	makesUsers bool
+	dryRun     bool
+	oldSite    bool // the WordPress that is written to cannot verify $generic$ hashes
+	t          terminal
+	report     transferReport
+}
+
+// transferReport counts what was done, or would be.
+type transferReport struct {
+	usersMade, usersThere int
+	passwordsMade, there  int
+	revoked, unverifiable int
+	refused               int
+}
+
+func (f transferFlags) run(ctx context.Context, all *commands, t terminal, makesUsers bool) (err error) {
+	from, err := f.open(ctx, all, f.From, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	to, err := f.open(ctx, all, f.To, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	x := &transfer{from: from, to: to, makesUsers: makesUsers, dryRun: f.DryRun, t: t}
+	if x.oldSite, err = verifiesNoGeneric(ctx, to); err != nil {
+		return err
+	}
+	if err := x.users(ctx); err != nil {
+		x.print()
+		return fmt.Errorf("not everything was copied, and the same command goes on from here: %w", err)
+	}
+	x.print()
+	if x.report.refused > 0 {
+		return exitCode(1)
+	}
+	return nil
+}
+
+// open opens one of the two databases. One that is yet to be made stays unmade
+// where nothing is to be changed.
+func (f transferFlags) open(ctx context.Context, all *commands, database string, create bool) (*site, error) {
+	if _, err := findStore(database); err != nil {
+		return nil, err
+	}
+	one := *all
+	one.Database = database
+	if _, err := os.Stat(database); create && f.DryRun && errors.Is(err, fs.ErrNotExist) && !isWordPress(database) {
+		nothing := memoryBackend{memory.New()}
+		return &site{backend: nothing, accounts: login.New(nothing, time.Now)}, nil
+	}
+	return one.open(ctx, opening{create: create && !f.DryRun}, sparekey.Config{})
+}
+
+// verifiesNoGeneric reports whether a database is of a WordPress that cannot verify
+// $generic$ hashes.
+func verifiesNoGeneric(ctx context.Context, s *site) (bool, error) {
+	h, ok := s.backend.(sparekey.Hasher)
+	if !ok {
+		return false, nil
+	}
+	hash, err := h.HashNew(ctx, sparekey.NewSecret())
+	return !passhash.IsGeneric(hash), err
+}
+
+// users copies page by page, and shows people how far it is.
+func (x *transfer) users(ctx context.Context) error {
+	const page = 200
+	for offset := 0; ; offset += page {
+		users, total, err := x.from.Users(ctx, sparekey.UserQuery{Offset: offset, Limit: page})
+		if err != nil {
+			return err
+		}
+		for _, u := range users {
+			if err := x.user(ctx, u); err != nil {
+				return fmt.Errorf("user %s (%s): %w", u.ID, u.Login, err)
+			}
+		}
+		if done := min(offset+page, total); x.t.isInteractive() || done == total {
+			fmt.Fprintf(x.t.err, "%d of %d users\n", done, total)
+		}
+		if len(users) < page {
+			return nil
+		}
+	}
+}
+
+func (x *transfer) refuse(u sparekey.User, why string) {
+	x.report.refused++
+	fmt.Fprintf(x.t.err, "Refused: user %s (%s): %s\n", escapeControls(u.ID), escapeControls(u.Login), escapeControls(why))
+}
+
+// user copies one user. What is wrong with one user stops nobody else's copy.
+func (x *transfer) user(ctx context.Context, u sparekey.User) error {
+	target, made, err := x.target(ctx, u)
+	if err != nil || target.Login == "" {
+		return err
+	}
+	list, err := x.from.List(ctx, u.ID)
+	if _, unreadable := errors.AsType[*wordpress.RowError](err); unreadable {
+		x.refuse(u, err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	if !made {
+		there, err := x.to.List(ctx, target.ID)
+		if _, unreadable := errors.AsType[*wordpress.RowError](err); unreadable {
+			x.refuse(u, err.Error())
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, c := range there {
+			have[c.UUID] = true
+		}
+	}
+	for _, c := range list {
+		if err := x.credential(ctx, u, target, c, have[c.UUID]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// target finds the user of the same login, or makes one. Nobody is found where
+// the login is another's e-mail address.
+func (x *transfer) target(ctx context.Context, u sparekey.User) (target sparekey.User, made bool, err error) {
+	target, err = x.to.UserByLogin(ctx, u.Login)
+	if err == nil && strings.EqualFold(target.Login, u.Login) {
+		x.report.usersThere++
+		return target, false, nil
+	}
+	if err != nil && !errors.Is(err, sparekey.ErrUserNotFound) {
+		return sparekey.User{}, false, err
+	}
+	if !x.makesUsers {
+		if list, err := x.from.List(ctx, u.ID); err == nil && len(list) > 0 {
+			x.refuse(u, `WordPress has no user of this login: make one there first, with its dashboard or "wp user create"`)
+		}
+		return sparekey.User{}, false, nil
+	}
+	hash, err := x.from.PasswordHash(ctx, u.ID)
+	if err != nil {
+		return sparekey.User{}, false, err
+	}
+	if x.dryRun {
+		x.report.usersMade++
+		return u, true, nil
+	}
+	target, err = x.to.CreateUser(ctx, u, hash)
+	if errors.Is(err, sparekey.ErrUserExists) || errors.Is(err, sparekey.ErrInvalid) {
+		x.refuse(u, err.Error())
+		return sparekey.User{}, false, nil
+	}
+	if err == nil {
+		x.report.usersMade++
+	}
+	return target, true, err
+}
+
+// credential copies one application password, unless it is there, or was and is
+// revoked.
+func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sparekey.Credential, there bool) error {
+	if there {
+		x.report.there++
+		return nil
+	}
+	if c.Hash == "" {
+		x.refuse(u, fmt.Sprintf("application password %s (%s) has no hash, so nobody could use it", c.UUID, c.Name))
+		return nil
+	}
+	if keeps, ok := x.to.backend.(interface {
+		WasRevoked(ctx context.Context, userID, uuid string) (bool, error)
+	}); ok && target.ID != "" {
+		revoked, err := keeps.WasRevoked(ctx, target.ID, c.UUID)
+		if err != nil {
+			return err
+		}
+		if revoked {
+			x.report.revoked++
+			return nil
+		}
+	}
+	if x.oldSite && passhash.IsGeneric(c.Hash) {
+		x.report.unverifiable++
+	}
+	if x.dryRun {
+		x.report.passwordsMade++
+		return nil
+	}
+	c.UserID = target.ID
+	err := x.insert(ctx, target, c)
+	switch {
+	case errors.Is(err, sparekey.ErrConflict):
+		x.refuse(u, fmt.Sprintf("application password %s (%s): %v", c.UUID, c.Name, err))
+		return nil
+	case err != nil:
+		return err
+	}
+	x.report.passwordsMade++
+	return nil
+}
+
+// insert adds an application password, and puts that on record where there is a
+// log.
+func (x *transfer) insert(ctx context.Context, target sparekey.User, c sparekey.Credential) error {
+	do := func(ctx context.Context) error {
+		if err := x.to.Insert(ctx, c, nil); err != nil || x.to.log == nil {
+			return err
+		}
+		return x.to.log.Record(ctx, sparekey.Event{
+			Kind: sparekey.KindCreated, Time: time.Now().UTC().Truncate(time.Second), User: target, Credential: c,
+		})
+	}
+	if t, ok := x.to.backend.(sparekey.Transactor); ok {
+		return t.Atomically(ctx, do)
+	}
+	return do(ctx)
+}
+
+func (x *transfer) print() {
+	r, verb := x.report, "copied"
+	if x.dryRun {
+		verb = "would be copied"
+	}
+	fmt.Fprintf(x.t.out, "users: %d %s, %d were there\n", r.usersMade, verb, r.usersThere)
+	fmt.Fprintf(x.t.out, "application passwords: %d %s, %d were there, %d were revoked there and stay so\n", r.passwordsMade, verb, r.there, r.revoked)
+	fmt.Fprintf(x.t.out, "refused: %d\n", r.refused)
+	if r.unverifiable > 0 {
+		fmt.Fprintf(x.t.err, "Warning: %d of them have hashes that this WordPress cannot verify before it is 6.8: they work through Sparekey only.\n", r.unverifiable)
+	}
+}
