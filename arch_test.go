@@ -22,6 +22,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"storetest":           {own: []string{".", "audit"}},
 	"store/memory":        {own: []string{".", "audit"}},
 	"internal/phpserial":  {},
+	"internal/wpcache":    {ext: []string{"github.com/redis/go-redis/v9"}},
 	"store/wordpress":     {own: []string{".", "audit", "internal/auditsql", "passhash", "internal/phpserial"}, ext: []string{"github.com/go-sql-driver/mysql"}},
 	"store/sqlite":        {own: []string{".", "audit", "internal/auditsql"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":            {},

@@ -32,7 +32,11 @@ type wordPressCommands struct {
 type wordPressSchemaCommand struct{}
 
 func (wordPressSchemaCommand) Run(all *commands, t terminal) error {
-	statements, err := wordpress.Schema(all.Database)
+	database, _, err := objectCache(all.Database)
+	if err != nil {
+		return err
+	}
+	statements, err := wordpress.Schema(database)
 	if err != nil {
 		return err
 	}

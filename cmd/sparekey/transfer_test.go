@@ -2,14 +2,19 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/testdb"
 	"github.com/sparekey-dev/sparekey/internal/wptest"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
 )
@@ -101,12 +106,18 @@ func TestImportAndExport(t *testing.T) {
 	}); !strings.Contains(got.Body, "made by Sparekey") {
 		t.Errorf("WordPress does not show what was exported: %s", got)
 	}
-	status, out, problems := sparekeyCommand(t, "user", "application-password", "create", strconv.Itoa(site.Users[wptest.Subscriber].ID), "on the site", "--porcelain", "--database", from)
+	entry := cacheEntry(t, site.Users[wptest.Subscriber].ID)
+	cached := "&cache=" + url.QueryEscape(entry.url)
+	status, out, problems := sparekeyCommand(t, "user", "application-password", "create", strconv.Itoa(site.Users[wptest.Subscriber].ID), "on the site", "--porcelain", "--database", from+cached)
 	if status != 0 {
 		t.Fatalf("create: %s", problems)
 	}
 	if got := wptest.Send(t, site.URL, wptest.Call{Path: "/wp-json/wp/v2/users/me", Login: wptest.Subscriber, Secret: strings.TrimSpace(out)}); got.Status != 200 {
 		t.Errorf("WordPress about what the command line made: %s", got)
+	}
+
+	if entry.isThere(t) {
+		t.Error("the object cache still has the user")
 	}
 
 	for name, args := range map[string][]string{
@@ -117,6 +128,52 @@ func TestImportAndExport(t *testing.T) {
 	} {
 		if status, out, problems := sparekeyCommand(t, args...); status != 1 || strings.Contains(problems+out, "sparekey-test") {
 			t.Errorf("%s: status %d, %s%s", name, status, out, problems)
+		}
+	}
+}
+
+// entry is what WordPress's object cache has of a user.
+type entry struct {
+	url, key string
+	client   *redis.Client
+}
+
+func cacheEntry(t *testing.T, user int) entry {
+	t.Helper()
+	server := testdb.StartRedis(t)
+	options, err := redis.ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := entry{server.URL + "?key=wp_:user_meta:{user}", fmt.Sprint("wp_:user_meta:", user), redis.NewClient(options)}
+	t.Cleanup(func() { e.client.Close() })
+	if err := e.client.Set(t.Context(), e.key, "x", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (e entry) isThere(t *testing.T) bool {
+	t.Helper()
+	n, err := e.client.Exists(t.Context(), e.key).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n > 0
+}
+
+func TestNoPasswordIsPrinted(t *testing.T) {
+	t.Parallel()
+	for _, database := range []string{
+		"wordpress://u:sesame@h:1/db?prefix=wp_", "wordpress://u:s?sesame@h:1/db", "wordpress://h:1/db?cache=redis%3A%2F%2F%3Asesame%40h",
+		"wordpress://u:sesame@h:1/db?cache=redis://:sesame@h", "wordpress://u:ses%40sesame@h:1/db",
+	} {
+		if got := redactURL(database); strings.Contains(got, "sesame") || !strings.Contains(got, "h") {
+			t.Errorf("%s is printed as %s", database, got)
+		}
+		status, out, problems := sparekeyCommand(t, "user", "list", "--database", database)
+		if status != 1 || strings.Contains(out+problems, "sesame") {
+			t.Errorf("%s: status %d, %s%s", database, status, out, problems)
 		}
 	}
 }

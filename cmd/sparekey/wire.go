@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/wpcache"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
 	"github.com/sparekey-dev/sparekey/store/wordpress"
@@ -60,19 +62,53 @@ func (s *site) keepRepaired(ctx context.Context) (stop func()) {
 	return inBackground(context.WithoutCancel(ctx), r.Run)
 }
 
-// openWordPress opens the database of a WordPress site.
+// wordPressBackend is the database of a WordPress site, and its object cache.
+type wordPressBackend struct {
+	*wordpress.Store
+	cache *wpcache.Cache // nil: none is known
+}
+
+func (b wordPressBackend) Close() error {
+	err := b.Store.Close()
+	if b.cache != nil {
+		err = errors.Join(err, b.cache.Close())
+	}
+	return err
+}
+
+// openWordPress opens the database of a WordPress site. Its URL may have that of
+// the site's object cache in the parameter cache.
 func openWordPress(ctx context.Context, database string, how opening) (backend, error) {
-	config := wordpress.Config{Observe: how.observe}
-	if how.log != nil {
-		config.Failed = func(ctx context.Context, err error) {
-			how.log.ErrorContext(ctx, "cannot repair what WordPress overwrites", "error", err)
+	config := wordpress.Config{Observe: how.observe, Failed: func(ctx context.Context, err error) {
+		if how.log != nil {
+			how.log.ErrorContext(ctx, "WordPress is not in step", "error", err)
 		}
+	}}
+	database, cache, err := objectCache(database)
+	if err != nil {
+		return nil, err
+	}
+	if cache != nil {
+		config.Changed = cache.Drop
 	}
 	s, err := wordpress.Open(ctx, database, config)
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return wordPressBackend{s, cache}, nil
+}
+
+// objectCache takes the parameter cache out of a URL.
+func objectCache(database string) (without string, cache *wpcache.Cache, err error) {
+	u, err := url.Parse(database)
+	if err != nil || !u.Query().Has("cache") {
+		return database, nil, nil //nolint:nilerr // whoever opens it says what is wrong
+	}
+	query := u.Query()
+	cache, err = wpcache.New(query.Get("cache"))
+	query.Del("cache")
+	u.RawQuery = query.Encode()
+	return u.String(), cache, err
 }
 
 // isWordPress reports whether a database is WordPress's.
@@ -117,16 +153,18 @@ func openDatabase(ctx context.Context, database string, how opening) (backend, e
 	return b, nil
 }
 
-// redactURL leaves the user and password out of a URL that is to be printed.
+// redactURL leaves the user, the password and the parameters out of a URL that is to
+// be printed.
 func redactURL(database string) string {
 	scheme, rest, ok := strings.Cut(database, "://")
 	if !ok {
 		return database
 	}
 	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		return scheme + "://" + "…" + rest[at:]
+		rest = "…" + rest[at:]
 	}
-	return database
+	rest, _, _ = strings.Cut(rest, "?") // there may be another URL in it
+	return scheme + "://" + rest
 }
 
 // memoryBackend keeps everything until the program ends: for a try.
