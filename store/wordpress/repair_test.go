@@ -455,6 +455,14 @@ func TestAgainstAFloodOfStaleWrites(t *testing.T) {
 	t.Logf("%d kept, %d revoked; repairs: %v", len(kept), len(revoked), count(told.kinds()))
 }
 
+func count(kinds []sparekey.Kind) map[sparekey.Kind]int {
+	n := map[sparekey.Kind]int{}
+	for _, k := range kinds {
+		n[k]++
+	}
+	return n
+}
+
 func first(p *php) string {
 	v, _ := p.list()[0].Value.Get("uuid")
 	text, _ := v.Text()

@@ -156,7 +156,7 @@ func Schema(rawURL string) (string, error) {
 	q := newQueries(t.prefix)
 	var b strings.Builder
 	for _, statement := range q.migration(0) {
-		b.WriteString(strings.ReplaceAll(statement, "\t\t", "\t") + ";\n")
+		b.WriteString(strings.NewReplacer("\t\t", "\t", "\n\t)", "\n)").Replace(statement) + ";\n")
 	}
 	return b.String(), nil
 }
