@@ -168,24 +168,45 @@ func (w *writing) retire(ctx context.Context, old, c sparekey.Credential) error 
 
 // Delete implements [sparekey.Store]. Where several have this UUID, or this very
 // secret, all of them go, and the first is returned: a revoked secret must not
-// live on in a copy.
+// live on in a copy. What Sparekey made, and WordPress lost, is not found, but is
+// revoked all the same, since WordPress may bring it back.
 func (s *Store) Delete(ctx context.Context, userID, uuid string) (sparekey.Credential, error) {
 	var removed sparekey.Credential
+	found := false
 	if _, ok := parseID(userID); !ok {
 		return removed, sparekey.ErrNotFound
 	}
 	err := s.write(ctx, userID, func(ctx context.Context, w *writing) error {
 		at := indexOf(w.elements, uuid)
-		if at < 0 {
-			return sparekey.ErrNotFound
+		if found = at >= 0; found {
+			removed, _ = w.known().effective(w.elements[at].credential)
+			return w.remove(ctx, []sparekey.Credential{w.elements[at].credential})
 		}
-		removed, _ = w.known().effective(w.elements[at].credential)
-		return w.remove(ctx, []sparekey.Credential{w.elements[at].credential})
+		made, err := w.made(ctx, uuid)
+		if err != nil || len(made) == 0 {
+			return err
+		}
+		return w.remove(ctx, made)
 	})
+	if err == nil && !found {
+		err = sparekey.ErrNotFound
+	}
 	if err != nil {
 		return sparekey.Credential{}, failed("delete a credential", err)
 	}
 	return removed, nil
+}
+
+// made returns what Sparekey wrote for the user and still has on its list: one
+// credential or, without a UUID, all. Of each there is the UUID and the hash.
+func (w *writing) made(ctx context.Context, uuid string) (made []sparekey.Credential, err error) {
+	err = eachRow(ctx, w.tx, w.s.queries.made, []any{w.user, uuid, uuid}, func(scan func(...any) error) error {
+		var c sparekey.Credential
+		err := scan(&c.UUID, &c.Hash)
+		made = append(made, c)
+		return err
+	})
+	return made, err
 }
 
 // DeleteAll implements [sparekey.Store]. As WordPress does, it leaves an empty
@@ -197,17 +218,18 @@ func (s *Store) DeleteAll(ctx context.Context, userID string) ([]sparekey.Creden
 	}
 	err := s.write(ctx, userID, func(ctx context.Context, w *writing) error {
 		removed = w.list()
-		if len(w.elements) == 0 {
-			return nil
+		all, err := w.made(ctx, "")
+		if err != nil || len(w.elements) == 0 && len(all) == 0 {
+			return err
 		}
-		var inRow []sparekey.Credential
 		for _, e := range w.elements {
 			if e.isRecord {
-				inRow = append(inRow, e.credential)
+				all = append(all, e.credential)
 			}
 		}
-		w.elements, w.rowChanged = nil, true
-		return w.remove(ctx, inRow)
+		w.rowChanged = w.rowChanged || len(w.elements) > 0
+		w.elements = nil
+		return w.remove(ctx, all)
 	})
 	if err != nil {
 		return nil, failed("delete a user's credentials", err)

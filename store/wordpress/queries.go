@@ -18,7 +18,7 @@ type queries struct {
 	turn, schemaVersion                                string
 	revoked, beside                                    string
 	revoke, forgetRevoked, forgetRevokedHash           string
-	ledger, again, forget, elsewhere                   string
+	ledger, again, forget, made, elsewhere             string
 	inUse, setInUse, correctInUse, siteVersion         string
 	userByLogin, userByID, passwordHash, userRoles     string
 	users, userCount                                   string
@@ -65,7 +65,7 @@ func newQueries(prefix string) queries {
 	q.auditQueries()
 	for _, text := range []*string{
 		&q.recognise, &q.stamp, &q.stampPlain, &q.value, &q.rows, &q.lock, &q.lockedValue, &q.update, &q.updateOthers, &q.add,
-		&q.turn, &q.schemaVersion, &q.revoked, &q.beside, &q.revoke, &q.forgetRevoked, &q.forgetRevokedHash, &q.ledger, &q.again, &q.forget,
+		&q.turn, &q.schemaVersion, &q.revoked, &q.beside, &q.revoke, &q.forgetRevoked, &q.forgetRevokedHash, &q.ledger, &q.again, &q.forget, &q.made,
 		&q.elsewhere, &q.allUsers, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
 		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
 		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
@@ -113,6 +113,7 @@ func (q *queries) ownQueries() {
 		record = VALUES(record), earlier = VALUES(earlier), written_at = VALUES(written_at)`
 	q.again = `UPDATE {p}sparekey_credentials SET record = ?, earlier = ?, written_at = ` + now + ` WHERE user_id = ? AND uuid = ?`
 	q.forget = `DELETE FROM {p}sparekey_credentials WHERE user_id = ? AND uuid = ?`
+	q.made = `SELECT uuid, row_hash FROM {p}sparekey_credentials WHERE user_id = ? AND (? = '' OR uuid = ?)`
 	q.elsewhere = `SELECT user_id FROM {p}sparekey_credentials WHERE uuid = ? AND user_id <> ? LIMIT 1`
 	q.findSession = `SELECT data FROM {p}sparekey_sessions WHERE token = ? AND expires > ? AND data IS NOT NULL`
 	q.saveSession = `INSERT INTO {p}sparekey_sessions (token, data, expires) VALUES (?, ?, ?)

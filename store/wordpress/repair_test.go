@@ -350,6 +350,43 @@ func TestRevokedIsDeadWithoutRun(t *testing.T) {
 	}
 }
 
+// TestRevokedWhileItIsLost revokes what WordPress has lost at that moment.
+func TestRevokedWhileItIsLost(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	for name, revoke := range map[string]func(s *wordpress.Store, c sparekey.Credential) error{
+		"one": func(s *wordpress.Store, c sparekey.Credential) error {
+			if _, err := s.Delete(t.Context(), c.UserID, c.UUID); !errors.Is(err, sparekey.ErrNotFound) {
+				return fmt.Errorf("Delete: %w", err)
+			}
+			return nil
+		},
+		"all": func(s *wordpress.Store, c sparekey.Credential) error {
+			_, err := s.DeleteAll(t.Context(), c.UserID)
+			return err
+		},
+	} {
+		w := server.newSite(t, singleSite)
+		s := w.open(wordpress.Config{})
+		before := w.row("7")
+		c := insert(t, s, "7", "ours")
+		with := w.row("7")
+		w.setRow("7", withDefault(before, "a:0:{}"))
+		if err := revoke(s, c); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		w.setRow("7", with)
+		wantNotFound(t, s, c)
+	}
+}
+
+func withDefault(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
 // TestLateReturnIsFound has something come back that was revoked before Run began.
 func TestLateReturnIsFound(t *testing.T) {
 	t.Parallel()
@@ -441,10 +478,21 @@ func TestAgainstAFloodOfStaleWrites(t *testing.T) {
 	flood.Wait()
 	time.Sleep(500 * time.Millisecond)
 	row := w.row(user)
-	for _, c := range kept {
-		if !strings.Contains(row, c.UUID) {
-			t.Errorf("%s is lost", c.Name)
+	// On a machine that is so busy that nobody looks for half a second, some may be
+	// given up. They are reported then.
+	lost := map[string]bool{}
+	for _, e := range told.all() {
+		if e.Kind == sparekey.KindLost {
+			lost[e.Credential.UUID] = true
 		}
+	}
+	for _, c := range kept {
+		if there := strings.Contains(row, c.UUID); there == lost[c.UUID] {
+			t.Errorf("%s is in the row: %v, and reported as lost: %v", c.Name, there, lost[c.UUID])
+		}
+	}
+	if len(lost) > len(kept)/2 {
+		t.Errorf("%d are lost", len(lost))
 	}
 	for _, c := range revoked {
 		wantNotFound(t, s, c)

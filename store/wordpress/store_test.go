@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -167,10 +168,14 @@ func (r *recorder) observe(_ context.Context, e sparekey.Event) {
 	r.events = append(r.events, e)
 }
 
-func (r *recorder) kinds() (kinds []sparekey.Kind) {
+func (r *recorder) all() []sparekey.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range r.events {
+	return slices.Clone(r.events)
+}
+
+func (r *recorder) kinds() (kinds []sparekey.Kind) {
+	for _, e := range r.all() {
 		kinds = append(kinds, e.Kind)
 	}
 	return kinds

@@ -26,8 +26,8 @@ const (
 	watchEvery = 15 * time.Millisecond
 	// blindFor is how long nobody may have looked, for what is missing to be put
 	// back: in a longer time, a person could have revoked it and something else
-	// happened, too.
-	blindFor = 150 * time.Millisecond
+	// happened, too. It is far more than watchEvery for machines that are busy.
+	blindFor = 500 * time.Millisecond
 	// maxSteps is how many earlier states of a row are remembered, and maxWatched
 	// of how many users.
 	maxSteps   = 64
@@ -298,7 +298,7 @@ func (w *writing) heal(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, uuid := range slices.Concat(w.verdict.accepted, w.verdict.doubtful) {
+	for _, uuid := range w.verdict.accepted {
 		w.ownChanged = true
 		if _, err := w.tx.ExecContext(ctx, w.s.queries.forget, w.user, uuid); err != nil {
 			return err

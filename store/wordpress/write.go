@@ -37,7 +37,7 @@ type writing struct {
 
 	rowChanged, ownChanged bool
 
-	seen    time.Time        // when the row was read
+	seen    time.Time        // when the row was certainly as it is here
 	found   snapshot         // what the row was, where it is watched
 	verdict verdict          // on what is missing of the row
 	events  []sparekey.Event // to be told when it is written
@@ -109,6 +109,7 @@ func (s *Store) writeOnce(ctx context.Context, userID string, user uint64, do fu
 	if err != nil {
 		return err
 	}
+	w.seen = s.config.Now() // until here, the lock kept others out
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
