@@ -266,3 +266,24 @@ func TestExpiresSoonIsTold(t *testing.T) {
 		clock.pass(6*day + time.Second)
 	}
 }
+
+func FuzzParseExpiry(f *testing.F) {
+	for _, seed := range []string{"24h", "7d", "36500d", "never", "2026-12-31", "2026-12-31T18:00:00+02:00", "", "-1h", "d", "9223372036s", "0001-01-01", "9999-12-31"} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, text string) {
+		at, err := sparekey.ParseExpiry(text, now)
+		switch {
+		case err != nil && !at.IsZero():
+			t.Errorf("%q: a time beside an error: %v", text, at)
+		case err == nil && (at.Location() != time.UTC || at.Nanosecond() != 0):
+			t.Errorf("%q: not in whole seconds of UTC: %v", text, at)
+		}
+		if d, err := sparekey.ParseDuration(text); err == nil {
+			if again, err := sparekey.ParseDuration(sparekey.FormatDuration(d)); err != nil || again != d {
+				t.Errorf("%q: %v is written as %q, which is %v, %v", text, d, sparekey.FormatDuration(d), again, err)
+			}
+		}
+	})
+}

@@ -246,3 +246,35 @@ func TestTwoServersOnOneFile(t *testing.T) {
 		t.Errorf("%s administrators, %v", got, err)
 	}
 }
+
+// TestServerSweeps has something to clean up when the server starts.
+func TestServerSweeps(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	newAccount(t, database)
+	mustCLI(t, database, "user", "application-password", "create", "ann", "short", "--expires=1s", "--porcelain")
+	names := func() string {
+		return mustCLI(t, database, "user", "application-password", "list", "ann", "--field=name", "--order=asc")
+	}
+	time.Sleep(2100 * time.Millisecond) // it expired, and that is more than a second ago
+	startServer(t, database).kill()
+	if got := names(); got != "main\nshort" {
+		t.Errorf("one that expired is gone without a setting that says so: %q", got)
+	}
+	s := startServer(t, database, "--keep-expired=1s")
+	for range 100 {
+		if strings.Contains(s.log.String(), "msg=swept") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if log := s.log.String(); !strings.Contains(log, "msg=revoked") || !strings.Contains(log, "reason=expired") {
+		t.Errorf("the log does not say that it was revoked, and why:\n%s", log)
+	}
+	if got := names(); got != "main" {
+		t.Errorf("there are %q", got)
+	}
+	if out := mustCLI(t, database, "audit", "list", "--fields=kind,reason"); !strings.Contains(out, "revoked\texpired") {
+		t.Errorf("the audit log does not say why it was revoked:\n%s", out)
+	}
+}
