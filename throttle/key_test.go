@@ -56,8 +56,8 @@ func FuzzKeys(f *testing.F) {
 		if byText := throttle.NetworkKey(x).String() == throttle.NetworkKey(y).String(); byText != same {
 			t.Errorf("%s and %s: the same key %v, as text %v", x, y, same, byText)
 		}
-		if throttle.LoginKey(x, login) != throttle.LoginKey(x, " "+strings.ToUpper(strings.ToLower(login))+"\t") && strings.ToLower(strings.ToUpper(strings.ToLower(login))) == strings.ToLower(login) && strings.TrimSpace(login) == login {
-			t.Errorf("%q has another key in upper case", login)
+		if lower := strings.ToLower(login); throttle.LoginKey(x, login) != throttle.LoginKey(x, "\t"+lower+" ") && strings.ToLower(lower) == lower {
+			t.Errorf("%q has another key in lower case", login)
 		}
 		if !x.IsValid() || !y.IsValid() || x.Is4() != y.Is4() {
 			return

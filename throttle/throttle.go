@@ -184,11 +184,7 @@ func (l *Limiter) Observe(ctx context.Context, e sparekey.Event) {
 
 // isFailure reports whether a refusal may be somebody guessing.
 func isFailure(r sparekey.Reason) bool {
-	switch r {
-	case sparekey.ReasonUnknownLogin, sparekey.ReasonUnknownEmail, sparekey.ReasonWrongSecret:
-		return true
-	}
-	return false
+	return r == sparekey.ReasonUnknownLogin || r == sparekey.ReasonUnknownEmail || r == sparekey.ReasonWrongSecret
 }
 
 // Try begins an attempt at a sign-in of another kind, whose check takes so long

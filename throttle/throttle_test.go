@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -236,8 +237,7 @@ func TestWhatIsNoGuessDoesNotCount(t *testing.T) {
 	h := newHouse(t, rates)
 	addr := netip.MustParseAddr("192.0.2.1")
 	for _, r := range sparekey.Reasons() {
-		switch r {
-		case sparekey.ReasonWrongSecret, sparekey.ReasonUnknownEmail, sparekey.ReasonUnknownLogin:
+		if slices.Contains([]sparekey.Reason{sparekey.ReasonWrongSecret, sparekey.ReasonUnknownEmail, sparekey.ReasonUnknownLogin}, r) {
 			continue
 		}
 		for range 30 {

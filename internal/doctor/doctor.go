@@ -1,7 +1,7 @@
 // Package doctor finds out why a client gets nothing but 401. It asks a site from
 // outside: without a credential, with one that is certainly wrong, and with the
-// real one, and compares the answers. The real one goes to no other host, and
-// over no network in the clear.
+// real one, and compares the answers. The real one goes to no other host than
+// was named, whoever redirects there, and over no network in the clear.
 package doctor
 
 import (
@@ -128,7 +128,10 @@ func (e *exam) reach(ctx context.Context) bool {
 			e.checkClock(r)
 			return e.checkScheme(at)
 		}
-		if origin(next) != origin(at) {
+		switch {
+		case hostname(next) != hostname(e.URL):
+			e.found(Redirect, "%s sends clients on to %s, another host. The credential is not tried there unless you give that address.", at, next)
+		case origin(next) != origin(at):
 			e.found(Redirect, "%s sends clients on to %s.", at, next)
 		}
 		at = next
@@ -194,6 +197,15 @@ func (e *exam) checkScheme(at string) bool {
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// hostname is the host of a URL without its port.
+func hostname(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
 }
 
 // origin is the scheme, host and port of a URL.

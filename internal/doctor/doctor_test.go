@@ -83,7 +83,7 @@ func newSite(t *testing.T, o options) *site {
 	s.startProxy(o)
 	api := rest.New(s.svc, nil, rest.Config{BaseURL: s.proxy.URL + "/wp-json", Origin: o.origin, WordPressErrors: o.telling})
 	s.mux.Handle("/wp-json/", api)
-	s.mux.Handle("/", api.Discover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.mux.Handle("/", api.Discover(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "<html>Welcome</html>")
 	})))
 	s.mux.Handle("/api/", basicauth.New(s.svc, basicauth.Config{Origin: o.origin}).Require(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))

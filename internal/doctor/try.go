@@ -86,8 +86,8 @@ func isOpaque(r reply) bool { return r.problem().Code == "" && !isNobody(r) }
 
 // tryReal asks with the credential that does not work.
 func (e *exam) tryReal(ctx context.Context) bool {
-	if e.Login == "" {
-		return false
+	if e.Login == "" || hostname(e.target) != hostname(e.URL) {
+		return false // whoever redirects does not get it
 	}
 	r, err := e.probe(ctx, e.target, &credential{e.Login, e.Secret})
 	if err != nil {
