@@ -163,7 +163,7 @@ func credentialAttacks() []Attack {
 		{"exceptions-for-methods", "forward-auth that lets HEAD, OPTIONS or CORS preflight pass", "", []string{
 			ask("OPTIONS", "/", "", "Origin: https://example.com", "Access-Control-Request-Method: DELETE"), ask("HEAD", "/", ""), ask("TRACE", "/", ""),
 		}},
-		{"exceptions-for-paths", "health checks, static files and the gateway's own addresses", "", to("", "/favicon.ico", "/robots.txt", "/.well-known/acme-challenge/x", "/ping", "/healthz", "/oauth2/auth", "/style.css", "/-/auth/nginx", "/-/auth/traefik", "/-/auth/caddy", "/-/auth/haproxy", "/-/auth/envoy", "/-/auth/envoy/", "/sparekey", "/sparekey-auth", "/@sparekey")},
+		{"exceptions-for-paths", "health checks, static files and the gateway's own addresses", "", to("", "/favicon.ico", "/robots.txt", "/.well-known/acme-challenge/x", "/ping", "/healthz", "/oauth2/auth", "/style.css", "/-/auth/nginx", "/-/auth/traefik", "/-/auth/caddy", "/-/auth/haproxy", "/-/auth/envoy", "/-/auth/envoy/", "/-/sparekey", "/sparekey", "/@sparekey_refused")},
 		{"exceptions-for-websockets", "an upgrade that is not asked about", "wrong", []string{
 			ask("GET", "/", "wrong", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="),
 		}},
