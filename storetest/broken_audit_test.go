@@ -169,7 +169,7 @@ func (s countsCancelled) AddUsage(ctx context.Context, all []audit.Usage, addres
 type readsLast struct{ *memory.Store }
 
 func (s readsLast) AppendAudit(ctx context.Context, b build) error {
-	last, err := s.Store.ReadAudit(ctx, audit.Query{Newest: true, Limit: 1})
+	last, err := s.ReadAudit(ctx, audit.Query{Newest: true, Limit: 1})
 	if err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ type firstAddresses struct{ *memory.Store }
 
 func (s firstAddresses) AddUsage(ctx context.Context, all []audit.Usage, addresses int) error {
 	for i := range all {
-		had, err := s.Store.Usage(ctx, all[i].Credential)
+		had, err := s.Usage(ctx, all[i].Credential)
 		if err != nil {
 			return err
 		}

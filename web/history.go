@@ -102,6 +102,7 @@ func (c *call) happening(r audit.Record) happening {
 		h.Why = cmp.Or(c.lang.T("history.reason."+string(r.Reason)), shown(string(r.Reason)))
 	case sparekey.KindRenamed, sparekey.KindCreated:
 		h.Why = shown(r.Name)
+	default: // there is no more to say
 	}
 	switch {
 	case r.Operator != "":

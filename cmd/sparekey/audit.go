@@ -274,7 +274,7 @@ func (c *auditFollowCommand) Validate() error {
 }
 
 func (c *auditFollowCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return c.auditFilter.with(ctx, all, func(store audit.Store, q audit.Query) error {
+	return c.with(ctx, all, func(store audit.Store, q audit.Query) error {
 		last, err := store.ReadAudit(ctx, audit.Query{Newest: true, Limit: 1})
 		if err != nil {
 			return err
@@ -312,7 +312,7 @@ func (c *auditFollowCommand) follow(ctx context.Context, store audit.Store, q au
 			return nil
 		})
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // that is how one stops it
+			return nil // that is how one stops it
 		}
 		if err != nil {
 			return err
