@@ -11,3 +11,10 @@ func Remembered(l *Log) int {
 	defer l.mu.Unlock()
 	return len(l.uses.entries) + len(l.refusals.entries) + len(l.strangers.entries) + len(l.repairs.entries)
 }
+
+// AddressesOf is how many addresses of a credential are in memory.
+func AddressesOf(l *Log, uuid string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.counted[uuid].addrs)
+}

@@ -292,6 +292,26 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// TestManyAddresses keeps the last ones of whoever has a right secret and many
+// addresses, and counts all the same.
+func TestManyAddresses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, audit.Config{Addresses: 3})
+	secret, c := s.create(t, sparekey.Limits{})
+	for i := range 1000 {
+		s.clock.pass(time.Second)
+		s.attempt(secret, fmt.Sprintf("2001:db8::%x", i), "/")
+	}
+	if n := audit.AddressesOf(s.log, c.UUID); n != 3 {
+		t.Errorf("%d addresses are in memory", n)
+	}
+	s.flush(t)
+	u, err := s.store.Usage(t.Context(), c.UUID)
+	if err != nil || u.Count != 1000 || len(u.Addresses) != 3 || u.Addresses[0].Addr != "2001:db8::3e7" || u.Addresses[2].Addr != "2001:db8::3e5" {
+		t.Errorf("got %+v, %v", u, err)
+	}
+}
+
 // failing is a store that cannot be written to at times.
 type failing struct {
 	*memory.Store
