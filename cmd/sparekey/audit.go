@@ -18,21 +18,8 @@ import (
 
 // auditSettings are those of the audit log, which all commands write to.
 type auditSettings struct {
-	AuditKeep days   `help:"For how long records of the audit log are kept, such as 90d; \"serve\" removes older ones. Default: for ever." env:"SPAREKEY_AUDIT_KEEP" placeholder:"TIME" group:"Settings of the site"`
-	AuditKey  string `help:"A file with the key that the hashes of the audit log are made with, so that who has only the database cannot make them." env:"SPAREKEY_AUDIT_KEY" placeholder:"FILE" group:"Settings of the site"`
-}
-
-// days is a length of time on the command line, with days beside Go's units.
-type days time.Duration
-
-// UnmarshalText is called by kong.
-func (d *days) UnmarshalText(text []byte) error {
-	length, err := sparekey.ParseDuration(string(text))
-	if err == nil && length <= 0 {
-		err = fmt.Errorf("%q must be longer than zero", text)
-	}
-	*d = days(length)
-	return err
+	AuditKeep duration `help:"For how long records of the audit log are kept, such as 90d; \"serve\" removes older ones. 0: for ever." default:"0" env:"SPAREKEY_AUDIT_KEEP" placeholder:"DURATION" group:"Settings of the site"`
+	AuditKey  string   `help:"A file with the key that the hashes of the audit log are made with, so that who has only the database cannot make them." env:"SPAREKEY_AUDIT_KEY" placeholder:"FILE" group:"Settings of the site"`
 }
 
 // moment is a time on the command line.

@@ -32,6 +32,9 @@ func (s siteSettings) Validate() error {
 	if s.UsageInterval <= 0 {
 		problems = append(problems, errors.New("--usage-interval must be longer than zero, such as 24h or 1m"))
 	}
+	if s.AuditKeep < 0 {
+		problems = append(problems, errors.New("--audit-keep must not be negative"))
+	}
 	_, err := findStore(s.Database)
 	return errors.Join(append(problems, err)...)
 }
