@@ -110,12 +110,13 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	}
 	p := &Proxy{gateway: g, upstream: upstream, config: config}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite:       p.rewrite,
-		Transport:     config.Transport,
-		FlushInterval: -1, // at once
-		BufferPool:    &buffers{},
-		ErrorLog:      slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug), // of clients that go away
-		ErrorHandler:  p.fail,
+		Rewrite:        p.rewrite,
+		ModifyResponse: warn,
+		Transport:      config.Transport,
+		FlushInterval:  -1, // at once
+		BufferPool:     &buffers{},
+		ErrorLog:       slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug), // of clients that go away
+		ErrorHandler:   p.fail,
 	}
 	return p
 }
@@ -153,7 +154,6 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.gateway.Fail(w, r, x.decision)
 		return
 	}
-	basicauth.Warn(w.Header(), x.decision.Identity)
 	r = r.WithContext(x)
 	paced := &writer{ResponseWriter: w, pace: p.pace(w)}
 	paced.unlimited()
@@ -199,6 +199,15 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 		out.Header.Set("X-Forwarded-Proto", x.origin.Scheme)
 	}
 	out.Header.Set("X-Forwarded-Host", pr.In.Host)
+}
+
+// warn adds to an answer what there is to warn its client of. It is done to the
+// answer itself, since a 103 before it empties the header that answers begin with.
+func warn(res *http.Response) error {
+	if x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange); ok {
+		basicauth.Warn(res.Header, x.decision.Identity)
+	}
+	return nil
 }
 
 // fail answers where the application did not.

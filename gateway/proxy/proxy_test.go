@@ -30,8 +30,9 @@ func (a accounts) Authenticate(_ context.Context, try sparekey.Attempt) (spareke
 		return sparekey.Identity{}, &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
 	}
 	return sparekey.Identity{
-		User:       sparekey.User{ID: "7", Login: try.Login, Roles: []string{"editor", "a,b"}},
-		Credential: sparekey.Credential{UUID: "c0ffee"},
+		ExpiresSoon: time.Unix(0, 0),
+		User:        sparekey.User{ID: "7", Login: try.Login, Roles: []string{"editor", "a,b"}},
+		Credential:  sparekey.Credential{UUID: "c0ffee"},
 	}, nil
 }
 
@@ -269,6 +270,24 @@ func TestSlowTransfersAreNotCut(t *testing.T) {
 	}
 	if _, body := answer(t, r); body != "40 <nil>\n"+strings.Repeat("more\n", 4) {
 		t.Errorf("%q", body)
+	}
+}
+
+// TestWarning is about an application password that ends soon, and an application
+// that says something before its answer.
+func TestWarning(t *testing.T) {
+	t.Parallel()
+	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", "</a.css>")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Set("Sparekey-Expires", "never")
+	}), proxy.Config{})
+	r, _ := f.dial(t, "GET / HTTP/1.1\n\n")
+	if hint, _ := answer(t, r); hint.StatusCode != http.StatusEarlyHints || hint.Header.Get("Link") == "" {
+		t.Errorf("%d %v", hint.StatusCode, hint.Header)
+	}
+	if res, _ := answer(t, r); res.StatusCode != http.StatusOK || len(res.Header["Sparekey-Expires"]) != 1 || res.Header.Get("Sparekey-Expires") != "1970-01-01T00:00:00Z" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
 	}
 }
 
