@@ -18,7 +18,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	if number, ok := strings.CutSuffix(text, "d"); ok {
 		days, err := strconv.ParseUint(number, 10, 32)
 		if err == nil && days <= maxDays {
-			return time.Duration(days) * day, nil //nolint:gosec // bounded just now
+			return time.Duration(days) * day, nil
 		}
 	} else if d, err := time.ParseDuration(text); err == nil {
 		return d, nil

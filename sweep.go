@@ -214,16 +214,12 @@ func isNoticeDue(created, end, after, until time.Time) bool {
 
 // isOver reports whether a credential is to be revoked.
 func (s *Service) isOver(c Credential, now time.Time) bool {
-	policy := s.config.Policy
-	switch s.Spent(c) {
-	case ReasonUnused:
-		return true
-	case ReasonExpired:
-		return policy.KeepSpent > 0 && now.Sub(s.Expires(c)) >= policy.KeepSpent
-	case ReasonUsedUp:
-		return policy.KeepSpent > 0 && now.Sub(c.LastUsed) >= policy.KeepSpent
+	spent, keep := s.Spent(c), s.config.Policy.KeepSpent
+	since := c.LastUsed
+	if spent == ReasonExpired {
+		since = s.Expires(c)
 	}
-	return false
+	return spent == ReasonUnused || spent != "" && keep > 0 && now.Sub(since) >= keep
 }
 
 // warn tells that a credential expires soon, unless its user is gone.

@@ -113,10 +113,10 @@ func TestEditUnderALaterPolicy(t *testing.T) {
 type swept map[string]int
 
 func (s swept) observe(_ context.Context, e sparekey.Event) {
-	switch e.Kind {
-	case sparekey.KindExpiring:
+	if e.Kind == sparekey.KindExpiring {
 		s["expiring "+e.Credential.Name]++
-	case sparekey.KindRevoked:
+	}
+	if e.Kind == sparekey.KindRevoked {
 		s[string(e.Reason)+" "+e.Credential.Name]++
 	}
 }

@@ -86,15 +86,14 @@ func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " U
 
 // state says whether the credential is accepted at all.
 func state(svc *sparekey.Service, c sparekey.Credential) Sentence {
-	switch svc.Spent(c) {
-	case sparekey.ReasonExpired:
+	switch spent := svc.Spent(c); {
+	case spent == sparekey.ReasonExpired:
 		return sentence("expired", "time", clock(svc.Expires(c)))
-	case sparekey.ReasonUsedUp:
+	case spent == sparekey.ReasonUsedUp:
 		return sentence("used_up", "most", c.Limits.MaxUses)
-	case sparekey.ReasonUnused:
+	case spent == sparekey.ReasonUnused:
 		return sentence("unused", "time", sparekey.FormatDuration(svc.Policy().RevokeUnused))
-	}
-	if svc.Policy().RequireScopes && c.Limits.Scopes == "" {
+	case svc.Policy().RequireScopes && c.Limits.Scopes == "":
 		return sentence("no_scopes")
 	}
 	return sentence("accepted")

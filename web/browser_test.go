@@ -367,12 +367,23 @@ func (p *page) newForm(n *html.Node) *form {
 		}
 		switch {
 		case d.Data == "textarea" && named:
-			f.fields.Add(name, textOf(d))
+			f.fields.Add(name, rawText(d))
 		case d.Data == "select" && named:
 			f.fields.Add(name, chosen(d))
 		}
 	}
 	return f
+}
+
+// rawText is the text in an element, line breaks included.
+func rawText(n *html.Node) string {
+	text := ""
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			text += d.Data
+		}
+	}
+	return text
 }
 
 // chosen is the value of the option that is selected, or else of the first.

@@ -98,7 +98,7 @@ func (c *call) happening(r audit.Record) happening {
 		h.Addr = r.Addr.String()
 	}
 	switch r.Kind {
-	case sparekey.KindRefused:
+	case sparekey.KindRefused, sparekey.KindRevoked: // that one where the site's policy did it
 		h.Why = cmp.Or(c.lang.T("history.reason."+string(r.Reason)), shown(string(r.Reason)))
 	case sparekey.KindRenamed, sparekey.KindCreated:
 		h.Why = shown(r.Name)

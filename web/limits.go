@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
@@ -56,8 +58,8 @@ const (
 )
 
 // limitsForm makes the fields about limits. l is what is chosen, and asked whether an
-// application asked for it; where something was wrong with what was typed, that is
-// shown instead.
+// application asked for it; where what was typed is to be sent again, that is shown
+// instead.
 func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong string) limitsForm {
 	policy := c.svc.Policy()
 	f := limitsForm{language: c.lang, Required: policy.RequireScopes, Asked: asked && l.Scopes != "", Wrong: wrong}
@@ -67,11 +69,20 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong string) limitsFor
 	if l.MaxUses > 0 {
 		f.MaxUses = strconv.Itoa(l.MaxUses)
 	}
-	if wrong != "" {
+	typed := wrong != ""
+	if typed {
 		c.retype(&f)
 	}
-	f.Open = f.Required || f.Asked || wrong != "" && (wrong != "name" || !c.unlimited())
+	f.Open = f.Required || f.Asked || typed && (wrong != "name" || !c.unlimited())
 	return f
+}
+
+// backAgain puts back what was typed before the detour over confirming who one is.
+func (c *call) backAgain(f *limitsForm) {
+	if c.r.Method != http.MethodPost {
+		c.retype(f)
+		f.Open = f.Open || !c.unlimited()
+	}
 }
 
 // unlimited reports whether no limit was chosen in the form that was sent.
@@ -185,7 +196,7 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 		e.Scopes = &list
 	}
 	if fields.Has("limit_networks") {
-		list, err := sparekey.ParseNetworks(lines(fields.Get("limit_networks")))
+		list, err := sparekey.ParseNetworks(strings.FieldsFunc(fields.Get("limit_networks"), isBetween))
 		problems = append(problems, asInvalid("networks", err))
 		e.Networks = &list
 	}
@@ -198,6 +209,9 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 	}
 	return e, cmp.Or(problems...)
 }
+
+// isBetween reports whether a character may stand between networks.
+func isBetween(r rune) bool { return r == ',' || unicode.IsSpace(r) }
 
 // typedExpiry reads a date or, where there is none, one of the times that were
 // offered. nil says that it stays as it is.
@@ -220,6 +234,20 @@ func asInvalid(field string, err error) error {
 		return nil
 	}
 	return &sparekey.InvalidError{Field: field, Problem: err.Error()}
+}
+
+// typedFields are the fields about limits as they were sent.
+func (c *call) typedFields() (fields []sparekey.Field) {
+	for _, name := range []string{
+		"limit_scope", "limit_rules", "limit_expires", "limit_expires_on", "limit_networks", "limit_max_uses",
+	} {
+		for _, value := range c.fields()[name] {
+			if value != "" {
+				fields = append(fields, sparekey.Field{Name: name, Value: value})
+			}
+		}
+	}
+	return fields
 }
 
 // lines are the lines of texts that say anything.

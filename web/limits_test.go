@@ -372,3 +372,39 @@ func TestCodeHasTheLimits(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// TestLimitsSurviveConfirming has an administrator make one for another user, which
+// asks who they are in between.
+func TestLimitsSurviveConfirming(t *testing.T) {
+	t.Parallel()
+	confirmed := false
+	s := newSite(t, func(o *options) { o.web.Confirmed = func(*http.Request) bool { return confirmed } })
+	form := s.as("ann").get(base+"/users/"+s.bob.ID).form().set("name", "Agent").set("limit_expires", "7d").set("limit_networks", "10.0.0.0/8\n192.0.2.7")
+	form.fields["limit_scope"] = []string{"", "read", "wp:posts"}
+	to, err := url.Parse(form.submit().want(http.StatusSeeOther).location())
+	if err != nil || len(s.names(s.bob)) > 0 {
+		t.Fatalf("%v, or made without asking", err)
+	}
+	confirmed = true
+	p := s.as("ann").get(to.Query().Get("redirect_to")).want(http.StatusOK)
+	if _, open := attribute(p.all("details", "class", "sk-limits")[0], "open"); !open {
+		t.Error("what was chosen is not to be seen")
+	}
+	p.form().submit().want(http.StatusOK)
+	want := sparekey.Limits{Expires: newDay(7), Scopes: rules(t, "read", "wp:posts"), Networks: "10.0.0.0/8 192.0.2.7/32"}
+	if got := s.only().Limits; got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestAddressesChooseNothing has an application's address try to choose limits in the
+// user's place.
+func TestAddressesChooseNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.as("bob").get(wish("30d", "read wp:posts") + "&limit_scope=write&limit_rules=*+/*&limit_expires=never&limit_networks=0.0.0.0/0").want(http.StatusOK)
+	p.form().submit("approve").want(http.StatusOK)
+	if got := s.only().Limits; got != (sparekey.Limits{Scopes: rules(t, "read", "wp:posts"), Expires: newDay(30)}) {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -200,6 +200,7 @@ func (c *call) list(o owner, p *listPage) (*answer, error) {
 	}
 	p.Owner, p.Total, p.Basic, p.Form = o, len(list), c.carriesBasic(), newFormToken()
 	p.Limits = c.limitsForm(sparekey.Limits{}, false, p.Wrong)
+	c.backAgain(&p.Limits)
 	p.RevokeAll = strings.TrimRight(o.List, "/") + "/revoke-all"
 	here := o.List
 	if p.Query != "" {
@@ -242,7 +243,7 @@ func create(c *call) (*answer, error) {
 		return nil, errBasic
 	}
 	name := c.field("name")
-	back := sparekey.AddFields(o.List, sparekey.Field{Name: "name", Value: name})
+	back := sparekey.AddFields(o.List, append(c.typedFields(), sparekey.Field{Name: "name", Value: name})...)
 	if detour := c.confirm(o, back); detour != nil {
 		return detour, nil
 	}

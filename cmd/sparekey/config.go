@@ -28,7 +28,7 @@ type siteSettings struct {
 
 // Validate is called by kong.
 func (s siteSettings) Validate() error {
-	problems := s.policySettings.problems(s.Database, time.Duration(s.UsageInterval))
+	problems := s.problems(s.Database, time.Duration(s.UsageInterval))
 	if s.UsageInterval <= 0 {
 		problems = append(problems, errors.New("--usage-interval must be longer than zero, such as 24h or 1m"))
 	}
