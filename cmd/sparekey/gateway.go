@@ -49,7 +49,9 @@ func (s *gatewaySettings) validate(listen string) error {
 func isSameServer(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)
-	return errA == nil && errB == nil && portA == portB && (hostA == hostB || isLoopback(hostA) && isLoopback(hostB))
+	const local = "localhost 127.0.0.1 ::1"
+	return errA == nil && errB == nil && portA == portB && (hostA == hostB ||
+		hostA == "localhost" && slices.Contains(strings.Fields(local), hostB))
 }
 
 // signer signs with the key from the file that was named, if one was. A line end
@@ -77,18 +79,31 @@ func (s *gatewaySettings) forwards(database string) bool {
 	return isWordPress(database)
 }
 
-// refuses returns what keeps requests from the application that carry a secret where
-// nobody but the application looks.
-func (s *gatewaySettings) refuses(database string) func(*http.Request) string {
-	if s.UpstreamXmlrpc || !isWordPress(database) {
+// refuses returns what keeps requests from WordPress in which limits would not hold.
+func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.Decision) string {
+	if !isWordPress(database) {
 		return nil
 	}
-	return func(r *http.Request) string {
-		if !strings.Contains(unfold(r.URL.Path), "xmlrpc.php") {
-			return ""
+	return func(r *http.Request, d gateway.Decision) string {
+		switch {
+		case !s.UpstreamXmlrpc && strings.Contains(unfold(r.URL.Path), "xmlrpc.php"):
+			return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
+		case d.Identity.Credential.Limits.Scopes != "" && mayNameRoute(r):
+			return "A form can name another route of the REST API than the address does. Send JSON."
 		}
-		return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
+		return ""
 	}
+}
+
+// mayNameRoute reports whether WordPress may take the route from the body of a
+// request, which it does on every page. About the API's own addresses scopes know.
+func mayNameRoute(r *http.Request) bool {
+	if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, "/wp-json") {
+		return false
+	}
+	return slices.ContainsFunc(r.Header["Content-Type"], func(contentType string) bool {
+		return !strings.HasPrefix(strings.ToLower(contentType), "application/json")
+	})
 }
 
 // inFront puts own, which is everything that Sparekey answers itself, beside the

@@ -10,6 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway"
 )
 
 // newApplication starts an application that says what was asked of it, by whom.
@@ -190,8 +193,9 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
-// TestXMLRPC is about requests that carry a secret where only WordPress looks.
-func TestXMLRPC(t *testing.T) {
+// TestRefused is about requests that carry a secret or a route where only WordPress
+// looks.
+func TestRefused(t *testing.T) {
 	t.Parallel()
 	const wordpress = "wordpress://wp:x@127.0.0.1/wp"
 	for target, want := range map[string]bool{
@@ -199,11 +203,30 @@ func TestXMLRPC(t *testing.T) {
 		"/": false, "/wp-json/?x=xmlrpc.php": false, "/xmlrpc": false,
 	} {
 		r := httptest.NewRequest(http.MethodPost, "http://example.org"+target, nil)
-		if got := (&gatewaySettings{}).refuses(wordpress)(r) != ""; got != want {
+		if got := (&gatewaySettings{}).refuses(wordpress)(r, gateway.Decision{}) != ""; got != want {
 			t.Errorf("%s: refused is %v", target, got)
 		}
 	}
-	if (&gatewaySettings{UpstreamXmlrpc: true}).refuses(wordpress) != nil || (&gatewaySettings{}).refuses("sparekey.db") != nil {
+	r := httptest.NewRequest(http.MethodPost, "http://example.org/xmlrpc.php", nil)
+	if (&gatewaySettings{UpstreamXmlrpc: true}).refuses(wordpress)(r, gateway.Decision{}) != "" || (&gatewaySettings{}).refuses("sparekey.db") != nil {
 		t.Error("refused where it need not be")
+	}
+	narrowed := gateway.Decision{Identity: sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{Scopes: "POST /contact"}}}}
+	for _, c := range []struct {
+		target, contentType string
+		decision            gateway.Decision
+		want                bool
+	}{
+		{"/contact", "application/x-www-form-urlencoded", narrowed, true},
+		{"/contact", "Multipart/Form-Data; boundary=x", narrowed, true},
+		{"/contact", "application/json", narrowed, false},
+		{"/contact", "application/x-www-form-urlencoded", gateway.Decision{}, false},
+		{"/wp-json/wp/v2/media", "multipart/form-data; boundary=x", narrowed, false},
+	} {
+		r := httptest.NewRequest(http.MethodPost, c.target, nil)
+		r.Header.Set("Content-Type", c.contentType)
+		if got := (&gatewaySettings{}).refuses(wordpress)(r, c.decision) != ""; got != c.want {
+			t.Errorf("%s of %s: refused is %v", c.contentType, c.target, got)
+		}
 	}
 }

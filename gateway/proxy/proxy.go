@@ -41,7 +41,7 @@ type Config struct {
 
 	// Refuse says, in one line for people, why an allowed request must not reach the
 	// application all the same, or nothing. Default: every allowed one may.
-	Refuse func(r *http.Request) string
+	Refuse func(r *http.Request, d gateway.Decision) string
 
 	// Idle is how long a client may neither send anything of a body nor take
 	// anything of an answer. There is no limit on the whole. Default: one minute.
@@ -167,7 +167,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Proxy) decide(r *http.Request, origin clientip.Origin) gateway.Decision {
 	d := p.gateway.Decide(r, origin)
 	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
-		if why := p.config.Refuse(r); why != "" {
+		if why := p.config.Refuse(r, d); why != "" {
 			return gateway.Refuse(RuleRefuse, why)
 		}
 	}
