@@ -79,6 +79,9 @@ func (s *Store) know(ctx context.Context, userID string) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
+	if user == nobody { // has nothing, and costs what somebody costs who is known
+		return newKnown(stamp{}, nil, tombstones{}, nil), nil
+	}
 	k := s.cache.get(user, st)
 	if k == nil {
 		if k, err = s.read(ctx, userID, user, st); err != nil {
