@@ -40,10 +40,10 @@ deps: ## what the tests on a live WordPress, behind other proxies and with Redis
 	scripts/redis
 
 unit: deps ## all tests, with the race detector
-	$(GO) test -race -shuffle=on ./...
+	$(GO) test -race -timeout=20m -shuffle=on ./...
 
 wordpress: deps ## the tests on a live WordPress, which unit runs, too
-	$(GO) test -count=1 ./internal/wptest ./internal/wplive
+	$(GO) test -count=1 -timeout=20m ./internal/wptest ./internal/wplive
 
 browser: build ## every page and journey in a real Chromium, where one can be had
 	GO="$(GO)" scripts/browser $(BIN)
