@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,6 +66,35 @@ func TestDoctor(t *testing.T) {
 	wantDoctor(t, 10, "unreachable", "", quiet.url)
 }
 
+// TestDoctorInFront asks about an application, which is no WordPress, that Sparekey
+// stands in front of.
+func TestDoctorInFront(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	narrow := mustCLI(t, database, "user", "application-password", "create", "ann", "narrow", "--scope=GET /files/*", "--porcelain")
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status, err := strconv.Atoi(r.URL.Query().Get("status")); err == nil {
+			w.WriteHeader(status)
+		}
+		fmt.Fprint(w, "Hello, ", r.Header.Get("X-Sparekey-User"))
+	}))
+	t.Cleanup(application.Close)
+	s := startServer(t, database, "--upstream", application.URL, "--throttle=on", "--throttle-per-login=1/1h")
+	as := func(login, path string) []string { return []string{s.url + path, "--login", login, "--secret-stdin"} }
+	wantDoctor(t, 0, "Nothing is wrong between here and the server.", "", s.url)
+	wantDoctor(t, 0, "The credential works", ann.secret, as("ann", "")...)
+	wantDoctor(t, 0, "The credential works", narrow, as("ann", "/files/a")...)
+	wantDoctor(t, 25, "out_of_scope", narrow, as("ann", "")...)
+	wantDoctor(t, 0, "behind it answers 404", ann.secret, as("ann", "/?status=404")...)
+	wantDoctor(t, 30, "lets the credential pass, and the application behind it answers: 403", ann.secret, as("ann", "/?status=403")...)
+	wantDoctor(t, 30, "lets the credential pass, and the application behind it answers: 401", ann.secret, as("ann", "/?status=401")...)
+	wantDoctor(t, 21, "wrong_login_or_secret", "hunter2", as("bob", "")...)
+	wantDoctor(t, 27, "throttled", "hunter2", as("bob", "")...)
+	application.Close()
+	wantDoctor(t, 29, "broken", ann.secret, as("ann", "")...)
+}
+
 // TestDoctorBehindNginx asks through a real nginx that is set up wrongly.
 func TestDoctorBehindNginx(t *testing.T) {
 	t.Parallel()
@@ -78,7 +110,7 @@ func TestDoctorBehindNginx(t *testing.T) {
 		{`proxy_set_header X-Forwarded-Proto $scheme;`, "tls_not_seen", 14}, // from a proxy that does no TLS
 		{`return 301 https://127.0.0.1:1$request_uri;`, "unreachable", 12},
 		{`return 404;`, "not_an_api", 13},
-		{`return 502;`, "not_an_api", 13},
+		{`return 502;`, "broken", 29},
 	} {
 		dir, port := testproc.Dir(t), testproc.FreePort(t)
 		s := startServer(t, database, "--url=http://127.0.0.1:"+port)

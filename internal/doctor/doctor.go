@@ -96,7 +96,7 @@ func Examine(ctx context.Context, p Patient) (Report, error) {
 	p.URL = u.String()
 	e := &exam{Patient: p}
 	for _, step := range []func(context.Context) bool{
-		e.reach, e.find, e.askServer, e.tryNobody, e.tryWrong, e.tryReal,
+		e.reach, e.askServer, e.find, e.tryNobody, e.tryWrong, e.tryReal,
 	} {
 		if !step(ctx) {
 			break

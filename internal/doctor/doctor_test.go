@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -293,6 +294,27 @@ func TestNotAnAPI(t *testing.T) {
 		t.Log(name)
 		want(t, r, doctor.NotAnAPI)
 	}
+}
+
+// TestOpenPage asks for a page that nobody guards, on a host on which Sparekey
+// answers: that it lets everybody in says nothing about a credential.
+func TestOpenPage(t *testing.T) {
+	t.Parallel()
+	origin := clientip.FromPeer
+	mux := http.NewServeMux()
+	mux.Handle(doctor.Path, doctor.Answer(origin))
+	visits := 0
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) {
+		visits++
+		_, _ = io.WriteString(w, "Visitor "+strconv.Itoa(visits))
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	r, err := doctor.Examine(t.Context(), doctor.Patient{URL: server.URL, Login: "ann", Secret: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, r, doctor.NoEffect)
 }
 
 func TestAPIElsewhereIsNotAsked(t *testing.T) {

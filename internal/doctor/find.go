@@ -41,7 +41,7 @@ func (e *exam) find(ctx context.Context) bool {
 	if root := apiRootIn(e.first.url); root != "" {
 		return e.useAPI(ctx, root, e.first.url)
 	}
-	if e.first.status == http.StatusUnauthorized {
+	if e.first.status == http.StatusUnauthorized && (e.seen == nil || asksBasic(e.first)) {
 		return e.useGuard()
 	}
 	if root := e.first.apiLink(); root != "" {
@@ -61,8 +61,23 @@ func (e *exam) find(ctx context.Context) bool {
 			return e.useAPI(ctx, root, "")
 		}
 	}
-	e.found(NotAnAPI, "%s is neither an API of WordPress or Sparekey nor asks for a credential (it answers %d).", e.first.url, e.first.status)
+	switch c := classify(e.first); {
+	case c == Broken || c == Throttled:
+		e.found(c, "Without a credential, %s answers: %s", e.first.url, e.first.says())
+	case e.seen != nil:
+		return e.useFront()
+	default:
+		e.found(NotAnAPI, "%s is neither an API of WordPress or Sparekey nor asks for a credential (it answers %d).", e.first.url, e.first.status)
+	}
 	return false
+}
+
+// useFront takes the URL for one of an application that Sparekey stands in front
+// of: it lets everybody pass who brings no credential, and refuses a wrong one.
+func (e *exam) useFront() bool {
+	e.target, e.available = e.first.url, true
+	e.fine("Sparekey answers at this address, in front of %s.", e.target)
+	return true
 }
 
 // useAPI takes root for the API's, and target for where to try credentials; empty
@@ -86,13 +101,19 @@ func (e *exam) useAPI(ctx context.Context, root, target string) bool {
 
 // useGuard takes the URL itself for something guarded.
 func (e *exam) useGuard() bool {
-	if !strings.HasPrefix(strings.ToLower(e.first.header.Get("WWW-Authenticate")), "basic") {
+	if !asksBasic(e.first) {
 		e.found(NotAnAPI, "%s asks for a credential, but not with Basic authentication, as application passwords are sent.", e.first.url)
 		return false
 	}
 	e.target, e.available = e.first.url, true
 	e.fine("%s asks for a credential.", e.target)
 	return true
+}
+
+// asksBasic reports whether a reply asks for a credential as application passwords
+// are sent.
+func asksBasic(r reply) bool {
+	return strings.HasPrefix(strings.ToLower(r.header.Get("WWW-Authenticate")), "basic")
 }
 
 // apiRootIn is the root of the API that a URL is a route of, by its look.

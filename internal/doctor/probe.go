@@ -87,8 +87,12 @@ func (r reply) says() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", r.status, text))
 }
 
-// isLike reports whether two replies are the same answer.
+// isLike reports whether two replies are the same answer: what the page holds does
+// not matter where everybody gets it.
 func (r reply) isLike(other reply) bool {
+	if r.isOK() && other.isOK() {
+		return true
+	}
 	if r.status != other.status || (r.header.Get("WWW-Authenticate") == "") != (other.header.Get("WWW-Authenticate") == "") {
 		return false
 	}

@@ -96,6 +96,8 @@ func (e *exam) tryReal(ctx context.Context) bool {
 	}
 	c := classify(r)
 	switch {
+	case e.noEffect && r.isOK() && e.nobody.isOK():
+		e.found(NoEffect, "%s is open to everybody, and pays no heed to a credential. Examine an address that is guarded.", e.target)
 	case r.isOK():
 		e.fine("The credential works at %s.", e.target)
 	case c == WrongSecret && !e.telling:
@@ -108,10 +110,22 @@ func (e *exam) tryReal(ctx context.Context) bool {
 		e.found(c, "%s%s", r.says(), e.aboutAddress(c))
 	case e.noEffect && r.isLike(e.nobody):
 		e.judgeIgnored(ctx)
+	case e.seen != nil && !e.noEffect:
+		e.judgeBehind(r)
 	default:
 		e.found(Refused, "%s", r.says())
 	}
 	return false
+}
+
+// judgeBehind is about an answer that is none of Sparekey's, though Sparekey is
+// there and refuses a wrong credential: it let the real one pass.
+func (e *exam) judgeBehind(r reply) {
+	if r.status == http.StatusUnauthorized || r.status == http.StatusForbidden {
+		e.found(Refused, "Sparekey lets the credential pass, and the application behind it answers: %s", r.says())
+		return
+	}
+	e.fine("Sparekey lets the credential pass at %s. The application behind it answers %d.", e.target, r.status)
 }
 
 // aboutAddress is what is known of the address that the server takes for the
