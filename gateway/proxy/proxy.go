@@ -6,8 +6,9 @@
 //
 // It passes requests on as they are: the method, the request-target byte for
 // byte, Host, and the body as it comes. What it changes are the identity headers,
-// Authorization (see [Config]), X-Forwarded-For, -Host and -Proto, and what
-// concerns one connection alone (RFC 9110, section 7.6.1). Protocols are switched
+// Authorization (see [Config]), X-Forwarded-For, -Host and -Proto, CDN-Loop, by
+// which it knows requests that come back (508), and what concerns one connection
+// alone (RFC 9110, section 7.6.1). Protocols are switched
 // to websocket only, since what goes over a switched connection is seen by nobody;
 // trailers that were not announced are dropped.
 package proxy
@@ -87,6 +88,7 @@ type Proxy struct {
 	gateway  *gateway.Gateway
 	upstream *url.URL
 	config   Config
+	loopID   string
 	reverse  *httputil.ReverseProxy
 }
 
@@ -108,7 +110,7 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	if config.Now == nil {
 		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
-	p := &Proxy{gateway: g, upstream: upstream, config: config}
+	p := &Proxy{gateway: g, upstream: upstream, config: config, loopID: newLoopID()}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		ModifyResponse: warn,
@@ -146,6 +148,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, ok := originForm(r)
 	if !ok {
 		http.Error(w, "The address must be a path, or begin with http:// or https://.", http.StatusBadRequest)
+		return
+	}
+	if wentThrough(r.Header, p.loopID) {
+		p.config.Log.ErrorContext(r.Context(), "requests to the application come back here: name the application's own address", "upstream", p.upstream.Host)
+		http.Error(w, "The way to the application leads back here. Whoever runs this site finds more in its log.", http.StatusLoopDetected)
 		return
 	}
 	x := &exchange{Context: r.Context(), target: target, origin: p.config.Origin(r)}
@@ -199,6 +206,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 		out.Header.Set("X-Forwarded-Proto", x.origin.Scheme)
 	}
 	out.Header.Set("X-Forwarded-Host", pr.In.Host)
+	out.Header.Add(headerLoop, p.loopID)
 }
 
 // warn adds to an answer what there is to warn its client of. It is done to the
