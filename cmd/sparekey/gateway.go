@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,15 +31,18 @@ type gatewaySettings struct {
 	SigningKey           string `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
 }
 
-func (s *gatewaySettings) validate(listen string) error {
+func (s *gatewaySettings) validate(listen, home string) error {
 	if s.Upstream != "" {
 		u, err := url.Parse(s.Upstream)
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
 			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
 		}
-		if isSameServer(u.Host, listen) {
+		if leadsBack(u, listen) {
 			return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
+		}
+		if own, err := url.Parse(home); err == nil && leadsBack(u, withPort(own)) {
+			return fmt.Errorf("--upstream %s is the URL of --url, which leads to Sparekey: name the address that the application listens on", s.Upstream)
 		}
 	}
 	_, err := s.signer()
@@ -52,6 +56,21 @@ func isSameServer(a, b string) bool {
 	const local = "localhost 127.0.0.1 ::1"
 	return errA == nil && errB == nil && portA == portB && (hostA == hostB ||
 		hostA == "localhost" && slices.Contains(strings.Fields(local), hostB))
+}
+
+// leadsBack reports whether a URL is certainly the server's own, which has this
+// address. What is not certain shows when requests come back.
+func leadsBack(u *url.URL, own string) bool {
+	if host, port, err := net.SplitHostPort(own); err == nil && isWildcard(host) && isLoopback(u.Hostname()) {
+		own = net.JoinHostPort(u.Hostname(), port)
+	}
+	return isSameServer(withPort(u), own) || isSameServer(own, withPort(u))
+}
+
+// withPort is the host of a URL with its port.
+func withPort(u *url.URL) string {
+	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return strings.ToLower(net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)))
 }
 
 // signer signs with the key from the file that was named, if one was. A line end

@@ -57,7 +57,7 @@ func (c *serveCommand) Validate() error {
 	if c.URL == "" && isWildcard(host) {
 		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
 	}
-	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(c.Listen), c.throttleSettings.validate(), c.metricsSettings.validate())
+	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(c.Listen, c.URL), c.throttleSettings.validate(), c.metricsSettings.validate())
 }
 
 func (c *serveCommand) validateURL() error {
