@@ -53,9 +53,8 @@ func (s *gatewaySettings) validate(listen, home string) error {
 func isSameServer(a, b string) bool {
 	hostA, portA, errA := net.SplitHostPort(a)
 	hostB, portB, errB := net.SplitHostPort(b)
-	const local = "localhost 127.0.0.1 ::1"
 	return errA == nil && errB == nil && portA == portB && (hostA == hostB ||
-		hostA == "localhost" && slices.Contains(strings.Fields(local), hostB))
+		hostA == "localhost" && (hostB == "127.0.0.1" || hostB == "::1"))
 }
 
 // leadsBack reports whether a URL is certainly the server's own, which has this
