@@ -1,6 +1,6 @@
 // Package doctor finds out why a client gets nothing but 401. It asks a site from
 // outside: without a credential, with one that is certainly wrong, and with the
-// real one, and compares the answers. The real one goes to no other host than
+// real one, and compares the answers. The real one goes to no other origin than
 // was named, whoever redirects there, and over no network in the clear.
 package doctor
 
@@ -129,8 +129,8 @@ func (e *exam) reach(ctx context.Context) bool {
 			return e.checkScheme(at)
 		}
 		switch {
-		case hostname(next) != hostname(e.URL):
-			e.found(Redirect, "%s sends clients on to %s, another host. The credential is not tried there unless you give that address.", at, next)
+		case !e.isNamed(next):
+			e.found(Redirect, "%s sends clients on to %s, another server. The credential is not tried there unless you give that address.", at, next)
 		case origin(next) != origin(at):
 			e.found(Redirect, "%s sends clients on to %s.", at, next)
 		}
@@ -199,13 +199,17 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// hostname is the host of a URL without its port.
-func hostname(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
+// isNamed reports whether a URL is of the server that was named: of the same
+// scheme, host and port, since whoever has one port of a host need not have the
+// others. The one way on is from http to https at their own ports, as sites send
+// everybody: who answers there has the certificate of the host that was named.
+func (e *exam) isNamed(to string) bool {
+	named, next := origin(e.URL), origin(to)
+	if host, ok := strings.CutPrefix(named, "http://"); ok && next != named {
+		host, ok = strings.CutSuffix(host, ":80")
+		return ok && next == "https://"+host+":443"
 	}
-	return strings.ToLower(u.Hostname())
+	return named != "" && next == named
 }
 
 // origin is the scheme, host and port of a URL.

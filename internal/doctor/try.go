@@ -86,7 +86,7 @@ func isOpaque(r reply) bool { return r.problem().Code == "" && !isNobody(r) }
 
 // tryReal asks with the credential that does not work.
 func (e *exam) tryReal(ctx context.Context) bool {
-	if e.Login == "" || hostname(e.target) != hostname(e.URL) {
+	if e.Login == "" || !e.isNamed(e.target) {
 		return false // whoever redirects does not get it
 	}
 	r, err := e.probe(ctx, e.target, &credential{e.Login, e.Secret})
@@ -189,7 +189,7 @@ func (e *exam) askXMLRPC(ctx context.Context) int {
 	}
 	body.WriteString("</params></methodCall>")
 	at, err := url.JoinPath(home, "xmlrpc.php")
-	if err != nil || !e.isAPI {
+	if err != nil || !e.isAPI || !e.isNamed(at) {
 		return xmlrpcSilent
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(body.String()))
