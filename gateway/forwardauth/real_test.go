@@ -1,6 +1,7 @@
 package forwardauth_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -90,7 +91,7 @@ http {
 		if err := os.WriteFile(whole, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return exec.CommandContext(t.Context(), program, "-p", dir, "-e", "stderr", "-c", whole)
+		return exec.CommandContext(context.WithoutCancel(t.Context()), program, "-p", dir, "-e", "stderr", "-c", whole)
 	})
 }
 
@@ -106,7 +107,7 @@ func TestCaddy(t *testing.T) {
 			":8443": ":" + port, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
 			"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
 		})
-		cmd := exec.CommandContext(t.Context(), program, "run", "--config", file, "--adapter", "caddyfile")
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, "run", "--config", file, "--adapter", "caddyfile")
 		cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 		return cmd
 	})
@@ -121,6 +122,6 @@ func TestHAProxy(t *testing.T) {
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
 			"/etc/ssl/example.org.both.pem": site.Certificate.Both, "/etc/haproxy/sparekey.lua": lua,
 		})
-		return exec.CommandContext(t.Context(), program, "-f", file)
+		return exec.CommandContext(context.WithoutCancel(t.Context()), program, "-f", file)
 	})
 }
