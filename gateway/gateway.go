@@ -39,6 +39,13 @@ type Config struct {
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
 
+	// Fail writes the answer to a request that is not let through, or that the
+	// application does not answer: status and headers are set as in
+	// basicauth.Config. message says in one line what the caller may know; err is
+	// why a credential was refused, or nil. r is the client's request; its method,
+	// RequestURI and headers count. Default: the message as a line of text.
+	Fail func(w http.ResponseWriter, r *http.Request, status int, message string, err error)
+
 	// Observe is told every decision, after it is made. It should return quickly.
 	// Default: nobody is told.
 	Observe func(ctx context.Context, d Decision)
@@ -52,8 +59,13 @@ type Gateway struct {
 
 // New returns a Gateway that asks auth.
 func New(auth basicauth.Authenticator, config Config) *Gateway {
-	fail := func(w http.ResponseWriter, _ *http.Request, status int, err error) {
-		http.Error(w, message(err), status)
+	if config.Fail == nil {
+		config.Fail = func(w http.ResponseWriter, _ *http.Request, status int, message string, _ error) {
+			http.Error(w, message, status)
+		}
+	}
+	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
+		config.Fail(w, r, status, message(err), err)
 	}
 	return &Gateway{guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
 }
@@ -87,6 +99,13 @@ func (g *Gateway) decide(r *http.Request, origin clientip.Origin) Decision {
 // that belong to it.
 func (g *Gateway) Fail(w http.ResponseWriter, r *http.Request, d Decision) {
 	g.guard.Fail(w, r, d.Err)
+}
+
+// Tell answers a request that nothing became of for a reason of the front-end's
+// own, such as an application that does not answer.
+func (g *Gateway) Tell(w http.ResponseWriter, r *http.Request, status int, message string) {
+	w.Header().Set("Cache-Control", "no-store")
+	g.config.Fail(w, r, status, message, nil)
 }
 
 // SetIdentity sets the identity headers of an allowed request whose method and

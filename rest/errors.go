@@ -67,6 +67,13 @@ const (
 	// There is no answer.
 	codeUnavailable code = "service_unavailable" // ours
 	codeInternal    code = "internal_server_error"
+
+	// An application behind a gateway does not get the request, or does not answer;
+	// see Handler.Refuse.
+	codeBadRequest     code = "rest_bad_request" // ours
+	codeBadGateway     code = "bad_gateway"      // ours
+	codeGatewayTimeout code = "gateway_timeout"  // ours
+	codeLoop           code = "loop_detected"    // ours
 )
 
 // byCaller stands for 401 where nobody is signed in, and for 403 where somebody is.
@@ -175,6 +182,15 @@ func (c code) entry() (status int, message string) {
 		return http.StatusServiceUnavailable, "The request could not be answered just now, so it was not carried out. Try again in a moment."
 	case codeInternal:
 		return http.StatusInternalServerError, "Something went wrong here, so the request was not carried out. Whoever runs this site finds the reason in its log."
+
+	case codeBadRequest:
+		return http.StatusBadRequest, "The request cannot be passed on: send its address and its body whole, and in the usual form."
+	case codeBadGateway:
+		return http.StatusBadGateway, "The application does not answer. Try again in a moment."
+	case codeGatewayTimeout:
+		return http.StatusGatewayTimeout, "The application takes too long to answer. Try again in a moment."
+	case codeLoop:
+		return http.StatusLoopDetected, "The way to the application leads back here. Whoever runs this site finds more in its log."
 	}
 	return http.StatusInternalServerError, "Something went wrong here."
 }

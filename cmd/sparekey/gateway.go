@@ -20,6 +20,7 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
+	"github.com/sparekey-dev/sparekey/rest"
 )
 
 // gatewaySettings are the flags of "serve" in front of an application.
@@ -125,18 +126,18 @@ func mayNameRoute(r *http.Request) bool {
 }
 
 // inFront puts own, which is everything that Sparekey answers itself, beside the
-// answers to proxies, and in front of the application, if there is one.
-func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, own http.Handler) (http.Handler, error) {
+// answers to proxies, and in front of the application, if there is one. Refusals are
+// in the form of api where it is asked for something of it.
+func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, api *rest.Handler, own http.Handler) (http.Handler, error) {
 	signer, err := c.signer()
 	if err != nil {
 		return nil, err
 	}
-	auth := forwardauth.New(
-		gateway.New(site.service, gateway.Config{Realm: c.SiteName, Signer: signer, Observe: site.numbers.decided()}),
-		forwardauth.Config{Proxies: c.proxies(), Log: log})
+	rules := gateway.Config{Realm: c.SiteName, Signer: signer, Fail: failAs(api), Observe: site.numbers.decided()}
+	auth := forwardauth.New(gateway.New(site.service, rules), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
-		p, err := c.proxy(site, database, signer, log)
+		p, err := c.proxy(site, database, rules, log)
 		if err != nil {
 			return nil, err
 		}
@@ -157,19 +158,26 @@ func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, ow
 	}), nil
 }
 
+// failAs answers refusals as api does where the request is for it, and with a line of
+// text elsewhere.
+func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, string, error) {
+	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
+		if api.IsFor(r) {
+			api.Refuse(w, r, status, message, err)
+			return
+		}
+		http.Error(w, message, status)
+	}
+}
+
 // proxy is the way to the application.
-func (c *serveCommand) proxy(site *site, database string, signer *gateway.Signer, log *slog.Logger) (http.Handler, error) {
+func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
 	upstream, err := url.Parse(c.Upstream)
 	if err != nil {
 		return nil, errors.New("--upstream is no URL") // Validate has seen to it
 	}
-	g := gateway.New(site.service, gateway.Config{
-		Realm:    c.SiteName,
-		Optional: c.UpstreamAuth == "optional",
-		Signer:   signer,
-		Observe:  site.numbers.decided(),
-	})
-	return proxy.New(g, upstream, proxy.Config{
+	rules.Optional = c.UpstreamAuth == "optional"
+	return proxy.New(gateway.New(site.service, rules), upstream, proxy.Config{
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Refuse:               c.refuses(database),

@@ -22,9 +22,9 @@ const (
 	confirmPath = "/confirm-password"
 )
 
-// handler is everything that the server answers.
-func (c *serveCommand) handler(site *site, home string, log *slog.Logger) http.Handler {
-	api := rest.New(site.service, nil, rest.Config{
+// api is WordPress's REST API, as far as Sparekey has it.
+func (c *serveCommand) api(site *site, home string, log *slog.Logger) *rest.Handler {
+	return rest.New(site.service, nil, rest.Config{
 		BaseURL:         home + "/wp-json",
 		HomeURL:         home,
 		Name:            c.SiteName,
@@ -32,6 +32,10 @@ func (c *serveCommand) handler(site *site, home string, log *slog.Logger) http.H
 		WordPressErrors: c.WordpressErrors,
 		Log:             log,
 	})
+}
+
+// handler is everything that the server answers.
+func (c *serveCommand) handler(site *site, api *rest.Handler, home string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/wp-json", api)
 	mux.Handle("/wp-json/", api)

@@ -173,7 +173,8 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, t t
 	if err := welcome(ctx, all, site, home, t, log); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	handler, err := c.inFront(site, all.Database, log, c.handler(site, home, log))
+	api := c.api(site, home, log)
+	handler, err := c.inFront(site, all.Database, log, api, c.handler(site, api, home, log))
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

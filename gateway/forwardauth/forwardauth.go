@@ -85,7 +85,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	decision := h.gateway.Decide(client, h.origin(r))
 	if decision.Outcome != gateway.Allowed {
-		h.fail(w, r, decision)
+		h.fail(w, client, decision)
 		return
 	}
 	header := w.Header()

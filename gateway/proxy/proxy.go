@@ -147,12 +147,12 @@ func (x *exchange) Value(key any) any {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, ok := originForm(r)
 	if !ok {
-		http.Error(w, "The address must be a path, or begin with http:// or https://.", http.StatusBadRequest)
+		p.gateway.Tell(w, r, http.StatusBadRequest, "The address must be a path, or begin with http:// or https://.")
 		return
 	}
 	if wentThrough(r.Header, p.loopID) {
 		p.config.Log.ErrorContext(r.Context(), "requests to the application come back here: name the application's own address", "upstream", p.upstream.Host)
-		http.Error(w, "The way to the application leads back here. Whoever runs this site finds more in its log.", http.StatusLoopDetected)
+		p.gateway.Tell(w, r, http.StatusLoopDetected, "The way to the application leads back here. Whoever runs this site finds more in its log.")
 		return
 	}
 	x := &exchange{Context: r.Context(), target: target, origin: p.config.Origin(r)}
@@ -220,19 +220,18 @@ func warn(res *http.Response) error {
 
 // fail answers where the application did not.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set("Cache-Control", "no-store")
 	var timeout net.Error
 	switch x, ok := r.Context().Value(exchangeKey{}).(*exchange); {
 	case ok && x.cut.Load():
-		http.Error(w, "The request's body did not arrive whole.", http.StatusBadRequest)
+		p.gateway.Tell(w, r, http.StatusBadRequest, "The request's body did not arrive whole.")
 	case r.Context().Err() != nil: // nobody waits for this answer
 		w.WriteHeader(http.StatusBadGateway)
 	case errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, os.ErrDeadlineExceeded):
 		p.config.Log.ErrorContext(r.Context(), "the application takes too long", "upstream", p.upstream.Host, "error", err)
-		http.Error(w, "The application takes too long to answer. Try again in a moment.", http.StatusGatewayTimeout)
+		p.gateway.Tell(w, r, http.StatusGatewayTimeout, "The application takes too long to answer. Try again in a moment.")
 	default:
 		p.config.Log.ErrorContext(r.Context(), "the application does not answer", "upstream", p.upstream.Host, "error", err)
-		http.Error(w, "The application does not answer. Try again in a moment.", http.StatusBadGateway)
+		p.gateway.Tell(w, r, http.StatusBadGateway, "The application does not answer. Try again in a moment.")
 	}
 }
 
