@@ -109,10 +109,21 @@ func Refuse(reason Reason, message string) error {
 // Throttled makes the error with which [Config.Admit] turns away who has tried too
 // often.
 func Throttled(retryAfter time.Duration) error {
-	return &AuthError{
-		Reason: ReasonThrottled, RetryAfter: retryAfter,
-		Err: errors.New("Too many attempts have failed. Wait before the next one."), //nolint:revive // a sentence for people
+	e := &AuthError{Reason: ReasonThrottled, RetryAfter: retryAfter}
+	wait := ""
+	switch seconds := e.RetrySeconds(); {
+	case seconds == 1:
+		wait = " a second"
+	case seconds > 1:
+		wait = fmt.Sprintf(" %d seconds", seconds)
 	}
+	e.Err = errors.New("Too many attempts have failed. Wait" + wait + " before the next one.") //nolint:revive // a sentence for people
+	return e
+}
+
+// RetrySeconds is RetryAfter in seconds, rounded up.
+func (e *AuthError) RetrySeconds() int {
+	return int((e.RetryAfter + time.Second - 1) / time.Second)
 }
 
 func (e *AuthError) Error() string {

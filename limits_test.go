@@ -115,6 +115,31 @@ func TestLimitsNarrow(t *testing.T) {
 	}
 }
 
+// TestWhenItExpiredIsTold is about limits of hours, of which a date says nothing.
+func TestWhenItExpiredIsTold(t *testing.T) {
+	t.Parallel()
+	clock := newClock() // 05:06:07
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	end := clock.Now().Add(2 * time.Hour).In(time.FixedZone("elsewhere", 3600))
+	secret, _ := s.limited(t, "app", sparekey.Limits{Expires: end})
+	clock.pass(3 * time.Hour)
+	_, err := s.Authenticate(t.Context(), attempt("ann", secret))
+	if err == nil || !strings.Contains(err.Error(), "expired on 2026-03-04 07:06 UTC") {
+		t.Errorf("the refusal does not say when: %v", err)
+	}
+}
+
+func TestThrottledSaysForHowLong(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]string{
+		0: "Wait before", time.Millisecond: "Wait a second before", 1500 * time.Millisecond: "Wait 2 seconds before", 15 * time.Minute: "Wait 900 seconds before",
+	} {
+		if err := sparekey.Throttled(wait); !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v", wait, err)
+		}
+	}
+}
+
 func TestRuleIsTold(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})

@@ -115,7 +115,7 @@ func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
 func (s *Service) accepts(c *Credential, a *Attempt, now time.Time) (rule string, err error) {
 	policy := &s.config.Policy
 	if end := policy.expires(c); !end.IsZero() && !now.Before(end) {
-		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.Format(time.DateOnly)))
+		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.UTC().Format("2006-01-02 15:04 UTC")))
 	}
 	if policy.isUnused(c, now) {
 		return "", Refuse(ReasonUnused, "This application password was not used for so long that it is accepted no more. Make a new one.")

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
@@ -168,7 +167,7 @@ func RetryAfter(err error) int {
 	if !errors.As(err, &refused) {
 		return 0
 	}
-	return int((refused.RetryAfter + time.Second - 1) / time.Second)
+	return refused.RetrySeconds()
 }
 
 // Status is the HTTP status for an error of Identify: 401, 403 or 429 for a
