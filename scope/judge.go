@@ -54,10 +54,10 @@ func (l List) Judge(r Request, b Bundles) Verdict {
 	path, query := r.split()
 	decoded, ok := decode(path)
 	if !ok {
-		return deny("programs read the path %q in different ways; send it without \"//\", \".\", \"..\" and encoded slashes", path)
+		return deny("programs read the path %q in different ways; send it without \"//\", \".\", \"..\" and encoded slashes", clip(path))
 	}
-	if r.Form && isWordPress(decoded) && !l.includes(r.Method+" /wp-json/*", b) {
-		return deny("a form can name another route than the path does; send JSON, or have the scope \"%s /wp-json/*\"", r.Method)
+	if r.Form && isWordPress(decoded) {
+		return deny("a form can name another route of WordPress than the path does; send JSON")
 	}
 	if !mayRedirect(query) && len(r.Overrides) == 0 && len(r.Reroutes) == 0 { // nearly always
 		return l.judge(r.Method, decoded, b)
@@ -73,8 +73,11 @@ func (l List) judgeAll(r Request, path, query string, b Bundles) Verdict {
 	}
 	var first Verdict
 	for i, path := range append(paths(path, values), r.Reroutes...) {
+		if name := renamed(path, values); name != "" {
+			return deny("the query has another %s than the path, and WordPress believes the query", name)
+		}
 		if isAmbiguous(path) || strings.ContainsAny(path, "%?#") {
-			return deny("programs read the route %q in different ways", path)
+			return deny("programs read the route %q in different ways", clip(path))
 		}
 		for j, method := range methods(r, values) {
 			v := l.judge(method, path, b)
@@ -110,6 +113,26 @@ func paths(path string, query url.Values) (all []string) {
 	return append([]string{path}, all...)
 }
 
+// renamed returns the name of a parameter with which a query names another object
+// than a path of WordPress's API does, or "": there, the path comes last.
+func renamed(path string, query url.Values) string {
+	if !isWordPress(path) {
+		return ""
+	}
+	segments := strings.Split(path, "/")
+	for _, name := range []string{"id", "parent", "user_id", "uuid"} {
+		if name == "parent" && !strings.Contains(path, "/revisions") && !strings.Contains(path, "/autosaves") {
+			continue // elsewhere it selects from a collection
+		}
+		for _, value := range values(query, name) {
+			if !slices.Contains(segments, value) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
 // values returns all values of a query parameter that say anything, under every
 // name that PHP takes for it.
 func values(query url.Values, name string) (all []string) {
@@ -129,7 +152,7 @@ func isWordPress(path string) bool {
 // judge reports whether the rules cover a method and a decoded path.
 func (l List) judge(method, path string, b Bundles) Verdict {
 	if !isMethod(method) {
-		return deny("%q is no method", method)
+		return deny("%q is no method", clip(method))
 	}
 	managing := isManaging(method, path)
 	var unknown string
@@ -152,14 +175,45 @@ func (l List) judge(method, path string, b Bundles) Verdict {
 	}
 	switch {
 	case managing:
-		return deny("to manage application passwords takes the scope %q; it has: %s", passwords, l)
+		return deny("to manage application passwords takes the scope %q; it has: %s", passwords, clip(l.String()))
 	case unknown != "":
-		return deny("no scope covers %s %s; it has: %s (and nobody defined %q)", method, path, l, unknown)
+		return deny("no scope covers %s %s; it has: %s (and nobody defined %q)", method, clip(path), clip(l.String()), unknown)
 	}
-	return deny("no scope covers %s %s; it has: %s", method, path, l)
+	return deny("no scope covers %s %s; it has: %s", method, clip(path), clip(l.String()))
 }
 
 func deny(format string, args ...any) Verdict { return Verdict{Why: fmt.Sprintf(format, args...)} }
+
+// clip bounds what an explanation repeats of what somebody else has chosen.
+func clip(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// Manages reports whether another program may take a request for one that creates,
+// changes or revokes application passwords, whatever else it seems to be.
+func (r Request) Manages() bool {
+	path, query := r.split()
+	decoded, ok := decode(path)
+	if !ok || r.Form && isWordPress(decoded) {
+		return true // who knows
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return true
+	}
+	for _, path := range append(paths(decoded, values), r.Reroutes...) {
+		for _, method := range methods(r, values) {
+			if isManaging(method, path) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // isManaging reports whether a request would create, change or revoke application
 // passwords. WordPress takes routes in any case.
@@ -196,36 +250,40 @@ func cut(s string, separator byte) (first, rest string) {
 	return s, ""
 }
 
-// match reports whether a path has the form of a pattern. A star before the end
-// stays within its segment, so that on a mismatch only the last one can be what
-// should have taken more.
+// match reports whether a path has the form of a pattern, in a time that grows with
+// the length of the path alone. A star before the end stays within its segment, so
+// the first place where what follows it stands is the only one to try: either that
+// is in the same segment, where a later one would be no better, or it has a slash
+// in it, which only fits in one place.
 func match(pattern, path string) bool {
-	first := strings.IndexByte(pattern, '*')
-	switch {
-	case first < 0:
-		return pattern == path
-	case !strings.HasPrefix(path, pattern[:first]): // most rules end here
-		return false
-	}
-	star, from := -1, 0
-	p, s := first, first
-	for s < len(path) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			if p == len(pattern)-1 {
-				return true
-			}
-			star, from = p, s
-			p++
-		case p < len(pattern) && pattern[p] == path[s]:
-			p++
-			s++
-		case star >= 0 && path[from] != '/':
-			from++
-			p, s = star+1, from
-		default:
+	for {
+		star := strings.IndexByte(pattern, '*')
+		if star < 0 {
+			return pattern == path
+		}
+		if !strings.HasPrefix(path, pattern[:star]) {
 			return false
 		}
+		pattern, path = pattern[star+1:], path[star:]
+		if pattern == "" {
+			return true
+		}
+		skipped := skip(path, pattern)
+		if skipped < 0 || strings.IndexByte(path[:skipped], '/') >= 0 {
+			return false
+		}
+		path = path[skipped:]
 	}
-	return p == len(pattern) || pattern[p:] == "*"
+}
+
+// skip returns how much of a path a star takes, before what follows it in the
+// pattern; -1 where that does not follow.
+func skip(path, pattern string) int {
+	if next := strings.IndexByte(pattern, '*'); next >= 0 {
+		return strings.Index(path, pattern[:next])
+	}
+	if !strings.HasSuffix(path, pattern) {
+		return -1
+	}
+	return len(path) - len(pattern)
 }

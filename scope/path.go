@@ -70,10 +70,18 @@ func isDots(path string) bool {
 	return rest == "" || rest[0] == '/' || rest[0] == ';'
 }
 
-// mayRedirect reports whether a query may name another method or path. It may say
-// yes too often.
+// mayRedirect reports whether a query may name another method, path or object. It
+// may say yes too often.
 func mayRedirect(query string) bool {
-	return query != "" && (strings.ContainsAny(query, "%+") || containsFold(query, "route") || containsFold(query, "method"))
+	if query == "" {
+		return false
+	}
+	for _, part := range [...]string{"route", "method", "id", "parent"} {
+		if containsFold(query, part) {
+			return true
+		}
+	}
+	return strings.ContainsAny(query, "%+")
 }
 
 // parameter is the name of a query parameter as PHP has it, which is the most

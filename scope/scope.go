@@ -36,6 +36,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The bounds of a List.
@@ -131,10 +133,19 @@ func checkPattern(pattern string) error {
 	if strings.ContainsAny(pattern, "?#%") {
 		return errors.New(`must have a path without "?", "#" and "%": write what an encoded character stands for`)
 	}
+	if !isPrintable(pattern) {
+		return errors.New("must have a path of characters that can be seen, in UTF-8")
+	}
 	if isAmbiguous(pattern) {
 		return errors.New(`must have a path without "//", "/./", "/../", "\" and control characters: requests with these are always denied`)
 	}
 	return nil
+}
+
+// isPrintable reports whether people see all of a text, so that none can be made to
+// look like another.
+func isPrintable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
 // All goes through the rules.

@@ -1,9 +1,13 @@
 package scope_test
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey/scope"
 )
@@ -41,6 +45,9 @@ func TestParse(t *testing.T) {
 		{[]string{"GET //a"}, `error: without "//"`},
 		{[]string{"GET /a/../b"}, `error: without "//"`},
 		{[]string{`GET /a\b`}, `error: without "//"`},
+		{[]string{"GET /a\u009b31m"}, "error: can be seen"},
+		{[]string{"GET /a\u202elive"}, "error: can be seen"},
+		{[]string{"GET /a\xff"}, "error: can be seen"},
 		{[]string{"GET /" + strings.Repeat("a", 600)}, "error: too long"},
 		{[]string{"read\nwrite"}, "error: begins with"},
 	} {
@@ -163,6 +170,15 @@ func TestJudge(t *testing.T) {
 		{"GET /wp-json/wp/v2/posts*", "GET /?rest_route=/wp/v2/posts%2525", ""},
 		{"GET /wp-json/wp/v2/posts*", "GET /other?rest_route=/wp/v2/posts", ""},
 
+		// Other objects than the one in the path.
+		{"POST /wp-json/wp/v2/users/6", "POST /wp-json/wp/v2/users/6?id=2", ""},
+		{"POST /wp-json/wp/v2/users/6", "POST /wp-json/wp/v2/users/6?i%64=2", ""},
+		{"POST /wp-json/wp/v2/users/6", "POST /wp-json/wp/v2/users/6?id=6", "POST /wp-json/wp/v2/users/6"},
+		{"POST /wp-json/wp/v2/users/6", "POST /?rest_route=/wp/v2/users/6&id=2", ""},
+		{"GET /wp-json/wp/v2/posts/6/*", "GET /wp-json/wp/v2/posts/6/revisions?parent=7", ""},
+		{"GET /wp-json/wp/v2/pages", "GET /wp-json/wp/v2/pages?parent=7", "GET /wp-json/wp/v2/pages"},
+		{"GET /shop/6", "GET /shop/6?id=2", "GET /shop/6"},
+
 		// Application passwords take a rule that names them.
 		{"* /*", "GET /wp-json/wp/v2/users/me/application-passwords", "* /*"},
 		{"* /*", "POST /wp-json/wp/v2/users/me/application-passwords", ""},
@@ -206,12 +222,85 @@ func TestForm(t *testing.T) {
 		want   bool
 	}{
 		{posts, "/wp-json/wp/v2/posts", false},
-		{everything, "/wp-json/wp/v2/posts", true},
+		{everything, "/wp-json/wp/v2/posts", false},
+		{everything, "/index.php", false},
 		{everything, "/upload", true},
 	} {
 		r := scope.Request{Method: "POST", Target: c.target, Form: true}
 		if v := c.list.Judge(r, nil); v.Allowed != c.want {
 			t.Errorf("%s: a form to %s: %+v", c.list, c.target, v)
+		}
+	}
+}
+
+// TestMatch compares with regular expressions, on short texts of few letters.
+func TestMatch(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	text := func(letters string) string {
+		b := []byte{'/'}
+		for range random.IntN(9) {
+			b = append(b, letters[random.IntN(len(letters))])
+		}
+		return string(b)
+	}
+	allowed := 0
+	for range 50_000 {
+		pattern, path := text("ab/**"), text("ab/")
+		l, err := scope.Parse([]string{"GET " + pattern})
+		if err != nil || strings.Contains(path, "//") {
+			continue
+		}
+		start, open := strings.CutSuffix(pattern, "*")
+		expr := "^" + strings.ReplaceAll(start, "*", "[^/]*")
+		if !open {
+			expr += "$"
+		}
+		want := regexp.MustCompile(expr).MatchString(path)
+		if got := l.Judge(scope.Request{Method: "GET", Target: path}, nil).Allowed; got != want {
+			t.Fatalf("%s covers %s: got %v", pattern, path, got)
+		}
+		if want {
+			allowed++
+		}
+	}
+	if allowed < 1000 {
+		t.Errorf("only %d were allowed", allowed)
+	}
+}
+
+func TestExplanationsAreBounded(t *testing.T) {
+	t.Parallel()
+	var rules []string
+	for i := range scope.MaxRules {
+		rules = append(rules, fmt.Sprintf("GET /%d%s", i, strings.Repeat("é", 200)))
+	}
+	for _, target := range []string{"/" + strings.Repeat("b", 50_000), "//" + strings.Repeat("b", 50_000), "/?rest_route=//" + strings.Repeat("b", 50_000)} {
+		if v := parse(t, rules...).Judge(scope.Request{Method: "GET", Target: target}, nil); v.Allowed || len(v.Why) > 1000 || !utf8.ValidString(v.Why) {
+			t.Errorf("%d bytes: %.80s", len(v.Why), v.Why)
+		}
+	}
+}
+
+func TestManages(t *testing.T) {
+	t.Parallel()
+	for request, want := range map[string]bool{
+		"GET /wp-json/wp/v2/users/me/application-passwords":              false,
+		"POST /wp-json/wp/v2/users/me/application-passwords":             true,
+		"DELETE /wp-json/wp/v2/users/me/APPLICATION-passwords/x":         true,
+		"POST /wp-json/wp/v2/users/me/%61pplication-passwords":           true,
+		"POST /?rest_route=/wp/v2/users/me/application-passwords":        true,
+		"POST /any?rest.route=/wp/v2/users/me/application-passwords":     true,
+		"GET /wp-json/wp/v2/users/me/application-passwords?_method=POST": true,
+		"POST /wp-json/wp/v2/posts":                                      false,
+		"POST /wp-json//wp/v2/users/me/application-passwords":            true,
+		"POST /wp-json/wp/v2/posts form":                                 true,
+		"POST /upload form":                                              false,
+	} {
+		fields := strings.Fields(request)
+		r := scope.Request{Method: fields[0], Target: fields[1], Form: len(fields) > 2}
+		if got := r.Manages(); got != want {
+			t.Errorf("%s: got %v", request, got)
 		}
 	}
 }
