@@ -44,6 +44,15 @@ var ErrBeyondLimits = fmt.Errorf("an application password cannot manage one that
 // ErrInvalid.
 var ErrNameTooLong error = &InvalidError{"name", fmt.Sprintf("must have at most %d bytes", MaxNameLength)}
 
+// ErrOldSecret refuses to let the secret from before a rotation manage credentials:
+// whoever has it may be why it was rotated. It matches ErrForbidden.
+var ErrOldSecret = fmt.Errorf("a secret that was replaced cannot manage application passwords: %w", ErrForbidden)
+
+// ErrActingChanged refuses to go on with a credential that was revoked, or got other
+// limits or another secret, since the request with it arrived. It matches
+// ErrForbidden.
+var ErrActingChanged = fmt.Errorf("the application password that was sent was changed or revoked meanwhile: %w", ErrForbidden)
+
 // InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
 type InvalidError struct {
 	Field   string // the field at fault, such as "name" or "app_id"

@@ -305,33 +305,147 @@ func TestCallerTouchesNothingBeyondItself(t *testing.T) {
 	_, acting := s.limited(t, "acting", sparekey.Limits{Scopes: scopes(t, "GET /a*", "application-passwords")})
 	_, within := s.limited(t, "within", sparekey.Limits{Scopes: scopes(t, "GET /a/b")})
 	_, beyond := s.limited(t, "beyond", sparekey.Limits{})
-	m := s.AsCaller(sparekey.Identity{User: s.ann, Credential: acting})
 	ctx, ann := t.Context(), s.ann.ID
+	m := func() sparekey.Manager { // as a request that arrives now
+		now, err := s.AsOperator().Get(ctx, ann, acting.UUID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.AsCaller(sparekey.Identity{User: s.ann, Credential: now})
+	}
 	for _, c := range []struct {
 		uuid string
 		want error
-	}{{acting.UUID, nil}, {within.UUID, nil}, {beyond.UUID, sparekey.ErrBeyondLimits}} {
-		if _, err := m.Rename(ctx, ann, c.uuid, "renamed "+c.uuid); !errors.Is(err, c.want) {
+	}{{within.UUID, nil}, {beyond.UUID, sparekey.ErrBeyondLimits}, {acting.UUID, nil}} {
+		if _, err := m().Rename(ctx, ann, c.uuid, "renamed "+c.uuid); !errors.Is(err, c.want) {
 			t.Errorf("rename: %v, want %v", err, c.want)
 		}
-		if _, _, err := m.Rotate(ctx, ann, c.uuid, 0); !errors.Is(err, c.want) {
+		if _, _, err := m().Rotate(ctx, ann, c.uuid, 0); !errors.Is(err, c.want) {
 			t.Errorf("rotate: %v, want %v", err, c.want)
 		}
-		if _, err := m.Limit(ctx, ann, c.uuid, sparekey.Limits{Scopes: scopes(t, "GET /a/b")}); !errors.Is(err, c.want) {
-			t.Errorf("limit: %v, want %v", err, c.want)
-		}
-		if _, err := m.Limit(ctx, ann, c.uuid, sparekey.Limits{Scopes: scopes(t, "read")}); !errors.Is(err, sparekey.ErrBeyondLimits) {
+		if _, err := m().Limit(ctx, ann, c.uuid, sparekey.Limits{Scopes: scopes(t, "read")}); !errors.Is(err, sparekey.ErrBeyondLimits) {
 			t.Errorf("widen: %v", err)
 		}
+		if _, err := m().Limit(ctx, ann, c.uuid, sparekey.Limits{Scopes: scopes(t, "GET /a/b", "application-passwords")}); !errors.Is(err, c.want) {
+			t.Errorf("limit: %v, want %v", err, c.want)
+		}
 	}
-	if _, err := m.RevokeAll(ctx, ann); !errors.Is(err, sparekey.ErrBeyondLimits) {
+	if _, err := m().RevokeAll(ctx, ann); !errors.Is(err, sparekey.ErrBeyondLimits) {
 		t.Errorf("revoke all: %v", err)
 	}
-	if _, err := m.Revoke(ctx, ann, beyond.UUID); !errors.Is(err, sparekey.ErrBeyondLimits) {
+	if _, err := m().Revoke(ctx, ann, beyond.UUID); !errors.Is(err, sparekey.ErrBeyondLimits) {
 		t.Errorf("revoke beyond: %v", err)
 	}
-	if _, err := m.Revoke(ctx, ann, within.UUID); err != nil {
+	if _, err := m().Revoke(ctx, ann, within.UUID); err != nil {
 		t.Errorf("revoke within: %v", err)
+	}
+}
+
+// TestActingChangedMeanwhile has a request with a credential under way while that is
+// taken back, narrowed or replaced.
+func TestActingChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, meanwhile := range map[string]func(ctx context.Context, m sparekey.Manager, user, uuid string) error{
+		"revoked": func(ctx context.Context, m sparekey.Manager, user, uuid string) error {
+			_, err := m.Revoke(ctx, user, uuid)
+			return err
+		},
+		"narrowed": func(ctx context.Context, m sparekey.Manager, user, uuid string) error {
+			_, err := m.Limit(ctx, user, uuid, sparekey.Limits{Scopes: "read"})
+			return err
+		},
+		"replaced": func(ctx context.Context, m sparekey.Manager, user, uuid string) error {
+			_, _, err := m.Rotate(ctx, user, uuid, time.Hour)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, sparekey.Config{})
+			_, acting := s.create(t, "acting")
+			_, other := s.create(t, "other")
+			ctx, ann := t.Context(), s.ann.ID
+			m := s.AsCaller(sparekey.Identity{User: s.ann, Credential: acting})
+			if err := meanwhile(ctx, s.AsOperator(), ann, acting.UUID); err != nil {
+				t.Fatal(err)
+			}
+			_, _, created := m.Create(ctx, ann, sparekey.NewCredential{Name: "survivor"})
+			_, renamed := m.Rename(ctx, ann, other.UUID, "survivor")
+			_, _, rotated := m.Rotate(ctx, ann, other.UUID, 0)
+			_, revoked := m.Revoke(ctx, ann, other.UUID)
+			_, all := m.RevokeAll(ctx, ann)
+			for what, err := range map[string]error{"create": created, "rename": renamed, "rotate": rotated, "revoke": revoked, "revoke all": all} {
+				if !errors.Is(err, sparekey.ErrActingChanged) || !errors.Is(err, sparekey.ErrForbidden) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			if now, err := s.AsOperator().Get(ctx, ann, other.UUID); err != nil || now != other {
+				t.Errorf("the other is %+v, %v", now, err)
+			}
+		})
+	}
+}
+
+// TestOldSecretManagesNothing has whoever a secret was replaced because of try to
+// take the credential over in the time of grace.
+func TestOldSecretManagesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	old, c := s.create(t, "app")
+	if _, _, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.Authenticate(t.Context(), attempt("ann", old))
+	if err != nil || !id.OldSecret {
+		t.Fatalf("%+v, %v", id, err)
+	}
+	m := s.AsCaller(id)
+	if _, _, err := m.Rotate(t.Context(), s.ann.ID, c.UUID, 0); !errors.Is(err, sparekey.ErrOldSecret) {
+		t.Errorf("rotate: %v", err)
+	}
+	if _, _, err := m.Create(t.Context(), s.ann.ID, sparekey.NewCredential{Name: "mine"}); !errors.Is(err, sparekey.ErrOldSecret) {
+		t.Errorf("create: %v", err)
+	}
+	if _, err := m.RevokeAll(t.Context(), s.ann.ID); !errors.Is(err, sparekey.ErrOldSecret) {
+		t.Errorf("revoke all: %v", err)
+	}
+}
+
+// TestLimitedManagesNothingElsewhere wants nobody with limits to reach what makes
+// application passwords in a program that knows nothing of them.
+func TestLimitedManagesNothingElsewhere(t *testing.T) {
+	t.Parallel()
+	now := newClock().Now()
+	create := scope.Request{Method: "POST", Target: "/wp-json/wp/v2/users/me/application-passwords", Foreign: true}
+	form := scope.Request{Method: "POST", Target: "/wp-json/wp/v2/posts", Form: true, Foreign: true}
+	for name, c := range map[string]struct {
+		limits  sparekey.Limits
+		policy  sparekey.Policy
+		request scope.Request
+		want    sparekey.Reason
+	}{
+		"not narrowed":            {request: create},
+		"not narrowed, form":      {request: form},
+		"expires":                 {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: create, want: sparekey.ReasonOutOfScope},
+		"expires, form":           {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: form, want: sparekey.ReasonOutOfScope},
+		"uses":                    {limits: sparekey.Limits{MaxUses: 3}, request: create, want: sparekey.ReasonOutOfScope},
+		"network":                 {limits: sparekey.Limits{Networks: "192.0.2.0/24"}, request: create, want: sparekey.ReasonOutOfScope},
+		"scope for it":            {limits: sparekey.Limits{Scopes: "application-passwords"}, request: create, want: sparekey.ReasonOutOfScope},
+		"site's longest life":     {policy: sparekey.Policy{MaxLifetime: time.Hour}, request: create, want: sparekey.ReasonOutOfScope},
+		"site wants a scope":      {policy: sparekey.Policy{ManageNeedsScope: true}, request: create, want: sparekey.ReasonOutOfScope},
+		"expires, something else": {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: scope.Request{Method: "POST", Target: "/wp-json/wp/v2/posts", Foreign: true}},
+		"expires, Sparekey's own": {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: request("POST", create.Target)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t, sparekey.Config{Now: newClock().Now, Policy: c.policy})
+			secret, _ := s.limited(t, "app", c.limits)
+			a := attempt("ann", secret)
+			a.Request = c.request
+			if _, err := s.Authenticate(t.Context(), a); reason(err) != c.want {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
 	}
 }
 

@@ -16,6 +16,7 @@ type Manager struct {
 	service  *Service
 	actor    User
 	acting   *Credential // with which the actor came, or nil
+	old      bool        // they came with the secret from before its rotation
 	operator bool
 }
 
@@ -28,7 +29,7 @@ func (s *Service) As(actor User) Manager { return Manager{service: s, actor: act
 // others (see [Limits.Scopes] and [Policy.ManageNeedsScope]), and can neither make
 // one that may do more than itself nor touch one that does.
 func (s *Service) AsCaller(id Identity) Manager {
-	return Manager{service: s, actor: id.User, acting: &id.Credential}
+	return Manager{service: s, actor: id.User, acting: &id.Credential, old: id.OldSecret}
 }
 
 // AsOperator returns a Manager for whoever has the machine, such as the command
@@ -76,10 +77,30 @@ func (m Manager) toChange(ctx context.Context, userID string) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	if m.acting != nil && !m.service.MayManage(*m.acting) {
+	switch {
+	case m.acting == nil:
+	case m.old:
+		return User{}, ErrOldSecret
+	case !m.service.MayManage(*m.acting):
 		return User{}, ErrForbidden
 	}
 	return target, nil
+}
+
+// confirm refuses to go on once the credential that acts is not what it was when
+// the request with it arrived: a request can be under way for long.
+func (m Manager) confirm(ctx context.Context) error {
+	if m.acting == nil {
+		return nil
+	}
+	c, err := m.service.store.Find(ctx, m.actor.ID, m.acting.Hash)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("look for the acting application password: %w", err)
+	}
+	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || c.Limits != m.acting.Limits || m.service.Spent(c) != "" {
+		return ErrActingChanged
+	}
+	return nil
 }
 
 // reaches refuses what may do more than the credential that acts.
@@ -480,6 +501,9 @@ func (m Manager) recorded(ctx context.Context, kinds []Kind, target User, write 
 	var events []Event
 	err := m.service.atomically(ctx, func(ctx context.Context) (err error) {
 		events = nil // this may run more than once
+		if err = m.confirm(ctx); err != nil {
+			return err
+		}
 		if changed, err = write(ctx); err != nil {
 			return err
 		}

@@ -127,6 +127,9 @@ func (s *Service) accepts(c *Credential, a *Attempt, now time.Time) (rule string
 	if policy.RequireScopes && c.Limits.Scopes == "" {
 		return "", Refuse(ReasonOutOfScope, "This application password has no scopes, and this site accepts none without. Make a new one.")
 	}
+	if a.Request.Foreign && !s.mayManageElsewhere(*c) && a.Request.Manages() {
+		return "", Refuse(ReasonOutOfScope, "This application password is limited, and may not manage application passwords in another program, which would make unlimited ones.")
+	}
 	verdict := c.Limits.Scopes.Judge(a.Request, s.config.Bundles)
 	if !verdict.Allowed {
 		return "", Refuse(ReasonOutOfScope, "This application password may not do that: "+verdict.Why+".")
@@ -154,6 +157,12 @@ func (s *Service) PasswordChanged(ctx context.Context, userID string) ([]Credent
 func (s *Service) effective(c Credential) Limits {
 	c.Limits.Expires = s.config.Policy.expires(&c)
 	return c.Limits
+}
+
+// mayManageElsewhere reports whether a credential may be used to manage credentials
+// in a program that knows nothing of limits.
+func (s *Service) mayManageElsewhere(c Credential) bool {
+	return s.effective(c).IsZero() && s.MayManage(c)
 }
 
 // MayManage reports whether a credential may be used to manage credentials. One for

@@ -33,6 +33,7 @@ func overrides(h http.Header) (methods []string) {
 // well, and some route by what a header says.
 func forwarded(r *http.Request) scope.Request {
 	wanted := requested(r)
+	wanted.Foreign = true
 	for name, values := range r.Header {
 		if len(name) < len("X-Rewrite-Url") || len(name) > len("X-Http-Method-Override") { // most of them
 			continue

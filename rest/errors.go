@@ -34,6 +34,8 @@ const (
 	codeUnused          code = "application_password_unused"         // ours
 	codeOutOfScope      code = "application_password_out_of_scope"   // ours
 	codeOutOfNetwork    code = "application_password_out_of_network" // ours
+	codeOldSecret       code = "application_password_old_secret"     // ours
+	codeActingChanged   code = "application_password_changed"        // ours
 	codeThrottled       code = "too_many_attempts"                   // ours
 
 	// Application passwords.
@@ -125,6 +127,10 @@ func (c code) entry() (status int, message string) {
 		return http.StatusForbidden, "This application password is limited to other requests. Use one that is for this."
 	case codeOutOfNetwork:
 		return http.StatusForbidden, "This application password is limited to other networks. Use it from there."
+	case codeOldSecret:
+		return http.StatusForbidden, "This secret was replaced, and cannot manage application passwords any more. Use the new one."
+	case codeActingChanged:
+		return http.StatusForbidden, "The application password that was sent was changed or revoked meanwhile, so nothing was done."
 	case codeThrottled:
 		return http.StatusTooManyRequests, "Too many attempts have failed. Wait for as long as Retry-After says before the next one."
 
@@ -236,6 +242,10 @@ func refusal(err error, forbidden code) *apiError {
 		return &apiError{code: codeNotCreator}
 	case errors.Is(err, sparekey.ErrBeyondLimits):
 		return &apiError{code: codeBeyondLimits}
+	case errors.Is(err, sparekey.ErrOldSecret):
+		return &apiError{code: codeOldSecret}
+	case errors.Is(err, sparekey.ErrActingChanged):
+		return &apiError{code: codeActingChanged}
 	case errors.Is(err, sparekey.ErrTooMany):
 		return &apiError{code: codeTooManyPasswords}
 	case errors.Is(err, sparekey.ErrForbidden):

@@ -22,6 +22,9 @@ type Request struct {
 	// Form says that the body is a form that nobody has looked at. WordPress takes
 	// the route from there if there is one.
 	Form bool
+	// Foreign says that another program will answer, which knows nothing of what a
+	// credential is narrowed to.
+	Foreign bool
 }
 
 // IsZero reports whether there is nothing to judge, because whoever asks does not
