@@ -3,6 +3,7 @@ package rest_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -316,5 +317,31 @@ func TestBodyThatBreaksOff(t *testing.T) {
 		r.SetBasicAuth("sub", s.secrets["sub"].Reveal())
 		r.Header.Set("Content-Type", contentType)
 		wantError(t, s.send(r), http.StatusBadRequest, "rest_invalid_body")
+	}
+}
+
+// TestRequestUnderWayWhenRevoked takes its time with a body, and has the credential
+// that it came with revoked meanwhile.
+func TestRequestUnderWayWhenRevoked(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	body, rest := io.Pipe()
+	r := s.request("POST", s.passwords("sub"), "sub", body)
+	r.Header.Set("Content-Type", "application/json")
+	answer := make(chan *httptest.ResponseRecorder, 1)
+	go func() { answer <- s.send(r) }()
+	if _, err := io.WriteString(rest, `{"name":`); err != nil { // which the server has begun to read
+		t.Fatal(err)
+	}
+	wantStatus(t, s.do("DELETE", s.passwords("sub")+"/"+s.uuids["sub"], "sub", ""), http.StatusOK)
+	if _, err := io.WriteString(rest, `"survivor"}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := rest.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, <-answer, http.StatusUnauthorized, "incorrect_password")
+	if got := s.names(t, "sub"); len(got) != 0 {
+		t.Errorf("application passwords are now %v", got)
 	}
 }

@@ -43,6 +43,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/internal/prefetch"
 )
 
 // DefaultMaxBody is how many bytes the body of a request may have.
@@ -197,7 +198,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !isSafe(r.Method) {
 		r = r.WithContext(sparekey.WithCaller(r.Context(), h.config.Origin(r).Addr, r.Method, r.RequestURI))
 	}
-	c := &call{h: h, r: r, body: http.MaxBytesReader(w, r.Body, h.config.MaxBody)}
+	c := &call{h: h, r: r, body: prefetch.Body(http.MaxBytesReader(w, r.Body, h.config.MaxBody))}
 	answer, err := c.answer()
 	if c.caller.identity != nil {
 		basicauth.Warn(w.Header(), *c.caller.identity)

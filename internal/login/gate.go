@@ -15,6 +15,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/prefetch"
 	"github.com/sparekey-dev/sparekey/throttle"
 )
 
@@ -81,7 +82,21 @@ func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throt
 
 // Load gives next the session of each request, and keeps what next changed of
 // it. The other methods need it around them.
-func (g *Gate) Load(next http.Handler) http.Handler { return g.sessions.LoadAndSave(next) }
+//
+// The body is read first, of at most maxForm bytes: a session that ends while a
+// client takes its time with a form is not good for what is in it.
+func (g *Gate) Load(next http.Handler) http.Handler {
+	load := g.sessions.LoadAndSave(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body != nil && r.Body != http.NoBody {
+			r.Body = prefetch.Body(http.MaxBytesReader(w, r.Body, maxForm))
+		}
+		load.ServeHTTP(w, r)
+	})
+}
+
+// maxForm is how many bytes a form may have, which is more than any page takes.
+const maxForm = 1 << 20
 
 // Viewer returns who is signed in.
 func (g *Gate) Viewer(r *http.Request) (sparekey.User, bool) {

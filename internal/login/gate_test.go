@@ -296,3 +296,41 @@ func TestSecureCookie(t *testing.T) {
 		t.Errorf("cookie %+v", c)
 	}
 }
+
+// TestSessionEndsWhileAFormArrives takes its time with a form, and signs out
+// meanwhile.
+func TestSessionEndsWhileAFormArrives(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	b := h.browser(t)
+	b.want(right, "ok")
+	form, rest := io.Pipe()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.URL+"/who", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan string, 1)
+	go func() {
+		res, err := b.Do(r)
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer res.Body.Close()
+		body, _ := io.ReadAll(res.Body)
+		answer <- string(body)
+	}()
+	if _, err := io.WriteString(rest, "name="); err != nil { // which the server has begun to read
+		t.Fatal(err)
+	}
+	b.want("/out", "ok")
+	if _, err := io.WriteString(rest, "app"); err != nil {
+		t.Fatal(err)
+	}
+	if err := rest.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-answer; got != nobody {
+		t.Errorf("the form came from %q, want nobody", got)
+	}
+}
