@@ -230,7 +230,22 @@ func covers(rule, method, path string, managing bool) bool {
 	if managing && !strings.Contains(pattern, passwords) {
 		return false
 	}
-	return hasMethod(methods, method) && match(pattern, path)
+	return hasMethod(methods, method) && match(pattern, path) && (!isBatch(path) || mayBatch(methods, pattern))
+}
+
+// isBatch reports whether WordPress takes a request for a list of requests, each
+// with a method and a path of its own.
+func isBatch(path string) bool {
+	return strings.HasPrefix(path, "/wp-json/") && containsFold(path, batch)
+}
+
+const batch = "/batch/v1"
+
+// mayBatch reports whether a rule that covers the path of a list covers whatever is
+// in it: because it names that path, or leaves out no method that can be in it.
+func mayBatch(methods, pattern string) bool {
+	return strings.Contains(pattern, batch) ||
+		hasMethod(methods, "POST") && hasMethod(methods, "PUT") && hasMethod(methods, "PATCH") && hasMethod(methods, "DELETE")
 }
 
 func hasMethod(methods, method string) bool {

@@ -170,6 +170,15 @@ func TestJudge(t *testing.T) {
 		{"GET /wp-json/wp/v2/posts*", "GET /?rest_route=/wp/v2/posts%2525", ""},
 		{"GET /wp-json/wp/v2/posts*", "GET /other?rest_route=/wp/v2/posts", ""},
 
+		// Lists of other requests.
+		{"POST /wp-json/*", "POST /wp-json/batch/v1", ""},
+		{"POST /wp-json/*", "POST /wp-json/BATCH/v1", ""},
+		{"POST /wp-json/*", "POST /?rest_route=/batch/v1", ""},
+		{"POST /wp-json/batch/v1", "POST /wp-json/batch/v1", "POST /wp-json/batch/v1"},
+		{"* /wp-json/*", "POST /wp-json/batch/v1", "* /wp-json/*"},
+		{"write", "POST /wp-json/batch/v1", "write"},
+		{"POST /jobs/*", "POST /jobs/batch/v1", "POST /jobs/*"},
+
 		// Other objects than the one in the path.
 		{"POST /wp-json/wp/v2/users/6", "POST /wp-json/wp/v2/users/6?id=2", ""},
 		{"POST /wp-json/wp/v2/users/6", "POST /wp-json/wp/v2/users/6?i%64=2", ""},

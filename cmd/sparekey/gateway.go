@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
@@ -99,16 +100,20 @@ func (s *gatewaySettings) forwards(database string) bool {
 }
 
 // refuses returns what keeps requests from WordPress in which limits would not hold.
-func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.Decision) string {
+// isLimited reports whether a credential is narrowed in any way.
+func (s *gatewaySettings) refuses(database string, isLimited func(sparekey.Credential) bool) func(*http.Request, gateway.Decision) string {
 	if !isWordPress(database) {
 		return nil
 	}
 	return func(r *http.Request, d gateway.Decision) string {
+		c := d.Identity.Credential
 		switch {
 		case !s.UpstreamXmlrpc && strings.Contains(unfold(r.URL.Path), "xmlrpc.php"):
 			return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
-		case d.Identity.Credential.Limits.Scopes != "" && mayNameRoute(r):
+		case isLimited(c) && mayNameRoute(r):
 			return "A form can name another route of the REST API than the address does. Send JSON."
+		case c.Limits.Scopes != "" && mayNameObject(r):
+			return "The body names another object than the address does, and WordPress believes the body. Leave its id out."
 		}
 		return ""
 	}
@@ -180,7 +185,7 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 	return proxy.New(gateway.New(site.service, rules), upstream, proxy.Config{
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
-		Refuse:               c.refuses(database),
+		Refuse:               c.refuses(database, site.isLimited),
 		Log:                  log,
 	}), nil
 }

@@ -203,20 +203,22 @@ func TestRefused(t *testing.T) {
 		"/": false, "/wp-json/?x=xmlrpc.php": false, "/xmlrpc": false,
 	} {
 		r := httptest.NewRequest(http.MethodPost, "http://example.org"+target, nil)
-		if got := (&gatewaySettings{}).refuses(wordpress)(r, gateway.Decision{}) != ""; got != want {
+		if got := (&gatewaySettings{}).refuses(wordpress, isNarrowed)(r, gateway.Decision{}) != ""; got != want {
 			t.Errorf("%s: refused is %v", target, got)
 		}
 	}
 	r := httptest.NewRequest(http.MethodPost, "http://example.org/xmlrpc.php", nil)
-	if (&gatewaySettings{UpstreamXmlrpc: true}).refuses(wordpress)(r, gateway.Decision{}) != "" || (&gatewaySettings{}).refuses("sparekey.db") != nil {
+	if (&gatewaySettings{UpstreamXmlrpc: true}).refuses(wordpress, isNarrowed)(r, gateway.Decision{}) != "" || (&gatewaySettings{}).refuses("sparekey.db", isNarrowed) != nil {
 		t.Error("refused where it need not be")
 	}
 	narrowed := gateway.Decision{Identity: sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{Scopes: "POST /contact"}}}}
+	short := gateway.Decision{Identity: sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{MaxUses: 3}}}}
 	for _, c := range []struct {
 		target, contentType string
 		decision            gateway.Decision
 		want                bool
 	}{
+		{"/contact", "application/x-www-form-urlencoded", short, true},
 		{"/contact", "application/x-www-form-urlencoded", narrowed, true},
 		{"/contact", "Multipart/Form-Data; boundary=x", narrowed, true},
 		{"/contact", "application/json", narrowed, false},
@@ -225,8 +227,47 @@ func TestRefused(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodPost, c.target, nil)
 		r.Header.Set("Content-Type", c.contentType)
-		if got := (&gatewaySettings{}).refuses(wordpress)(r, c.decision) != ""; got != c.want {
+		if got := (&gatewaySettings{}).refuses(wordpress, isNarrowed)(r, c.decision) != ""; got != c.want {
 			t.Errorf("%s of %s: refused is %v", c.contentType, c.target, got)
+		}
+	}
+}
+
+func isNarrowed(c sparekey.Credential) bool { return !c.Limits.IsZero() }
+
+// TestBodyNamesAnotherObject is about what WordPress believes rather than the address.
+func TestBodyNamesAnotherObject(t *testing.T) {
+	t.Parallel()
+	narrowed := gateway.Decision{Identity: sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{Scopes: "POST /wp-json/wp/v2/users/6"}}}}
+	for _, c := range []struct {
+		path, contentType, body string
+		want                    bool
+	}{
+		{"/wp-json/wp/v2/users/6", "application/json", `{"name":"Ann"}`, false},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6,"name":"Ann"}`, false},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"id":"6"}`, false},
+		{"/wp-json/wp/v2/users/6", "application/json", ``, false},
+		{"/wp-json/wp/v2/users/6", "application/json", `[{"id":2}]`, false},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"meta":{"id":2}}`, false},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"id":2}`, true},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6,"id":2}`, true},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"i\u0064":2}`, true},
+		{"/wp-json/wp/v2/users/6", "application/vnd.x+JSON", `{"id":"2"}`, true},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"id":[2]}`, true},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6.0}`, true},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6`, true},
+		{"/wp-json/wp/v2/users/6", "application/json", `{"name":"` + strings.Repeat("x", maxInspected) + `"}`, true},
+		{"/wp-json/wp/v2/users", "application/json", `{"id":2}`, false},
+		{"/files/6", "application/json", `{"id":2}`, false},
+	} {
+		r := httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.contentType)
+		refused := (&gatewaySettings{}).refuses("wordpress://wp:x@127.0.0.1/wp", isNarrowed)(r, narrowed) != ""
+		if refused != c.want {
+			t.Errorf("%s %.40s: refused is %v", c.path, c.body, refused)
+		}
+		if body, err := io.ReadAll(r.Body); err != nil || string(body) != c.body {
+			t.Errorf("%s %.40s: what is left is %.40s, %v", c.path, c.body, body, err)
 		}
 	}
 }

@@ -231,3 +231,13 @@ if ( null !== outcome() && ! defined( 'DONOTCACHEPAGE' ) ) {
 add_filter( 'determine_current_user', __NAMESPACE__ . '\current_user', 15 );
 add_filter( 'rest_authentication_errors', __NAMESPACE__ . '\errors', 5 );
 
+/**
+ * What is in the address counts before what is in the query or the body, so that a request about one object, to which an
+ * application password may be limited, cannot turn out to be about another.
+ *
+ * @param string[] $order where parameters are looked for, the first that has one wins
+ */
+function address_first( $order ) {
+	return array_merge( array( 'URL' ), array_diff( (array) $order, array( 'URL' ) ) );
+}
+add_filter( 'rest_request_parameter_order', __NAMESPACE__ . '\address_first', PHP_INT_MAX );

@@ -2,6 +2,7 @@ package wplive_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -94,4 +95,66 @@ func TestNarrowed(t *testing.T) {
 		t.Errorf("description, application passwords, posts: %s", state)
 	}
 	key.checkLog(t, secret)
+}
+
+// TestLimitedInEveryWay has credentials with one limit each try to make an unlimited
+// one, or to reach another object than the one that they are for, on a WordPress
+// that knows nothing of limits.
+func TestLimitedInEveryWay(t *testing.T) {
+	t.Parallel()
+	site := wptest.Start(t, wptest.Config{})
+	key := serve(t, site, "--upstream="+site.URL)
+	const form, json = "application/x-www-form-urlencoded", "application/json"
+	const mint = "rest_route=/wp/v2/users/me/application-passwords&name=minted"
+	admin := fmt.Sprintf("/wp-json/wp/v2/users/%d", site.Users[wptest.Admin].ID)
+	editor := site.Users[wptest.Editor].ID
+	for name, c := range map[string]struct{ limit, path, kind, body string }{
+		"writes, form":        {"--scope=write", "/wp-json/wp/v2/posts", form, mint},
+		"writes, form at /":   {"--scope=write", "/", form, mint},
+		"outside of the API":  {"--scope=POST /hooks/deploy", "/hooks/deploy", form, mint},
+		"expires":             {"--expires=1h", "/", form, mint},
+		"expires, API":        {"--expires=1h", "/wp-json/wp/v2/posts", form, mint},
+		"expires, elsewhere":  {"--expires=1h", "/hello", form, mint},
+		"uses":                {"--max-uses=3", "/", form, mint},
+		"network":             {"--network=127.0.0.0/8", "/", form, mint},
+		"object in the body":  {"--scope=POST " + admin, admin, json, fmt.Sprintf(`{"id":%d,"description":"taken"}`, editor)},
+		"object in the query": {"--scope=POST " + admin, fmt.Sprintf("%s?id=%d", admin, editor), json, `{"description":"taken"}`},
+	} {
+		secret := key.cli(t, "user", "application-password", "create", wptest.Admin, name, "--porcelain", c.limit)
+		answer := wptest.Send(t, key.url, wptest.Call{
+			Login: wptest.Admin, Secret: secret, Method: http.MethodPost, Path: c.path,
+			Header: http.Header{"Content-Type": {c.kind}}, Body: strings.NewReader(c.body),
+		})
+		if answer.Status != http.StatusForbidden {
+			t.Errorf("%s: %s", name, answer)
+		}
+	}
+	if list := key.cli(t, "user", "application-password", "list", wptest.Admin, "--field=name"); strings.Contains(list, "minted") {
+		t.Errorf("application passwords are now\n%s", list)
+	}
+	if got := site.PHP(t, `echo get_user_meta((int) $argv[1], 'description', true);`, fmt.Sprint(editor)); got != "" {
+		t.Errorf("the editor is now described as %q", got)
+	}
+}
+
+// TestAddressComesFirst is about the plugin: with it, WordPress takes the object from
+// the address, whatever else a request says.
+func TestAddressComesFirst(t *testing.T) {
+	t.Parallel()
+	site := wptest.Start(t, wptest.Config{MustUse: []string{identityPlugin}})
+	admin, editor := site.Users[wptest.Admin].ID, site.Users[wptest.Editor].ID
+	secret, _ := site.CreatePassword(t, wptest.Admin, "app")
+	for _, c := range []struct{ query, body string }{
+		{fmt.Sprintf("?id=%d", editor), `{"description":"in the query"}`},
+		{"", fmt.Sprintf(`{"id":%d,"description":"in the body"}`, editor)},
+	} {
+		answer := wptest.Send(t, site.URL, wptest.Call{
+			Login: wptest.Admin, Secret: secret, Method: http.MethodPost, Path: fmt.Sprintf("/wp-json/wp/v2/users/%d%s", admin, c.query), JSON: c.body,
+		})
+		var changed struct{ ID int }
+		answer.Decode(t, &changed)
+		if answer.Status != http.StatusOK || changed.ID != admin {
+			t.Errorf("%s %s: %s", c.query, c.body, answer)
+		}
+	}
 }
