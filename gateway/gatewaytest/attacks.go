@@ -109,7 +109,7 @@ func scopeAttacks() []Attack {
 			"/?rest_route=/wp/v2/users", "/api/posts?rest_route=/wp/v2/users", "/api/posts?rest%5Froute=/wp/v2/users", "/api/posts?rest.route=/wp/v2/users", "/api/posts?rest+route=/wp/v2/users",
 			"/api/posts?rest%20route=/wp/v2/users", "/api/posts?rest[route=/wp/v2/users", "/api/posts?+rest_route=/wp/v2/users", "/api/posts?x=%zz&rest_route=/wp/v2/users", "/api/posts?rest_route[]=/wp/v2/users",
 			"/api/posts?rest_route=&rest_route=/wp/v2/users", "/api/posts?rest_route%00x=/wp/v2/users", "/index.php?rest_route=/wp/v2/users")},
-		{"scope-by-form", "another transport: WordPress takes rest_route, and Rails _method, from a form", "scoped", []string{
+		{"scope-by-form", "another transport: WordPress takes rest_route from a form", "scoped", []string{
 			form("Content-Type: application/x-www-form-urlencoded", "rest_route=/wp/v2/users"), form("Content-Type: multipart/form-data; boundary=x", "--x--"),
 		}},
 		{"scope-by-rewrite-header", "CVE-2018-14773 (Symfony), Zend, IIS: the application routes by a header", "scoped", each("scoped", "/api/posts",
