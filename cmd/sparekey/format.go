@@ -118,11 +118,46 @@ func (f itemFlags) print(t terminal, l listing) error {
 	case f.Format != "table":
 		return l.print(t, f.Format)
 	}
+	return l.perField().printTable(t)
+}
+
+// printAlone prints a single row as wp-cli prints a user: where print prints a list
+// of one, as it prints an application password.
+func (f itemFlags) printAlone(t terminal, l listing) error {
+	if f.Format == "table" {
+		return f.print(t, l)
+	}
+	l, err := f.choose(l)
+	if err != nil {
+		return err
+	}
+	switch f.Format {
+	case "csv":
+		return l.perField().printCSV(t.out)
+	case "json":
+		item, err := l.json(l.rows[0])
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(t.out).Encode(item)
+	}
+	item, err := l.yaml(l.rows[0])
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(t.out, "---\n"); err != nil {
+		return err
+	}
+	return printYAMLValue(t.out, item)
+}
+
+// perField has a row for each field of the first row.
+func (l listing) perField() listing {
 	lines := listing{columns: []string{"Field", "Value"}}
 	for _, c := range l.columns {
 		lines.rows = append(lines.rows, row{"Field": c, "Value": l.rows[0].text(c)})
 	}
-	return lines.printTable(t)
+	return lines
 }
 
 func (l listing) print(t terminal, format string) error {
@@ -218,41 +253,65 @@ func (l listing) printCSV(w io.Writer) error {
 	return nil
 }
 
-// printJSON keeps the order of the columns, which a map would lose.
 func (l listing) printJSON(w io.Writer) error {
 	items := make([]json.RawMessage, len(l.rows))
 	for i, r := range l.rows {
-		var members []string
-		for _, c := range l.columns {
-			value, err := json.Marshal(r[c])
-			if err != nil {
-				return fmt.Errorf("write JSON: %w", err)
-			}
-			members = append(members, fmt.Sprintf("%q:%s", c, escapeControls(string(value))))
+		item, err := l.json(r)
+		if err != nil {
+			return err
 		}
-		items[i] = json.RawMessage("{" + strings.Join(members, ",") + "}")
+		items[i] = item
 	}
 	return json.NewEncoder(w).Encode(items)
 }
 
-// printYAML keeps the order of the columns, which a map would lose.
-func (l listing) printYAML(w io.Writer) error {
-	document := "---\n"
-	for _, r := range l.rows {
-		item := &yaml.Node{Kind: yaml.MappingNode}
-		for _, c := range l.columns {
-			var value yaml.Node
-			if err := value.Encode(r[c]); err != nil {
-				return fmt.Errorf("write YAML: %w", err)
-			}
-			item.Content = append(item.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: c}, &value)
-		}
-		text, err := yaml.Marshal([]*yaml.Node{item})
+// json keeps the order of the columns, which a map would lose.
+func (l listing) json(r row) (json.RawMessage, error) {
+	var members []string
+	for _, c := range l.columns {
+		value, err := json.Marshal(r[c])
 		if err != nil {
-			return fmt.Errorf("write YAML: %w", err)
+			return nil, fmt.Errorf("write JSON: %w", err)
 		}
-		document += string(text)
+		members = append(members, fmt.Sprintf("%q:%s", c, escapeControls(string(value))))
 	}
-	_, err := io.WriteString(w, document)
+	return json.RawMessage("{" + strings.Join(members, ",") + "}"), nil
+}
+
+func (l listing) printYAML(w io.Writer) error {
+	if _, err := io.WriteString(w, "---\n"); err != nil {
+		return err
+	}
+	for _, r := range l.rows {
+		item, err := l.yaml(r)
+		if err != nil {
+			return err
+		}
+		if err := printYAMLValue(w, []*yaml.Node{item}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// yaml keeps the order of the columns, which a map would lose.
+func (l listing) yaml(r row) (*yaml.Node, error) {
+	item := &yaml.Node{Kind: yaml.MappingNode}
+	for _, c := range l.columns {
+		var value yaml.Node
+		if err := value.Encode(r[c]); err != nil {
+			return nil, fmt.Errorf("write YAML: %w", err)
+		}
+		item.Content = append(item.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: c}, &value)
+	}
+	return item, nil
+}
+
+func printYAMLValue(w io.Writer, value any) error {
+	text, err := yaml.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("write YAML: %w", err)
+	}
+	_, err = w.Write(text)
 	return err
 }

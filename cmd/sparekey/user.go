@@ -135,7 +135,7 @@ func (c *userGetCommand) Run(ctx context.Context, all *commands, t terminal) err
 		if err != nil {
 			return err
 		}
-		return c.print(t, userListing([]sparekey.User{u}))
+		return c.printAlone(t, userListing([]sparekey.User{u}))
 	})
 }
 
