@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"reflect"
@@ -13,7 +11,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"go.yaml.in/yaml/v3"
 )
 
 // siteSettings are what every command on the same site must agree about.
@@ -91,42 +88,30 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 	if err != nil {
 		return nil, []error{fmt.Errorf("read the configuration: %w", err)}
 	}
-	settings, err := decodeConfig(data)
+	nodes, err := decodeConfig(data)
 	if err != nil {
 		return nil, []error{fmt.Errorf("read the configuration %s: %w", path, err)}
 	}
 	known := configurable(app)
+	settings := configFile{}
 	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
 		flag, ok := known[name]
 		if !ok {
 			problems = append(problems, fmt.Errorf("%s: unknown setting %q: there are %s",
 				path, name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
-		} else if err := checkValue(flag, settings[name]); err != nil {
+			continue
+		}
+		value, err := settingValue(flag, nodes[name])
+		if err == nil {
+			err = checkValue(flag, value)
+		}
+		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", path, err))
 		}
+		settings[name] = value
 	}
 	return settings, problems
-}
-
-// decodeConfig reads the one document of a configuration file.
-func decodeConfig(data []byte) (configFile, error) {
-	var document yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	switch err := decoder.Decode(&document); {
-	case errors.Is(err, io.EOF):
-		return configFile{}, nil
-	case err != nil:
-		return nil, err
-	}
-	settings := configFile{}
-	if err := document.Decode(&settings); err != nil {
-		return nil, errors.New("it must have settings, one a line, such as \"listen: 127.0.0.1:8080\"")
-	}
-	if err := decoder.Decode(&document); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it must be one YAML document")
-	}
-	return settings, nil
 }
 
 // checkValue reports what is wrong with the value of a flag on its own.
@@ -157,6 +142,23 @@ func configurable(app *kong.Application) map[string]*kong.Flag {
 		collect(child.Flags)
 	}
 	return flags
+}
+
+// warnOfEnvironment names the variables of the environment that look like settings
+// and are none. They may be another program's, so that is no error.
+func warnOfEnvironment(app *kong.Application, environment []string, t terminal) {
+	known := map[string]bool{"SPAREKEY_CONFIG": true}
+	for _, flag := range configurable(app) {
+		for _, name := range flag.Envs {
+			known[name] = true
+		}
+	}
+	for _, variable := range environment {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "SPAREKEY_") && !known[name] {
+			fmt.Fprintf(t.err, "Warning: the environment variable %s is no setting: \"sparekey serve --help\" shows those that are\n", escapeControls(name))
+		}
+	}
 }
 
 type configCheckCommand struct {

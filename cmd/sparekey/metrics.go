@@ -24,10 +24,10 @@ func (s metricsSettings) validate() error {
 	if s.MetricsListen == "" {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(s.MetricsListen)
+	host, err := hostToListenOn("metrics-listen", s.MetricsListen, "127.0.0.1:9090")
 	switch {
 	case err != nil:
-		return fmt.Errorf("--metrics-listen %q must be an address and a port, such as 127.0.0.1:9090", s.MetricsListen)
+		return err
 	case !isLoopback(host) && !s.MetricsPublic:
 		return fmt.Errorf("--metrics-listen %s can be read by other machines: use 127.0.0.1, or add --metrics-public if that is meant", s.MetricsListen)
 	}
@@ -84,7 +84,7 @@ func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func(), err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen for Prometheus on %s: %w", n.listen, err)
+		return nil, listenError("metrics-listen", n.listen, err)
 	}
 	server := &http.Server{
 		Handler:           n.handler,

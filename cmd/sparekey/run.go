@@ -84,6 +84,7 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 		}
 		return 1
 	}
+	warnOfEnvironment(parser.Model, os.Environ(), t)
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	err = parsed.Run(&c, t)
 	var code exitCode

@@ -46,9 +46,9 @@ const (
 
 // Validate is called by kong.
 func (c *serveCommand) Validate() error {
-	host, _, err := net.SplitHostPort(c.Listen)
+	host, err := hostToListenOn("listen", c.Listen, "127.0.0.1:8080")
 	if err != nil {
-		return fmt.Errorf("--listen %q must be an address and a port, such as 127.0.0.1:8080", c.Listen)
+		return err
 	}
 	if c.TLSCert == "" && len(c.TrustedProxy) == 0 && !isLoopback(host) {
 		return fmt.Errorf("--listen %s would send passwords over the network in the clear: "+
@@ -78,8 +78,13 @@ func (c *serveCommand) validateURL() error {
 // validateTLS reads the certificate once before anything is done, so that a
 // mistake does not show only when people try to connect.
 func (c *serveCommand) validateTLS() error {
-	if c.TLSCert == "" {
+	switch {
+	case c.TLSCert == "" && c.TLSKey == "":
 		return nil
+	case c.TLSKey == "":
+		return errors.New("--tls-cert needs --tls-key beside it: the file with the private key of the certificate")
+	case c.TLSCert == "":
+		return errors.New("--tls-key needs --tls-cert beside it: the file with the certificate that the key is for")
 	}
 	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
 		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
@@ -167,7 +172,7 @@ func (c *serveCommand) logger(t terminal) *slog.Logger {
 func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, t terminal, log *slog.Logger) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", c.Listen, err)
+		return listenError("listen", c.Listen, err)
 	}
 	home := c.home(listener.Addr())
 	if err := welcome(ctx, all, site, home, t, log); err != nil {

@@ -278,3 +278,18 @@ func TestServerSweeps(t *testing.T) {
 		t.Errorf("the audit log does not say why it was revoked:\n%s", out)
 	}
 }
+
+// TestPortInUse starts a second server on the port of the first.
+func TestPortInUse(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	listen := strings.TrimPrefix(startServer(t, database).url, "http://")
+	_, err := cli(t.Context(), database, "serve", "--listen", listen)
+	if err == nil || !strings.Contains(err.Error(), "another program has this port") || !strings.Contains(err.Error(), "make run LISTEN=") {
+		t.Errorf("serve on a port that is in use: %v", err)
+	}
+	_, err = cli(t.Context(), database, "serve", "--listen=127.0.0.1:0", "--metrics-listen", listen)
+	if err == nil || !strings.Contains(err.Error(), "choose another port with --metrics-listen") {
+		t.Errorf("metrics on a port that is in use: %v", err)
+	}
+}
