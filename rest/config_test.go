@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -130,6 +131,53 @@ func TestOpaqueIDs(t *testing.T) {
 		wantStatus(t, get("me/application-passwords/introspect"), http.StatusOK)
 		wantStatus(t, get(id+"/application-passwords"), status)
 		wantStatus(t, get(id), status)
+		wantLinksLead(t, api, get("me").Body.Bytes(), user.Login, secret)
+		wantLinksLead(t, api, get("me/application-passwords/introspect").Body.Bytes(), user.Login, secret)
+	}
+}
+
+// TestIDsOfAnyCharacters has users whose IDs cannot stand in a path, or stand for
+// somebody else there: what links lead to is theirs all the same.
+func TestIDsOfAnyCharacters(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"u-2", "ann@example.com", "ü", "a/b", "..", "me", "ME", "007", "-1", "99999999999999999999"} {
+		user := sparekey.User{ID: id, Login: "ann"}
+		svc := sparekey.New(memory.New(), oneUser{user}, sparekey.Config{})
+		secret, _, err := svc.As(user).Create(t.Context(), id, sparekey.NewCredential{Name: "app"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, opaque := range []bool{true, false} {
+			api := rest.New(svc, nil, rest.Config{BaseURL: "https://example.org/wp-json", OpaqueUserIDs: opaque})
+			for _, path := range []string{"me", "me/application-passwords/introspect"} {
+				r := httptest.NewRequest("GET", "https://example.org/wp-json/wp/v2/users/"+path, nil)
+				r.SetBasicAuth(user.Login, secret.Reveal())
+				w := httptest.NewRecorder()
+				api.ServeHTTP(w, r)
+				wantStatus(t, w, http.StatusOK)
+				wantLinksLead(t, api, w.Body.Bytes(), user.Login, secret)
+			}
+		}
+	}
+}
+
+// wantLinksLead follows the link of an item to itself.
+func wantLinksLead(t *testing.T, api http.Handler, body []byte, login string, secret sparekey.Secret) {
+	t.Helper()
+	var item struct {
+		Links struct {
+			Self []struct{ Href string }
+		} `json:"_links"`
+	}
+	if err := json.Unmarshal(body, &item); err != nil || len(item.Links.Self) != 1 {
+		t.Fatalf("%s has no link to itself (%v)", body, err)
+	}
+	r := httptest.NewRequest("GET", item.Links.Self[0].Href, nil)
+	r.SetBasicAuth(login, secret.Reveal())
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Errorf("the link %s leads to %d", item.Links.Self[0].Href, w.Code)
 	}
 }
 

@@ -172,7 +172,7 @@ func (c *call) createPassword() (*response, error) {
 	fields := append(passwordFields(), secretField())
 	return &response{
 		status: http.StatusCreated,
-		header: object{{"Location", c.h.passwordURL(credential)}},
+		header: object{{"Location", c.passwordURL(credential)}},
 		body:   c.passwordItem(password{credential, secret}, fields, contextEdit, c.passwordMethods()),
 	}, nil
 }
@@ -229,7 +229,7 @@ func (c *call) show(credential sparekey.Credential, context string) *response {
 // passwordItem is an application password with the link to itself, and what
 // the caller may do there.
 func (c *call) passwordItem(p password, fields []field[password], context string, allow []string) object {
-	self := object{{"href", c.h.passwordURL(p.Credential)}}
+	self := object{{"href", c.passwordURL(p.Credential)}}
 	if len(allow) > 0 {
 		self = append(self, member{"targetHints", object{{"allow", allow}}})
 	}
@@ -254,6 +254,6 @@ func (c *call) render(fields []field[password], p password, context string) obje
 	return append(item, limitMembers(p.Credential, c.fields())...)
 }
 
-func (h *Handler) passwordURL(c sparekey.Credential) string {
-	return h.userURL(c.UserID) + "/application-passwords/" + url.PathEscape(c.UUID)
+func (c *call) passwordURL(of sparekey.Credential) string {
+	return c.userURL(of.UserID) + "/application-passwords/" + url.PathEscape(of.UUID)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,18 +113,37 @@ func userNumberOrText(id string) any {
 	return id
 }
 
-func (h *Handler) userURL(id string) string { return h.base + "/wp/v2/users/" + url.PathEscape(id) }
+// userURL is an address that leads to a user: that of their ID, or where no route
+// takes such an ID that of the caller, who is then the only user with an address.
+func (c *call) userURL(id string) string {
+	if !c.h.isAddress(id) {
+		id = "me"
+	}
+	return c.h.base + "/wp/v2/users/" + id
+}
+
+var opaqueID = regexp.MustCompile("^" + userOpaque + "$")
+
+// isAddress reports whether a user's ID can stand in a path.
+func (h *Handler) isAddress(id string) bool {
+	if h.config.OpaqueUserIDs {
+		return opaqueID.MatchString(id) && !strings.EqualFold(id, "me") && strings.Trim(id, ".") != ""
+	}
+	return isUserNumber(id)
+}
 
 // userItem is a user with the links to itself, and what the caller may do there.
 func (c *call) userItem(u sparekey.User) object {
-	self := object{{"href", c.h.userURL(u.ID)}}
-	if allow := c.userMethods(u); len(allow) > 0 {
-		self = append(self, member{"targetHints", object{{"allow", allow}}})
+	var links object
+	if c.h.isAddress(u.ID) || c.caller.is(u) { // else there is none that leads anywhere
+		self := object{{"href", c.userURL(u.ID)}}
+		if allow := c.userMethods(u); len(allow) > 0 {
+			self = append(self, member{"targetHints", object{{"allow", allow}}})
+		}
+		links = object{{"self", []any{self}}}
 	}
-	return append(render(c.h.userFields(), person{u, c.context()}, c.context()), member{"_links", object{
-		{"self", []any{self}},
-		{"collection", link(c.h.base + "/wp/v2/users")},
-	}})
+	links = append(links, member{"collection", link(c.h.base + "/wp/v2/users")})
+	return append(render(c.h.userFields(), person{u, c.context()}, c.context()), member{"_links", links})
 }
 
 // userMethods lists what the caller may do with a user whom they may see.
