@@ -199,6 +199,21 @@ func (neverUpdates) Update(context.Context, string, string, sparekey.Change, spa
 	return sparekey.Credential{}, errors.New("the disk is full")
 }
 
+func TestNoGrace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{NoGrace: "must be 0: because"})
+	secret, c := s.limited(t, "app", sparekey.Limits{})
+	if _, _, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, time.Second); !errors.Is(err, sparekey.ErrInvalid) || err.Error() != "grace must be 0: because" {
+		t.Errorf("with grace: %v", err)
+	}
+	if _, err := s.Authenticate(t.Context(), attempt("ann", secret)); err != nil {
+		t.Errorf("after a rotation that was refused: %v", err)
+	}
+	if _, _, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, 0); err != nil || s.HasGrace() {
+		t.Errorf("without grace: %v", err)
+	}
+}
+
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

@@ -352,6 +352,10 @@ func (m Manager) edit(c *Credential, e Edit) error {
 	return err
 }
 
+// HasGrace reports whether the secret from before a rotation can be accepted for a
+// while; see [Config.NoGrace].
+func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
+
 // Rotate gives a credential another secret, which is returned here and nowhere
 // else. The one that it had is accepted for as long as grace says, but one from an
 // earlier rotation no more. It refuses with [ErrNotFound], an [*InvalidError] or
@@ -363,6 +367,9 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 	}
 	if grace < 0 {
 		return Secret{}, Credential{}, &InvalidError{"grace", "must not be negative"}
+	}
+	if grace > 0 && !m.service.HasGrace() {
+		return Secret{}, Credential{}, &InvalidError{"grace", m.service.config.NoGrace}
 	}
 	secret, now := NewSecret(), m.service.now()
 	hash, err := m.service.hashNew(ctx, secret)

@@ -30,6 +30,10 @@ type Config struct {
 	// faster. Set it for a store that others read who cannot verify $generic$.
 	KeepHashes bool
 
+	// NoGrace says, to people, why the secret from before a rotation cannot be
+	// accepted for a while, such as "must be 0: …". Default: it can.
+	NoGrace string
+
 	// Available answers whether application passwords are available on this
 	// site. Default: they are.
 	Available func(ctx context.Context) (bool, error)

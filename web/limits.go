@@ -347,9 +347,13 @@ func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) *answe
 		Problem: c.formProblem(problem), Facts: c.facts(cr), Limits: c.limitsForm(cr.Limits, false, wrongField(problem)),
 		Action: c.r.URL.RequestURI(), Rotate: below(o.List, "rotate", cr.UUID, back), Form: newFormToken(), Back: back,
 	}
-	for _, g := range []struct{ value, key string }{
+	graces := []struct{ value, key string }{
 		{"0s", "rotate.none"}, {"1h", "rotate.hour"}, {"1d", "rotate.day"}, {"7d", "rotate.week"},
-	} {
+	}
+	if !c.svc.HasGrace() {
+		graces = graces[:1]
+	}
+	for _, g := range graces {
 		p.Grace = append(p.Grace, choice{Value: g.value, Text: c.lang.T(g.key)})
 	}
 	return show("limits", c.lang.T("limits.title", "name", shown(cr.Name)), p)
@@ -392,7 +396,7 @@ func rotate(c *call) (*answer, error) {
 		return detour, nil
 	}
 	grace, err := sparekey.ParseDuration(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
-	if err != nil || grace > maxGrace {
+	if err != nil || grace > maxGrace || grace > 0 && !c.svc.HasGrace() {
 		return nil, errBadForm
 	}
 	secret, cr, err := c.once(func() (sparekey.Secret, sparekey.Credential, error) {

@@ -179,6 +179,25 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// TestNoGrace is about a site that cannot accept the password from before.
+func TestNoGrace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *options) { o.service.NoGrace = "must be 0" })
+	p := s.as("bob").get(home).form().set("name", "App").submit()
+	first := p.secret()
+	page := s.as("bob").get(p.link("Limits of App"))
+	if text := textOf(page.id("grace")); !strings.Contains(text, "no more") || strings.Contains(text, "hour") {
+		t.Errorf("the choices are %q", text)
+	}
+	page.formOf("grace").set("grace", "1h").submit().want(http.StatusBadRequest)
+	if !s.opens(first) {
+		t.Error("a form that was refused gave another password")
+	}
+	if second := page.formOf("grace").submit().want(http.StatusOK); s.opens(first) || !s.opens(second.secret()) {
+		t.Error("without more time, the old password opens, or the new one does not")
+	}
+}
+
 // TestLimitsAreTheOwners tries the pages of another user's application password.
 func TestLimitsAreTheOwners(t *testing.T) {
 	t.Parallel()

@@ -110,12 +110,36 @@ func (s *gatewaySettings) refuses(database string, isLimited func(sparekey.Crede
 		switch {
 		case !s.UpstreamXmlrpc && strings.Contains(unfold(r.URL.Path), "xmlrpc.php"):
 			return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
+		case d.Identity.OldSecret && s.checkedTwice(database):
+			return "WordPress does not know the secret from before the rotation any more. Use the new one, or have the operator start Sparekey with --signing-key."
 		case isLimited(c) && mayNameRoute(r):
 			return "A form can name another route of the REST API than the address does. Send JSON."
 		case c.Limits.Scopes != "" && mayNameObject(r):
 			return "The body names another object than the address does, and WordPress believes the body. Leave its id out."
 		}
 		return ""
+	}
+}
+
+// checkedTwice reports whether WordPress checks the application passwords that
+// Sparekey lets through by what it knows itself, rather than by signed headers.
+func (s *gatewaySettings) checkedTwice(database string) bool {
+	return s.Upstream != "" && isWordPress(database) && s.forwards(database) && s.SigningKey == ""
+}
+
+// noGrace says why rotations can have no grace period, or nothing.
+func (s *gatewaySettings) noGrace(database string) string {
+	if !s.checkedTwice(database) {
+		return ""
+	}
+	return "must be 0: WordPress behind this server would refuse the secret from before at once. The operator can change that with --signing-key and the plugin of docs/wordpress.md"
+}
+
+// warn tells the log of settings that do not go together.
+func (s *gatewaySettings) warn(database string, log *slog.Logger) {
+	if s.Upstream != "" && isWordPress(database) && !s.forwards(database) && s.SigningKey == "" {
+		log.Warn("WordPress will refuse every application password: it gets neither Authorization nor signed headers. " +
+			"Leave out --no-forward-authorization, or give --signing-key and install the plugin of docs/wordpress.md")
 	}
 }
 
@@ -138,6 +162,7 @@ func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, ap
 	if err != nil {
 		return nil, err
 	}
+	c.warn(database, log)
 	rules := gateway.Config{Realm: c.SiteName, Signer: signer, Fail: failAs(api), Observe: site.numbers.decided()}
 	auth := forwardauth.New(gateway.New(site.service, rules), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own

@@ -128,10 +128,14 @@ type passwordRotateCommand struct {
 func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
 		secret, changed, err := m.Rotate(ctx, u.ID, c.UUID, time.Duration(c.Grace))
-		switch {
-		case err != nil:
+		if err != nil {
 			return c.explain(err)
-		case c.Porcelain:
+		}
+		if c.Grace > 0 && isWordPress(all.Database) {
+			fmt.Fprint(t.err, "Warning: WordPress itself accepts the new secret only, from now on. The one before is accepted by Sparekey, and "+
+				"by a WordPress behind \"sparekey serve --upstream\" only with --signing-key and the plugin of docs/wordpress.md.\n")
+		}
+		if c.Porcelain {
 			fmt.Fprintln(t.out, secret.Reveal())
 			return nil
 		}

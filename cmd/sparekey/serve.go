@@ -136,7 +136,7 @@ func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error
 }
 
 func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *slog.Logger, limiter *throttle.Limiter, numbers *numbers) error {
-	config := limiter.Protect(sparekey.Config{Observe: numbers.observe(logEvents(log))})
+	config := limiter.Protect(sparekey.Config{Observe: numbers.observe(logEvents(log)), NoGrace: c.noGrace(all.Database)})
 	site, err := all.open(ctx, opening{create: true, log: log}, config)
 	if err != nil {
 		return err
