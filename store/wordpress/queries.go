@@ -29,6 +29,7 @@ type queries struct {
 	lastLine, appendLine, pruneLines, selectLines      string
 	addUses, addAddress, addresses, uses               string
 	forgetAddress, forgetUses, forgetUsedFrom          string
+	lastSweep, firstSweep, moveLastSweep               string
 }
 
 // digest tells one value of a column from another without carrying it over. For a
@@ -69,7 +70,7 @@ func newQueries(prefix string) queries {
 		&q.elsewhere, &q.allUsers, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
 		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
 		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
-		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom,
+		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom, &q.lastSweep, &q.firstSweep, &q.moveLastSweep,
 	} {
 		*text = q.replace.Replace(*text)
 	}
@@ -123,6 +124,9 @@ func (q *queries) ownQueries() {
 	q.epoch = `SELECT session_epoch FROM {p}sparekey_users WHERE user_id = ?`
 	q.endSessions = `INSERT INTO {p}sparekey_users (user_id, session_epoch) VALUES (?, 1)
 		ON DUPLICATE KEY UPDATE session_epoch = session_epoch + 1`
+	q.lastSweep = `SELECT last FROM {p}sparekey_sweeps WHERE id = 1`
+	q.firstSweep = `INSERT IGNORE INTO {p}sparekey_sweeps (id, last) VALUES (1, NULL)`
+	q.moveLastSweep = `UPDATE {p}sparekey_sweeps SET last = ? WHERE id = 1 AND last <=> ?`
 }
 
 // watchQueries find what to watch.

@@ -81,6 +81,11 @@ var schema = []string{ //nolint:gochecknoglobals // a constant
 		last_seen BIGINT NOT NULL,
 		PRIMARY KEY (uuid, addr)
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	// When what is due by itself was last looked for. One row, made by the first look.
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_sweeps (
+		id TINYINT NOT NULL PRIMARY KEY,
+		last BIGINT NULL
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
 }
 
 // makeTables makes Sparekey's own tables, or those that are missing of them. They
