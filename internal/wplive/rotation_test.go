@@ -54,15 +54,16 @@ func TestRotationInFront(t *testing.T) {
 			t.Errorf("%s: the answer says that the old secret is accepted: %v", name, told)
 		}
 	}
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name   string
 		server *server
 		status int
-	}{"plain": {plain, http.StatusBadRequest}, "signing": {signing, http.StatusCreated}} {
+	}{{"plain", plain, http.StatusBadRequest}, {"signing", signing, http.StatusCreated}} {
 		answer := wptest.Send(t, c.server.url, wptest.Call{
 			Method: http.MethodPost, Path: minePath + "/" + uuid + "/rotate", JSON: `{"grace":60}`, Login: wptest.Editor, Secret: newSecret,
 		})
 		if answer.Status != c.status || c.status == http.StatusBadRequest && !strings.Contains(answer.Body, "--signing-key") {
-			t.Errorf("a rotation over REST, %s: %s", name, answer)
+			t.Errorf("a rotation over REST, %s: %s", c.name, answer)
 		}
 	}
 	if log := unheard.process.Log(); !strings.Contains(log, "WordPress will refuse every application password") {
