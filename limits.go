@@ -63,8 +63,8 @@ func (l Limits) valid(before Limits, now time.Time, bundles scope.Bundles) (Limi
 	if l.MaxUses < 0 {
 		return l, &InvalidError{"max_uses", "must be a positive number, or be left out"}
 	}
-	if unknown := bundles.Unknown(l.Scopes); len(unknown) > 0 {
-		return l, &InvalidError{"scopes", fmt.Sprintf("must not name %q, which nobody has defined here", unknown[0])}
+	if err := bundles.Check(l.Scopes); err != nil {
+		return l, &InvalidError{"scopes", err.Error()}
 	}
 	return l, nil
 }

@@ -111,6 +111,16 @@ func expand(defined map[string][]string, name string, within []string) ([]string
 	return all, nil
 }
 
+// Check reports the first name in l that is no bundle, with those that are.
+func (b Bundles) Check(l List) error {
+	unknown := b.Unknown(l)
+	if len(unknown) == 0 {
+		return nil
+	}
+	return fmt.Errorf("must not name %q, which nobody has defined here: there are %s",
+		unknown[0], strings.Join(slices.Sorted(maps.Keys(b)), ", "))
+}
+
 // Unknown returns the names in l that are no bundle, so that a mistake can be told
 // when it is made rather than when it denies.
 func (b Bundles) Unknown(l List) (names []string) {

@@ -148,6 +148,26 @@ func isPrintable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(c rune) bool { return !unicode.IsPrint(c) })
 }
 
+// standardMethods are those of HTTP, WebDAV and CalDAV, and PURGE, which caches have.
+const standardMethods = " GET HEAD POST PUT PATCH DELETE OPTIONS TRACE CONNECT QUERY PURGE" +
+	" PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK ACL REPORT SEARCH BIND UNBIND REBIND MKCALENDAR MKACTIVITY" +
+	" CHECKIN CHECKOUT UNCHECKOUT VERSION-CONTROL UPDATE MERGE LABEL LINK UNLINK ORDERPATCH BASELINE-CONTROL MKWORKSPACE MKREDIRECTREF UPDATEREDIRECTREF PRI "
+
+// UnusualMethods returns the methods in l that no standard has, each once. An
+// application may have methods of its own, but most of these are misspelled, and
+// such a rule covers nothing.
+func (l List) UnusualMethods() (unusual []string) {
+	for rule := range l.All() {
+		methods, _, isRule := strings.Cut(rule, " ")
+		for method := range strings.SplitSeq(methods, ",") {
+			if isRule && method != "*" && !strings.Contains(standardMethods, " "+method+" ") && !slices.Contains(unusual, method) {
+				unusual = append(unusual, method)
+			}
+		}
+	}
+	return unusual
+}
+
 // All goes through the rules.
 func (l List) All() iter.Seq[string] {
 	if l == "" {

@@ -446,3 +446,14 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+func TestUnusualMethods(t *testing.T) {
+	t.Parallel()
+	list, err := scope.Parse([]string{"read", "* /a", "GETT,GET /b", "post,PURGE,gett /c", "VERSION-CONTROL,VERSION /d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := list.UnusualMethods(); !slices.Equal(got, []string{"GETT", "VERSION"}) {
+		t.Errorf("got %q", got)
+	}
+}

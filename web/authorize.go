@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"html/template"
 	"net/http"
 	"net/netip"
@@ -121,8 +120,8 @@ func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
 		Expires:       c.field("expires"),
 	}
 	list, err := wishedScopes(c.fields()["scope"])
-	if unknown := c.svc.Bundles().Unknown(list); err == nil && len(unknown) > 0 {
-		err = fmt.Errorf("must not name %q, which nobody has defined here", unknown[0])
+	if err == nil {
+		err = c.svc.Bundles().Check(list)
 	}
 	if err != nil {
 		return request, asInvalid("scope", err)

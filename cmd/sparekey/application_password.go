@@ -61,6 +61,7 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 	if err != nil {
 		return err
 	}
+	c.warn(t)
 	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		secret, created, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID, Limits: limits})
 		switch {
@@ -236,13 +237,21 @@ func (c *passwordUpdateCommand) Run(ctx context.Context, all *commands, t termin
 	if err != nil {
 		return err
 	}
+	hasLimits := edit != sparekey.Edit{}
 	edit.Name = c.Name
-	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+	if !hasLimits && c.Name == nil {
+		fmt.Fprintln(t.err, "Warning: nothing to change was given: there are --name, --expires, --scope, --network and --max-uses")
+	}
+	c.warn(t)
+	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		found, err := m.Edit(ctx, u.ID, c.UUID, edit)
 		if err != nil {
 			return c.explain(flagNames(err))
 		}
 		fmt.Fprintf(t.out, "The application password is named %q.\n", found.Name)
+		if hasLimits {
+			printExplanation(s, found, t)
+		}
 		return nil
 	})
 }

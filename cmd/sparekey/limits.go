@@ -46,7 +46,7 @@ func (f limitFlags) edit(now time.Time) (e sparekey.Edit, err error) {
 		e.Expires = &at
 	}
 	if f.Scope != nil {
-		list, err := scope.Parse(notEmpty(f.Scope))
+		list, err := parseScopes(notEmpty(f.Scope))
 		problem("scope", err)
 		e.Scopes = &list
 	}
@@ -70,12 +70,33 @@ func parseExpires(text string, now time.Time) (time.Time, error) {
 	return sparekey.ParseExpiry(text, now)
 }
 
+// parseScopes reads scopes, of which a flag has one.
+func parseScopes(given []string) (scope.List, error) {
+	for _, text := range given {
+		if names := strings.Split(text, ","); len(names) > 1 && !slices.ContainsFunc(names, func(s string) bool { return !scope.IsName(s) }) {
+			return "", fmt.Errorf("%q are several: repeat the flag, as in --scope=%s", text, strings.Join(names, " --scope="))
+		}
+	}
+	return scope.Parse(given)
+}
+
+// warn tells of what is possible, and seldom meant.
+func (f limitFlags) warn(t terminal) {
+	list, _ := parseScopes(f.Scope) // whoever uses the limits tells what is wrong with them
+	for _, method := range list.UnusualMethods() {
+		fmt.Fprintf(t.err, "Warning: %s is no method of HTTP: unless an application has it, this scope covers nothing. Usual ones are GET, POST, PUT, PATCH and DELETE.\n", method)
+	}
+}
+
 func parseUses(text string) (n int, err error) {
 	if text == "" {
 		return 0, nil
 	}
-	if n, err = strconv.Atoi(text); err != nil || n < 0 {
+	switch n, err = strconv.Atoi(text); {
+	case err != nil || n < 0:
 		return 0, fmt.Errorf("%q is no number of uses", text)
+	case n == 0:
+		return 0, errors.New("0 is no number of uses: leave the flag out for any number, or give update an empty one (--max-uses=)")
 	}
 	return n, nil
 }
@@ -154,14 +175,9 @@ type passwordExplainCommand struct {
 }
 
 func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	args := c.Args
-	var asked scope.Request
-	if n := len(args); n > 2 {
-		asked = scope.Request{Method: strings.ToUpper(args[n-2]), Target: args[n-1]}
-		args = args[:n-2]
-	}
-	if len(args) > 2 {
-		return errors.New("give the UUID of an application password, perhaps with its user before it, and perhaps a method and a path after it")
+	args, asked, err := c.asked()
+	if err != nil {
+		return err
 	}
 	return all.with(ctx, func(s *site) error {
 		user, found, err := c.find(ctx, s, args)
@@ -175,6 +191,25 @@ func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t termi
 		printExplanation(s, found, t)
 		return nil
 	})
+}
+
+// asked splits the arguments into those that name the application password and the
+// request.
+func (c *passwordExplainCommand) asked() (args []string, asked scope.Request, err error) {
+	n := len(c.Args)
+	switch {
+	case n > 4:
+		return nil, asked, errors.New("give the UUID of an application password, perhaps with its user before it, and perhaps a method and a path after it")
+	case n == 2 && sparekey.ValidAppID(strings.ToLower(c.Args[0])) && !sparekey.ValidAppID(strings.ToLower(c.Args[1])):
+		return nil, asked, fmt.Errorf("the path is missing after the method %s: it must begin with \"/\", as in \"GET /wp-json/wp/v2/posts\"", c.Args[1])
+	case n <= 2:
+		return c.Args, asked, nil
+	}
+	asked = scope.Request{Method: strings.ToUpper(c.Args[n-2]), Target: c.Args[n-1]}
+	if !strings.HasPrefix(asked.Target, "/") {
+		return nil, asked, fmt.Errorf("the path must begin with \"/\", and %q does not: ask as in \"GET /wp-json/wp/v2/posts\"", asked.Target)
+	}
+	return c.Args[:n-2], asked, nil
 }
 
 // printExplanation prints what an application password may do.
