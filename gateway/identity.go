@@ -54,12 +54,16 @@ func StripIdentity(h http.Header) {
 
 // isIdentity reports whether a header's name begins as those of Sparekey do, if
 // every character that is no letter or digit is taken for a hyphen.
-func isIdentity(name string) bool {
-	if len(name) < len(namespace) {
+func isIdentity(name string) bool { return hasFolded(name, namespace) }
+
+// hasFolded reports whether a header's name begins with prefix for those who take
+// every character that is no letter or digit for a hyphen.
+func hasFolded(name, prefix string) bool {
+	if len(name) < len(prefix) {
 		return false
 	}
-	for i := range len(namespace) {
-		if foldName(name[i]) != foldName(namespace[i]) {
+	for i := range len(prefix) {
+		if foldName(name[i]) != foldName(prefix[i]) {
 			return false
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
+	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/rest"
 )
 
@@ -210,6 +211,7 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 	return proxy.New(gateway.New(site.service, rules), upstream, proxy.Config{
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
+		Cookies:              login.CookieNames(),
 		Refuse:               c.refuses(database, site.isLimited),
 		Log:                  log,
 	}), nil

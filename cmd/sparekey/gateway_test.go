@@ -20,8 +20,8 @@ func newApplication(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _, authorized := r.BasicAuth()
-		fmt.Fprintf(w, "application: %s %s user=%s signed=%v authorized=%v", r.Method, r.RequestURI,
-			r.Header.Get("X-Sparekey-User"), r.Header.Get("X-Sparekey-Signature") != "", authorized)
+		fmt.Fprintf(w, "application: %s %s user=%s signed=%v authorized=%v cookie=%s", r.Method, r.RequestURI,
+			r.Header.Get("X-Sparekey-User"), r.Header.Get("X-Sparekey-Signature") != "", authorized, r.Header.Get("Cookie"))
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
@@ -84,6 +84,7 @@ func TestUpstream(t *testing.T) {
 		{ann, "/?rest_route=/wp/v2/users/me/application-passwords", nil, http.StatusOK, `"name":"main"`},
 		{ann, mine + "/introspect", session, http.StatusOK, `"name":"main"`},
 		{nobody, mine, session, http.StatusOK, "application: "},
+		{nobody, "/a", []string{"Cookie", "a=1; sparekey=x; __Host-sparekey=y; b=2"}, http.StatusOK, "cookie=a=1; b=2"},
 		{nobody, "/sign-in", nil, http.StatusOK, "Sparekey"},
 		{nobody, "/healthz", nil, http.StatusOK, "ok"},
 	} {

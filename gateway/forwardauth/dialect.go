@@ -53,7 +53,7 @@ func (d dialect) read(r *http.Request, rest string) (*http.Request, *gateway.Dec
 			*field.value = value
 		}
 	}
-	if !isMethod(client.Method) || !isOriginForm(client.RequestURI) || client.Host == "" {
+	if !isMethod(client.Method) || !gateway.IsOriginForm(client.RequestURI) || client.Host == "" {
 		return nil, refuse("The proxy must pass on the method, the address and the host as the client sent them.")
 	}
 	if name := gateway.Misspelled(r.Header); name != "" {
@@ -91,15 +91,4 @@ func isMethod(text string) bool {
 		}
 	}
 	return text != ""
-}
-
-// isOriginForm reports whether a text is a request-target in origin form, as far
-// as it cannot be cut short or taken for two on the way.
-func isOriginForm(target string) bool {
-	for i := range len(target) {
-		if c := target[i]; c <= ' ' || c == 0x7f || c == '#' {
-			return false
-		}
-	}
-	return strings.HasPrefix(target, "/")
 }

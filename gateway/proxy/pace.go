@@ -87,6 +87,8 @@ func (b *body) passTrailer() {
 // application may take trailers for headers.
 func announced(out *http.Request) http.Header {
 	gateway.StripIdentity(out.Trailer)
+	gateway.StripForwarding(out.Trailer)
 	out.Trailer.Del("Authorization")
+	out.Trailer.Del("Cookie")
 	return out.Trailer
 }

@@ -6,11 +6,13 @@
 //
 // It passes requests on as they are: the method, the request-target byte for
 // byte, Host, and the body as it comes. What it changes are the identity headers,
-// Authorization (see [Config]), X-Forwarded-For, -Host and -Proto, CDN-Loop, by
-// which it knows requests that come back (508), and what concerns one connection
-// alone (RFC 9110, section 7.6.1). Protocols are switched
-// to websocket only, since what goes over a switched connection is seen by nobody;
-// trailers that were not announced are dropped.
+// Authorization and cookies (see [Config]), the headers in which proxies tell of a
+// request, of which only X-Forwarded-For, -Host and -Proto reach the application, as
+// set here ([gateway.StripForwarding] takes out the others), CDN-Loop, by which it
+// knows requests that come back (508), and what concerns one connection alone (RFC
+// 9110, section 7.6.1). Protocols are switched to websocket only, since what goes
+// over a switched connection is seen by nobody; trailers that were not announced are
+// dropped.
 package proxy
 
 import (
@@ -39,6 +41,11 @@ type Config struct {
 	// ForwardAuthorization passes the header Authorization on, for an application
 	// that checks it once more. Default: it is taken out, whatever its scheme.
 	ForwardAuthorization bool
+
+	// Cookies are the names of those that are none of the application's business, such
+	// as that of Sparekey's own pages at the same host: who has it is signed in there.
+	// They are taken out of requests, and nothing else of Cookie is changed.
+	Cookies []string
 
 	// Refuse says, in one line for people, why an allowed request must not reach the
 	// application all the same, or nothing. Default: every allowed one may.
@@ -198,6 +205,8 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	}
 	x.trailer = announced(out)
 	gateway.StripIdentity(out.Header)
+	gateway.StripForwarding(out.Header)
+	dropCookies(out.Header, p.config.Cookies)
 	p.gateway.SetIdentity(out.Header, out.Method, x.target, x.decision)
 	if x.origin.Addr.IsValid() {
 		out.Header.Set("X-Forwarded-For", x.origin.Addr.String())

@@ -395,8 +395,8 @@ func TestTrailers(t *testing.T) {
 		fmt.Fprint(w, r.Trailer)
 		w.Header().Set("X-Sum", "9")
 	}), proxy.Config{})
-	r, _ := f.dial(t, "POST / HTTP/1.1\nTransfer-Encoding: chunked\nTrailer: X-Check, X-Sparekey-User, Authorization\n\n"+
-		"2\nhi\n0\nX-Check: 1\nX-Sparekey-User: admin\nAuthorization: Basic eDp5\nX-Sparekey-Roles: admin\nX-More: 2\n\n")
+	r, _ := f.dial(t, "POST / HTTP/1.1\nTransfer-Encoding: chunked\nTrailer: X-Check, X-Sparekey-User, Authorization, Cookie, X_Forwarded_For\n\n"+
+		"2\nhi\n0\nX-Check: 1\nX-Sparekey-User: admin\nAuthorization: Basic eDp5\nCookie: sparekey=t\nX_Forwarded_For: 1.2.3.4\nX-Sparekey-Roles: admin\nX-More: 2\n\n")
 	res, body := answer(t, r)
 	if body != "map[X-Check:[1]]" || res.Trailer.Get("X-Sum") != "9" {
 		t.Errorf("the application got %s, the client %v", body, res.Trailer)

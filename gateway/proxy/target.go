@@ -4,11 +4,14 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/sparekey-dev/sparekey/gateway"
 )
 
 // originForm returns a request's target in origin form (RFC 9112, section 3.2),
 // byte for byte as it was received. ok is false for a target without a path, one
-// with a fragment, and one that cannot be sent on unchanged.
+// with a fragment, a blank or a control character, which HTTP/2 can carry, and one
+// that cannot be sent on unchanged.
 func originForm(r *http.Request) (target string, ok bool) {
 	target = r.RequestURI
 	if !strings.HasPrefix(target, "/") {
@@ -17,7 +20,7 @@ func originForm(r *http.Request) (target string, ok bool) {
 			return "", false
 		}
 	}
-	if r.Method == http.MethodConnect || strings.IndexByte(target, '#') >= 0 {
+	if r.Method == http.MethodConnect || !gateway.IsOriginForm(target) {
 		return "", false
 	}
 	return target, !strings.HasPrefix(target, "//") || locate(target).RequestURI() == target

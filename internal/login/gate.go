@@ -56,6 +56,16 @@ type Gate struct {
 	limiter  *throttle.Limiter
 }
 
+// The names of the session's cookie.
+const (
+	cookie       = "sparekey"
+	secureCookie = "__Host-sparekey" // over https; RFC 6265bis: no other host or path can have set it
+)
+
+// CookieNames are the names that a Gate's cookie may have: whoever has it is signed
+// in, so it is nobody else's to see.
+func CookieNames() []string { return []string{cookie, secureCookie} }
+
 // NewGate returns a Gate whose cookies are for https alone if secure is true.
 // limiter turns away who guesses; nil: nobody is turned away.
 func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throttle.Limiter, log *slog.Logger) *Gate {
@@ -64,10 +74,10 @@ func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throt
 	s.HashTokenInStore = true
 	s.Lifetime = lifetime
 	s.IdleTimeout = idleTimeout
-	s.Cookie.Name = "sparekey"
+	s.Cookie.Name = cookie
 	s.Cookie.Path = "/"
 	if secure {
-		s.Cookie.Name = "__Host-sparekey" // RFC 6265bis: no other host or path can have set it
+		s.Cookie.Name = secureCookie
 	}
 	s.Cookie.Secure = secure
 	s.Cookie.HttpOnly = true
