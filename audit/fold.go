@@ -8,26 +8,55 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// maxReasons is for how many reasons callers beyond the bound are counted apart.
-const maxReasons = 64
+const (
+	// maxReasons is for how many reasons callers beyond the bound are counted apart.
+	maxReasons = 64
+
+	// maxEach is how many callers with one credential are told apart, so that none
+	// can hide another in a crowd. It is more than honest ones have: theirs are a few
+	// machines, or the addresses that a phone has in an hour.
+	maxEach = 50
+
+	// maxEachReasons is for how many reasons what one credential does beyond that is
+	// counted apart.
+	maxEachReasons = 8
+
+	// credentialsEach is how many credentials are told apart for each caller that is.
+	credentialsEach = 10
+)
 
 // alike are events that are one record.
 type alike struct {
 	kind       sparekey.Kind
 	reason     sparekey.Reason
-	user       string // ID
-	credential string // UUID
-	addr       netip.Addr
+	user       string     // ID
+	credential string     // UUID
+	addr       netip.Addr // of IPv6, the network of 64 bits: whoever has one address has them all
 	rule       string
 }
 
-// fold counts events that are alike.
+// crowd says what the events of an entry have in common.
+type crowd int
+
+const (
+	nobodyElse    crowd = iota // all of alike
+	oneCredential              // all but the address and the rule
+	everybody                  // the kind and the reason
+	crowds
+)
+
+// fold counts events that are alike. Credentials are those that exist, of callers
+// who have their secrets: no others are told apart by credential.
 type fold struct {
 	callers int
 	entries map[alike]*entry
+	open    [crowds]int    // how many entries there are of each crowd
+	each    map[string]int // how many a credential has, by UUID
 }
 
-func newFold(callers int) fold { return fold{callers, map[alike]*entry{}} }
+func newFold(callers int) fold {
+	return fold{callers: callers, entries: map[alike]*entry{}, each: map[string]int{}}
+}
 
 // entry counts events since the last record of them was written.
 type entry struct {
@@ -35,17 +64,17 @@ type entry struct {
 	count   int
 	last    time.Time
 	written time.Time // when the last record of them was written
-	folded  bool
-	reason  sparekey.Reason // where folded
+	crowd   crowd
+	reason  sparekey.Reason // where it is a crowd's
 }
 
 // add counts an event. It makes no garbage where one like it was counted since the
 // last record.
 func (f *fold) add(e sparekey.Event) {
-	key := alike{e.Kind, e.Reason, e.User.ID, e.Credential.UUID, e.Addr, e.Rule}
+	key := alike{e.Kind, e.Reason, e.User.ID, e.Credential.UUID, network(e.Addr), e.Rule}
 	to := f.entries[key]
 	if to == nil {
-		to = f.open(key)
+		to = f.find(key)
 	}
 	if to.count == 0 {
 		to.begin(e)
@@ -54,26 +83,69 @@ func (f *fold) add(e sparekey.Event) {
 	to.last = e.Time
 }
 
-// open returns the entry for a caller who has none: one of their own, or where
-// there are too many callers, that of all others.
-func (f *fold) open(key alike) *entry {
-	folded := len(f.entries) >= f.callers
-	if folded {
-		key = alike{kind: key.kind, reason: key.reason}
-		if len(f.entries) >= f.callers+maxReasons && f.entries[key] == nil {
-			key.reason = ""
-		}
+// network is what callers are told apart by.
+func network(addr netip.Addr) netip.Addr {
+	const bits = 64
+	if addr = addr.Unmap().WithZone(""); addr.Is6() {
+		return netip.PrefixFrom(addr, bits).Masked().Addr()
+	}
+	return addr
+}
+
+// find returns the entry for a caller who has none: one of their own; where there
+// are too many callers, or too many with this credential, that of the others with
+// it; and where there are too many credentials, that of everybody.
+func (f *fold) find(key alike) *entry {
+	of := nobodyElse
+	if f.open[nobodyElse] >= f.callers || f.each[key.credential] >= maxEach {
+		of, key = f.join(key)
 	}
 	if f.entries[key] == nil {
-		f.entries[key] = &entry{folded: folded, reason: key.reason}
+		f.entries[key] = &entry{crowd: of, reason: key.reason}
+		f.open[of]++
+		if key.credential != "" {
+			f.each[key.credential]++
+		}
 	}
 	return f.entries[key]
 }
 
+// join returns the crowd that a caller becomes one of.
+func (f *fold) join(key alike) (crowd, alike) {
+	if key.credential != "" {
+		with := alike{kind: key.kind, reason: key.reason, user: key.user, credential: key.credential}
+		if f.each[key.credential] >= maxEach+maxEachReasons && f.entries[with] == nil {
+			with.reason = ""
+		}
+		if f.entries[with] != nil || f.open[oneCredential] < credentialsEach*f.callers {
+			return oneCredential, with
+		}
+	}
+	all := alike{kind: key.kind, reason: key.reason}
+	if f.open[everybody] >= maxReasons && f.entries[all] == nil {
+		all.reason = ""
+	}
+	return everybody, all
+}
+
+// forget is about an entry whose callers are quiet.
+func (f *fold) forget(key alike) {
+	f.open[f.entries[key].crowd]--
+	delete(f.entries, key)
+	if f.each[key.credential]--; f.each[key.credential] <= 0 {
+		delete(f.each, key.credential)
+	}
+}
+
 func (e *entry) begin(of sparekey.Event) {
-	e.record = recordOf(of)
-	if e.folded {
-		e.record = Record{Time: of.Time, Kind: e.record.Kind, Reason: e.reason, Folded: true}
+	first := recordOf(of)
+	e.record = first
+	if e.crowd == nobodyElse {
+		return
+	}
+	e.record = Record{Time: first.Time, Kind: first.Kind, Reason: e.reason, Folded: true}
+	if e.crowd == oneCredential {
+		e.record.User, e.record.Login, e.record.Credential, e.record.Name = first.User, first.Login, first.Credential, first.Name
 	}
 }
 
@@ -93,7 +165,7 @@ func (f *fold) take(now, written time.Time) (all []taken) {
 			all = append(all, taken{e, *e})
 			e.count, e.written = 0, now
 		default:
-			delete(f.entries, key)
+			f.forget(key)
 		}
 	}
 	return all

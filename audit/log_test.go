@@ -206,6 +206,108 @@ func TestUsesAndRefusals(t *testing.T) {
 	}
 }
 
+// TestOneCredentialHidesNoOther uses credentials of little worth from 2,000 addresses
+// each, so that the use and the refusal of a stolen one would go under.
+func TestOneCredentialHidesNoOther(t *testing.T) {
+	t.Parallel()
+	const callers, addresses = 200, 2000
+	for _, low := range []int{1, 10} {
+		s := newSite(t, audit.Config{Callers: callers})
+		stolen, stolenToo := sparekey.Event{}, 0
+		c := sparekey.Credential{UUID: "stolen", Name: "Phone"}
+		use := func(kind sparekey.Kind, credential sparekey.Credential, addr string, reason sparekey.Reason) {
+			s.log.Observe(t.Context(), sparekey.Event{
+				Kind: kind, Time: noon, Reason: reason, User: s.ann, Credential: credential, Addr: netip.MustParseAddr(addr), Rule: addr,
+			})
+		}
+		for n := range low {
+			cheap := sparekey.Credential{UUID: fmt.Sprint(n), Name: "Phone"}
+			for i := range addresses {
+				addr := fmt.Sprintf("10.%d.%d.%d", n, i/250, i%250+1)
+				use(sparekey.KindAuthenticated, cheap, addr, "")
+				use(sparekey.KindRefused, cheap, addr, sparekey.Reason(fmt.Sprint("moon ", i)))
+			}
+		}
+		use(sparekey.KindAuthenticated, c, "192.0.2.66", "")
+		use(sparekey.KindRefused, c, "192.0.2.66", sparekey.ReasonExpired)
+		if n := audit.Remembered(s.log); n > 2*(low+1)*(50+9) { // of uses and of refusals
+			t.Errorf("%d entries are in memory", n)
+		}
+		s.flush(t)
+		total, of := 0, map[string]int{}
+		for _, r := range s.records(t, 0) {
+			total += max(r.Count, 1)
+			of[r.Credential]++
+			if r.Credential == "" || r.User != s.ann.ID || r.Login != "ann" || r.Name != "Phone" || r.Folded && (r.Addr.IsValid() || r.Rule != "") {
+				t.Errorf("%+v", r)
+			}
+			if r.Credential == c.UUID {
+				stolenToo++
+				stolen.Addr = r.Addr
+			}
+		}
+		if total != 2*(low*addresses+1) || stolenToo != 2 || len(of) != low+1 {
+			t.Errorf("%d cheap ones: %d events, %d of the stolen one, of %d credentials", low, total, stolenToo, len(of))
+		}
+		if low == 1 && stolen.Addr != netip.MustParseAddr("192.0.2.66") {
+			t.Errorf("the stolen one was used from %v", stolen.Addr)
+		}
+		s.clock.pass(2 * time.Hour)
+		s.flush(t)
+		if n := audit.Remembered(s.log); n != 0 {
+			t.Errorf("%d entries are in memory when all are quiet", n)
+		}
+	}
+}
+
+// TestCredentialsBeyondTheBound uses more credentials than are told apart.
+func TestCredentialsBeyondTheBound(t *testing.T) {
+	t.Parallel()
+	const callers, credentials = 4, 1000
+	s := newSite(t, audit.Config{Callers: callers})
+	for i := range credentials {
+		s.log.Observe(t.Context(), sparekey.Event{
+			Kind: sparekey.KindAuthenticated, Time: noon, User: s.ann, Credential: sparekey.Credential{UUID: fmt.Sprint(i)}, Addr: netip.MustParseAddr("192.0.2.1"),
+		})
+	}
+	if n := audit.Remembered(s.log); n != callers+10*callers+1 {
+		t.Errorf("%d entries are in memory", n)
+	}
+	s.flush(t)
+	total := 0
+	for _, r := range s.records(t, 0) {
+		total += max(r.Count, 1)
+	}
+	if total != credentials {
+		t.Errorf("%d of %d are on record", total, credentials)
+	}
+}
+
+// TestNetworksOfIPv6 uses one credential from many addresses of a network, which are
+// one caller's, and from another network.
+func TestNetworksOfIPv6(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, audit.Config{})
+	secret, c := s.create(t, sparekey.Limits{})
+	for i := range 100 {
+		s.attempt(secret, fmt.Sprintf("2001:db8::1:%x", i), "/")
+	}
+	s.attempt(secret, "2001:db8:0:1::1", "/")
+	s.attempt(secret, "192.0.2.1", "/")
+	s.attempt(secret, "::ffff:192.0.2.1", "/")
+	s.flush(t)
+	counts := map[string]int{}
+	for _, r := range s.records(t, 1) {
+		if r.Credential != c.UUID || r.Folded {
+			t.Errorf("%+v", r)
+		}
+		counts[r.Addr.String()] = max(r.Count, 1)
+	}
+	if fmt.Sprint(counts) != "map[192.0.2.1:2 2001:db8:0:1::1:1 2001:db8::1:0:100]" {
+		t.Errorf("%v", counts)
+	}
+}
+
 // TestFlood has strangers from 10,000 addresses: memory and log stay bounded, what
 // is not told apart is counted, and nobody with a right secret is crowded out.
 func TestFlood(t *testing.T) {

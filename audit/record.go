@@ -46,7 +46,7 @@ type Record struct {
 
 	Count  int       `json:"count"`  // how many the record stands for, where it is more than one
 	Since  time.Time `json:"since"`  // when the first of them was
-	Folded bool      `json:"folded"` // they came from more callers than are told apart; only Kind and Reason are common to all
+	Folded bool      `json:"folded"` // they came from more callers than are told apart; only Kind, Reason and, where it has them, User and Credential are common to all
 
 	Through     uint64 `json:"through"`      // of a checkpoint: the last line that was removed
 	ThroughHash Hash   `json:"through_hash"` // and its hash
