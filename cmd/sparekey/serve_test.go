@@ -252,11 +252,11 @@ func TestServerSweeps(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")
 	newAccount(t, database)
-	mustCLI(t, database, "user", "application-password", "create", "ann", "short", "--expires=1s", "--porcelain")
+	mustCLI(t, database, "user", "application-password", "create", "ann", "short", "--expires=5s", "--porcelain")
 	names := func() string {
 		return mustCLI(t, database, "user", "application-password", "list", "ann", "--field=name", "--order=asc")
 	}
-	time.Sleep(2100 * time.Millisecond) // it expired, and that is more than a second ago
+	time.Sleep(7100 * time.Millisecond) // it expired, and that is more than a second ago
 	startServer(t, database).kill()
 	if got := names(); got != "main\nshort" {
 		t.Errorf("one that expired is gone without a setting that says so: %q", got)
