@@ -29,7 +29,8 @@ const (
 // programs.
 type Config struct {
 	// Key keys the hashes. It must be the same for as long as the log is kept,
-	// in every process that writes to it. Default: they are not keyed.
+	// in every process that writes to it: see [KeyError]. Default: they are not
+	// keyed.
 	Key Key
 
 	// Operator says who manages with the machine in hand, such as the name of
@@ -128,10 +129,26 @@ func (l *Log) Record(ctx context.Context, e sparekey.Event) error {
 	return nil
 }
 
+// append adds records, if the log is kept with the key at hand.
 func (l *Log) append(ctx context.Context, records ...Record) error {
-	return l.store.AppendAudit(ctx, func(last Line) (Addition, error) {
-		return Addition{Lines: headOf(last).link(l.config.Key, records...)}, nil
-	})
+	var damaged Line // goes on after this one, which does not fit
+	for {
+		var unfit Line
+		err := l.store.AppendAudit(ctx, func(last Line) (Addition, error) {
+			if unfit = (Line{}); last != damaged && !l.config.Key.fits(last) {
+				unfit = last
+				return Addition{}, nil // an error would end the transaction that this may be in
+			}
+			return Addition{Lines: headOf(last).link(l.config.Key, records...)}, nil
+		})
+		if err != nil || unfit == (Line{}) {
+			return err
+		}
+		if err := l.keyError(ctx); err != nil {
+			return err
+		}
+		damaged = unfit
+	}
 }
 
 // Observe counts uses and refusals in memory, at no cost of a write to who causes

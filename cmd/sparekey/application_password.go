@@ -39,13 +39,22 @@ func (o owner) with(ctx context.Context, all *commands, do func(sparekey.Manager
 
 // withSite is with, for what needs more than the manager.
 func (o owner) withSite(ctx context.Context, all *commands, do func(*site, sparekey.Manager, sparekey.User) error) error {
-	return all.with(ctx, func(s *site) error {
+	return all.with(ctx, o.manage(ctx, do))
+}
+
+// toChange is withSite, for what must be on record.
+func (o owner) toChange(ctx context.Context, all *commands, do func(*site, sparekey.Manager, sparekey.User) error) error {
+	return all.toChange(ctx, o.manage(ctx, do))
+}
+
+func (o owner) manage(ctx context.Context, do func(*site, sparekey.Manager, sparekey.User) error) func(*site) error {
+	return func(s *site) error {
 		u, err := s.findUser(ctx, o.User)
 		if err != nil {
 			return err
 		}
 		return do(s, s.service.AsOperator(), u)
-	})
+	}
 }
 
 type passwordCreateCommand struct {
@@ -62,7 +71,7 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 		return err
 	}
 	c.warn(t)
-	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
+	return c.toChange(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		secret, created, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID, Limits: limits})
 		switch {
 		case errors.Is(err, sparekey.ErrDuplicateName):
@@ -243,7 +252,7 @@ func (c *passwordUpdateCommand) Run(ctx context.Context, all *commands, t termin
 		fmt.Fprintln(t.err, "Warning: nothing to change was given: there are --name, --expires, --scope, --network and --max-uses")
 	}
 	c.warn(t)
-	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
+	return c.toChange(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		found, err := m.Edit(ctx, u.ID, c.UUID, edit)
 		if err != nil {
 			return c.explain(flagNames(err))

@@ -79,6 +79,26 @@ func (s auditSettings) openLog(b backend, observe func(context.Context, sparekey
 	return audit.New(store, config), nil
 }
 
+// checkKey refuses to go on with another key than that of the audit log.
+func (s *site) checkKey(ctx context.Context) error {
+	if s.log == nil {
+		return nil
+	}
+	return keyAdvice(s.log.CheckKey(ctx))
+}
+
+// keyAdvice adds what to do about a key that is not the log's.
+func keyAdvice(err error) error {
+	var other *audit.KeyError
+	switch {
+	case !errors.As(err, &other):
+		return err
+	case other.Plain:
+		return fmt.Errorf("%w: leave --audit-key (SPAREKEY_AUDIT_KEY) out, since a log cannot get a key later", err)
+	}
+	return fmt.Errorf("%w: name the file that has the log's key with --audit-key (SPAREKEY_AUDIT_KEY)", err)
+}
+
 // accountName is who runs the program, as far as the operating system tells.
 func accountName() string {
 	name := "operator"

@@ -147,7 +147,7 @@ type passwordRotateCommand struct {
 }
 
 func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
+	return c.toChange(ctx, all, func(_ *site, m sparekey.Manager, u sparekey.User) error {
 		secret, changed, err := m.Rotate(ctx, u.ID, c.UUID, time.Duration(c.Grace))
 		if err != nil {
 			return c.explain(err)

@@ -166,5 +166,16 @@ func (c *commands) withDatabase(ctx context.Context, create bool, do func(*site)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(s), s.Close())
+	return errors.Join(keyAdvice(do(s)), s.Close())
+}
+
+// toChange is with, for what must be on record: it does nothing where that could
+// not be.
+func (c *commands) toChange(ctx context.Context, do func(*site) error) error {
+	return c.with(ctx, func(s *site) error {
+		if err := s.checkKey(ctx); err != nil {
+			return err
+		}
+		return do(s)
+	})
 }

@@ -141,6 +141,9 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	if err != nil {
 		return err
 	}
+	if err := site.checkKey(ctx); err != nil {
+		return errors.Join(err, site.Close())
+	}
 	site.limiter, site.numbers = limiter, numbers
 	stopMetrics, err := numbers.serve(ctx, log)
 	if err != nil {

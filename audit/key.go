@@ -1,0 +1,77 @@
+package audit
+
+import (
+	"context"
+	"crypto/hmac"
+	"fmt"
+)
+
+// KeyError says that a log is kept with another key than the one at hand. Nothing
+// is appended then: the chain would be broken for good, whichever key it is
+// verified with.
+type KeyError struct {
+	Given bool // there is a key at hand
+	Plain bool // the log is kept without one
+}
+
+func (e *KeyError) Error() string {
+	switch {
+	case e.Plain:
+		return "the audit log is kept without a key, and one was given"
+	case e.Given:
+		return "the audit log is kept with another key than the one that was given"
+	}
+	return "the audit log is kept with a key, and none was given"
+}
+
+// wrote reports whether a record has the hash that this key makes.
+func (k Key) wrote(r Record) bool {
+	hash := k.hash(r)
+	return hmac.Equal(hash[:], r.Hash[:])
+}
+
+// fits reports whether a log that ends with a line can go on with this key.
+func (k Key) fits(last Line) bool {
+	r, err := ParseLine(last.Text)
+	return last.Seq == 0 || err == nil && k.wrote(r)
+}
+
+// CheckKey returns a [*KeyError] where the log is kept with another key than
+// [Config].Key. All that writes to the log looks first; this is for programs that
+// would rather not start.
+func (l *Log) CheckKey(ctx context.Context) error {
+	last, err := l.store.ReadAudit(ctx, Query{Newest: true, Limit: 1})
+	if err != nil {
+		return fmt.Errorf("read the end of the log: %w", err)
+	}
+	if len(last) == 0 || l.config.Key.fits(last[0]) {
+		return nil
+	}
+	return l.keyError(ctx)
+}
+
+// keyError tells what it means that the last line does not fit the key. Where none
+// of the lines before it does, the key is another one. Where one does, the end was
+// damaged, or written by a program that did not look: then the log goes on, as
+// nobody could change anything otherwise, and [Verify] finds the damage.
+func (l *Log) keyError(ctx context.Context) error {
+	lines, err := l.store.ReadAudit(ctx, Query{Newest: true, Limit: page})
+	if err != nil {
+		return fmt.Errorf("read the end of the log: %w", err)
+	}
+	var other *KeyError
+	for _, line := range lines {
+		r, err := ParseLine(line.Text)
+		switch {
+		case err != nil: // that tells nothing
+		case l.config.Key.wrote(r):
+			return nil
+		case other == nil:
+			other = &KeyError{Given: len(l.config.Key) > 0, Plain: Key(nil).wrote(r)}
+		}
+	}
+	if other == nil {
+		return nil
+	}
+	return other
+}
