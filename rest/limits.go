@@ -51,7 +51,11 @@ func limitArgs() []arg {
 
 // limits is the change of limits that the call's arguments ask for.
 func (c *call) limits() (e sparekey.Edit) {
-	if at, ok := c.args["expires"].(time.Time); ok {
+	switch given := c.args["expires"].(type) {
+	case time.Time:
+		e.Expires = &given
+	case expiry:
+		at, _ := sparekey.ParseExpiry(string(given), c.h.config.Now()) // acceptExpires has seen to it
 		e.Expires = &at
 	}
 	if list, ok := c.args["scopes"].(scope.List); ok {
@@ -66,18 +70,24 @@ func (c *call) limits() (e sparekey.Edit) {
 	return e
 }
 
-// acceptExpires takes times as the API shows them, in UTC, or with a time zone.
+// expiry is when something expires, in the words of [sparekey.ParseExpiry], some of
+// which count from now.
+type expiry string
+
+// acceptExpires takes times as the API shows them, in UTC, and what the command line
+// and the authorise screen take.
 func acceptExpires(given any) (any, *fault) {
 	text, ok := given.(string)
 	if given == nil || ok && text == "" {
 		return time.Time{}, nil
 	}
-	for _, format := range []string{timeFormat, time.RFC3339} {
-		if at, err := time.Parse(format, text); err == nil {
-			return at.UTC(), nil
-		}
+	if at, err := time.Parse(timeFormat, text); err == nil {
+		return at.UTC(), nil
 	}
-	return nil, &fault{code: faultDate, message: "Must be a time such as 2026-12-31T18:00:00, in UTC, or null."}
+	if _, err := sparekey.ParseExpiry(text, time.Time{}); err == nil {
+		return expiry(text), nil
+	}
+	return nil, &fault{code: faultDate, message: "Must be a time such as 2026-12-31T18:00:00, in UTC, a date, a duration such as 7d or 36h, or null."}
 }
 
 func acceptScopes(given any) (any, *fault) {

@@ -54,6 +54,8 @@ func TestCannotWiden(t *testing.T) {
 		"rename a wider one":             {sparekey.Limits{Expires: soon}, "PUT", "/FIRST", `{"name":"x"}`, http.StatusForbidden},
 		"rotate a wider one":             {sparekey.Limits{Expires: soon}, "POST", "/FIRST/rotate", `{}`, http.StatusForbidden},
 		"revoke a wider one":             {sparekey.Limits{Expires: soon}, "DELETE", "/FIRST", ``, http.StatusForbidden},
+		"a longer one in days":           {sparekey.Limits{Expires: soon}, "POST", "", `{"name":"x","expires":"3650d"}`, http.StatusForbidden},
+		"never is its own limit":         {sparekey.Limits{Expires: soon}, "PUT", "/SELF", `{"expires":"never"}`, http.StatusOK},
 		"null is its own limit":          {sparekey.Limits{Expires: soon}, "PUT", "/SELF", `{"expires":null}`, http.StatusOK},
 		"rotate itself":                  {sparekey.Limits{Expires: soon}, "POST", "/SELF/rotate", `{}`, http.StatusCreated},
 		"create one as narrow as itself": {sparekey.Limits{Expires: soon}, "POST", "", `{"name":"x"}`, http.StatusCreated},

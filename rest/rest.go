@@ -39,6 +39,7 @@ import (
 	"path"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
@@ -102,6 +103,9 @@ type Config struct {
 
 	// MaxBody bounds the body of a request, in bytes. Default: DefaultMaxBody.
 	MaxBody int64
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
 
 	// Log is told of requests that could not be answered. Default: nobody is.
 	Log *slog.Logger
@@ -184,6 +188,9 @@ func withDefaults(config Config, base *url.URL) Config {
 	}
 	if config.MaxBody <= 0 {
 		config.MaxBody = DefaultMaxBody
+	}
+	if config.Now == nil {
+		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)

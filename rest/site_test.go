@@ -74,6 +74,7 @@ func newSite(t testing.TB, o options) *site {
 	if o.rest.BaseURL == "" {
 		o.rest.BaseURL = "https://example.org/wp-json"
 	}
+	o.rest.Now = now
 	o.rest.Log = slog.New(slog.NewTextHandler(s.log, nil))
 	s.api = rest.New(s.svc, s.viewer, o.rest)
 	return s
