@@ -18,6 +18,9 @@ func failed(what string, err error) error {
 	return fmt.Errorf("sqlite: %s: %w", what, err)
 }
 
+// isForeign reports whether a file is none of SQLite's.
+func isForeign(err error) bool { return resultCode(err)&0xff == sqlite3.SQLITE_NOTADB }
+
 // isBusy reports whether another process was in the way.
 func isBusy(err error) bool { return resultCode(err)&0xff == sqlite3.SQLITE_BUSY }
 

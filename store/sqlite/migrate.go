@@ -91,7 +91,7 @@ func recognise(ctx context.Context, q queryer, newest int) (version int, err err
 	case application == 0 && version == 0 && !filled:
 		return 0, nil
 	case application != applicationID:
-		return 0, errors.New("this is the database of another program")
+		return 0, errors.New("this is the database of another program, and stays as it is: name another file")
 	case version > newest:
 		return 0, fmt.Errorf("the database has schema version %d, and this program knows those up to %d: use a newer one", version, newest)
 	}

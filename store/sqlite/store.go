@@ -50,6 +50,9 @@ type Store struct {
 // of a newer version, and returns an error.
 func Open(ctx context.Context, path string) (*Store, error) {
 	s, err := open(ctx, path)
+	if isForeign(err) {
+		err = fmt.Errorf("%w: the file is no database of SQLite, and stays as it is: name another one", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}

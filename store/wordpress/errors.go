@@ -12,6 +12,8 @@ import (
 // The errors of the server that mean something here.
 const (
 	errNoSuchTable = 1146
+	errNoDatabase  = 1049
+	errNotAdmitted = 1045 // user and password
 	errDenied      = 1142 // of a command on a table
 	errDeniedHere  = 1044 // of the whole database
 	errReadOnly    = 1290
@@ -41,6 +43,17 @@ func isServerError(err error, numbers ...uint16) bool {
 		}
 	}
 	return false
+}
+
+// withAdvice says what to do where the server lets nobody in.
+func withAdvice(err error) error {
+	switch {
+	case isServerError(err, errNotAdmitted):
+		return fmt.Errorf("%w: the URL must have the DB_USER and DB_PASSWORD of wp-config.php (with %%40 for an @), and the server must admit them from this machine", err)
+	case isServerError(err, errNoDatabase, errDeniedHere):
+		return fmt.Errorf("%w: the URL must have the DB_NAME of wp-config.php behind the host, and its DB_USER must have rights there", err)
+	}
+	return err
 }
 
 // isPassing reports whether a write may succeed if it is tried again.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/phpserial"
+	"github.com/sparekey-dev/sparekey/internal/testdb"
 	"github.com/sparekey-dev/sparekey/store/wordpress"
 )
 
@@ -366,6 +367,22 @@ func TestNoWordPress(t *testing.T) {
 	}
 	if got := w.text(`SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'wp\\_sparekey%'`); got != "0" {
 		t.Errorf("reading made %s tables", got)
+	}
+}
+
+// TestNotAdmitted says where the right user and database are written down.
+func TestNotAdmitted(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	for url, advice := range map[string]string{
+		"wordpress://nobody:sesame@" + w.server.Addr + "/" + w.name:                        "DB_USER and DB_PASSWORD of wp-config.php",
+		"wordpress://" + testdb.User + ":sesame@" + w.server.Addr + "/" + w.name:           "DB_USER and DB_PASSWORD of wp-config.php",
+		"wordpress://" + testdb.User + ":" + testdb.Password + "@" + w.server.Addr + "/no": "DB_NAME of wp-config.php",
+	} {
+		_, err := wordpress.Open(t.Context(), url, wordpress.Config{})
+		if err == nil || !strings.Contains(err.Error(), advice) || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("got %v, want advice about %s", err, advice)
+		}
 	}
 }
 

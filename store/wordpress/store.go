@@ -119,7 +119,7 @@ func (s *Store) recognise(ctx context.Context, target target) error {
 	err := s.db.QueryRowContext(ctx, s.queries.recognise, target.prefix+"users", target.prefix+"usermeta",
 		target.prefix+"options", target.prefix+"sitemeta").Scan(&found, &multi)
 	if err != nil {
-		return err
+		return withAdvice(err)
 	}
 	if found != 3 {
 		return fmt.Errorf("there is no WordPress with the table prefix %q in database %q: "+
