@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/login"
@@ -50,6 +52,7 @@ func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) 
 	if err != nil {
 		return err
 	}
+	warnIfShort(password, t)
 	return all.withDatabase(ctx, true, func(s *site) error {
 		u, err := s.accounts.Create(ctx, login.NewAccount{
 			Login: c.Login, Email: c.Email, DisplayName: c.DisplayName, Role: c.Role, Password: password,
@@ -89,6 +92,15 @@ func mainPassword(flag string, t terminal) (password string, isRandom bool, err 
 	return flag, false, nil
 }
 
+// warnIfShort tells of a main password that is soon guessed. It is taken all the
+// same, as wp-cli takes it.
+func warnIfShort(password string, t terminal) {
+	const short = 8
+	if utf8.RuneCountInString(password) < short {
+		fmt.Fprintf(t.err, "Warning: the main password has fewer than %d characters, so it is soon guessed\n", short)
+	}
+}
+
 // userListing lists users as wp-cli does.
 func userListing(users []sparekey.User) listing {
 	l := listing{
@@ -115,6 +127,9 @@ type userListCommand struct {
 }
 
 func (c *userListCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if hasOwnRoles(all.Database) && c.Role != "" && !slices.Contains(login.Roles(), c.Role) {
+		return fmt.Errorf("--role: there is no role %q: there are %s", c.Role, strings.Join(login.Roles(), ", "))
+	}
 	return all.with(ctx, func(s *site) error {
 		users, _, err := s.Users(ctx, sparekey.UserQuery{Role: c.Role, Search: c.Search})
 		if err != nil {
@@ -237,6 +252,7 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 	if err != nil {
 		return err
 	}
+	warnIfShort(password, t)
 	if err := s.accounts.SetPassword(ctx, u.ID, password); err != nil {
 		return err
 	}
