@@ -3,7 +3,7 @@
 GO        ?= go
 LISTEN    ?= 127.0.0.1:8080
 DATABASE  ?= sparekey.db
-FUZZTIME  ?= 10s
+FUZZTIME  ?= 3s
 BIN       := bin/sparekey
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
@@ -52,7 +52,7 @@ screenshots: build ## docs/screenshots/*.png, from the same browser
 	mkdir -p docs/screenshots
 	GO="$(GO)" SCREENSHOTS="$(CURDIR)/docs/screenshots" scripts/browser $(BIN) -run '^TestScreenshots$$'
 
-fuzz: ## each fuzz target for FUZZTIME (10s)
+fuzz: ## each fuzz target for FUZZTIME (3s)
 	GO="$(GO)" scripts/fuzz $(FUZZTIME)
 
 conformance: build ## a fresh server against the recorded answers of WordPress 7.1, where those are at hand
