@@ -120,7 +120,7 @@ func TestUpstreamSettings(t *testing.T) {
 	if status, body := s.ask(t, account{}, "/"); status != http.StatusUnauthorized {
 		t.Errorf("nobody: %d %s", status, body)
 	}
-	if _, body := s.ask(t, ann, "/"); body != "application: GET / user=ann signed=true authorized=true" {
+	if _, body := s.ask(t, ann, "/"); body != "application: GET / user=ann signed=true authorized=true cookie=" {
 		t.Error(body)
 	}
 	short := filepath.Join(dir, "short")
