@@ -98,8 +98,8 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
 		flag, ok := known[name]
 		if !ok {
-			problems = append(problems, fmt.Errorf("%s: unknown setting %q: there are %s",
-				path, name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+			problems = append(problems, fmt.Errorf("%s: line %d: unknown setting %q: there are %s",
+				path, nodes[name].Line, settingName(name), strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
 			continue
 		}
 		value, err := settingValue(flag, nodes[name])
@@ -116,6 +116,14 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 
 // checkValue reports what is wrong with the value of a flag on its own.
 func checkValue(flag *kong.Flag, value any) error {
+	err := parseValue(flag, value)
+	if err != nil && looksLikeURL(fmt.Sprint(value)) { // its errors quote the value
+		return fmt.Errorf("--%s: the value is not right, and not shown, since it may have a password in it: is it another setting's?", flag.Name)
+	}
+	return err
+}
+
+func parseValue(flag *kong.Flag, value any) error {
 	target := reflect.New(flag.Target.Type()).Elem()
 	if err := flag.Parse(kong.Scan().PushTyped(value, kong.FlagValueToken), target); err != nil {
 		return err
@@ -185,7 +193,7 @@ func (c *configCheckCommand) Run(all *commands, t terminal) error {
 		}
 	}
 	for _, p := range problems {
-		fmt.Fprintf(t.err, "Error: %v\n", p)
+		fmt.Fprintf(t.err, "Error: %s\n", redactText(p.Error()))
 	}
 	if len(problems) > 0 {
 		return exitCode(1)

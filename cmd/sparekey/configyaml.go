@@ -41,7 +41,7 @@ func decodeConfig(data []byte) (map[string]*yaml.Node, error) {
 			return nil, errNoSettings
 		}
 		if before, ok := settings[name.Value]; ok {
-			problems = append(problems, fmt.Errorf("line %d: the setting %q is there a second time, after line %d", name.Line, name.Value, before.Line))
+			problems = append(problems, fmt.Errorf("line %d: the setting %q is there a second time, after line %d", name.Line, settingName(name.Value), before.Line))
 		}
 		settings[name.Value] = root.Content[i+1]
 	}
@@ -49,6 +49,16 @@ func decodeConfig(data []byte) (map[string]*yaml.Node, error) {
 		return nil, errors.New("it must be one YAML document")
 	}
 	return settings, errors.Join(problems...)
+}
+
+// settingName is the name of a setting as it is printed: a value can stand where a
+// name should.
+func settingName(name string) string {
+	const most = 64
+	if looksLikeURL(name) || len(name) > most {
+		return "…"
+	}
+	return name
 }
 
 // bareColon is a setting whose value has a colon that YAML takes for one of its own.

@@ -20,8 +20,11 @@ func newApplication(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _, authorized := r.BasicAuth()
-		fmt.Fprintf(w, "application: %s %s user=%s signed=%v authorized=%v cookie=%s", r.Method, r.RequestURI,
-			r.Header.Get("X-Sparekey-User"), r.Header.Get("X-Sparekey-Signature") != "", authorized, r.Header.Get("Cookie"))
+		fmt.Fprintf(w, "application: %s %s user=%s signed=%v authorized=%v", r.Method, r.RequestURI,
+			r.Header.Get("X-Sparekey-User"), r.Header.Get("X-Sparekey-Signature") != "", authorized)
+		if cookie := r.Header.Get("Cookie"); cookie != "" {
+			fmt.Fprintf(w, " cookie=%s", cookie)
+		}
 	}))
 	t.Cleanup(s.Close)
 	return s.URL

@@ -77,7 +77,7 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 	kongcompletion.Register(parser)
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(t.err, "Error: %v\n", err)
+		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
 		var usage *kong.ParseError
 		if errors.As(err, &usage) {
 			fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", usage.Context.Path[0].Node().FullPath())
@@ -92,7 +92,7 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 	case errors.As(err, &code):
 		return int(code)
 	case err != nil:
-		fmt.Fprintf(t.err, "Error: %v\n", err)
+		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
 		return 1
 	}
 	return 0

@@ -153,20 +153,6 @@ func openDatabase(ctx context.Context, database string, how opening) (backend, e
 	return b, nil
 }
 
-// redactURL leaves the user, the password and the parameters out of a URL that is to
-// be printed.
-func redactURL(database string) string {
-	scheme, rest, ok := strings.Cut(database, "://")
-	if !ok {
-		return database
-	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		rest = "…" + rest[at:]
-	}
-	rest, _, _ = strings.Cut(rest, "?") // there may be another URL in it
-	return scheme + "://" + rest
-}
-
 // memoryBackend keeps everything until the program ends: for a try.
 type memoryBackend struct{ *memory.Store }
 
