@@ -98,8 +98,8 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
 		flag, ok := known[name]
 		if !ok {
-			problems = append(problems, fmt.Errorf("%s: line %d: unknown setting %q: there are %s",
-				path, nodes[name].Line, settingName(name), strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+			problems = append(problems, fmt.Errorf("%s: unknown setting %s: there are %s",
+				path, settingName(name, nodes[name]), strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
 			continue
 		}
 		value, err := settingValue(flag, nodes[name])

@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -41,7 +42,7 @@ func decodeConfig(data []byte) (map[string]*yaml.Node, error) {
 			return nil, errNoSettings
 		}
 		if before, ok := settings[name.Value]; ok {
-			problems = append(problems, fmt.Errorf("line %d: the setting %q is there a second time, after line %d", name.Line, settingName(name.Value), before.Line))
+			problems = append(problems, fmt.Errorf("line %d: the setting %s is there a second time, after line %d", name.Line, settingName(name.Value, root.Content[i+1]), before.Line))
 		}
 		settings[name.Value] = root.Content[i+1]
 	}
@@ -51,14 +52,14 @@ func decodeConfig(data []byte) (map[string]*yaml.Node, error) {
 	return settings, errors.Join(problems...)
 }
 
-// settingName is the name of a setting as it is printed: a value can stand where a
-// name should.
-func settingName(name string) string {
+// settingName is the name of a setting as it is printed: an address with a password
+// can stand where a name should.
+func settingName(name string, value *yaml.Node) string {
 	const most = 64
 	if looksLikeURL(name) || len(name) > most {
-		return "…"
+		return fmt.Sprintf("that is not shown, with its value on line %d", value.Line)
 	}
-	return name
+	return strconv.Quote(name)
 }
 
 // bareColon is a setting whose value has a colon that YAML takes for one of its own.

@@ -124,6 +124,7 @@ func isWildcard(host string) bool {
 // Run serves until the context ends.
 func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	log := c.logger(t)
+	c.warnOfKeyFiles(all.AuditKey, log)
 	limiter, stop, err := c.limiter(ctx, log)
 	if err != nil {
 		return err
