@@ -275,3 +275,32 @@ func TestBodyNamesAnotherObject(t *testing.T) {
 		}
 	}
 }
+
+// TestForwardAuthOptional has a proxy ask about requests without a credential.
+func TestForwardAuthOptional(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	tells := []string{"X-Original-Method", "GET", "X-Original-URI", "/about", "X-Original-Host", "example.org", "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https"}
+	settings := []string{"--trusted-proxy=127.0.0.1", "--url=https://keys.example"}
+	optional := startServer(t, database, append(settings, "--forward-auth=optional", "--upstream", newApplication(t), "--upstream-auth=required")...)
+	required := startServer(t, database, append(settings, "--upstream", newApplication(t), "--upstream-auth=optional")...)
+	for _, c := range []struct {
+		server *server
+		as     account
+		status int
+	}{
+		{optional, account{}, http.StatusOK},
+		{optional, ann, http.StatusOK},
+		{optional, account{"ann", "wrong"}, http.StatusUnauthorized},
+		{required, account{}, http.StatusUnauthorized},
+		{required, ann, http.StatusOK},
+	} {
+		if status, body := c.server.ask(t, c.as, "/-/auth/nginx", tells...); status != c.status {
+			t.Errorf("optional=%v, as %q: %d %s", c.server == optional, c.as.login, status, body)
+		}
+	}
+	if status, body := optional.ask(t, account{}, "/about", "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Proto", "https"); status != http.StatusUnauthorized {
+		t.Errorf("one setting changes the other: %d %s", status, body)
+	}
+}

@@ -10,8 +10,9 @@
 // everybody else there is no answer but 403. What a proxy must tell, and does not
 // or does twice, is a refusal as well.
 //
-// An allowed request is answered with 200 and the identity headers, all of them:
-// the proxy must put them in place of the client's. A header that only looks like
+// An allowed request is answered with 200 and the identity headers, all of them,
+// empty where there is nothing to say: the proxy must put them in place of the
+// client's. A header that only looks like
 // one of them is refused, since a proxy would let it through.
 package forwardauth
 
@@ -91,7 +92,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	basicauth.Warn(header, decision.Identity)
-	header.Set(gateway.HeaderSignature, "") // takes the place of the client's if there is none
+	// An empty header takes the place of the client's: there may be no signature, and of
+	// nobody there is nothing at all.
+	header.Set(gateway.HeaderSignature, "")
+	if decision.Identity.User.ID == "" {
+		for _, name := range gateway.IdentityHeaders() {
+			header.Set(name, "")
+		}
+	}
 	h.gateway.SetIdentity(header, client.Method, client.RequestURI, decision)
 	w.WriteHeader(http.StatusOK)
 }

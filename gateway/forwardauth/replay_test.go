@@ -148,6 +148,7 @@ func TestTraefik(t *testing.T) {
 		}
 	}
 	gatewaytest.Run(t, p.start)
+	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, p.start) })
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusInternalServerError, p.start) })
 }
 
@@ -193,5 +194,6 @@ func TestEnvoy(t *testing.T) {
 		}
 	}
 	gatewaytest.Run(t, p.start)
+	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, p.start) })
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, p.start) })
 }

@@ -20,7 +20,7 @@ import (
 
 // Site is what a front-end under test stands in front of.
 type Site struct {
-	Gateway     *gateway.Gateway // lets only right credentials through
+	Gateway     *gateway.Gateway // lets only right credentials through, and nobody in RunOptional
 	Application *url.URL         // tells in its answers what arrived
 	Sparekey    *url.URL         // has the addresses of forwardauth, for a proxy on 127.0.0.1
 	Certificate Certificate      // for a front-end that speaks TLS
@@ -69,7 +69,7 @@ func admit(_ context.Context, a sparekey.Attempt) error {
 }
 
 // newSite starts a site. What front-ends ask it for counts as sent by 127.0.0.1.
-func newSite(t *testing.T) *Site {
+func newSite(t *testing.T, optional bool) *Site {
 	t.Helper()
 	store := memory.New()
 	user, err := store.CreateUser(t.Context(), ann, "")
@@ -83,7 +83,7 @@ func newSite(t *testing.T) *Site {
 	}
 	wrong := sparekey.NewSecret().Reveal()
 	s := &Site{
-		Gateway:     gateway.New(service, gateway.Config{Signer: signer}),
+		Gateway:     gateway.New(service, gateway.Config{Optional: optional, Signer: signer}),
 		Application: newApplication(t),
 		Certificate: newCertificate(t),
 		authorization: map[string]string{

@@ -13,7 +13,7 @@ import (
 // Run runs the suite on a front-end that start puts in front of a site.
 func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t)
+	site := newSite(t, false)
 	front := start(t, site)
 	t.Run("Answers", func(t *testing.T) { site.answers(t, front) })
 	t.Run("Passed on", func(t *testing.T) { site.passedOn(t, front) })
@@ -29,12 +29,65 @@ func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	})
 }
 
+// RunOptional runs what is different where a front-end also lets through who sends no
+// credential (gateway.Config.Optional): nobody gets an identity, whatever they
+// claim, and what is wrong is refused all the same.
+func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
+	t.Helper()
+	site := newSite(t, true)
+	front := start(t, site)
+	t.Run("nobody", func(t *testing.T) {
+		a := site.send(t, front, "GET /about HTTP/1.1\nHost: example.org\n\n")
+		if a.Seen == nil || a.Status != http.StatusOK {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		site.checkNobody(t, a.Seen)
+	})
+	for _, attack := range Attacks() {
+		if !strings.HasPrefix(attack.Name, "identity-") && !strings.HasPrefix(attack.Name, "authorization-") {
+			continue
+		}
+		t.Run(attack.Name, func(t *testing.T) {
+			for _, request := range attack.Requests {
+				nobodys := strings.ReplaceAll(request, "Authorization: {good}\n", "")
+				if a := site.send(t, front, nobodys); a.Seen != nil && !strings.Contains(nobodys, "{") {
+					site.checkNobody(t, a.Seen)
+				}
+			}
+		})
+	}
+	for as, status := range map[string]int{
+		"good": http.StatusOK, "wrong": http.StatusUnauthorized, "expired": http.StatusUnauthorized, "networked": http.StatusForbidden,
+		"throttled": http.StatusTooManyRequests, "broken": http.StatusServiceUnavailable,
+	} {
+		t.Run(as, func(t *testing.T) {
+			a := site.send(t, front, "GET /about HTTP/1.1\nHost: example.org\nAuthorization: {"+as+"}\n\n")
+			if a.Status != status || (a.Seen != nil) != (status == http.StatusOK) {
+				t.Errorf("%d %s", a.Status, a.Body)
+			}
+			if a.Seen != nil {
+				site.checkIdentity(t, as, a.Seen)
+			}
+		})
+	}
+}
+
+// checkNobody sees that a request tells nothing of anybody.
+func (s *Site) checkNobody(t *testing.T, seen *Seen) {
+	t.Helper()
+	for _, h := range seen.Header {
+		if name := fold(h[0]); h[1] != "" && (strings.HasPrefix(name, "X_SPAREKEY") || name == "AUTHORIZATION") {
+			t.Errorf("%s %s: the application got %q", seen.Method, seen.Target, h)
+		}
+	}
+}
+
 // RunDown has start put a front-end in front of a site whose Sparekey then goes
 // away, and sees that nothing goes through and the client gets this status. It is
 // for front-ends that ask over the network.
 func RunDown(t *testing.T, status int, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t)
+	site := newSite(t, false)
 	front := start(t, site)
 	request := "GET /api/posts HTTP/1.1\nHost: example.org\nAuthorization: {good}\n\n"
 	if a := site.send(t, front, request); a.Seen == nil {
