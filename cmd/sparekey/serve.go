@@ -32,6 +32,7 @@ type serveCommand struct {
 	gatewaySettings
 	throttleSettings
 	metricsSettings
+	notifySettings
 }
 
 // Limits of the HTTP server. They bound what a slow or greedy client can hold.
@@ -57,7 +58,7 @@ func (c *serveCommand) Validate() error {
 	if c.URL == "" && isWildcard(host) {
 		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
 	}
-	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(c.Listen, c.URL), c.throttleSettings.validate(), c.metricsSettings.validate())
+	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(c.Listen, c.URL), c.throttleSettings.validate(), c.metricsSettings.validate(), c.notifySettings.validate())
 }
 
 func (c *serveCommand) validateURL() error {
@@ -137,7 +138,11 @@ func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error
 }
 
 func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *slog.Logger, limiter *throttle.Limiter, numbers *numbers) error {
-	config := limiter.Protect(sparekey.Config{Observe: numbers.observe(logEvents(log)), NoGrace: c.noGrace(all.Database)})
+	notices, err := c.notifier(log)
+	if err != nil {
+		return err
+	}
+	config := limiter.Protect(sparekey.Config{Observe: notices.observe(numbers.observe(logEvents(log))), NoGrace: c.noGrace(all.Database)})
 	site, err := all.open(ctx, opening{create: true, log: log}, config)
 	if err != nil {
 		return err
@@ -152,10 +157,12 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	}
 	stopLog := site.keepLog(ctx)
 	stopRepairs := site.keepRepaired(ctx)
+	stopNotices := notices.start(ctx)
 	stopSweeps := inBackground(ctx, sweeper{site.service, log}.Run)
 	err = c.serve(ctx, all, site, t, log)
 	stopMetrics()
 	stopSweeps()
+	stopNotices()
 	stopRepairs()
 	stopLog()
 	return errors.Join(err, site.Close())
