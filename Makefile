@@ -38,6 +38,7 @@ deps: ## what the tests on a live WordPress, behind other proxies and with Redis
 	scripts/wordpress-deps
 	scripts/proxies
 	scripts/redis
+	command -v jq >/dev/null || scripts/apt-install jq
 
 unit: deps ## all tests, with the race detector
 	$(GO) test -race -timeout=20m -shuffle=on ./...
