@@ -31,7 +31,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"rest":                {own: []string{".", "scope", "basicauth", "clientip", "internal/prefetch"}},
 	"web":                 {own: []string{".", "scope", "explain", "audit", "clientip"}},
 	"internal/prefetch":   {},
-	"internal/login":      {own: []string{".", "passhash", "throttle", "internal/prefetch"}, ext: []string{"github.com/alexedwards/scs/v2"}},
+	"internal/login":      {own: []string{".", "audit", "passhash", "throttle", "internal/prefetch"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"metrics":             {own: []string{".", "gateway", "throttle"}, ext: []string{"github.com/prometheus/client_golang"}},
 	"internal/auditsql":   {own: []string{"audit"}},
 	"throttle":            {own: []string{"."}},

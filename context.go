@@ -53,7 +53,8 @@ func WithCaller(ctx context.Context, addr netip.Addr, method, target string) con
 	return context.WithValue(ctx, callerKey{}, caller{addr, scope.Request{Method: method, Target: target}})
 }
 
-func callerFrom(ctx context.Context) (netip.Addr, scope.Request) {
+// CallerFrom returns what WithCaller put into a context, or what is zero.
+func CallerFrom(ctx context.Context) (netip.Addr, scope.Request) {
 	c, _ := ctx.Value(callerKey{}).(caller) // zero where nobody said it
 	return c.addr, c.request
 }

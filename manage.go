@@ -532,7 +532,7 @@ func (m Manager) recorded(ctx context.Context, kinds []Kind, target User, write 
 
 func (m Manager) event(ctx context.Context, kind Kind, user User, c Credential) Event {
 	e := Event{Kind: kind, User: user, Credential: c, Actor: m.actor}
-	e.Addr, e.Request = callerFrom(ctx)
+	e.Addr, e.Request = CallerFrom(ctx)
 	if m.acting != nil {
 		e.Acting = m.acting.UUID
 	}

@@ -1,5 +1,6 @@
 // Package audit keeps the log of what happened to credentials: who made, changed
-// and revoked which, what was refused and why, and what was used from where.
+// and revoked which, what was refused and why, and what was used from where. A
+// program with accounts of its own can have it keep sign-ins and changes of users.
 //
 // The log is a chain. Each record is one line of text, and has in it the number
 // and the hash of the line before, so that a line which was changed, removed, put

@@ -85,6 +85,7 @@ func (r Record) body() string {
 	w.list("networks", r.Networks)
 	w.count("max_uses", r.MaxUses)
 	w.time("old_until", r.OldUntil)
+	w.list("roles", r.Roles)
 	w.count("count", r.Count)
 	w.time("since", r.Since)
 	if r.Folded {

@@ -29,6 +29,10 @@ func recordOf(e sparekey.Event) Record {
 		r.Scopes, r.Networks = limits.Scopes.Rules(), limits.Networks.Strings()
 	case sparekey.KindRotated:
 		r.OldUntil = e.Credential.OldUntil
+	case KindUserCreated, KindRoleSet:
+		for _, role := range e.User.Roles {
+			r.Roles = append(r.Roles, clip(role, maxText))
+		}
 	default: // the others change no limits
 	}
 	return r

@@ -124,7 +124,7 @@ func (l *Log) Record(ctx context.Context, e sparekey.Event) error {
 		r.Operator = l.config.Operator
 	}
 	if err := l.append(ctx, r); err != nil {
-		return fmt.Errorf("record that an application password was %s: %w", e.Kind, err)
+		return fmt.Errorf("write a record of the kind %s: %w", e.Kind, err)
 	}
 	return nil
 }
@@ -160,6 +160,10 @@ func (l *Log) Observe(_ context.Context, e sparekey.Event) {
 	case sparekey.KindAuthenticated:
 		l.uses.add(e)
 		l.count(e)
+	case KindSignedIn:
+		l.uses.add(e)
+	case KindSignInRefused:
+		l.strangers.add(e)
 	case sparekey.KindRefused:
 		if e.Credential.UUID != "" {
 			l.refusals.add(e)

@@ -13,6 +13,19 @@ const (
 	KindCheckpoint sparekey.Kind = "checkpoint" // the lines up to Through were removed, since they had been kept for long enough
 )
 
+// The kinds of records about main passwords and users, which are no kind of event
+// of a credential either. Record writes them, but for the first two, which Observe
+// counts as it does attempts with credentials.
+const (
+	KindSignedIn            sparekey.Kind = "signed_in"             // a main password was right, where the pages asked for it
+	KindSignInRefused       sparekey.Kind = "sign_in_refused"       // it was not, or there were too many tries; Reason says why
+	KindSignedOutEverywhere sparekey.Kind = "signed_out_everywhere" // a user ended all of their sessions
+	KindUserCreated         sparekey.Kind = "user_created"          // Roles are what they got
+	KindUserDeleted         sparekey.Kind = "user_deleted"
+	KindRoleSet             sparekey.Kind = "role_set"       // Roles are what they have now
+	KindPasswordReset       sparekey.Kind = "password_reset" // a user got another main password
+)
+
 // Record is one entry of the log. What is zero is not in its line, but for the
 // first five and the last. The texts of the tags are the names in a line, in their order.
 type Record struct {
@@ -22,7 +35,7 @@ type Record struct {
 	Time    time.Time     `json:"time"` // UTC, whole seconds; of uses and refusals the last one's
 	Kind    sparekey.Kind `json:"kind"`
 
-	User       string `json:"user"`  // ID of the owner of the credential; of a refusal: of whom the login named
+	User       string `json:"user"`  // ID of the owner of the credential, or of whom else it is about; of a refusal: of whom the login named
 	Login      string `json:"login"` // theirs
 	Credential string `json:"credential"`
 	Name       string `json:"name"` // of the credential, as it was then
@@ -43,6 +56,7 @@ type Record struct {
 	Networks []string  `json:"networks"`
 	MaxUses  int       `json:"max_uses"`
 	OldUntil time.Time `json:"old_until"` // until when the secret from before a rotation stays valid
+	Roles    []string  `json:"roles"`     // of the user, as created or set
 
 	Count  int       `json:"count"`  // how many the record stands for, where it is more than one
 	Since  time.Time `json:"since"`  // when the first of them was

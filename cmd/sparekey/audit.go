@@ -159,7 +159,7 @@ type auditCommands struct {
 type auditFilter struct {
 	User       string   `help:"Only records about this user's application passwords, or of what this user did: ID, login or e-mail address." group:"Filters"`
 	Credential string   `help:"Only records about the application password with this UUID." placeholder:"UUID" group:"Filters"`
-	Kind       []string `help:"Only records of these kinds: ${enum}." enum:"created,renamed,limited,rotated,revoked,refused,used,revoked_again,put_back,lost,checkpoint" group:"Filters"`
+	Kind       []string `help:"Only records of these kinds: ${enum}." enum:"created,renamed,limited,rotated,revoked,refused,used,revoked_again,put_back,lost,signed_in,sign_in_refused,signed_out_everywhere,user_created,user_deleted,role_set,password_reset,checkpoint" group:"Filters"`
 	Since      moment   `help:"Only records from this time on: 2026-12-31, 2026-12-31T12:00:00Z, or how long ago, such as 7d or 12h." placeholder:"TIME" group:"Filters"`
 	Until      moment   `help:"Only records from before this time." placeholder:"TIME" group:"Filters"`
 }
@@ -202,7 +202,7 @@ var (
 	auditColumns = []string{"seq", "time", "kind", "login", "name", "who", "addr", "request", "reason", "count"}
 	auditMore    = []string{
 		"user", "credential", "actor", "actor_login", "operator", "by", "method", "path", "rule",
-		"expires", "scopes", "networks", "max_uses", "old_until", "since", "folded", "through", "prev", "hash",
+		"expires", "scopes", "networks", "max_uses", "old_until", "roles", "since", "folded", "through", "prev", "hash",
 	}
 )
 
@@ -231,7 +231,7 @@ func auditRow(line audit.Line) row {
 		"user": textOrNil(r.User), "credential": textOrNil(r.Credential), "actor": textOrNil(r.Actor), "actor_login": textOrNil(r.ActorLogin),
 		"operator": textOrNil(r.Operator), "by": textOrNil(r.By), "method": textOrNil(r.Method), "path": textOrNil(r.Path), "rule": textOrNil(r.Rule),
 		"expires": timeOrNil(r.Expires), "scopes": textOrNil(strings.Join(r.Scopes, ", ")), "networks": textOrNil(strings.Join(r.Networks, ", ")),
-		"max_uses": int64(r.MaxUses), "old_until": timeOrNil(r.OldUntil), "since": timeOrNil(r.Since), "folded": strconv.FormatBool(r.Folded),
+		"max_uses": int64(r.MaxUses), "old_until": timeOrNil(r.OldUntil), "roles": textOrNil(strings.Join(r.Roles, ",")), "since": timeOrNil(r.Since), "folded": strconv.FormatBool(r.Folded),
 		"through": int64(r.Through), "prev": r.Prev.String(), "hash": r.Hash.String(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,7 +49,7 @@ func TestAuditTampered(t *testing.T) {
 	t.Parallel()
 	original := filepath.Join(t.TempDir(), "sparekey.db")
 	newAccount(t, original)
-	for i := range 9 {
+	for i := range 8 { // after the user and one application password
 		mustCLI(t, original, "user", "application-password", "create", "ann", fmt.Sprint("app ", i))
 	}
 	head := mustCLI(t, original, "audit", "verify", "--head")
@@ -71,7 +72,7 @@ func TestAuditTampered(t *testing.T) {
 		copyDatabase(t, original, database)
 		tamper(t, database, append(free, c.lie...)...)
 		wantExit(t, database, 1, fmt.Sprintf("broken at number %d:", c.seq), "audit", "verify")
-		if out := mustCLI(t, database, "audit", "list"); !strings.Contains(out, "app 8") {
+		if out := mustCLI(t, database, "audit", "list"); !strings.Contains(out, "app 7") {
 			t.Errorf("%s: the rest cannot be listed:\n%s", name, out)
 		}
 	}
@@ -102,7 +103,7 @@ func TestAuditIsAppendOnly(t *testing.T) {
 			t.Errorf("%s: %v", s, err)
 		}
 	}
-	wantExit(t, database, 0, "1 record,", "audit", "verify")
+	wantExit(t, database, 0, "2 records,", "audit", "verify")
 }
 
 // TestAuditOfAServer reads the log of a server while it runs and after it stopped.
@@ -126,8 +127,17 @@ func TestAuditOfAServer(t *testing.T) {
 	if ok, err := s.works(t.Context(), account{"ann", "wrong"}); ok || err != nil {
 		t.Fatal(ok, err)
 	}
+	s.signIn(t, "ann", "guessed-secret", http.StatusForbidden)
+	s.signIn(t, "typed-secret", "x", http.StatusForbidden)
+	s.signIn(t, "ann", "x", http.StatusSeeOther)
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
+	}
+	signIns := mustCLI(t, database, "audit", "list", "--kind=signed_in", "--kind=sign_in_refused", "--format=csv", "--fields=kind,login,addr,reason")
+	for _, want := range []string{"\nsign_in_refused,ann,127.0.0.1,wrong_secret", "\nsign_in_refused,,127.0.0.1,unknown_login", "\nsigned_in,ann,127.0.0.1,"} {
+		if strings.Count(signIns, "\n") != 3 || !strings.Contains(signIns, want) {
+			t.Errorf("sign-ins: %s, want %s", signIns, want)
+		}
 	}
 	out := mustCLI(t, database, "audit", "list", "--credential="+made.UUID, "--kind=used", "--format=csv", "--fields=addr,method,path,count")
 	if want := "addr,method,path,count\n127.0.0.1,GET," + mine + "/introspect,3"; out != want {
@@ -142,12 +152,32 @@ func TestAuditOfAServer(t *testing.T) {
 		t.Errorf("usage:\ngot  %s\nwant %s", out, want)
 	}
 	export := mustCLI(t, database, "audit", "export")
-	for _, never := range []string{"query-secret", ann.secret, made.Password, "$generic$"} {
+	for _, never := range []string{"query-secret", "guessed-secret", "typed-secret", ann.secret, made.Password, "$generic$"} {
 		if strings.Contains(export, never) {
 			t.Errorf("the log has %q", never)
 		}
 	}
 	wantExit(t, database, 0, "in order", "audit", "verify")
+}
+
+// signIn enters a login and a main password into the page.
+func (s *server) signIn(t *testing.T, login, password string, status int) {
+	t.Helper()
+	form := url.Values{"login": {login}, "password": {password}}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+signInPath, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", s.url)
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != status {
+		t.Errorf("sign in: status %d, want %d", res.StatusCode, status)
+	}
 }
 
 // TestAuditFollow follows the log of another process.
@@ -179,7 +209,7 @@ func TestAuditFollow(t *testing.T) {
 	if err := follow.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("it ended with %v", err)
 	}
-	if n := strings.Count(out.String(), "\n"); n != 2 {
+	if n := strings.Count(out.String(), "\n"); n != 3 {
 		t.Errorf("%d lines:\n%s", n, out)
 	}
 }
@@ -200,9 +230,9 @@ func TestAuditKeep(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	wantExit(t, database, 0, "2 records, number 6 to 7", "audit", "verify")
+	wantExit(t, database, 0, "2 records, number 7 to 8", "audit", "verify")
 	out := mustCLI(t, database, "audit", "list", "--format=csv", "--fields=seq,kind,through")
-	if want := "seq,kind,through\n6,created,0\n7,checkpoint,5"; out != want {
+	if want := "seq,kind,through\n7,created,0\n8,checkpoint,6"; out != want {
 		t.Errorf("got %s, want %s", out, want)
 	}
 }

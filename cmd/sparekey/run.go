@@ -145,13 +145,14 @@ func (c *commands) open(ctx context.Context, how opening, config sparekey.Config
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
+	var accountLog login.Log
 	if log != nil {
-		config.Record = log.Record
+		accountLog, config.Record = log, log.Record
 		if config.Observe != nil {
 			config.Observe = sparekey.Observers(config.Observe, log.Observe)
 		}
 	}
-	return &site{backend: b, service: sparekey.New(b, b, config), accounts: login.New(b, time.Now), log: log}, nil
+	return &site{backend: b, service: sparekey.New(b, b, config), accounts: login.New(b, accountLog, time.Now), log: log}, nil
 }
 
 // with opens the database for the time of one command. What went wrong on

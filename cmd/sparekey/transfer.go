@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/passhash"
 	"github.com/sparekey-dev/sparekey/store/memory"
@@ -124,7 +125,7 @@ func (f transferFlags) open(ctx context.Context, all *commands, database string,
 	one.Database = database
 	if _, err := os.Stat(database); create && f.DryRun && errors.Is(err, fs.ErrNotExist) && !isWordPress(database) {
 		nothing := memoryBackend{memory.New()}
-		return &site{backend: nothing, accounts: login.New(nothing, time.Now)}, nil
+		return &site{backend: nothing, accounts: login.New(nothing, nil, time.Now)}, nil
 	}
 	return one.open(ctx, opening{create: create && !f.DryRun}, sparekey.Config{})
 }
@@ -228,7 +229,7 @@ func (x *transfer) target(ctx context.Context, u sparekey.User) (target sparekey
 		x.report.usersMade++
 		return u, true, nil
 	}
-	target, err = x.to.CreateUser(ctx, u, hash)
+	target, err = x.makeUser(ctx, u, hash)
 	if errors.Is(err, sparekey.ErrUserExists) || errors.Is(err, sparekey.ErrInvalid) {
 		x.refuse(u, err.Error())
 		return sparekey.User{}, false, nil
@@ -282,17 +283,32 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 	return nil
 }
 
+// makeUser adds a user, and puts that on record where there is a log.
+func (x *transfer) makeUser(ctx context.Context, u sparekey.User, hash string) (made sparekey.User, err error) {
+	err = x.atomically(ctx, func(ctx context.Context) (err error) {
+		if made, err = x.to.CreateUser(ctx, u, hash); err != nil || x.to.log == nil {
+			return err
+		}
+		return x.to.log.Record(ctx, sparekey.Event{Kind: audit.KindUserCreated, Time: time.Now().UTC().Truncate(time.Second), User: made})
+	})
+	return made, err
+}
+
 // insert adds an application password, and puts that on record where there is a
 // log.
 func (x *transfer) insert(ctx context.Context, target sparekey.User, c sparekey.Credential) error {
-	do := func(ctx context.Context) error {
+	return x.atomically(ctx, func(ctx context.Context) error {
 		if err := x.to.Insert(ctx, c, nil); err != nil || x.to.log == nil {
 			return err
 		}
 		return x.to.log.Record(ctx, sparekey.Event{
 			Kind: sparekey.KindCreated, Time: time.Now().UTC().Truncate(time.Second), User: target, Credential: c,
 		})
-	}
+	})
+}
+
+// atomically makes one step of what do writes, as far as the database can.
+func (x *transfer) atomically(ctx context.Context, do func(context.Context) error) error {
 	if t, ok := x.to.backend.(sparekey.Transactor); ok {
 		return t.Atomically(ctx, do)
 	}

@@ -75,7 +75,7 @@ func TestImportAndExport(t *testing.T) {
 			t.Errorf("an imported application password: %v", err)
 		}
 	}
-	accounts := login.New(store, time.Now)
+	accounts := login.New(store, nil, time.Now)
 	u, err := accounts.Verify(t.Context(), wptest.Editor, " "+site.Users[wptest.Editor].Password+"\n") // WordPress trims
 	if err != nil || !u.HasRole("editor") || u.Email != site.Users[wptest.Editor].Email {
 		t.Errorf("an imported main password: %+v, %v", u, err)

@@ -157,10 +157,11 @@ func (c *userGetCommand) Run(ctx context.Context, all *commands, t terminal) err
 type userDeleteCommand struct {
 	Users []string `arg:"" name:"user" help:"IDs, logins or e-mail addresses."`
 	Yes   bool     `help:"Do not ask."`
+	lastAdministratorFlag
 }
 
 func (c *userDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return all.with(ctx, func(s *site) error {
+	return all.toChange(ctx, func(s *site) error {
 		failed := false
 		for _, name := range c.Users {
 			if err := c.deleteOne(ctx, s, t, name); err != nil {
@@ -178,6 +179,9 @@ func (c *userDeleteCommand) Run(ctx context.Context, all *commands, t terminal) 
 func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, name string) error {
 	u, err := s.findUser(ctx, name)
 	if err != nil {
+		return err
+	}
+	if err := c.check(ctx, s, u, "delete"); err != nil {
 		return err
 	}
 	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all application passwords of theirs?", u.ID, u.Login)) {
@@ -207,16 +211,41 @@ func confirm(t terminal, question string) bool {
 	return false
 }
 
+// lastAdministratorFlag is that of commands that can leave a site without an
+// administrator.
+type lastAdministratorFlag struct {
+	LastAdministrator bool `help:"Do it also if nobody is left who is an administrator."`
+}
+
+// check refuses to take the last administrator away, unless that is wanted.
+func (f lastAdministratorFlag) check(ctx context.Context, s *site, u sparekey.User, verb string) error {
+	if f.LastAdministrator || !slices.Contains(u.Roles, sparekey.RoleAdministrator) {
+		return nil
+	}
+	_, administrators, err := s.Users(ctx, sparekey.UserQuery{Role: sparekey.RoleAdministrator, Limit: 1})
+	if err != nil || administrators > 1 {
+		return err
+	}
+	return fmt.Errorf("user %s (%s) is the last administrator: give somebody else the role first (\"sparekey user set-role <user> %s\"), or give --last-administrator to %s them all the same",
+		u.ID, u.Login, sparekey.RoleAdministrator, verb)
+}
+
 type userSetRoleCommand struct {
 	User string `arg:"" help:"ID, login or e-mail address."`
 	Role string `arg:"" optional:"" help:"One of ${roles}." default:"${defaultRole}"`
+	lastAdministratorFlag
 }
 
 func (c *userSetRoleCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return all.with(ctx, func(s *site) error {
+	return all.toChange(ctx, func(s *site) error {
 		u, err := s.findUser(ctx, c.User)
 		if err != nil {
 			return err
+		}
+		if c.Role != sparekey.RoleAdministrator {
+			if err := c.check(ctx, s, u, "demote"); err != nil {
+				return err
+			}
 		}
 		if u, err = s.accounts.SetRole(ctx, u.ID, c.Role); err != nil {
 			return err
@@ -233,7 +262,7 @@ type userResetPasswordCommand struct {
 }
 
 func (c *userResetPasswordCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return all.with(ctx, func(s *site) error {
+	return all.toChange(ctx, func(s *site) error {
 		for _, name := range c.Users {
 			if err := c.resetOne(ctx, s, t, name); err != nil {
 				return err

@@ -2,7 +2,7 @@
 // their main passwords. An application that mounts Sparekey brings users of its
 // own and does not need it.
 //
-// It depends on the domain and on passhash, and asks whatever store it is given.
+// It depends on the domain, audit and passhash, and asks whatever store it is given.
 package login
 
 import (
@@ -20,6 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/passhash"
 )
 
@@ -35,6 +36,16 @@ type Store interface {
 	SetPasswordHash(ctx context.Context, id, hash string) error
 	SessionEpoch(ctx context.Context, id string) (int64, error)
 	EndSessions(ctx context.Context, id string) error // makes the epoch another one
+}
+
+// Log is told of sign-ins and of changes to users and their main passwords, in the
+// kinds of package audit.
+type Log interface {
+	// Record is told of a change before it is acknowledged, in one step with it
+	// where the store is a [sparekey.Transactor]. Its error is that of the change.
+	Record(ctx context.Context, e sparekey.Event) error
+	// Observe is told of sign-ins, refused ones as well.
+	Observe(ctx context.Context, e sparekey.Event)
 }
 
 // DefaultRole is the role of a user for whom none was named.
@@ -55,15 +66,17 @@ const (
 // for concurrent use.
 type Accounts struct {
 	store Store
+	log   Log // nil: nobody is told
 	now   func() time.Time
 	slow  chan struct{} // a place for each password hash that may be computed at the same time
 	decoy func() string // the hash that an unknown user's password is checked against
 }
 
-// New returns the accounts in store. now is the clock.
-func New(store Store, now func() time.Time) *Accounts {
+// New returns the accounts in store. log may be nil; now is the clock.
+func New(store Store, log Log, now func() time.Time) *Accounts {
 	return &Accounts{
 		store: store,
+		log:   log,
 		now:   now,
 		slow:  make(chan struct{}, runtime.GOMAXPROCS(0)),
 		decoy: sync.OnceValue(func() string { return passhash.Argon2id(RandomPassword()) }),
@@ -87,7 +100,7 @@ func (a *Accounts) Create(ctx context.Context, n NewAccount) (sparekey.User, err
 	}
 	u := sparekey.User{
 		Login: n.Login, Email: n.Email, DisplayName: n.DisplayName,
-		Registered: a.now().UTC().Truncate(time.Second),
+		Registered: a.time(),
 	}
 	if u.DisplayName == "" {
 		u.DisplayName = n.Login
@@ -99,7 +112,9 @@ func (a *Accounts) Create(ctx context.Context, n NewAccount) (sparekey.User, err
 	if err != nil {
 		return sparekey.User{}, err
 	}
-	u, err = a.store.CreateUser(ctx, u, hash)
+	u, err = a.recorded(ctx, audit.KindUserCreated, func(ctx context.Context) (sparekey.User, error) {
+		return a.store.CreateUser(ctx, u, hash)
+	})
 	if err != nil {
 		return sparekey.User{}, fmt.Errorf("create user %s: %w", n.Login, err)
 	}
@@ -170,12 +185,14 @@ func (a *Accounts) SetRole(ctx context.Context, id, role string) (sparekey.User,
 	if err := validateRole(role); err != nil {
 		return sparekey.User{}, err
 	}
-	u, err := a.store.UpdateUser(ctx, id, func(u *sparekey.User) error {
-		u.Roles = nil
-		if role != "" {
-			u.Roles = []string{role}
-		}
-		return nil
+	u, err := a.recorded(ctx, audit.KindRoleSet, func(ctx context.Context) (sparekey.User, error) {
+		return a.store.UpdateUser(ctx, id, func(u *sparekey.User) error {
+			u.Roles = nil
+			if role != "" {
+				u.Roles = []string{role}
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return sparekey.User{}, fmt.Errorf("set the role of user %s: %w", id, err)
@@ -193,7 +210,14 @@ func (a *Accounts) SetPassword(ctx context.Context, id, password string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.store.SetPasswordHash(ctx, id, hash); err != nil {
+	_, err = a.recorded(ctx, audit.KindPasswordReset, func(ctx context.Context) (sparekey.User, error) {
+		u, err := a.store.UserByID(ctx, id)
+		if err != nil {
+			return sparekey.User{}, err
+		}
+		return u, a.store.SetPasswordHash(ctx, id, hash)
+	})
+	if err != nil {
 		return fmt.Errorf("set the password of user %s: %w", id, err)
 	}
 	return nil
@@ -202,12 +226,37 @@ func (a *Accounts) SetPassword(ctx context.Context, id, password string) error {
 // Delete removes a user together with the user's application passwords. It
 // refuses with [sparekey.ErrUserNotFound].
 func (a *Accounts) Delete(ctx context.Context, id string) (sparekey.User, error) {
-	u, err := a.store.DeleteUser(ctx, id)
+	u, err := a.recorded(ctx, audit.KindUserDeleted, func(ctx context.Context) (sparekey.User, error) {
+		return a.store.DeleteUser(ctx, id)
+	})
 	if err != nil {
 		return sparekey.User{}, fmt.Errorf("delete user %s: %w", id, err)
 	}
 	return u, nil
 }
+
+// recorded makes a change to a user and puts it on record: one step, as far as the
+// store can. The actor is whoever manages with the machine in hand.
+func (a *Accounts) recorded(ctx context.Context, kind sparekey.Kind, change func(context.Context) (sparekey.User, error)) (u sparekey.User, err error) {
+	err = a.atomically(ctx, func(ctx context.Context) (err error) {
+		if u, err = change(ctx); err != nil || a.log == nil {
+			return err
+		}
+		return a.log.Record(ctx, sparekey.Event{Kind: kind, Time: a.time(), User: u})
+	})
+	return u, err
+}
+
+// atomically makes one step of what do writes, as far as the store can.
+func (a *Accounts) atomically(ctx context.Context, do func(context.Context) error) error {
+	if t, ok := a.store.(sparekey.Transactor); ok && a.log != nil {
+		return t.Atomically(ctx, do)
+	}
+	return do(ctx)
+}
+
+// time is now: UTC in whole seconds, as records have it.
+func (a *Accounts) time() time.Time { return a.now().UTC().Truncate(time.Second) }
 
 // Verify returns the user with this login or e-mail address and main password.
 // It refuses with [sparekey.ErrUnauthenticated], for an unknown user as for a

@@ -17,7 +17,7 @@ func ann() login.NewAccount {
 
 func TestCreateAndVerify(t *testing.T) {
 	t.Parallel()
-	accounts := login.New(memory.New(), time.Now)
+	accounts := login.New(memory.New(), nil, time.Now)
 	u, err := accounts.Create(t.Context(), ann())
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +61,7 @@ func TestCreateRefuses(t *testing.T) {
 			t.Parallel()
 			n := ann()
 			change(&n)
-			if _, err := login.New(memory.New(), time.Now).Create(t.Context(), n); !errors.Is(err, sparekey.ErrInvalid) {
+			if _, err := login.New(memory.New(), nil, time.Now).Create(t.Context(), n); !errors.Is(err, sparekey.ErrInvalid) {
 				t.Errorf("got %v, want ErrInvalid", err)
 			}
 		})
@@ -70,7 +70,7 @@ func TestCreateRefuses(t *testing.T) {
 
 func TestSetRoleSetPasswordDelete(t *testing.T) {
 	t.Parallel()
-	accounts := login.New(memory.New(), time.Now)
+	accounts := login.New(memory.New(), nil, time.Now)
 	u, err := accounts.Create(t.Context(), ann())
 	if err != nil {
 		t.Fatal(err)

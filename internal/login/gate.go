@@ -15,6 +15,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/prefetch"
 	"github.com/sparekey-dev/sparekey/throttle"
 )
@@ -172,9 +173,36 @@ func (g *Gate) Confirmed(r *http.Request) bool {
 // [*sparekey.AuthError]: [sparekey.ReasonWrongSecret] or [sparekey.ReasonThrottled].
 func (g *Gate) SignIn(ctx context.Context, login, password string, addr netip.Addr) error {
 	u, err := g.verify(ctx, login, password, addr)
-	if err != nil {
-		return err
+	if err == nil {
+		err = g.begin(ctx, u)
 	}
+	g.tell(ctx, u, login, addr, err)
+	return err
+}
+
+// tell tells the log of a sign-in, or of its refusal: for that with the user whom
+// the login names, but never with the login itself, into which people type
+// passwords. One that was turned away costs no question to the store.
+func (g *Gate) tell(ctx context.Context, u sparekey.User, login string, addr netip.Addr, err error) {
+	var refused *sparekey.AuthError
+	if g.accounts.log == nil || err != nil && !errors.As(err, &refused) {
+		return
+	}
+	e := sparekey.Event{Kind: audit.KindSignedIn, Time: g.accounts.time(), User: u, Addr: addr}
+	if err != nil {
+		e.Kind, e.Reason = audit.KindSignInRefused, refused.Reason
+	}
+	if err != nil && refused.Reason != sparekey.ReasonThrottled {
+		e.User, err = g.accounts.store.UserByLogin(ctx, login)
+		if errors.Is(err, sparekey.ErrUserNotFound) {
+			e.Reason = sparekey.ReasonUnknownLogin
+		}
+	}
+	g.accounts.log.Observe(ctx, e)
+}
+
+// begin begins a session of a user.
+func (g *Gate) begin(ctx context.Context, u sparekey.User) error {
 	mark, err := g.mark(ctx, u.ID)
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
@@ -229,9 +257,20 @@ func (g *Gate) SignOutEverywhere(ctx context.Context) error {
 		return err
 	}
 	if u.ID != "" {
-		if err := g.accounts.store.EndSessions(ctx, u.ID); err != nil {
+		if err := g.endSessions(ctx, u); err != nil {
 			return fmt.Errorf("end the sessions of user %s: %w", u.ID, err)
 		}
 	}
 	return g.SignOut(ctx)
+}
+
+// endSessions ends all sessions of a user who wants it, whatever becomes of the
+// record: they may be a thief's.
+func (g *Gate) endSessions(ctx context.Context, u sparekey.User) error {
+	if err := g.accounts.store.EndSessions(ctx, u.ID); err != nil || g.accounts.log == nil {
+		return err
+	}
+	e := sparekey.Event{Kind: audit.KindSignedOutEverywhere, Time: g.accounts.time(), User: u, Actor: u}
+	e.Addr, e.Request = sparekey.CallerFrom(ctx)
+	return g.accounts.log.Record(ctx, e)
 }

@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,11 +11,13 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
@@ -26,6 +29,7 @@ type house struct {
 	*httptest.Server
 	accounts *login.Accounts
 	gate     *login.Gate
+	log      *audit.Log
 	ann      sparekey.User
 	clock    *time.Time
 }
@@ -34,13 +38,15 @@ type house struct {
 type store interface {
 	login.Store
 	login.SessionStore
+	audit.Store
 }
 
 func newHouse(t *testing.T, s store, secure bool) *house {
 	t.Helper()
 	now := time.Now()
 	h := &house{clock: &now}
-	h.accounts = login.New(s, func() time.Time { return *h.clock })
+	h.log = audit.New(s, audit.Config{})
+	h.accounts = login.New(s, h.log, func() time.Time { return *h.clock })
 	var err error
 	if h.ann, err = h.accounts.Create(t.Context(), ann()); err != nil {
 		t.Fatal(err)
@@ -191,6 +197,106 @@ func TestSignOutEverywhere(t *testing.T) {
 		laptop.want("/who", annHere)
 	})
 }
+
+// TestAccountsAreOnRecord wants who signed in, who did not, and what became of
+// users in the log, and nothing that anybody typed.
+func TestAccountsAreOnRecord(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		h := newHouse(t, s, false)
+		b := h.browser(t)
+		b.want("/in?login=ann@example.com&password=guessed-secret&from=192.0.2.7", "wrong_secret")
+		b.want("/in?login=typed-secret&password=x&from=192.0.2.8", "wrong_secret")
+		b.want(right, "ok")
+		b.want("/confirm?password=guessed-secret&from=192.0.2.9", "wrong_secret")
+		b.want("/everywhere", "ok")
+		if err := h.accounts.SetPassword(t.Context(), h.ann.ID, "new-secret"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.accounts.SetRole(t.Context(), h.ann.ID, "author"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.accounts.Delete(t.Context(), h.ann.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.log.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		err := audit.Each(t.Context(), s, audit.Query{}, func(line audit.Line) error {
+			r, err := audit.ParseLine(line.Text)
+			got = append(got, fmt.Sprint(r.Kind, " ", r.Login, " ", r.Addr, " ", r.Reason, " ", r.Roles, " ", r.ActorLogin, r.Operator))
+			if strings.Contains(line.Text, "-secret") {
+				t.Errorf("a line has what was typed: %s", line.Text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(got)
+		want := []string{
+			"password_reset ann invalid IP  [] operator",
+			"role_set ann invalid IP  [author] operator",
+			"sign_in_refused  192.0.2.8 unknown_login [] ",
+			"sign_in_refused ann 192.0.2.7 wrong_secret [] ",
+			"sign_in_refused ann 192.0.2.9 wrong_secret [] ",
+			"signed_in ann 192.0.2.1  [] ",
+			"signed_out_everywhere ann invalid IP  [] ann",
+			"user_created ann invalid IP  [editor] operator",
+			"user_deleted ann invalid IP  [] operator",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("records:\ngot  %q\nwant %q", got, want)
+		}
+	})
+}
+
+// TestNoAccountWithoutRecord has a log that takes nothing: nothing changes, where
+// the store can make one step of both.
+func TestNoAccountWithoutRecord(t *testing.T) {
+	t.Parallel()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sparekey.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	u, err := login.New(s, nil, time.Now).Create(t.Context(), ann())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := s.PasswordHash(t.Context(), u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accounts := login.New(s, full{}, time.Now)
+	bob := ann()
+	bob.Login, bob.Email = "bob", "bob@example.com"
+	_, created := accounts.Create(t.Context(), bob)
+	_, set := accounts.SetRole(t.Context(), u.ID, "author")
+	_, deleted := accounts.Delete(t.Context(), u.ID)
+	for what, err := range map[string]error{
+		"create": created, "set the role": set, "delete": deleted, "set the password": accounts.SetPassword(t.Context(), u.ID, "new"),
+	} {
+		if !errors.Is(err, errFull) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if users, _, err := s.Users(t.Context(), sparekey.UserQuery{}); err != nil || len(users) != 1 || users[0].Login != "ann" || !slices.Equal(users[0].Roles, u.Roles) {
+		t.Errorf("users: %+v, %v", users, err)
+	}
+	if now, err := s.PasswordHash(t.Context(), u.ID); err != nil || now != hash {
+		t.Errorf("the password was set: %v", err)
+	}
+}
+
+var errFull = errors.New("the log is full")
+
+// full is a log that takes nothing.
+type full struct{}
+
+func (full) Record(context.Context, sparekey.Event) error { return errFull }
+func (full) Observe(context.Context, sparekey.Event)      {}
 
 func TestSessionEndsWithThePasswordAndTheUser(t *testing.T) {
 	t.Parallel()
