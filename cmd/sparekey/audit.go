@@ -84,7 +84,7 @@ func (s *site) checkKey(ctx context.Context) error {
 	if s.log == nil {
 		return nil
 	}
-	return keyAdvice(s.log.CheckKey(ctx))
+	return s.log.CheckKey(ctx)
 }
 
 // keyAdvice adds what to do about a key that is not the log's.

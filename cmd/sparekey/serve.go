@@ -148,7 +148,7 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 		return err
 	}
 	if err := site.checkKey(ctx); err != nil {
-		return errors.Join(err, site.Close())
+		return errors.Join(keyAdvice(err), site.Close())
 	}
 	site.limiter, site.numbers = limiter, numbers
 	stopMetrics, err := numbers.serve(ctx, log)
