@@ -161,6 +161,9 @@ type userDeleteCommand struct {
 }
 
 func (c *userDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if isWordPress(all.Database) { // before anything of theirs is revoked
+		return errors.New("the users of this database are WordPress's: delete them in its dashboard, or with \"wp user delete\"; nothing was done")
+	}
 	return all.toChange(ctx, func(s *site) error {
 		failed := false
 		for _, name := range c.Users {

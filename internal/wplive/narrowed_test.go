@@ -135,6 +135,16 @@ func TestLimitedInEveryWay(t *testing.T) {
 	if got := site.PHP(t, `echo get_user_meta((int) $argv[1], 'description', true);`, fmt.Sprint(editor)); got != "" {
 		t.Errorf("the editor is now described as %q", got)
 	}
+
+	// Users are WordPress's to delete, and what is refused revokes nothing.
+	before := key.cli(t, "user", "application-password", "list", wptest.Admin, "--format=count")
+	out, err := key.command(t, "user", "delete", wptest.Admin, "--yes", "--last-administrator").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "wp user delete") {
+		t.Errorf("delete a user of WordPress: %v: %s", err, out)
+	}
+	if after := key.cli(t, "user", "application-password", "list", wptest.Admin, "--format=count"); before == "0" || after != before {
+		t.Errorf("%s application passwords became %s", before, after)
+	}
 }
 
 // TestAddressComesFirst is about the plugin: with it, WordPress takes the object from
