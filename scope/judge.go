@@ -200,22 +200,39 @@ func clip(text string) string {
 // changes or revokes application passwords, whatever else it seems to be.
 func (r Request) Manages() bool {
 	path, query := r.split()
-	decoded, ok := decode(path)
-	if !ok || r.Form && isWordPress(decoded) {
+	path = unescape(path)
+	if r.Form && isWordPress(path) {
 		return true // who knows
+	}
+	if !mayRedirect(query) && len(r.Overrides) == 0 && len(r.Reroutes) == 0 { // nearly always
+		return isManaging(r.Method, path)
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {
 		return true
 	}
-	for _, path := range append(paths(decoded, values), r.Reroutes...) {
+	for _, path := range append(paths(path, values), r.Reroutes...) {
 		for _, method := range methods(r, values) {
-			if isManaging(method, path) {
+			if isManaging(method, unescape(path)) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// unescape undoes the percent-encoding of a path, also where that was done twice. What
+// cannot be undone stays.
+func unescape(path string) string {
+	for range 2 {
+		if strings.IndexByte(path, '%') < 0 {
+			break
+		}
+		if plain, err := url.PathUnescape(path); err == nil {
+			path = plain
+		}
+	}
+	return path
 }
 
 // isManaging reports whether a request would create, change or revoke application

@@ -304,7 +304,11 @@ func TestManages(t *testing.T) {
 		"POST /wp-json/wp/v2/posts":                                      false,
 		"POST /wp-json//wp/v2/users/me/application-passwords":            true,
 		"POST /wp-json/wp/v2/posts form":                                 true,
-		"POST /upload form":                                              false,
+		"GET /a//b%2Fc":                                                  false,
+		"POST /projects/a%2Fb/issues":                                    false,
+		"POST /wp-json/wp/v2/users/me/%2561pplication-passwords":         true,
+		"DELETE /x?a=%zz":   true,
+		"POST /upload form": false,
 	} {
 		fields := strings.Fields(request)
 		r := scope.Request{Method: fields[0], Target: fields[1], Form: len(fields) > 2}
@@ -407,6 +411,13 @@ func TestJudgeAllocatesNothing(t *testing.T) {
 	l, r := twenty(t)
 	b := scope.BuiltIn()
 	if n := testing.AllocsPerRun(100, func() { l.Judge(r, b) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestManagesAllocatesNothing(t *testing.T) {
+	r := scope.Request{Method: "POST", Target: "/wp-json/wp/v2/posts/7?per_page=1", Foreign: true}
+	if n := testing.AllocsPerRun(100, func() { r.Manages() }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
