@@ -31,24 +31,59 @@ var errTooSlow = errors.New("too many slow hashes to try: use the application pa
 // user and a wrong secret take the same steps. Any other error means that there
 // is no answer, and must be treated as "no".
 func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error) {
-	var id Identity
+	var f finding
+	if err := s.attempt(ctx, &a, &f); err != nil {
+		return Identity{}, err
+	}
+	if f.unread != "" {
+		readRecord(f.unread, &f.Identity)
+	}
+	return f.Identity, nil
+}
+
+// WithIdentity is Authenticate for those who pass the identity on in a context, as
+// [NewContext] does. It costs less where somebody is remembered: their identity is
+// read when somebody calls [FromContext], if ever.
+func (s *Service) WithIdentity(ctx context.Context, a Attempt) (context.Context, error) {
+	var f finding
+	if err := s.attempt(ctx, &a, &f); err != nil {
+		return nil, err
+	}
+	if f.unread != "" {
+		return &identityContext{Context: ctx, unread: f.unread}, nil
+	}
+	return NewContext(ctx, f.Identity), nil
+}
+
+// finding is who an attempt turned out to be. Findings are large, and there is one for
+// every request, so they are not passed around by value.
+type finding struct {
+	Identity
+
+	// unread is the record of the identity, where that is settled and was not filled
+	// in.
+	unread string
+}
+
+// attempt makes an attempt, and tells of it.
+func (s *Service) attempt(ctx context.Context, a *Attempt, f *finding) error {
 	if s.config.Observe == nil { // what nobody is told need not be put together
-		if err := s.authenticate(ctx, &a, &id); err != nil {
-			return Identity{}, noAnswer(err)
+		if err := s.authenticate(ctx, a, f); err != nil {
+			return noAnswer(err)
 		}
-		return id, nil
+		return nil
 	}
 	start := s.config.Now()
-	err := s.authenticate(ctx, &a, &id)
+	err := s.authenticate(ctx, a, f)
 	took := s.config.Now().Sub(start)
 	if err != nil {
-		return Identity{}, s.failed(ctx, id, a, took, err)
+		return s.failed(ctx, &f.Identity, a, took, err)
 	}
 	s.observe(ctx, Event{
-		Kind: KindAuthenticated, User: id.User, Credential: id.Credential,
-		Addr: a.Addr, Request: a.Request, Rule: id.Rule, Took: took,
+		Kind: KindAuthenticated, User: f.User, Credential: f.Credential,
+		Addr: a.Addr, Request: a.Request, Rule: f.Rule, Took: took,
 	})
-	return id, nil
+	return nil
 }
 
 // noAnswer is the error of an attempt: err itself if it is a refusal.
@@ -61,7 +96,7 @@ func noAnswer(err error) error {
 }
 
 // failed tells of an attempt that did not succeed, and returns its error.
-func (s *Service) failed(ctx context.Context, known Identity, a Attempt, took time.Duration, err error) error {
+func (s *Service) failed(ctx context.Context, known *Identity, a *Attempt, took time.Duration, err error) error {
 	e := Event{
 		Kind: KindBroken, User: known.User, Credential: known.Credential, Login: a.Login,
 		Err: err, Addr: a.Addr, Request: a.Request, Took: took,
@@ -74,30 +109,28 @@ func (s *Service) failed(ctx context.Context, known Identity, a Attempt, took ti
 	return noAnswer(err)
 }
 
-// authenticate fills in, beside a refusal, as much of the identity as is known.
-// Identities are large, and this is done for every request, so they are not passed
-// around by value.
-func (s *Service) authenticate(ctx context.Context, a *Attempt, id *Identity) (err error) {
+// authenticate fills in, beside a refusal, as much of the finding as is known.
+func (s *Service) authenticate(ctx context.Context, a *Attempt, f *finding) (err error) {
 	now := s.now()
 	if err := s.admit(ctx, a); err != nil {
 		return err
 	}
-	if err := s.identify(ctx, a, id, now); err != nil {
+	if err := s.identify(ctx, a, f, now); err != nil || f.unread != "" {
 		return err
 	}
-	if ok, err := s.config.AvailableFor(ctx, id.User); err != nil || !ok {
+	if ok, err := s.availableFor(ctx, f.User); err != nil || !ok {
 		return refuseUnless(err, ReasonDisabledForUser)
 	}
-	if id.Rule, err = s.accepts(&id.Credential, a, now); err != nil {
+	if f.Rule, err = s.accepts(&f.Credential, a, now); err != nil {
 		return err
 	}
-	id.ExpiresSoon = s.expiresSoon(&id.Credential, now)
+	f.ExpiresSoon = s.expiresSoon(&f.Credential, now)
 	if s.config.Check != nil {
-		if err := s.config.Check(ctx, *id, *a); err != nil {
+		if err := s.config.Check(ctx, f.Identity, *a); err != nil {
 			return err
 		}
 	}
-	return s.recordUse(ctx, a, id, now)
+	return s.recordUse(ctx, a, f, now)
 }
 
 // admit makes the checks that need neither the user nor a hash.
@@ -127,21 +160,45 @@ func refuseUnless(broken error, reason Reason) error {
 
 // identify finds the user and the credential of an attempt, from memory if
 // nothing changed since they were last found.
-func (s *Service) identify(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
+func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
 	version, versioned := s.memo.version()
 	if !versioned {
-		return s.lookUp(ctx, a, id, now)
+		return s.lookUp(ctx, a, &f.Identity, now)
 	}
 	key := s.memo.key(a)
-	if s.memo.get(key, version, id) && (!id.OldSecret || isInGrace(&id.Credential, now)) {
-		return nil
+	if known, ok := s.memo.get(key, version); ok {
+		if now.Unix() < known.settled {
+			f.unread = known.record
+			return nil
+		}
+		readRecord(known.record, &f.Identity)
+		if !f.OldSecret || isInGrace(&f.Credential, now) {
+			return nil
+		}
+		f.Identity = Identity{}
 	}
-	*id = Identity{}
-	err := s.lookUp(ctx, a, id, now)
+	err := s.lookUp(ctx, a, &f.Identity, now)
 	if err == nil {
-		s.memo.put(key, version, *id)
+		s.memo.put(key, version, &f.Identity, s.settled(&f.Identity))
 	}
 	return err
+}
+
+// settled returns until when, in Unix seconds, it makes no difference whether an
+// identity that was found is judged: any request is accepted, and there is nothing to
+// record, to tell anybody or to warn of. 0: that is not known of any time.
+func (s *Service) settled(id *Identity) int64 {
+	c, config := &id.Credential, &s.config
+	asks := config.AvailableFor != nil || config.Check != nil || config.Observe != nil
+	limited := config.Policy.RequireScopes || !s.mayManageElsewhere(*c)
+	if asks || limited || id.OldSecret {
+		return 0
+	}
+	stands := config.UsageInterval
+	if unused := config.Policy.RevokeUnused; unused > 0 {
+		stands = min(stands, unused)
+	}
+	return c.LastUsed.Add(stands).Unix()
 }
 
 // lookUp asks the directory and the store. It does not stop at an unknown user,
@@ -261,22 +318,22 @@ func (s *Service) upgrade(ctx context.Context, c Credential, old bool, hash stri
 // recordUse keeps when and from where a credential was used, at most once per
 // UsageInterval. That it cannot be kept is reported, and no reason to refuse;
 // that the credential is gone is.
-func (s *Service) recordUse(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
-	if id.Credential.Limits.MaxUses > 0 {
-		return s.countUse(ctx, a, id, now)
+func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
+	if f.Credential.Limits.MaxUses > 0 {
+		return s.countUse(ctx, a, f, now)
 	}
-	if !s.useIsDue(&id.Credential, now) {
+	if !s.useIsDue(&f.Credential, now) {
 		return nil
 	}
-	c, err := s.store.Update(ctx, id.User.ID, id.Credential.UUID, s.use(now, addrText(a)), nil)
+	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, s.use(now, addrText(a)), nil)
 	switch {
 	case err == nil:
-		id.Credential = c
+		f.Credential = c
 	case errors.Is(err, ErrNotFound): // revoked since it was found
 		return &AuthError{Reason: ReasonWrongSecret}
 	default:
 		s.observe(ctx, Event{
-			Kind: KindUsageNotKept, User: id.User, Credential: id.Credential, Addr: a.Addr, Err: err,
+			Kind: KindUsageNotKept, User: f.User, Credential: f.Credential, Addr: a.Addr, Err: err,
 		})
 	}
 	return nil
@@ -284,9 +341,9 @@ func (s *Service) recordUse(ctx context.Context, a *Attempt, id *Identity, now t
 
 // countUse counts one of a bounded number of uses. One that cannot be counted is
 // not allowed.
-func (s *Service) countUse(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
+func (s *Service) countUse(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
 	record := s.use(now, addrText(a))
-	c, err := s.store.Update(ctx, id.User.ID, id.Credential.UUID, func(c *Credential) error {
+	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, func(c *Credential) error {
 		if c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses {
 			return Refuse(ReasonUsedUp, fmt.Sprintf("This application password was for %d uses, and they are used up. Make a new one.", c.Limits.MaxUses))
 		}
@@ -301,7 +358,7 @@ func (s *Service) countUse(ctx context.Context, a *Attempt, id *Identity, now ti
 	case err != nil:
 		return err
 	}
-	id.Credential = c
+	f.Credential = c
 	return nil
 }
 

@@ -9,17 +9,19 @@ import (
 
 type identityKey struct{}
 
-// identityContext is a context with an identity, in one piece of memory since it
-// is made for every request.
+// identityContext is a context with an identity: in one small piece of memory, since
+// it is made for every request, and many handlers never ask who it is.
 type identityContext struct {
 	context.Context //nolint:containedctx // it is one
-	identity        Identity
+
+	whole  *Identity // or nil
+	unread string    // its record
 }
 
-// Value returns the identity for its key.
+// Value returns itself for the key of identities.
 func (c *identityContext) Value(key any) any {
 	if key == (identityKey{}) {
-		return &c.identity
+		return c
 	}
 	return c.Context.Value(key)
 }
@@ -27,16 +29,27 @@ func (c *identityContext) Value(key any) any {
 // NewContext returns a context that carries the identity of the request's
 // caller. Package basicauth does this for the handlers it guards.
 func NewContext(ctx context.Context, id Identity) context.Context {
-	return &identityContext{ctx, id}
+	return &identityContext{Context: ctx, whole: &id}
 }
 
 // FromContext returns the identity of the request's caller, if it has one.
-func FromContext(ctx context.Context) (Identity, bool) {
-	id, ok := ctx.Value(identityKey{}).(*Identity)
-	if !ok {
-		return Identity{}, false
+func FromContext(ctx context.Context) (id Identity, ok bool) {
+	c, ok := ctx.Value(identityKey{}).(*identityContext)
+	switch {
+	case !ok:
+	case c.whole != nil:
+		id = *c.whole
+	default:
+		readRecord(c.unread, &id)
 	}
-	return *id, true
+	return id, ok
+}
+
+// EndsSoon reports whether the identity of the request's caller has something to warn
+// them of, in ExpiresSoon or OldSecret. It costs less than FromContext.
+func EndsSoon(ctx context.Context) bool {
+	c, ok := ctx.Value(identityKey{}).(*identityContext)
+	return ok && c.whole != nil && (c.whole.OldSecret || !c.whole.ExpiresSoon.IsZero())
 }
 
 type callerKey struct{}

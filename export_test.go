@@ -23,12 +23,15 @@ func NewMemo(source Versioned) Memo {
 
 // Put remembers, as found at a version.
 func (m Memo) Put(a Attempt, version uint64, id Identity) {
-	m.put(m.key(&a), memoVersion{version}, id)
+	m.put(m.key(&a), memoVersion{version}, &id, 0)
 }
 
 // Get returns what is remembered at a version.
 func (m Memo) Get(a Attempt, version uint64) (id Identity, ok bool) {
-	ok = m.get(m.key(&a), memoVersion{version}, &id)
+	known, ok := m.get(m.key(&a), memoVersion{version})
+	if ok {
+		readRecord(known.record, &id)
+	}
 	return id, ok
 }
 

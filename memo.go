@@ -32,10 +32,10 @@ type memo struct {
 	table atomic.Pointer[memoTable]
 }
 
-// memoKey is 192 bits of a salted digest of what was presented, so that its size is
+// memoKey is 128 bits of a salted digest of what was presented, so that its size is
 // not for the caller to choose, and nobody outside can aim at a place in the table.
 // It takes a fifth of the time of the hash by which the store knows the secret.
-type memoKey [3]uint64
+type memoKey [2]uint64
 
 // memoVersion is the state of the sources at which an entry was true.
 type memoVersion [2]uint64
@@ -63,9 +63,7 @@ func (m *memo) key(a *Attempt) memoKey {
 	text = append(text, a.Secret.plain...)
 	text = append(text, 0) // which is in no secret
 	sum := sha256.Sum256(append(text, a.Login...))
-	return memoKey{
-		binary.LittleEndian.Uint64(sum[0:]), binary.LittleEndian.Uint64(sum[8:]), binary.LittleEndian.Uint64(sum[16:]),
-	}
+	return memoKey{binary.LittleEndian.Uint64(sum[0:]), binary.LittleEndian.Uint64(sum[8:])}
 }
 
 // version returns the state of the sources now. It must be taken before the
@@ -79,24 +77,25 @@ func (m *memo) version() (v memoVersion, ok bool) {
 	return v, len(m.sources) > 0
 }
 
-// get fills in the identity that was remembered at this version, if one was.
-func (m *memo) get(k memoKey, v memoVersion, id *Identity) bool {
+// remembered is what the memo knows of an attempt.
+type remembered struct {
+	record  string // of the identity
+	settled int64  // until when, in Unix seconds, the record need not be read; see Service.settled
+}
+
+// get returns what was remembered at this version, if something was.
+func (m *memo) get(k memoKey, v memoVersion) (remembered, bool) {
 	t := m.table.Load()
 	if t.version != v {
-		return false
+		return remembered{}, false
 	}
-	record := t.find(k)
-	if record == "" {
-		return false
-	}
-	readRecord(record, id)
-	return true
+	return t.find(k)
 }
 
 // put remembers id, unless a change has made it old already. The first entry of a
 // new version takes the place of all older ones.
-func (m *memo) put(k memoKey, v memoVersion, id Identity) {
-	record, ok := newRecord(id)
+func (m *memo) put(k memoKey, v memoVersion, id *Identity, settled int64) {
+	record, ok := newRecord(*id)
 	if !ok {
 		return
 	}
@@ -109,8 +108,8 @@ func (m *memo) put(k memoKey, v memoVersion, id Identity) {
 		}
 		t = newMemoTable(v)
 	}
-	if t.find(k) != "" { // somebody else was faster
+	if _, ok := t.find(k); ok { // somebody else was faster
 		return
 	}
-	m.table.Store(t.with(k, record))
+	m.table.Store(t.with(k, remembered{record, settled}))
 }

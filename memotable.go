@@ -10,7 +10,7 @@ import (
 // reading it while others are made from it, and perhaps misses what is new.
 type memoTable struct {
 	version memoVersion
-	slots   []memoSlot       // 2^n; one in four is empty at least, so that a search ends
+	slots   []memoSlot       // 2^n; one in eight is empty at least, so that a search ends
 	used    int              // how many slots are not
 	blocks  []string         // those that are full
 	last    string           // what is in the one that is not
@@ -20,8 +20,9 @@ type memoTable struct {
 
 // memoSlot takes 32 bytes, which are in one line of the processor's cache.
 type memoSlot struct {
-	key   memoKey
-	place atomic.Uint64 // a memoPlace; 0: the slot is empty. It is set last
+	key     memoKey
+	settled int64
+	place   atomic.Uint64 // a memoPlace; 0: the slot is empty. It is set last
 }
 
 // memoPlace is where a record is: the block's number in 16 bits, the record's
@@ -39,17 +40,18 @@ func newMemoTable(v memoVersion) *memoTable {
 	return &memoTable{version: v, slots: make([]memoSlot, fewestSlots), writer: &strings.Builder{}}
 }
 
-// find returns the record for k, or "".
-func (t *memoTable) find(k memoKey) string {
+// find returns what is remembered for k, if something is.
+func (t *memoTable) find(k memoKey) (remembered, bool) {
 	last := uint64(len(t.slots) - 1)
 	for at := k[0]; ; at++ {
 		s := &t.slots[at&last]
 		place := memoPlace(s.place.Load())
 		if place == 0 {
-			return ""
+			return remembered{}, false
 		}
 		if s.key == k {
-			return t.record(place)
+			record := t.record(place)
+			return remembered{record, s.settled}, record != ""
 		}
 	}
 }
@@ -69,29 +71,29 @@ func (t *memoTable) record(p memoPlace) string {
 	return text[begin : begin+length]
 }
 
-// with returns a table that has a record for k as well, which t must not have; or,
+// with returns a table that has something for k as well, which t must not have; or,
 // where t is full, nothing else: most of so much is out of use, and what is in use
 // comes back by itself. No two calls may run at the same time, and no table may be
 // made from t twice.
-func (t *memoTable) with(k memoKey, record string) *memoTable {
-	if t.used == memoSize || t.size+len(record) > memoText {
+func (t *memoTable) with(k memoKey, r remembered) *memoTable {
+	if t.used == memoSize || t.size+len(r.record) > memoText {
 		t = newMemoTable(t.version)
 	}
 	next := *t
-	if 4*(next.used+1) > 3*len(next.slots) {
+	if 8*(next.used+1) > 7*len(next.slots) {
 		next.slots = doubled(next.slots)
 	}
-	if next.writer.Len()+len(record) > next.writer.Cap() {
+	if next.writer.Len()+len(r.record) > next.writer.Cap() {
 		next.blocks = append(next.blocks, next.last) // which nobody reads past its old end
 		next.writer = &strings.Builder{}
-		next.writer.Grow(max(len(record), min(max(next.size, smallestBlock), biggestBlock)))
+		next.writer.Grow(max(len(r.record), min(max(next.size, smallestBlock), biggestBlock)))
 	}
-	place := len(next.blocks)<<48 | len(record)<<32 | next.writer.Len()
-	next.writer.WriteString(record)
+	place := len(next.blocks)<<48 | len(r.record)<<32 | next.writer.Len()
+	next.writer.WriteString(r.record)
 	next.last = next.writer.String()
-	next.size += len(record)
+	next.size += len(r.record)
 	next.used++
-	fill(next.slots, k, memoPlace(place)) //nolint:gosec // none of the three is negative
+	fill(next.slots, k, r.settled, memoPlace(place)) //nolint:gosec // none of the three is negative
 	return &next
 }
 
@@ -99,20 +101,20 @@ func doubled(slots []memoSlot) []memoSlot {
 	more := make([]memoSlot, 2*len(slots))
 	for i := range slots {
 		if s := &slots[i]; s.place.Load() != 0 {
-			fill(more, s.key, memoPlace(s.place.Load()))
+			fill(more, s.key, s.settled, memoPlace(s.place.Load()))
 		}
 	}
 	return more
 }
 
 // fill fills the slot in which a search finds the key.
-func fill(slots []memoSlot, k memoKey, place memoPlace) {
+func fill(slots []memoSlot, k memoKey, settled int64, place memoPlace) {
 	last := uint64(len(slots) - 1)
 	at := k[0]
 	for slots[at&last].place.Load() != 0 {
 		at++
 	}
 	s := &slots[at&last]
-	s.key = k
+	s.key, s.settled = k, settled
 	s.place.Store(uint64(place))
 }

@@ -62,9 +62,14 @@ func dropOthers(s string) string {
 	return string(kept)
 }
 
-func isAlphanumeric(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
-}
+// alphanumeric has a bit for each of A-Z, a-z and 0-9.
+//
+//nolint:gochecknoglobals // a constant, if there were such arrays
+var alphanumeric = [4]uint64{0x03ff_0000_0000_0000, 0x07ff_fffe_07ff_fffe}
+
+// isAlphanumeric does not branch on c, of which a processor foresees nothing if it is
+// of a random secret.
+func isAlphanumeric(c byte) bool { return alphanumeric[c/64]>>(c%64)&1 == 1 }
 
 // Reveal returns the plaintext without spaces.
 func (s Secret) Reveal() string { return s.plain }

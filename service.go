@@ -123,9 +123,6 @@ func New(store Store, users Directory, config Config) *Service {
 	if config.Available == nil {
 		config.Available = func(context.Context) (bool, error) { return true, nil }
 	}
-	if config.AvailableFor == nil {
-		config.AvailableFor = func(context.Context, User) (bool, error) { return true, nil }
-	}
 	if config.Bundles == nil {
 		config.Bundles = scope.BuiltIn()
 	}
@@ -166,11 +163,18 @@ func (s *Service) AvailableFor(ctx context.Context, u User) (bool, error) {
 	if !ok || err != nil {
 		return false, err
 	}
-	ok, err = s.config.AvailableFor(ctx, u)
+	ok, err = s.availableFor(ctx, u)
 	if err != nil {
 		return false, fmt.Errorf("ask whether application passwords are available for user %s: %w", u.ID, err)
 	}
 	return ok, nil
+}
+
+func (s *Service) availableFor(ctx context.Context, u User) (bool, error) {
+	if s.config.AvailableFor == nil {
+		return true, nil
+	}
+	return s.config.AvailableFor(ctx, u)
 }
 
 // InUse reports whether any application password was ever created here.

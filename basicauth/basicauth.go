@@ -21,9 +21,27 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Authenticator finds out who an attempt is. A [*sparekey.Service] is one.
+// Authenticator finds out who an attempt is. A [*sparekey.Service] is one. Of one that
+// is a [ContextAuthenticator] as well, Require and Optional ask that.
 type Authenticator interface {
 	Authenticate(ctx context.Context, a sparekey.Attempt) (sparekey.Identity, error)
+}
+
+// ContextAuthenticator returns a context with who an attempt is, as
+// [sparekey.Service.WithIdentity].
+type ContextAuthenticator interface {
+	WithIdentity(ctx context.Context, a sparekey.Attempt) (context.Context, error)
+}
+
+// inContext makes a ContextAuthenticator of any Authenticator.
+type inContext struct{ Authenticator }
+
+func (c inContext) WithIdentity(ctx context.Context, a sparekey.Attempt) (context.Context, error) {
+	id, err := c.Authenticate(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return sparekey.NewContext(ctx, id), nil
 }
 
 // Config holds the options of a [Guard].
@@ -48,6 +66,7 @@ type Config struct {
 // use.
 type Guard struct {
 	auth        Authenticator
+	inContext   ContextAuthenticator // of auth
 	config      Config
 	challenge   string
 	crossOrigin *http.CrossOriginProtection
@@ -67,8 +86,12 @@ func New(auth Authenticator, config Config) *Guard {
 	if config.Fail == nil {
 		config.Fail = failWithText
 	}
+	c, ok := auth.(ContextAuthenticator)
+	if !ok {
+		c = inContext{auth}
+	}
 	return &Guard{
-		auth: auth, config: config, challenge: challenge(config.Realm),
+		auth: auth, inContext: c, config: config, challenge: challenge(config.Realm),
 		crossOrigin: http.NewCrossOriginProtection(),
 	}
 }
@@ -89,16 +112,12 @@ func challenge(realm string) string {
 // Require lets only requests with a right credential through to next.
 func (g *Guard) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, presented, err := g.Identify(r)
+		var a sparekey.Attempt
+		presented, err := g.read(&a, r, g.config.Origin, requested)
 		if err == nil && !presented {
 			err = malformed()
 		}
-		if err != nil {
-			g.Fail(w, r, err)
-			return
-		}
-		Warn(w.Header(), id)
-		next.ServeHTTP(w, r.WithContext(sparekey.NewContext(r.Context(), id)))
+		g.serve(w, r, next, &a, err)
 	})
 }
 
@@ -106,17 +125,31 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 // to next. A wrong one is refused all the same.
 func (g *Guard) Optional(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, presented, err := g.Identify(r)
-		if err != nil {
-			g.Fail(w, r, err)
+		var a sparekey.Attempt
+		presented, err := g.read(&a, r, g.config.Origin, requested)
+		if err == nil && !presented {
+			next.ServeHTTP(w, r)
 			return
 		}
-		if presented {
-			Warn(w.Header(), id)
-			r = r.WithContext(sparekey.NewContext(r.Context(), id))
-		}
-		next.ServeHTTP(w, r)
+		g.serve(w, r, next, &a, err)
 	})
+}
+
+// serve lets a request through to next if the attempt that it makes is a right one.
+func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, a *sparekey.Attempt, err error) {
+	ctx := r.Context()
+	if err == nil {
+		ctx, err = g.inContext.WithIdentity(ctx, *a)
+	}
+	if err != nil {
+		g.Fail(w, r, err)
+		return
+	}
+	if sparekey.EndsSoon(ctx) {
+		id, _ := sparekey.FromContext(ctx)
+		Warn(w.Header(), id)
+	}
+	next.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // Identify finds out who a request is from. presented is false where it carries
@@ -134,18 +167,26 @@ func (g *Guard) IdentifyFrom(r *http.Request, origin clientip.Origin) (id sparek
 }
 
 func (g *Guard) identify(r *http.Request, from clientip.Resolver, wanted func(*http.Request) scope.Request) (id sparekey.Identity, presented bool, err error) {
-	login, secret, presented, err := fromRequest(r)
+	var a sparekey.Attempt
+	presented, err = g.read(&a, r, from, wanted)
+	if err == nil && presented {
+		id, err = g.auth.Authenticate(r.Context(), a)
+	}
+	return id, presented, err
+}
+
+// read reads what a request presents into a.
+func (g *Guard) read(a *sparekey.Attempt, r *http.Request, from clientip.Resolver, wanted func(*http.Request) scope.Request) (presented bool, err error) {
+	a.Login, a.Secret, presented, err = fromRequest(r)
 	if err != nil || !presented {
-		return sparekey.Identity{}, presented, err
+		return presented, err
 	}
 	if isForgeable(r, g.crossOrigin) {
-		return sparekey.Identity{}, true, ErrCrossOrigin
+		return true, ErrCrossOrigin
 	}
 	origin := from(r)
-	id, err = g.auth.Authenticate(r.Context(), sparekey.Attempt{
-		Login: login, Secret: secret, Addr: origin.Addr, Secure: origin.Secure, Request: wanted(r),
-	})
-	return id, true, err
+	a.Addr, a.Secure, a.Request = origin.Addr, origin.Secure, wanted(r)
+	return true, nil
 }
 
 // Fail answers a request that is not let through, because of err.

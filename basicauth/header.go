@@ -1,6 +1,7 @@
 package basicauth
 
 import (
+	"bytes"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -36,7 +37,7 @@ func Parse(header string) (login string, secret sparekey.Secret, presented bool,
 		return "", sparekey.Secret{}, true, malformed()
 	}
 	login, password, ok := strings.Cut(string(plain), ":")
-	if !ok || !utf8.ValidString(login) || strings.ContainsRune(login, 0) || strings.ContainsRune(password, 0) {
+	if !ok || !utf8.ValidString(login) || bytes.IndexByte(plain, 0) >= 0 {
 		return "", sparekey.Secret{}, true, malformed()
 	}
 	return login, sparekey.ParseSecret(password), true, nil

@@ -1,0 +1,181 @@
+package sparekey_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
+	"github.com/sparekey-dev/sparekey/store/memory"
+)
+
+// forgetful is a store of which a service remembers nothing.
+type forgetful struct{ sparekey.Store }
+
+// anyOf draws one.
+func anyOf[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
+
+func anyConfig(r *rand.Rand, now func() time.Time) sparekey.Config {
+	c := sparekey.Config{
+		Now:           now,
+		UsageInterval: anyOf(r, 0, time.Hour, 90*time.Second, -1),
+		Policy: sparekey.Policy{
+			MaxLifetime:      anyOf(r, 0, 0, 0, 48*time.Hour),
+			RequireScopes:    r.IntN(8) == 0,
+			RevokeUnused:     anyOf(r, 0, 0, 0, 30*time.Minute, 25*time.Hour),
+			ManageNeedsScope: r.IntN(4) == 0,
+		},
+	}
+	if r.IntN(8) == 0 {
+		c.AvailableFor = func(context.Context, sparekey.User) (bool, error) { return now().Minute()%3 > 0, nil }
+	}
+	if r.IntN(8) == 0 {
+		c.Check = func(_ context.Context, id sparekey.Identity, _ sparekey.Attempt) error {
+			if now().Minute()%3 == 0 {
+				return sparekey.Refuse("not now", "Not now, "+id.User.Login+".")
+			}
+			return nil
+		}
+	}
+	return c
+}
+
+func anyCredential(t *testing.T, r *rand.Rand, now time.Time, hash string) sparekey.Credential {
+	t.Helper()
+	c := sparekey.Credential{
+		UUID: "00000000-0000-4000-8000-000000000001", Name: "app", Hash: hash, Created: now.Add(anyOf(r, 0, -47*time.Hour)),
+	}
+	if r.IntN(2) == 0 {
+		c.LastUsed, c.LastIP = now.Add(anyOf(r, 0, -time.Minute, -23*time.Hour)), "192.0.2.99"
+	}
+	switch r.IntN(10) {
+	case 0:
+		c.Limits.Expires = now.Add(anyOf(r, time.Second, time.Hour, sparekey.ExpiryNotice+time.Hour))
+	case 1:
+		c.Limits.Scopes = scopes(t, "read")
+	case 2:
+		c.Limits.Networks = networks(t, "192.0.2.0/25")
+	case 3:
+		c.Limits.MaxUses = 3
+	case 4: // what is presented is from before a rotation
+		c.Hash, c.OldHash, c.OldUntil = sparekey.NewSecret().Hash(), hash, now.Add(time.Hour)
+	}
+	return c
+}
+
+func anyAttempt(r *rand.Rand, secret sparekey.Secret) sparekey.Attempt {
+	a := attempt(anyOf(r, "ann", "ann@example.com"), secret)
+	a.Addr = anyOf(r, a.Addr, netip.MustParseAddr("192.0.2.200"), netip.Addr{})
+	a.Request = anyOf(r, scope.Request{}, request("GET", "/a"), request("POST", "/a"),
+		scope.Request{Method: "POST", Target: "/wp-json/wp/v2/users/1/application-passwords", Foreign: true},
+		scope.Request{Method: "GET", Target: "/a", Overrides: []string{"DELETE"}})
+	return a
+}
+
+// try is what becomes of an attempt.
+func try(ctx context.Context, s *sparekey.Service, a sparekey.Attempt, inContext bool) (sparekey.Identity, string) {
+	if !inContext {
+		id, err := s.Authenticate(ctx, a)
+		return id, fmt.Sprint(err)
+	}
+	ctx, err := s.WithIdentity(ctx, a)
+	if err != nil {
+		return sparekey.Identity{}, fmt.Sprint(err)
+	}
+	id, ok := sparekey.FromContext(ctx)
+	if warned := id.OldSecret || !id.ExpiresSoon.IsZero(); !ok || sparekey.EndsSoon(ctx) != warned {
+		return id, "the context does not say so"
+	}
+	return id, fmt.Sprint(err)
+}
+
+// TestRememberingChangesNothing has one service that remembers and one that does not
+// answer the same attempts, on the same credential, under any policy, as time passes.
+func TestRememberingChangesNothing(t *testing.T) {
+	t.Parallel()
+	const seeds, attempts = 2000, 12
+	accepted := 0
+	for seed := range uint64(seeds) {
+		r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // which cases are tried is no secret
+		clock := newClock()
+		config := anyConfig(r, clock.Now)
+		secret := sparekey.NewSecret()
+		c := anyCredential(t, r, clock.Now(), secret.Hash())
+		var services [2]*sparekey.Service
+		var told [2]events
+		observed := r.IntN(4) == 0
+		for i := range services {
+			store := memory.New()
+			ann, err := store.CreateUser(t.Context(), sparekey.User{
+				Login: "ann", Email: "ann@example.com", Roles: []string{"editor"}, Registered: clock.Now(),
+			}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.UserID = ann.ID
+			if err := store.Insert(t.Context(), c, nil); err != nil {
+				t.Fatal(err)
+			}
+			if observed {
+				config.Observe = told[i].observe
+			}
+			services[i] = sparekey.New([]sparekey.Store{store, forgetful{store}}[i], store, config)
+		}
+		for n := range attempts {
+			a, inContext := anyAttempt(r, secret), r.IntN(2) == 0
+			got, gotErr := try(t.Context(), services[0], a, inContext)
+			want, wantErr := try(t.Context(), services[1], a, inContext)
+			if diff := cmp.Diff(want, got); diff != "" || gotErr != wantErr {
+				t.Fatalf("seed %d, attempt %d: %s, want %s (-want +got):\n%s", seed, n, gotErr, wantErr, diff)
+			}
+			if got, want := fmt.Sprint(told[0].take()), fmt.Sprint(told[1].take()); got != want {
+				t.Fatalf("seed %d, attempt %d: told of %s, want %s", seed, n, got, want)
+			}
+			if want.User.ID != "" {
+				accepted++
+			}
+			clock.pass(anyOf(r, 0, 0, time.Second, time.Minute, time.Hour-time.Second, 24*time.Hour-time.Second))
+		}
+	}
+	if all := seeds * attempts; accepted < all/4 || accepted > all*3/4 {
+		t.Errorf("%d of %d were accepted: the draws show little", accepted, all)
+	}
+}
+
+// TestWithIdentityRefuses has what is not let through, and what broke.
+func TestWithIdentityRefuses(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	secret, _ := s.create(t, "app")
+	broken := sparekey.New(failing{s.store, "Find", errors.New("no disk")}, s.store, sparekey.Config{})
+	for name, c := range map[string]struct {
+		service *sparekey.Service
+		attempt sparekey.Attempt
+		refused bool
+	}{
+		"wrong secret": {s.Service, attempt("ann", sparekey.NewSecret()), true},
+		"unknown user": {s.Service, attempt("bob", secret), true},
+		"insecure":     {s.Service, sparekey.Attempt{Login: "ann", Secret: secret}, true},
+		"broken":       {broken, attempt("ann", secret), false},
+	} {
+		ctx, err := c.service.WithIdentity(t.Context(), c.attempt)
+		if ctx != nil || err == nil || sparekey.Refused(err) != c.refused {
+			t.Errorf("%s: got %v, %v", name, ctx, err)
+		}
+	}
+}
+
+// TestContextWithoutIdentity asks contexts that have none.
+func TestContextWithoutIdentity(t *testing.T) {
+	t.Parallel()
+	if id, ok := sparekey.FromContext(t.Context()); ok || id.User.ID != "" || sparekey.EndsSoon(t.Context()) {
+		t.Errorf("got %v", id)
+	}
+}
