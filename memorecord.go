@@ -6,28 +6,23 @@ import (
 	"time"
 )
 
-// A record is an identity as text without pointers, which is read in little more
-// time than it takes to copy one:
-//
-//	seconds (8 bytes) and nanoseconds (4) of each of times
-//	each of numbers (8)
-//	length (2) of each of texts
-//	1 or 0 (1) for OldSecret
-//	number of roles (2), where 0 says nil and 1 says none
-//	the texts
-//	length (2) and text of each role
-const (
-	timeFields, numberFields, textFields = 6, 2, 14
+// A record is an identity as text without pointers: its times, numbers and texts, the
+// roles, and whether the secret is the old one, as varints (encoding/binary) and as
+// texts after their lengths.
 
-	timeSize, numberSize, lengthSize = 12, 8, 2
-
-	headSize = timeFields*timeSize + numberFields*numberSize + 1 + (textFields+1)*lengthSize
-)
-
-// texts, times and numbers are what is in a record, beside the roles and what is
+// times, numbers and texts are what is in a record, beside the roles and what is
 // true or false. A field that is not keeps an identity that has it from being
 // remembered.
-func (id *Identity) texts() [textFields]*string {
+func (id *Identity) times() [6]*time.Time {
+	c := &id.Credential
+	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.ExpiresSoon}
+}
+
+func (id *Identity) numbers() [2]*int {
+	return [...]*int{&id.Credential.Limits.MaxUses, &id.Credential.Uses}
+}
+
+func (id *Identity) texts() [14]*string {
 	u, c := &id.User, &id.Credential
 	return [...]*string{
 		&u.ID, &u.Login, &u.Email, &u.DisplayName,
@@ -36,113 +31,116 @@ func (id *Identity) texts() [textFields]*string {
 	}
 }
 
-func (id *Identity) times() [timeFields]*time.Time {
-	c := &id.Credential
-	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.ExpiresSoon}
-}
-
-func (id *Identity) numbers() [numberFields]*int {
-	return [...]*int{&id.Credential.Limits.MaxUses, &id.Credential.Uses}
-}
-
 // newRecord returns an identity as a record. ok is false if that would not give it
 // back exactly as it is: then it must not be remembered.
 func newRecord(id Identity) (record string, ok bool) {
 	id.User.Registered = id.User.Registered.UTC().Round(0) // of a directory that may have it from anywhere
-	size := headSize
+	var w recordWriter
+	for _, t := range id.times() {
+		w.time(*t)
+	}
+	for _, n := range id.numbers() {
+		w.number(uint64(*n)) //nolint:gosec // comes back as it was
+	}
 	for _, s := range id.texts() {
-		size += len(*s)
+		w.text(*s)
 	}
-	for _, role := range id.User.Roles {
-		size += lengthSize + len(role)
-	}
-	if size > longestRecord {
+	w.roles(id.User.Roles)
+	w.flag(id.OldSecret)
+	if len(w.record) > longestRecord {
 		return "", false
 	}
-	r := appendHead(make([]byte, 0, size), &id)
-	for _, s := range id.texts() {
-		r = append(r, *s...)
-	}
-	for _, role := range id.User.Roles {
-		r = append(appendLength(r, len(role)), role...)
-	}
-	record = string(r)
+	record = string(w.record)
 	var again Identity
 	readRecord(record, &again)
 	return record, reflect.DeepEqual(again, id)
 }
 
-func appendHead(r []byte, id *Identity) []byte {
-	for _, t := range id.times() {
-		r = binary.LittleEndian.AppendUint64(r, uint64(t.Unix()))       //nolint:gosec // comes back as it was
-		r = binary.LittleEndian.AppendUint32(r, uint32(t.Nanosecond())) //nolint:gosec // less than 10^9
-	}
-	for _, n := range id.numbers() {
-		r = binary.LittleEndian.AppendUint64(r, uint64(*n)) //nolint:gosec // comes back as it was
-	}
-	for _, s := range id.texts() {
-		r = appendLength(r, len(*s))
-	}
-	if id.OldSecret {
-		r = append(r, 1)
-	} else {
-		r = append(r, 0)
-	}
-	return appendLength(r, countRoles(id.User.Roles))
-}
-
-func countRoles(roles []string) int {
-	if roles == nil {
-		return 0
-	}
-	return 1 + len(roles)
-}
-
-// appendLength appends what is no more than longestRecord.
-func appendLength(r []byte, n int) []byte {
-	return binary.LittleEndian.AppendUint16(r, uint16(n)) //nolint:gosec // see above
-}
-
 // readRecord fills in the identity that a record was made from. It shares the
 // record's text, and nothing that can be changed.
 func readRecord(record string, id *Identity) {
-	head, rest := record[:headSize], record[headSize:]
+	r := recordReader{record}
 	for _, t := range id.times() {
-		*t = readTime(head)
-		head = head[timeSize:]
+		*t = r.time()
 	}
 	for _, n := range id.numbers() {
-		*n = int(readNumber(head)) //nolint:gosec // as it was
-		head = head[numberSize:]
+		*n = int(r.number()) //nolint:gosec // as it was
 	}
 	for _, s := range id.texts() {
-		n := readLength(head)
-		*s, rest, head = rest[:n], rest[n:], head[lengthSize:]
+		*s = r.text()
 	}
-	id.OldSecret, head = head[0] == 1, head[1:]
-	if n := readLength(head); n > 0 {
-		id.User.Roles = readRoles(rest, n-1)
+	id.User.Roles = r.roles()
+	id.OldSecret = r.flag()
+}
+
+// year1 is the zero time in Unix seconds. Records count from there, so that one
+// without a time takes the least.
+const year1 = -62135596800
+
+type recordWriter struct{ record []byte }
+
+func (w *recordWriter) number(n uint64) { w.record = binary.AppendUvarint(w.record, n) }
+
+func (w *recordWriter) time(t time.Time) {
+	w.number(uint64(t.Unix() - year1)) //nolint:gosec // comes back as it was
+	w.number(uint64(t.Nanosecond()))   //nolint:gosec // not negative
+}
+
+func (w *recordWriter) text(s string) {
+	w.number(uint64(len(s)))
+	w.record = append(w.record, s...)
+}
+
+// roles writes how many there are plus one, or 0 for nil.
+func (w *recordWriter) roles(roles []string) {
+	if roles == nil {
+		w.number(0)
+		return
+	}
+	w.number(uint64(len(roles)) + 1)
+	for _, role := range roles {
+		w.text(role)
 	}
 }
 
-func readTime(s string) time.Time {
-	nanoseconds := uint32(s[8]) | uint32(s[9])<<8 | uint32(s[10])<<16 | uint32(s[11])<<24
-	return time.Unix(int64(readNumber(s)), int64(nanoseconds)).UTC() //nolint:gosec // as it was
+func (w *recordWriter) flag(set bool) {
+	if set {
+		w.number(1)
+	} else {
+		w.number(0)
+	}
 }
 
-func readNumber(s string) uint64 {
-	_ = s[numberSize-1]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+// recordReader reads what a recordWriter wrote, in the same order.
+type recordReader struct{ rest string }
+
+func (r *recordReader) number() uint64 {
+	n, size := binary.Uvarint([]byte(r.rest)) // which copies nothing
+	r.rest = r.rest[size:]
+	return n
 }
 
-func readLength(s string) int { return int(s[0]) | int(s[1])<<8 }
+func (r *recordReader) time() time.Time {
+	seconds := int64(r.number()) + year1               //nolint:gosec // as it was
+	return time.Unix(seconds, int64(r.number())).UTC() //nolint:gosec // as it was
+}
 
-func readRoles(s string, n int) []string {
-	roles := make([]string, n)
+func (r *recordReader) text() (s string) {
+	n := r.number()
+	s, r.rest = r.rest[:n], r.rest[n:]
+	return s
+}
+
+func (r *recordReader) roles() []string {
+	n := r.number()
+	if n == 0 {
+		return nil
+	}
+	roles := make([]string, n-1)
 	for i := range roles {
-		size := lengthSize + readLength(s)
-		roles[i], s = s[lengthSize:size], s[size:]
+		roles[i] = r.text()
 	}
 	return roles
 }
+
+func (r *recordReader) flag() bool { return r.number() == 1 }

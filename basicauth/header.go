@@ -1,7 +1,6 @@
 package basicauth
 
 import (
-	"bytes"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -32,12 +31,17 @@ func Parse(header string) (login string, secret sparekey.Secret, presented bool,
 		return "", sparekey.Secret{}, false, nil
 	}
 	token = strings.TrimRight(strings.Trim(token, " "), "=")
-	plain, err := base64.RawStdEncoding.AppendDecode(make([]byte, 0, usualLength), []byte(token))
+	decoded := make([]byte, usualLength)
+	if n := base64.RawStdEncoding.DecodedLen(len(token)); n > usualLength {
+		decoded = make([]byte, n)
+	}
+	n, err := base64.RawStdEncoding.Decode(decoded, []byte(token))
 	if err != nil {
 		return "", sparekey.Secret{}, true, malformed()
 	}
-	login, password, ok := strings.Cut(string(plain), ":")
-	if !ok || !utf8.ValidString(login) || bytes.IndexByte(plain, 0) >= 0 {
+	plain := string(decoded[:n])
+	login, password, ok := strings.Cut(plain, ":")
+	if !ok || !utf8.ValidString(login) || strings.IndexByte(plain, 0) >= 0 {
 		return "", sparekey.Secret{}, true, malformed()
 	}
 	return login, sparekey.ParseSecret(password), true, nil
