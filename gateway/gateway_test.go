@@ -184,6 +184,7 @@ func TestStripIdentity(t *testing.T) {
 // application is told to.
 func FuzzIdentityHeaders(f *testing.F) {
 	f.Add("ann", "editor", "")
+	f.Add("ann", "", "editor")
 	f.Add("a b%20\r\nX-Sparekey-User: root", ",", "é,%2C")
 	f.Fuzz(func(t *testing.T, login, role, other string) {
 		g := gateway.New(outcome{}, gateway.Config{})

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"iter"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
@@ -19,11 +21,11 @@ var fields = [...]struct {
 	name  string // as http.CanonicalHeaderKey has it
 	value func(sparekey.Identity) string
 }{
-	{namespace + "User", func(id sparekey.Identity) string { return escape(id.User.Login, "") }},
-	{namespace + "User-Id", func(id sparekey.Identity) string { return escape(id.User.ID, "") }},
-	{namespace + "Roles", func(id sparekey.Identity) string { return list(id.User.Roles) }},
-	{namespace + "Credential", func(id sparekey.Identity) string { return escape(id.Credential.UUID, "") }},
-	{namespace + "Scopes", func(id sparekey.Identity) string { return list(id.Credential.Limits.Scopes.Rules()) }},
+	{namespace + "User", func(id sparekey.Identity) string { return escape(id.User.Login) }},
+	{namespace + "User-Id", func(id sparekey.Identity) string { return escape(id.User.ID) }},
+	{namespace + "Roles", func(id sparekey.Identity) string { return list(slices.Values(id.User.Roles)) }},
+	{namespace + "Credential", func(id sparekey.Identity) string { return escape(id.Credential.UUID) }},
+	{namespace + "Scopes", func(id sparekey.Identity) string { return list(id.Credential.Limits.Scopes.All()) }},
 }
 
 // identity is the values of fields, and of the signature last.
@@ -106,54 +108,37 @@ func hasOddCharacter(name string) bool {
 
 // list is the value of a header with several items: each escaped, with commas
 // between them. Splitting at commas and percent-decoding gives the items back.
-func list(items []string) string {
-	switch len(items) {
-	case 0:
-		return ""
-	case 1:
-		return escape(items[0], ",")
-	}
+func list(items iter.Seq[string]) string {
 	var b strings.Builder
-	for i, item := range items {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(escape(item, ","))
+	for item := range items {
+		b.WriteByte(',')
+		writeEscaped(&b, item, ',')
 	}
+	return strings.TrimPrefix(b.String(), ",")
+}
+
+// escape makes a text fit for a header. Percent-decoding gives the text back.
+func escape(text string) string {
+	var b strings.Builder
+	writeEscaped(&b, text, '%')
 	return b.String()
 }
 
-// escape makes a text fit for a header: it percent-encodes all that is not
-// printable ASCII, the percent sign itself, the characters in also, and spaces at
-// the ends, which would be lost on the way. Percent-decoding gives the text back.
-func escape(text, also string) string {
-	if isPlain(text, also) {
-		return text
-	}
+// writeEscaped percent-encodes all of a text that is not printable ASCII, the percent
+// sign itself, the character also, and spaces at the ends, which would be lost on the
+// way.
+func writeEscaped(b *strings.Builder, text string, also byte) {
 	const hex = "0123456789ABCDEF"
-	b := make([]byte, 0, len(text)+16)
+	b.Grow(len(text))
 	for i := range len(text) {
 		c := text[i]
-		if isPlainByte(c, also) && (c != ' ' || i > 0 && i < len(text)-1) {
-			b = append(b, c)
-			continue
-		}
-		b = append(b, '%', hex[c>>4], hex[c&15])
-	}
-	return string(b)
-}
-
-func isPlain(text, also string) bool {
-	for i := range len(text) {
-		if !isPlainByte(text[i], also) {
-			return false
+		lost := c == ' ' && (i == 0 || i == len(text)-1)
+		if c < ' ' || c > '~' || c == '%' || c == also || lost {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		} else {
+			b.WriteByte(c)
 		}
 	}
-	return text == "" || text[0] != ' ' && text[len(text)-1] != ' '
-}
-
-func isPlainByte(c byte, also string) bool {
-	return ' ' <= c && c <= '~' && c != '%' && strings.IndexByte(also, c) < 0
 }
 
 // HeaderText makes a text for people fit for a header, in which only printable

@@ -76,6 +76,11 @@ const (
 	idlePerHost = 256
 )
 
+// flushInterval is for how long a part of an answer may wait for the next, if it is
+// known how long the whole is. Answers of unknown length, such as server-sent events,
+// are passed on as they come.
+const flushInterval = 50 * time.Millisecond
+
 // Transport returns a transport that suits a [Proxy]: it ignores the proxies that
 // the environment names, and does not ask for compression by itself.
 func Transport() *http.Transport {
@@ -122,8 +127,8 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 		Rewrite:        p.rewrite,
 		ModifyResponse: warn,
 		Transport:      config.Transport,
-		FlushInterval:  -1, // at once
-		BufferPool:     &buffers{},
+		FlushInterval:  flushInterval,
+		BufferPool:     BufferPool(),
 		ErrorLog:       slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug), // of clients that go away
 		ErrorHandler:   p.fail,
 	}
@@ -244,7 +249,9 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// buffers are the buffers that bodies are copied with.
+// BufferPool returns a pool of buffers to copy bodies with, as each [Proxy] has one.
+func BufferPool() httputil.BufferPool { return &buffers{} }
+
 type buffers struct{ pool sync.Pool }
 
 const bufferSize = 32 << 10

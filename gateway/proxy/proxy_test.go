@@ -339,8 +339,8 @@ func TestStalledUploadIsCut(t *testing.T) {
 	}
 }
 
-// TestAnswersAreFlushedAtOnce reads each part of an answer before the next is made.
-func TestAnswersAreFlushedAtOnce(t *testing.T) {
+// TestAnswersAreNotHeldBack reads each part of an answer before the next is made.
+func TestAnswersAreNotHeldBack(t *testing.T) {
 	t.Parallel()
 	next := make(chan bool)
 	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

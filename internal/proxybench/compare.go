@@ -29,7 +29,7 @@ type turn struct {
 
 // compare prints the requests per second through both proxies, the processor's time
 // for each, and the ratios of turns that followed one another.
-func compare(ctx context.Context, bare, guarded *url.URL, authorization string) error {
+func compare(ctx context.Context, name string, bare, guarded *url.URL, authorization string) error {
 	var without, with, ratios, withoutTime, withTime []float64
 	for round := range rounds + 1 {
 		first, second := bare, guarded
@@ -52,9 +52,9 @@ func compare(ctx context.Context, bare, guarded *url.URL, authorization string) 
 			withoutTime, withTime = append(withoutTime, a.processor), append(withTime, b.processor)
 		}
 	}
-	fmt.Printf("bare ReverseProxy %.0f/s, gateway with 20 rules %.0f/s, ratio median %.3f (quartiles %.3f and %.3f)\n",
-		median(without), median(with), median(ratios), quartile(ratios, 1), quartile(ratios, 3))
-	fmt.Printf("processor time for a request, with the application's: bare %.1f µs, gateway %.1f µs, ratio %.3f\n",
+	fmt.Printf("%s %.0f/s, gateway with 20 rules %.0f/s, ratio median %.3f (quartiles %.3f and %.3f)\n",
+		name, median(without), median(with), median(ratios), quartile(ratios, 1), quartile(ratios, 3))
+	fmt.Printf("processor time for a request, with the application's: %.1f µs, gateway %.1f µs, ratio %.3f\n",
 		median(withoutTime), median(withTime), median(withoutTime)/median(withTime))
 	return nil
 }

@@ -71,16 +71,25 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bare, err := serve(&httputil.ReverseProxy{
-		Rewrite:   func(pr *httputil.ProxyRequest) { pr.SetURL(application); pr.SetXForwarded() },
-		ErrorLog:  log.New(io.Discard, "", 0), // wrk goes away in the middle of requests
-		Transport: proxy.Transport(),          // which keeps as many connections as there are clients, unlike the default
-	})
-	if err != nil {
-		return err
-	}
-	if err := compare(ctx, bare, guarded, authorization); err != nil {
-		return err
+	for _, than := range []struct {
+		name string
+		pool httputil.BufferPool
+	}{
+		{"bare ReverseProxy", nil}, // which makes a buffer for each answer
+		{"ReverseProxy with a pool of buffers", proxy.BufferPool()},
+	} {
+		other, err := serve(&httputil.ReverseProxy{
+			Rewrite:    func(pr *httputil.ProxyRequest) { pr.SetURL(application); pr.SetXForwarded() },
+			ErrorLog:   log.New(io.Discard, "", 0), // wrk goes away in the middle of requests
+			Transport:  proxy.Transport(),          // which keeps as many connections as there are clients, unlike the default
+			BufferPool: than.pool,
+		})
+		if err != nil {
+			return err
+		}
+		if err := compare(ctx, than.name, other, guarded, authorization); err != nil {
+			return err
+		}
 	}
 	return flood(guarded, authorization)
 }
