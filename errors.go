@@ -126,7 +126,7 @@ func Throttled(retryAfter time.Duration) error {
 	case seconds > 1:
 		wait = fmt.Sprintf(" %d seconds", seconds)
 	}
-	e.Err = errors.New("Too many attempts have failed. Wait" + wait + " before the next one.") //nolint:revive // a sentence for people
+	e.Err = errors.New("Too many attempts have failed. Wait" + wait + " before the next one.")
 	return e
 }
 

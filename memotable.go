@@ -42,7 +42,7 @@ func newMemoTable(v memoVersion) *memoTable {
 
 // find returns what is remembered for k, if something is.
 func (t *memoTable) find(k memoKey) (remembered, bool) {
-	last := uint64(len(t.slots) - 1)
+	last := uint64(len(t.slots) - 1) //nolint:gosec // not negative
 	for at := k[0]; ; at++ {
 		s := &t.slots[at&last]
 		place := memoPlace(s.place.Load())
@@ -109,7 +109,7 @@ func doubled(slots []memoSlot) []memoSlot {
 
 // fill fills the slot in which a search finds the key.
 func fill(slots []memoSlot, k memoKey, settled int64, place memoPlace) {
-	last := uint64(len(slots) - 1)
+	last := uint64(len(slots) - 1) //nolint:gosec // not negative
 	at := k[0]
 	for slots[at&last].place.Load() != 0 {
 		at++

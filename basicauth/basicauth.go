@@ -251,11 +251,12 @@ func Message(err error) string {
 		return "Send your login and an application password with Basic authentication."
 	case sparekey.ReasonUnknownLogin, sparekey.ReasonUnknownEmail, sparekey.ReasonWrongSecret:
 		return wrongCredential
+	default: // limits of a credential whose secret is right, throttling, and the reasons of hooks
+		if refused.Err != nil {
+			return refused.Err.Error()
+		}
+		return wrongCredential
 	}
-	if refused.Err != nil { // limits of a credential whose secret is right, and the reasons of hooks
-		return refused.Err.Error()
-	}
-	return wrongCredential
 }
 
 const wrongCredential = "The login or the application password is wrong."

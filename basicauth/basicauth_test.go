@@ -369,17 +369,38 @@ func ExampleGuard_Require() {
 }
 
 func BenchmarkGuard(b *testing.B) {
-	store := memory.New()
-	svc := sparekey.New(store, store, sparekey.Config{})
-	ann, _ := store.CreateUser(b.Context(), sparekey.User{Login: "ann"}, "")
-	secret, _, _ := svc.As(ann).Create(b.Context(), ann.ID, sparekey.NewCredential{Name: "Script"})
-	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.RemoteAddr = "127.0.0.1:4711"
-	r.SetBasicAuth("ann", secret.Chunked())
-	b.ReportAllocs()
-	for b.Loop() {
-		h.ServeHTTP(httptest.NewRecorder(), r)
+	ignore := func(http.ResponseWriter, *http.Request) {}
+	ask := func(_ http.ResponseWriter, r *http.Request) { sparekey.FromContext(r.Context()) }
+	for _, c := range []struct {
+		name    string
+		observe func(context.Context, sparekey.Event)
+		handler http.HandlerFunc
+	}{
+		{"handler_that_ignores_who", nil, ignore},
+		{"handler_that_asks_who", nil, ask},
+		{"service_that_is_observed", func(context.Context, sparekey.Event) {}, ignore},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			store := memory.New()
+			svc := sparekey.New(store, store, sparekey.Config{Observe: c.observe})
+			ann, err := store.CreateUser(b.Context(), sparekey.User{Login: "ann"}, "")
+			if err != nil {
+				b.Fatal(err)
+			}
+			secret, _, err := svc.As(ann).Create(b.Context(), ann.ID, sparekey.NewCredential{Name: "Script"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := basicauth.New(svc, basicauth.Config{}).Require(c.handler)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.RemoteAddr = "127.0.0.1:4711"
+			r.SetBasicAuth("ann", secret.Chunked())
+			w := httptest.NewRecorder()
+			b.ReportAllocs()
+			for b.Loop() {
+				h.ServeHTTP(w, r)
+			}
+		})
 	}
 }
 

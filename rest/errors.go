@@ -294,8 +294,9 @@ func isAboutWho(r sparekey.Reason) bool {
 	switch credentialCode(r) {
 	case codeDisabled, codeDisabledForUser, codeWrongCredential, codeUnknownLogin, codeUnknownEmail:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // credentialCode is the code for one of Sparekey's own reasons, or "".

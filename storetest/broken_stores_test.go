@@ -36,7 +36,7 @@ func (s needsCredentials) List(ctx context.Context, userID string) ([]sparekey.C
 }
 
 // eachListed changes the credentials of List.
-func eachListed(s *memory.Store, ctx context.Context, userID string, change func(*sparekey.Credential)) ([]sparekey.Credential, error) {
+func eachListed(ctx context.Context, s *memory.Store, userID string, change func(*sparekey.Credential)) ([]sparekey.Credential, error) {
 	list, err := s.List(ctx, userID)
 	for i := range list {
 		change(&list[i])
@@ -86,7 +86,7 @@ func (s forgetsOldHash) Find(ctx context.Context, userID, hash string) (sparekey
 type local struct{ *memory.Store }
 
 func (s local) List(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	return eachListed(s.Store, ctx, userID, func(c *sparekey.Credential) {
+	return eachListed(ctx, s.Store, userID, func(c *sparekey.Credential) {
 		c.Created = c.Created.In(time.FixedZone("east", 2*60*60))
 	})
 }
@@ -94,7 +94,7 @@ func (s local) List(ctx context.Context, userID string) ([]sparekey.Credential, 
 type subSeconds struct{ *memory.Store }
 
 func (s subSeconds) List(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	return eachListed(s.Store, ctx, userID, func(c *sparekey.Credential) {
+	return eachListed(ctx, s.Store, userID, func(c *sparekey.Credential) {
 		c.Created = c.Created.Add(999_999_999)
 	})
 }
@@ -102,7 +102,7 @@ func (s subSeconds) List(ctx context.Context, userID string) ([]sparekey.Credent
 type epoch struct{ *memory.Store }
 
 func (s epoch) List(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	return eachListed(s.Store, ctx, userID, func(c *sparekey.Credential) {
+	return eachListed(ctx, s.Store, userID, func(c *sparekey.Credential) {
 		if c.LastUsed.IsZero() {
 			c.LastUsed = time.Unix(0, 0).UTC()
 		}
@@ -145,7 +145,7 @@ func (s findsAnyCase) Find(_ context.Context, userID, hash string) (sparekey.Cre
 type allLegacy struct{ *memory.Store }
 
 func (s allLegacy) Legacy(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	return s.Store.List(ctx, userID)
+	return s.List(ctx, userID)
 }
 
 type aliases struct {

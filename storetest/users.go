@@ -69,7 +69,8 @@ func createdUser(tb testing.TB, s Users, u sparekey.User) sparekey.User {
 // sameUser compares users. No roles are no roles, nil or empty.
 func sameUser(a, b sparekey.User) bool {
 	return a.ID == b.ID && a.Login == b.Login && a.Email == b.Email && a.DisplayName == b.DisplayName &&
-		a.Registered == b.Registered && slices.Equal(a.Roles, b.Roles)
+		a.Registered == b.Registered && //nolint:staticcheck // as wanted, in UTC
+		slices.Equal(a.Roles, b.Roles)
 }
 
 func wantUser(tb testing.TB, what string, got sparekey.User, err error, want sparekey.User) {

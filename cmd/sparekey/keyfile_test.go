@@ -59,7 +59,7 @@ func TestServeWarnsOfKeys(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("k", 32)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, 0o644); err != nil { //nolint:gosec // that is what is tried
+	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s := startServer(t, filepath.Join(dir, "sparekey.db"), "--upstream", newApplication(t), "--signing-key", path)

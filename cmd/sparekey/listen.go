@@ -14,7 +14,7 @@ func hostToListenOn(flag, listen, example string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--%s %q must be an address and a port, such as %s", flag, listen, example)
 	}
-	if _, err := net.LookupPort("tcp", port); err != nil { //nolint:noctx // a file is asked, no network
+	if _, err := net.LookupPort("tcp", port); err != nil {
 		return "", fmt.Errorf("--%s %q must have a port from 0 to 65535, such as %s", flag, listen, example)
 	}
 	return host, nil

@@ -246,7 +246,7 @@ func serve(h http.Handler) (url string, err error) {
 	if err != nil {
 		return "", err
 	}
-	go func() { log.Fatal(http.Serve(l, h)) }() //nolint:gosec // on loopback, for the time of a benchmark
+	go func() { log.Fatal(http.Serve(l, h)) }()
 	return "http://" + l.Addr().String() + "/", nil
 }
 

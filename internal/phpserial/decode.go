@@ -1,6 +1,7 @@
 package phpserial
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -144,10 +145,7 @@ func validFloat(text string) bool {
 
 // isRange reports whether a number is well written and merely too large, which
 // PHP reads as infinite.
-func isRange(err error) bool {
-	numError, ok := err.(*strconv.NumError) //nolint:errorlint // strconv returns it as it is
-	return ok && numError.Err == strconv.ErrRange
-}
+func isRange(err error) bool { return errors.Is(err, strconv.ErrRange) }
 
 // length reads a count up to the colon.
 func (d *decoder) length() (int, error) {
@@ -161,7 +159,7 @@ func (d *decoder) length() (int, error) {
 		return 0, d.problem("a length beyond the end")
 	}
 	d.at += len(text) + 1
-	return int(n), nil //nolint:gosec // it is no more than a length
+	return int(n), nil
 }
 
 func (d *decoder) text() error {

@@ -195,7 +195,7 @@ func transact(ctx context.Context, db *sql.DB, do func(tx *sql.Tx) error) error 
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back; otherwise there is an error already
+	defer tx.Rollback()
 	if err := do(tx); err != nil {
 		return err
 	}

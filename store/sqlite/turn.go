@@ -46,8 +46,11 @@ func (t *turn) take(ctx context.Context) (done func()) {
 		_ = unlock(file)
 		<-t.own
 	}
-	taken := make(chan error, 1)
-	go func() { taken <- lock(file) }()
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		_ = lock(file) // whoever does not get it writes out of turn, which SQLite's own lock makes safe
+	}()
 	select {
 	case <-taken:
 		return giveBack

@@ -54,7 +54,7 @@ func (s *Store) inTurn(ctx context.Context, do func(tx *sql.Tx) error) error {
 		if err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
-		defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back; otherwise there is an error already
+		defer tx.Rollback()
 		if _, err := tx.ExecContext(ctx, s.queries.turn, nobody); err != nil {
 			return err
 		}

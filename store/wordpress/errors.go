@@ -71,7 +71,7 @@ type RowError struct {
 
 func (e *RowError) Error() string {
 	return fmt.Sprintf("the application passwords of user %s cannot be read, so nothing of them is changed: %v "+
-		"(meta_key '_application_passwords', umeta_id %d: repair the value, or delete the row to begin anew)", e.UserID, e.Err, e.MetaID)
+		"(meta_key '"+metaKey+"', umeta_id %d: repair the value, or delete the row to begin anew)", e.UserID, e.Err, e.MetaID)
 }
 
 // Unwrap returns what is wrong with the value.

@@ -39,7 +39,7 @@ const digest = `COALESCE(IF(LENGTH(m.meta_value) > 131072, CAST(CRC32(m.meta_val
 
 // exactly is the condition for a row of a user's application passwords; the
 // column's collation would let other keys pass.
-const exactly = `m.meta_key = '_application_passwords' AND BINARY m.meta_key = '_application_passwords'`
+const exactly = `m.meta_key = '` + metaKey + `' AND BINARY m.meta_key = '` + metaKey + `'`
 
 const (
 	// firstRow is the row that WordPress reads, or one of nulls.
@@ -89,7 +89,7 @@ func (q *queries) credentialQueries() {
 	q.lockedValue = q.value + ` FOR UPDATE`
 	q.update = `UPDATE {p}usermeta SET meta_value = ? WHERE umeta_id = ? AND COALESCE(SHA2(meta_value, 256), '') = ?`
 	q.updateOthers = `UPDATE {p}usermeta AS m SET m.meta_value = ? WHERE m.user_id = ? AND ` + exactly + ` AND m.umeta_id <> ?`
-	q.add = `INSERT INTO {p}usermeta (user_id, meta_key, meta_value) VALUES (?, '_application_passwords', ?)`
+	q.add = `INSERT INTO {p}usermeta (user_id, meta_key, meta_value) VALUES (?, '` + metaKey + `', ?)`
 	q.allUsers = `SELECT DISTINCT m.user_id FROM {p}usermeta AS m WHERE ` + exactly + ` ORDER BY m.user_id`
 	q.seqs = `SELECT user_id, uuid, seq FROM {p}sparekey_credentials WHERE ? = 0 OR user_id = ?`
 }

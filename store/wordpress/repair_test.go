@@ -107,9 +107,12 @@ func insert(tb testing.TB, s *wordpress.Store, user, name string) sparekey.Crede
 	return c
 }
 
-// settles waits until the row has exactly these UUIDs, in this order, and goes on
+// user is whose row the tests of repairs are about.
+const user = "7"
+
+// settles waits until the row of user has exactly these UUIDs, in this order, and goes on
 // having them.
-func (w *site) settles(t *testing.T, user string, want ...string) {
+func (w *site) settles(t *testing.T, want ...string) {
 	t.Helper()
 	var got []string
 	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
@@ -135,14 +138,13 @@ func (w *site) uuids(user string) (uuids []string) {
 func TestRepairs(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
-	const user = "7"
 	used := phpserial.NewInt(1795319999)
 	for name, run := range map[string]func(t *testing.T, w *site, s *wordpress.Store) (want []sparekey.Kind){
 		"created, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			before := w.php(user)
 			ours := insert(t, s, user, "ours")
 			theirs := before.create()
-			w.settles(t, user, theirs, ours.UUID)
+			w.settles(t, theirs, ours.UUID)
 			wantFound(t, s, ours)
 			return []sparekey.Kind{sparekey.KindPutBack}
 		},
@@ -151,21 +153,21 @@ func TestRepairs(t *testing.T) {
 			before := w.php(user)
 			ours := insert(t, s, user, "ours")
 			before.change(theirs, "last_used", used)
-			w.settles(t, user, theirs, ours.UUID)
+			w.settles(t, theirs, ours.UUID)
 			return []sparekey.Kind{sparekey.KindPutBack}
 		},
 		"two created, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			before := w.php(user)
 			first, second := insert(t, s, user, "first"), insert(t, s, user, "second")
 			theirs := before.create()
-			w.settles(t, user, theirs, first.UUID, second.UUID)
+			w.settles(t, theirs, first.UUID, second.UUID)
 			return []sparekey.Kind{sparekey.KindPutBack, sparekey.KindPutBack}
 		},
 		"created, and revoked in WordPress": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			theirs := w.php(user).create()
 			ours := insert(t, s, user, "ours")
 			w.php(user).delete(ours.UUID)
-			w.settles(t, user, theirs)
+			w.settles(t, theirs)
 			wantNotFound(t, s, ours)
 			return nil
 		},
@@ -174,7 +176,7 @@ func TestRepairs(t *testing.T) {
 			w.php(user).delete(ours.UUID)
 			time.Sleep(100 * time.Millisecond)
 			theirs := w.php(user).create()
-			w.settles(t, user, theirs)
+			w.settles(t, theirs)
 			return nil
 		},
 		"created, and all revoked in WordPress": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
@@ -182,7 +184,7 @@ func TestRepairs(t *testing.T) {
 			insert(t, s, user, "ours")
 			insert(t, s, user, "ours as well")
 			w.setRow(user, "a:0:{}")
-			w.settles(t, user)
+			w.settles(t)
 			return nil
 		},
 		"created while WordPress revokes another of ours": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
@@ -191,7 +193,7 @@ func TestRepairs(t *testing.T) {
 			before := w.php(user)
 			second := insert(t, s, user, "second")
 			before.delete(first.UUID)
-			w.settles(t, user, theirs, second.UUID)
+			w.settles(t, theirs, second.UUID)
 			wantNotFound(t, s, first)
 			return []sparekey.Kind{sparekey.KindPutBack}
 		},
@@ -204,7 +206,7 @@ func TestRepairs(t *testing.T) {
 			list := slices.DeleteFunc(slices.Clone(then.list()), func(p phpserial.Pair) bool { return has(p.Value, ours.UUID) })
 			list[0].Value = list[0].Value.With("name", phpserial.NewString("C:temp"))
 			then.write(list)
-			w.settles(t, user, theirs)
+			w.settles(t, theirs)
 			return nil
 		},
 		"revoked, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
@@ -215,7 +217,7 @@ func TestRepairs(t *testing.T) {
 			}
 			theirs := before.create()
 			wantNotFound(t, s, ours)
-			w.settles(t, user, theirs)
+			w.settles(t, theirs)
 			return []sparekey.Kind{sparekey.KindRevokedAgain}
 		},
 		"one of WordPress's revoked, and PHP uses it from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
@@ -225,7 +227,7 @@ func TestRepairs(t *testing.T) {
 				t.Fatal(err)
 			}
 			before.change(theirs, "last_used", used)
-			w.settles(t, user)
+			w.settles(t)
 			return []sparekey.Kind{sparekey.KindRevokedAgain}
 		},
 		"revoked, and back under another UUID": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
@@ -236,7 +238,7 @@ func TestRepairs(t *testing.T) {
 			}
 			before.change(ours.UUID, "uuid", phpserial.NewString("f0ec248a-b1fb-4deb-a034-9dc03f1ac263"))
 			wantNotFound(t, s, ours)
-			w.settles(t, user)
+			w.settles(t)
 			return []sparekey.Kind{sparekey.KindRevokedAgain}
 		},
 		"renamed, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
@@ -244,7 +246,7 @@ func TestRepairs(t *testing.T) {
 			before := w.php(user)
 			rename(t, s, user, theirs, "renamed")
 			other := before.create()
-			w.settles(t, user, theirs, other)
+			w.settles(t, theirs, other)
 			if list, err := s.List(t.Context(), user); err != nil || list[0].Name != "renamed" {
 				t.Errorf("%+v, %v", list, err)
 			}
@@ -254,7 +256,7 @@ func TestRepairs(t *testing.T) {
 			theirs := w.php(user).create()
 			rename(t, s, user, theirs, "renamed")
 			w.php(user).change(theirs, "name", phpserial.NewString("by PHP"))
-			w.settles(t, user, theirs)
+			w.settles(t, theirs)
 			if list, err := s.List(t.Context(), user); err != nil || list[0].Name != "by PHP" {
 				t.Errorf("%+v, %v", list, err)
 			}
@@ -324,10 +326,10 @@ func TestRevokedIsDeadWithoutRun(t *testing.T) {
 	w := newServer(t).newSite(t, singleSite)
 	told := &recorder{}
 	s, other := w.open(wordpress.Config{Observe: told.observe}), w.open(wordpress.Config{})
-	c := insert(t, s, "7", "ours")
-	before := w.php("7")
+	c := insert(t, s, user, "ours")
+	before := w.php(user)
 	wantFound(t, other, c)
-	if _, err := s.Delete(t.Context(), "7", c.UUID); err != nil {
+	if _, err := s.Delete(t.Context(), user, c.UUID); err != nil {
 		t.Fatal(err)
 	}
 	theirs := before.create()
@@ -335,14 +337,14 @@ func TestRevokedIsDeadWithoutRun(t *testing.T) {
 		wantNotFound(t, s, c)
 		wantNotFound(t, other, c)
 	}
-	if _, err := s.Update(t.Context(), "7", c.UUID, func(*sparekey.Credential) error { return nil }, nil); !errors.Is(err, sparekey.ErrNotFound) {
+	if _, err := s.Update(t.Context(), user, c.UUID, func(*sparekey.Credential) error { return nil }, nil); !errors.Is(err, sparekey.ErrNotFound) {
 		t.Errorf("Update: %v", err)
 	}
-	if _, err := s.Delete(t.Context(), "7", c.UUID); !errors.Is(err, sparekey.ErrNotFound) {
+	if _, err := s.Delete(t.Context(), user, c.UUID); !errors.Is(err, sparekey.ErrNotFound) {
 		t.Errorf("Delete: %v", err)
 	}
-	fresh := insert(t, s, "7", "the next write")
-	if got := w.uuids("7"); !slices.Equal(got, []string{theirs, fresh.UUID}) {
+	fresh := insert(t, s, user, "the next write")
+	if got := w.uuids(user); !slices.Equal(got, []string{theirs, fresh.UUID}) {
 		t.Errorf("after the next write the row has %v", got)
 	}
 	if !slices.Contains(told.kinds(), sparekey.KindRevokedAgain) {
@@ -368,14 +370,14 @@ func TestRevokedWhileItIsLost(t *testing.T) {
 	} {
 		w := server.newSite(t, singleSite)
 		s := w.open(wordpress.Config{})
-		before := w.row("7")
-		c := insert(t, s, "7", "ours")
-		with := w.row("7")
-		w.setRow("7", withDefault(before, "a:0:{}"))
+		before := w.row(user)
+		c := insert(t, s, user, "ours")
+		with := w.row(user)
+		w.setRow(user, withDefault(before, "a:0:{}"))
 		if err := revoke(s, c); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		w.setRow("7", with)
+		w.setRow(user, with)
 		wantNotFound(t, s, c)
 	}
 }
@@ -392,18 +394,18 @@ func TestLateReturnIsFound(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
 	first := w.open(wordpress.Config{})
-	c := insert(t, first, "7", "ours")
-	before := w.php("7")
-	if _, err := first.Delete(t.Context(), "7", c.UUID); err != nil {
+	c := insert(t, first, user, "ours")
+	before := w.php(user)
+	if _, err := first.Delete(t.Context(), user, c.UUID); err != nil {
 		t.Fatal(err)
 	}
 	w.exec(`UPDATE {p}sparekey_revoked SET revoked_at = revoked_at - 600000`)
 	told := &recorder{}
 	runs(t, w.open(wordpress.Config{Observe: told.observe}))
 	time.Sleep(time.Second)
-	before.w.setRow("7", before.read)
+	before.w.setRow(user, before.read)
 	began := time.Now()
-	w.settles(t, "7")
+	w.settles(t, user)
 	t.Logf("it was gone %v after it came back, and stayed so", time.Since(began)-150*time.Millisecond)
 	if diff := cmp.Diff([]sparekey.Kind{sparekey.KindRevokedAgain}, told.kinds()); diff != "" {
 		t.Errorf("told (-want +got): %s", diff)
@@ -418,11 +420,11 @@ func TestAnotherProgramsWriteIsPutBack(t *testing.T) {
 	commandLine := w.open(wordpress.Config{})
 	runs(t, w.open(wordpress.Config{}))
 	time.Sleep(300 * time.Millisecond)
-	before := w.php("7")
-	ours := insert(t, commandLine, "7", "ours")
+	before := w.php(user)
+	ours := insert(t, commandLine, user, "ours")
 	time.Sleep(time.Second)
 	theirs := before.create()
-	w.settles(t, "7", theirs, ours.UUID)
+	w.settles(t, user, theirs, ours.UUID)
 }
 
 // TestAgainstAFloodOfStaleWrites has many requests of PHP write what they read up to
@@ -433,7 +435,6 @@ func TestAgainstAFloodOfStaleWrites(t *testing.T) {
 	told := &recorder{}
 	s := w.open(wordpress.Config{Observe: told.observe})
 	runs(t, s)
-	const user = "7"
 	w.php(user).create()
 	stop := make(chan struct{})
 	var flood sync.WaitGroup

@@ -116,7 +116,7 @@ func (s *Store) schemaVersion(ctx context.Context) (version int, err error) {
 	case err != nil:
 		return 0, err
 	case version > len(schema):
-		return 0, fmt.Errorf("Sparekey's own tables are of version %d, and this program knows those up to %d: use a newer one", version, len(schema))
+		return 0, fmt.Errorf("the tables of Sparekey's own are of version %d, and this program knows those up to %d: use a newer one", version, len(schema))
 	}
 	return version, nil
 }

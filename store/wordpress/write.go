@@ -89,7 +89,7 @@ func (s *Store) writeOnce(ctx context.Context, userID string, user uint64, do fu
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // after Commit there is nothing to roll back; otherwise there is an error already
+	defer tx.Rollback()
 	w := &writing{s: s, tx: tx, user: user, userID: userID}
 	if err := w.load(ctx); err != nil {
 		return err
