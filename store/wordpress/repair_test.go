@@ -405,7 +405,7 @@ func TestLateReturnIsFound(t *testing.T) {
 	time.Sleep(time.Second)
 	before.w.setRow(user, before.read)
 	began := time.Now()
-	w.settles(t, user)
+	w.settles(t)
 	t.Logf("it was gone %v after it came back, and stayed so", time.Since(began)-150*time.Millisecond)
 	if diff := cmp.Diff([]sparekey.Kind{sparekey.KindRevokedAgain}, told.kinds()); diff != "" {
 		t.Errorf("told (-want +got): %s", diff)
@@ -424,7 +424,7 @@ func TestAnotherProgramsWriteIsPutBack(t *testing.T) {
 	ours := insert(t, commandLine, user, "ours")
 	time.Sleep(time.Second)
 	theirs := before.create()
-	w.settles(t, user, theirs, ours.UUID)
+	w.settles(t, theirs, ours.UUID)
 }
 
 // TestAgainstAFloodOfStaleWrites has many requests of PHP write what they read up to
