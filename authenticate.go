@@ -178,7 +178,8 @@ func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time
 		f.Identity = Identity{}
 	}
 	err := s.lookUp(ctx, a, &f.Identity, now)
-	if err == nil {
+	// Another spelling of the login would be one more entry, of any number.
+	if err == nil && (a.Login == f.User.Login || a.Login == f.User.Email) {
 		s.memo.put(key, version, &f.Identity, s.settled(&f.Identity))
 	}
 	return err

@@ -104,8 +104,8 @@ var (
 	// scriptSchemes run or show what they name in the browser itself, or have
 	// it fetched by something that is not the application that asked.
 	scriptSchemes = []string{
-		"about", "blob", "chrome", "chrome-extension", "content", "data", "feed", "file", "filesystem", "ftp",
-		"googlechrome", "gopher", "jar", "javascript", "ldap", "mailto", "microsoft-edge", "moz-extension", "ms-msdt",
+		"about", "android-app", "blob", "chrome", "chrome-extension", "content", "data", "feed", "file", "filesystem", "ftp",
+		"googlechrome", "gopher", "intent", "jar", "javascript", "ldap", "mailto", "microsoft-edge", "moz-extension", "ms-msdt",
 		"nfs", "res", "resource", "search-ms", "sms", "smb", "tel", "telnet", "vbscript", "view-source", "ws", "wss",
 	}
 )

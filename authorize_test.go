@@ -14,7 +14,7 @@ func TestAuthorizationRequestTargets(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{
 		"", "https://app.example", "https://app.example/cb?a=b#c", "HTTPS://app.example/cb", "https://xn--bcher-kva.example/",
-		"wordpress://auth", "myapp://cb", "my.app+x-1://cb", "intent://x#Intent;end", "a://b",
+		"wordpress://auth", "myapp://cb", "my.app+x-1://cb", "a://b",
 		"http://127.0.0.1/cb", "http://127.0.0.1:8080/cb", "http://[::1]:9/cb", "http://localhost:8080/", "http://127.0.0.2/",
 	} {
 		checkTarget(t, target, true)
@@ -23,7 +23,7 @@ func TestAuthorizationRequestTargets(t *testing.T) {
 		"http://app.example/cb", "HTTP://evil.example/cb", "hTTp://evil.example/cb", "http://127.0.0.1.evil.example/",
 		"http://localhost.evil.example/", "http://127.1/", "http://0x7f000001/", "http://2130706433/", "http://[::ffff:8.8.8.8]/",
 		"https://user:pw@app.example/", "https://app.example@evil.example/", "https://app.example%40evil.example:80@h/", "myapp://a@b",
-		"javascript:alert(1)", "JavaScript://x/%0aalert(1)", "data:text/html,x", "data://h", "vbscript://x", "file://host/x", "blob:https://x/y",
+		"javascript:alert(1)", "JavaScript://x/%0aalert(1)", "data:text/html,x", "data://h", "vbscript://x", "intent://x#Intent;scheme=http;end", "android-app://x/http/h", "file://host/x", "blob:https://x/y",
 		"blob://x/", "ws://x/", "ftp://h/x", "view-source://x/", "about:blank", "about://blank", "mailto:a@b", "myapp:cb", "myapp:/cb", "myapp:///cb",
 		"/rel", "//h/p", "example.com/cb", "https:/h", "https://", "https:///h", "https://host:99999999/", " https://h/", "https://h/ ", "1http://x/",
 		"https://exa mple.com/", "https://bücher.example/", "https://h\\@evil.example/", "https://h/\x00", "https://h/\n", "https://h/\u202e", "https://:80/",

@@ -50,7 +50,7 @@ func newMemo(store Store, users Directory) *memo {
 	u, usersOK := users.(Versioned)
 	switch {
 	case !storeOK || !usersOK:
-	case reflect.TypeOf(s).Comparable() && s == u: // one object in both roles is asked once
+	case reflect.ValueOf(s).Comparable() && reflect.ValueOf(u).Comparable() && s == u: // one object in both roles is asked once
 		m.sources = []Versioned{s}
 	default:
 		m.sources = []Versioned{s, u}

@@ -3,6 +3,7 @@ package sparekey_test
 import (
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
 // fill sets everything in v to something that is nowhere else.
@@ -146,6 +148,51 @@ func TestMemoTellsApart(t *testing.T) {
 			t.Errorf("%q with another secret is taken for bob", a.Login)
 		}
 	}
+}
+
+// TestWhatIsKeptOfTheMemo keeps one identity of each of many versions, among which the
+// others would stay.
+func TestWhatIsKeptOfTheMemo(t *testing.T) {
+	const versions, entries, most = 200, 200, 3 * sparekey.MaxNameLength
+	source := &version{}
+	m := sparekey.NewMemo(source)
+	var kept []sparekey.Identity
+	before := heap()
+	for v := range uint64(versions) {
+		source.Store(v)
+		for n := range entries {
+			m.Put(attemptOf(n), v, named(sparekey.MaxNameLength))
+		}
+		id, ok := m.Get(attemptOf(entries-1), v)
+		if !ok {
+			t.Fatal("nothing is remembered")
+		}
+		kept = append(kept, id)
+	}
+	if each := (heap() - before) / versions; each > most {
+		t.Errorf("whoever keeps an identity keeps %d bytes", each)
+	}
+	runtime.KeepAlive(kept)
+}
+
+// heap is how many bytes are in use once the garbage is collected.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc) //nolint:gosec // not that many
+}
+
+// incomparable is a store that cannot be compared, though its type can.
+type incomparable struct {
+	*memory.Store
+	with any
+}
+
+func TestStoreThatCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	store := incomparable{memory.New(), map[string]int{}}
+	sparekey.New(store, store, sparekey.Config{})
 }
 
 // TestMemoIsBounded fills it more than once.

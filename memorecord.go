@@ -3,6 +3,7 @@ package sparekey
 import (
 	"encoding/binary"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -56,10 +57,10 @@ func newRecord(id Identity) (record string, ok bool) {
 	return record, reflect.DeepEqual(again, id)
 }
 
-// readRecord fills in the identity that a record was made from. It shares the
-// record's text, and nothing that can be changed.
+// readRecord fills in the identity that a record was made from. It copies the record,
+// since whoever keeps one of the texts would keep all that is beside it, too.
 func readRecord(record string, id *Identity) {
-	r := recordReader{record}
+	r := recordReader{strings.Clone(record)}
 	for _, t := range id.times() {
 		*t = r.time()
 	}

@@ -32,7 +32,7 @@ type memoPlace uint64
 const (
 	fewestSlots   = 64
 	smallestBlock = 4 << 10
-	biggestBlock  = 1 << 20
+	biggestBlock  = 16 << 10 // is kept whole by whoever keeps a record of it
 )
 
 // newMemoTable returns a table that begins small, since a change may come soon.

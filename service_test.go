@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -261,6 +262,41 @@ func TestHooks(t *testing.T) {
 				t.Errorf("last used %v", used[0].LastUsed)
 			}
 		})
+	}
+}
+
+// counting is a store that counts how often it is asked for a credential.
+type counting struct {
+	*memory.Store
+	asked atomic.Int64
+}
+
+func (c *counting) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
+	c.asked.Add(1)
+	return c.Store.Find(ctx, userID, hash)
+}
+
+// TestSpellingsAreNotRemembered has somebody spell their login in many ways, which
+// would fill the memory of who was found.
+func TestSpellingsAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	secret, _ := s.create(t, "app")
+	store := &counting{Store: s.store}
+	svc := sparekey.New(store, s.store, sparekey.Config{})
+	for _, c := range []struct {
+		login string
+		asked int64 // in three attempts
+	}{{"ann", 2}, {"ann@example.com", 1}, {"Ann", 3}, {"ANN@example.com", 3}, {" ann", 3}} {
+		before := store.asked.Load()
+		for range 3 {
+			if _, err := svc.Authenticate(t.Context(), attempt(c.login, secret)); err != nil {
+				t.Fatalf("%q: %v", c.login, err)
+			}
+		}
+		if asked := store.asked.Load() - before; asked != c.asked {
+			t.Errorf("%q: the store was asked %d times, want %d", c.login, asked, c.asked)
+		}
 	}
 }
 

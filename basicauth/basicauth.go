@@ -21,27 +21,25 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Authenticator finds out who an attempt is. A [*sparekey.Service] is one. Of one that
-// is a [ContextAuthenticator] as well, Require and Optional ask that.
+// Authenticator finds out who an attempt is. A [*sparekey.Service] is one.
 type Authenticator interface {
 	Authenticate(ctx context.Context, a sparekey.Attempt) (sparekey.Identity, error)
 }
 
-// ContextAuthenticator returns a context with who an attempt is, as
-// [sparekey.Service.WithIdentity].
-type ContextAuthenticator interface {
-	WithIdentity(ctx context.Context, a sparekey.Attempt) (context.Context, error)
-}
-
-// inContext makes a ContextAuthenticator of any Authenticator.
-type inContext struct{ Authenticator }
-
-func (c inContext) WithIdentity(ctx context.Context, a sparekey.Attempt) (context.Context, error) {
-	id, err := c.Authenticate(ctx, a)
-	if err != nil {
-		return nil, err
+// withIdentity returns [sparekey.Service.WithIdentity], or the same made of another
+// Authenticator. One that embeds a Service has its method, too, but may want to have
+// its own Authenticate asked.
+func withIdentity(auth Authenticator) func(context.Context, sparekey.Attempt) (context.Context, error) {
+	if svc, ok := auth.(*sparekey.Service); ok {
+		return svc.WithIdentity
 	}
-	return sparekey.NewContext(ctx, id), nil
+	return func(ctx context.Context, a sparekey.Attempt) (context.Context, error) {
+		id, err := auth.Authenticate(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		return sparekey.NewContext(ctx, id), nil
+	}
 }
 
 // Config holds the options of a [Guard].
@@ -65,11 +63,11 @@ type Config struct {
 // Guard lets requests through to a handler, or not. It is safe for concurrent
 // use.
 type Guard struct {
-	auth        Authenticator
-	inContext   ContextAuthenticator // of auth
-	config      Config
-	challenge   string
-	crossOrigin *http.CrossOriginProtection
+	auth         Authenticator
+	withIdentity func(context.Context, sparekey.Attempt) (context.Context, error) // of auth
+	config       Config
+	challenge    string
+	crossOrigin  *http.CrossOriginProtection
 }
 
 // New returns a Guard that asks auth.
@@ -86,12 +84,8 @@ func New(auth Authenticator, config Config) *Guard {
 	if config.Fail == nil {
 		config.Fail = failWithText
 	}
-	c, ok := auth.(ContextAuthenticator)
-	if !ok {
-		c = inContext{auth}
-	}
 	return &Guard{
-		auth: auth, inContext: c, config: config, challenge: challenge(config.Realm),
+		auth: auth, withIdentity: withIdentity(auth), config: config, challenge: challenge(config.Realm),
 		crossOrigin: http.NewCrossOriginProtection(),
 	}
 }
@@ -139,7 +133,7 @@ func (g *Guard) Optional(next http.Handler) http.Handler {
 func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler, a *sparekey.Attempt, err error) {
 	ctx := r.Context()
 	if err == nil {
-		ctx, err = g.inContext.WithIdentity(ctx, *a)
+		ctx, err = g.withIdentity(ctx, *a)
 	}
 	if err != nil {
 		g.Fail(w, r, err)

@@ -174,6 +174,24 @@ func TestUnknownUserAndWrongSecretLookAlike(t *testing.T) {
 	}
 }
 
+// banning is an Authenticator that has all that a Service has, and refuses everybody.
+type banning struct{ *sparekey.Service }
+
+func (banning) Authenticate(context.Context, sparekey.Attempt) (sparekey.Identity, error) {
+	return sparekey.Identity{}, sparekey.Refuse("banned", "You are banned.")
+}
+
+func TestServiceInAnotherAuthenticator(t *testing.T) {
+	t.Parallel()
+	svc, secret := newService(t, sparekey.Config{})
+	guard := basicauth.New(banning{svc}, basicauth.Config{})
+	for _, h := range []http.Handler{guard.Require(http.HandlerFunc(whoami)), guard.Optional(http.HandlerFunc(whoami))} {
+		if res := send(h, basic("ann:"+secret.Reveal())); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%d: the other's Authenticate was not asked", res.StatusCode)
+		}
+	}
+}
+
 // outcome is an Authenticator that always comes to the same end.
 type outcome struct{ err error }
 

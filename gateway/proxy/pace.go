@@ -32,6 +32,8 @@ func (p pace) unlimited() {
 type writer struct {
 	http.ResponseWriter
 	pace
+	begun bool // the status is written
+	whole bool // all is written
 }
 
 // extend gives the client the time of idle from now on.
@@ -40,6 +42,7 @@ func (w *writer) extend() { _ = w.control.SetWriteDeadline(w.now().Add(w.idle)) 
 // WriteHeader is part of http.ResponseWriter.
 func (w *writer) WriteHeader(status int) {
 	w.extend()
+	w.begun = w.begun || status >= http.StatusOK // those before are no answers yet
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -47,6 +50,16 @@ func (w *writer) WriteHeader(status int) {
 func (w *writer) Write(b []byte) (int, error) {
 	w.extend()
 	return w.ResponseWriter.Write(b)
+}
+
+// end gives the client the time of idle for what the server has yet to send. Of an
+// answer that breaks off it would send nothing that still waits, so that the client took
+// the request for one that nobody got, and repeated it.
+func (w *writer) end() {
+	w.extend()
+	if w.begun && !w.whole {
+		_ = w.control.Flush() // a client that is gone needs nothing
+	}
 }
 
 // Unwrap is for http.ResponseController.

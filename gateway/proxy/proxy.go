@@ -76,9 +76,9 @@ const (
 	idlePerHost = 256
 )
 
-// flushInterval is for how long a part of an answer may wait for the next, if it is
-// known how long the whole is. Answers of unknown length, such as server-sent events,
-// are passed on as they come.
+// flushInterval is for how long an answer, or a part of it, may wait for the next part,
+// if it is known how long the whole is. Answers of unknown length, such as server-sent
+// events, are passed on as they come.
 const flushInterval = 50 * time.Millisecond
 
 // Transport returns a transport that suits a [Proxy]: it ignores the proxies that
@@ -179,8 +179,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = &body{ReadCloser: r.Body, pace: paced.pace, in: r, exchange: x}
 	}
+	defer paced.end() // also when the answer breaks off, which ends this by a panic
 	p.reverse.ServeHTTP(paced, r)
-	paced.extend() // the server has yet to write the end of the answer
+	paced.whole = true
 }
 
 func (p *Proxy) decide(r *http.Request, origin clientip.Origin) gateway.Decision {

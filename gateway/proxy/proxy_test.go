@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -363,6 +364,29 @@ func TestAnswersAreNotHeldBack(t *testing.T) {
 			}
 		}
 		next <- true
+	}
+}
+
+// TestAnswerThatBreaksOff has an application die in the middle of its answer, before
+// the part that it sent had to be passed on. A client that heard nothing would repeat
+// the request.
+func TestAnswerThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, "half")
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}), proxy.Config{})
+	r, _ := f.dial(t, "POST / HTTP/1.1\nContent-Length: 0\n\n")
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusCreated || string(body) != "half" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%d %q %v", res.StatusCode, body, err)
 	}
 }
 
