@@ -15,7 +15,7 @@
 //
 //	svc := sparekey.New(store, store, sparekey.Config{}) // the store is the user directory, too
 //	guard := basicauth.New(svc, basicauth.Config{Realm: "Example API"})
-//	http.Handle("/api/", guard.Require(api)) // api finds the caller with sparekey.FromContext
+//	http.Handle("/api/", guard.Require(api)) // in api: id, _ := sparekey.FromContext(r.Context())
 //
 // # Words
 //
@@ -28,9 +28,12 @@
 //
 // A [Service] has the rules. It asks a [Store] for credentials and a
 // [Directory] for users; both are interfaces, so that an application keeps its
-// own users. Packages store/sqlite and store/memory are stores, storetest proves
-// others. Package basicauth guards handlers, package rest is WordPress's REST
-// API. This package reaches neither HTTP nor SQL.
+// own users. Packages store/sqlite, store/memory and store/wordpress are stores,
+// storetest proves others. Package basicauth guards handlers, package rest is
+// WordPress's REST API, package web has the pages, and package gateway stands in
+// front of another program. Package scope has the rules of what a credential may be
+// used for. Packages throttle, audit and metrics are told by hooks. This package
+// reaches neither HTTP nor SQL.
 //
 // # For those who know WordPress
 //
