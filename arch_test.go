@@ -1,8 +1,10 @@
 package sparekey_test
 
 import (
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,9 +41,10 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/guardbench": {own: []string{".", "basicauth", "store/sqlite"}},
 	"internal/doctor":     {own: []string{".", "basicauth", "clientip"}},
 	"internal/proxybench": {own: []string{".", "clientip", "gateway", "gateway/proxy", "scope", "store/sqlite", "throttle"}},
+	"internal/testclock":  {},
 	"internal/testproc":   {},
 	"internal/testdb":     {own: []string{"internal/testproc"}},
-	"internal/wptest":     {own: []string{"internal/testdb", "internal/testproc"}},
+	"internal/wptest":     {own: []string{"internal/testclock", "internal/testdb", "internal/testproc"}},
 	"internal/wplive":     {},
 	"gateway":             {own: []string{".", "basicauth", "clientip"}},
 	"gateway/forwardauth": {own: []string{"basicauth", "clientip", "gateway"}},
@@ -61,7 +64,7 @@ var domainNever = []string{"net/http", "database/sql", "html/template", "os/exec
 var badNames = []string{"util", "utils", "common", "helper", "helpers", "models", "types", "mocks", "misc", "pkg"}
 
 // testOnly lists packages that product code must not import: only they name each other in layers.
-var testOnly = []string{"storetest", "gateway/gatewaytest", "internal/testdb", "internal/testproc", "internal/wptest"}
+var testOnly = []string{"storetest", "gateway/gatewaytest", "internal/testclock", "internal/testdb", "internal/testproc", "internal/wptest"}
 
 func TestLayers(t *testing.T) {
 	t.Parallel()
@@ -83,6 +86,19 @@ func TestLayers(t *testing.T) {
 			if !mayImport(rule.own, rule.ext, imported) {
 				t.Errorf("%s must not import %s", name, imported)
 			}
+		}
+	}
+}
+
+func TestScriptsCanBeRun(t *testing.T) {
+	t.Parallel()
+	scripts, err := filepath.Glob("scripts/*")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("%v, %v", scripts, err)
+	}
+	for _, script := range append(scripts, ".ci/run") {
+		if info, err := os.Stat(script); err != nil || info.Mode()&0o111 == 0 {
+			t.Errorf("%s cannot be run: %v, %v", script, info, err)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/testclock"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -31,24 +32,8 @@ func networks(t *testing.T, texts ...string) sparekey.Networks {
 	return n
 }
 
-// clock is a clock that tests set.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
+func newClock() *testclock.Clock {
+	return testclock.New(time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC))
 }
 
 // limited makes an application password of ann's with limits.
@@ -100,7 +85,7 @@ func TestLimitsNarrow(t *testing.T) {
 			} else if c.addr != "" {
 				a.Addr = netip.MustParseAddr(c.addr)
 			}
-			clock.pass(c.after)
+			clock.Pass(c.after)
 			for range 2 { // the second is answered from memory
 				_, err := s.Authenticate(t.Context(), a)
 				if got := reason(err); got != c.want || (err == nil) != (c.want == "") {
@@ -122,7 +107,7 @@ func TestWhenItExpiredIsTold(t *testing.T) {
 	s := newSite(t, sparekey.Config{Now: clock.Now})
 	end := clock.Now().Add(2 * time.Hour).In(time.FixedZone("elsewhere", 3600))
 	secret, _ := s.limited(t, "app", sparekey.Limits{Expires: end})
-	clock.pass(3 * time.Hour)
+	clock.Pass(3 * time.Hour)
 	_, err := s.Authenticate(t.Context(), attempt("ann", secret))
 	if err == nil || !strings.Contains(err.Error(), "expired on 2026-03-04 07:06 UTC") {
 		t.Errorf("the refusal does not say when: %v", err)
@@ -238,7 +223,7 @@ func TestRotate(t *testing.T) {
 	if got := outcome(first) + " " + outcome(second); got != "old new" {
 		t.Errorf("in the time of grace: %s", got)
 	}
-	clock.pass(time.Hour)
+	clock.Pass(time.Hour)
 	if got := outcome(first) + " " + outcome(second); got != "wrong_secret new" {
 		t.Errorf("after it: %s", got)
 	}
@@ -304,7 +289,7 @@ func TestCallerNeverGoesBeyondItself(t *testing.T) {
 			clock := newClock()
 			s := newSite(t, sparekey.Config{Now: clock.Now, Policy: c.policy})
 			_, acting := s.limited(t, "acting", c.acting)
-			clock.pass(time.Minute) // what it makes must not begin its life anew
+			clock.Pass(time.Minute) // what it makes must not begin its life anew
 			m := s.AsCaller(sparekey.Identity{User: s.ann, Credential: acting})
 			_, made, err := m.Create(t.Context(), s.ann.ID, sparekey.NewCredential{Name: "made", Limits: c.made})
 			if !errors.Is(err, c.err) || made.Limits != c.want {
@@ -533,7 +518,7 @@ func TestPolicyHoldsForThoseThatExist(t *testing.T) {
 			clock := newClock()
 			s := newSite(t, sparekey.Config{Now: clock.Now})
 			secret, _ := s.create(t, "app")
-			clock.pass(c.after)
+			clock.Pass(c.after)
 			svc := sparekey.New(s.store, s.store, sparekey.Config{Now: clock.Now, Policy: c.policy})
 			if _, err := svc.Authenticate(t.Context(), attempt("ann", secret)); reason(err) != c.want {
 				t.Errorf("got %v, want %q", err, c.want)

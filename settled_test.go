@@ -141,7 +141,7 @@ func TestRememberingChangesNothing(t *testing.T) {
 			if want.User.ID != "" {
 				accepted++
 			}
-			clock.pass(anyOf(r, 0, 0, time.Second, time.Minute, time.Hour-time.Second, 24*time.Hour-time.Second))
+			clock.Pass(anyOf(r, 0, 0, time.Second, time.Minute, time.Hour-time.Second, 24*time.Hour-time.Second))
 		}
 	}
 	if all := seeds * attempts; accepted < all/4 || accepted > all*3/4 {

@@ -79,7 +79,7 @@ func TestEdit(t *testing.T) {
 		t.Errorf("half an edit was kept: %+v, %v", now, err)
 	}
 
-	clock.pass(2 * time.Hour) // what expired can be edited, though not given a time that is over
+	clock.Pass(2 * time.Hour) // what expired can be edited, though not given a time that is over
 	past := clock.Now().Add(-time.Minute)
 	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Scopes: &none}); err != nil {
 		t.Errorf("of one that expired: %v", err)
@@ -145,7 +145,7 @@ func TestSweepWarns(t *testing.T) {
 		if _, err := svc.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		clock.pass(time.Hour)
+		clock.Pass(time.Hour)
 	}
 	if len(seen) != 1 || seen["expiring month"] != 3 {
 		t.Errorf("warned of %v, want three times of month", seen)
@@ -156,7 +156,7 @@ func TestSweepWarns(t *testing.T) {
 
 	// After a long time without a sweep there is one warning for all that was missed.
 	s.limited(t, "late", sparekey.Limits{Expires: clock.Now().Add(20 * day)})
-	clock.pass(15 * day)
+	clock.Pass(15 * day)
 	sweep(s.Service, 1)
 	sweep(s.Service, 0)
 }
@@ -183,7 +183,7 @@ func TestSweepRevokes(t *testing.T) {
 		if _, err := s.Authenticate(t.Context(), attempt("ann", used)); err != nil {
 			t.Fatal(err)
 		}
-		clock.pass(day)
+		clock.Pass(day)
 		switch list, err := s.AsOperator().List(t.Context(), s.ann.ID); {
 		case err != nil:
 			t.Fatal(err)
@@ -203,7 +203,7 @@ func TestRevokeSpent(t *testing.T) {
 	s := newSite(t, sparekey.Config{Now: clock.Now})
 	s.limited(t, "stays", sparekey.Limits{})
 	s.limited(t, "goes", sparekey.Limits{Expires: clock.Now().Add(time.Hour)})
-	clock.pass(time.Hour)
+	clock.Pass(time.Hour)
 	revoked, err := s.AsOperator().RevokeSpent(t.Context(), s.ann.ID)
 	if err != nil || len(revoked) != 1 || revoked[0].Name != "goes" {
 		t.Errorf("got %v, %v", revoked, err)
@@ -241,12 +241,12 @@ func TestBrokenSweepIsMadeUpFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	store.broken = true
-	clock.pass(2 * time.Hour)
+	clock.Pass(2 * time.Hour)
 	if _, err := svc.Sweep(t.Context()); err == nil || sparekey.Refused(err) {
 		t.Errorf("a store that is down: %v", err)
 	}
 	store.broken = false
-	clock.pass(time.Hour)
+	clock.Pass(time.Hour)
 	if _, err := svc.Sweep(t.Context()); err != nil || seen["expiring app"] != 1 {
 		t.Errorf("got %v, %v: the warning is lost", seen, err)
 	}
@@ -263,7 +263,7 @@ func TestExpiresSoonIsTold(t *testing.T) {
 		if err != nil || !id.ExpiresSoon.Equal(want) {
 			t.Errorf("got %v, %v, want %v", id.ExpiresSoon, err, want)
 		}
-		clock.pass(6*day + time.Second)
+		clock.Pass(6*day + time.Second)
 	}
 }
 

@@ -6,46 +6,28 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/testclock"
 	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
-
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) pass(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // site is a service with a log.
 type site struct {
 	*sparekey.Service
 	log   *audit.Log
 	store *memory.Store
-	clock *clock
+	clock *testclock.Clock
 	ann   sparekey.User
 }
 
 func newSite(tb testing.TB, config audit.Config) *site {
 	tb.Helper()
-	s := &site{store: memory.New(), clock: &clock{now: noon}}
+	s := &site{store: memory.New(), clock: testclock.New(noon)}
 	config.Now = s.clock.Now
 	s.log = audit.New(s.store, config)
 	s.Service = sparekey.New(s.store, s.store, sparekey.Config{Record: s.log.Record, Observe: s.log.Observe, Now: s.clock.Now})
@@ -163,13 +145,13 @@ func TestUsesAndRefusals(t *testing.T) {
 	s := newSite(t, audit.Config{})
 	secret, c := s.create(t, sparekey.Limits{})
 	tick := func(d time.Duration) {
-		s.clock.pass(d)
+		s.clock.Pass(d)
 		if err := audit.FlushDue(t.Context(), s.log); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i := range 3 {
-		s.clock.pass(time.Second)
+		s.clock.Pass(time.Second)
 		s.attempt(secret, "192.0.2.1", fmt.Sprintf("/first/%d?secret=1", i))
 	}
 	s.attempt(sparekey.NewSecret(), "192.0.2.9", "/login")
@@ -252,7 +234,7 @@ func TestOneCredentialHidesNoOther(t *testing.T) {
 		if low == 1 && stolen.Addr != netip.MustParseAddr("192.0.2.66") {
 			t.Errorf("the stolen one was used from %v", stolen.Addr)
 		}
-		s.clock.pass(2 * time.Hour)
+		s.clock.Pass(2 * time.Hour)
 		s.flush(t)
 		if n := audit.Remembered(s.log); n != 0 {
 			t.Errorf("%d entries are in memory when all are quiet", n)
@@ -323,7 +305,7 @@ func TestFlood(t *testing.T) {
 			Kind: sparekey.KindRefused, Time: noon, Reason: sparekey.Reason(fmt.Sprint(i)), Addr: netip.MustParseAddr("10.9.9.9"),
 		})
 	}
-	s.clock.pass(time.Second)
+	s.clock.Pass(time.Second)
 	s.attempt(right, "192.0.2.1", "/")
 	if n := audit.Remembered(s.log); n > callers+64+2+2 {
 		t.Errorf("%d entries are in memory", n)
@@ -376,7 +358,7 @@ func TestUsage(t *testing.T) {
 	s := newSite(t, audit.Config{Addresses: 2, Callers: 2})
 	secret, c := s.create(t, sparekey.Limits{})
 	for i := range 9 {
-		s.clock.pass(time.Second)
+		s.clock.Pass(time.Second)
 		s.attempt(secret, fmt.Sprintf("192.0.2.%d", i), "/")
 		if i%2 == 0 {
 			s.flush(t)
@@ -401,7 +383,7 @@ func TestManyAddresses(t *testing.T) {
 	s := newSite(t, audit.Config{Addresses: 3})
 	secret, c := s.create(t, sparekey.Limits{})
 	for i := range 1000 {
-		s.clock.pass(time.Second)
+		s.clock.Pass(time.Second)
 		s.attempt(secret, fmt.Sprintf("2001:db8::%x", i), "/")
 	}
 	if n := audit.AddressesOf(s.log, c.UUID); n != 3 {
@@ -456,7 +438,7 @@ func TestFullDisk(t *testing.T) {
 		if err := s.log.Flush(t.Context()); !errors.Is(err, errFull) {
 			t.Errorf("Flush: %v", err)
 		}
-		s.clock.pass(time.Second)
+		s.clock.Pass(time.Second)
 	}
 	store.broken = false
 	s.flush(t)

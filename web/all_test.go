@@ -31,7 +31,7 @@ func newSiteWithMany(t *testing.T) *site {
 	if _, err := s.svc.AsOperator().RecordUse(t.Context(), s.bob.ID, used.UUID, "203.0.113.7"); err != nil {
 		t.Fatal(err)
 	}
-	s.clock.advance(48 * time.Hour)
+	s.clock.Pass(48 * time.Hour)
 	recent := s.make(s.bob, sparekey.NewCredential{Name: "Bob script"})
 	if _, err := s.svc.AsOperator().RecordUse(t.Context(), s.bob.ID, recent.UUID, "203.0.113.8"); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/testclock"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/web"
 )
@@ -39,7 +40,7 @@ type site struct {
 	svc     *sparekey.Service
 	pages   *web.Handler
 	mux     *http.ServeMux
-	clock   *clock
+	clock   *testclock.Clock
 	log     *bytes.Buffer
 	audit   *audit.Log    // nil where there is none
 	ann     sparekey.User // an administrator
@@ -57,7 +58,7 @@ type options struct {
 func newSite(t *testing.T, change ...func(*options)) *site {
 	t.Helper()
 	s := &site{t: t, store: &breakable{Store: memory.New()}, mux: http.NewServeMux(), log: &bytes.Buffer{}}
-	s.clock = &clock{now: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}
+	s.clock = testclock.New(time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))
 	s.ann = s.user("ann", sparekey.RoleAdministrator)
 	s.bob = s.user("bob")
 	o := options{
@@ -129,24 +130,6 @@ func (s *site) names(u sparekey.User) []string {
 func (s *site) opens(password string) bool {
 	_, err := s.svc.Authenticate(s.t.Context(), sparekey.Attempt{Login: "bob", Secret: sparekey.ParseSecret(password), Secure: true})
 	return err == nil
-}
-
-// clock is a clock that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 // breakable is a store that stops answering.

@@ -53,7 +53,7 @@ func TestHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	use := func(secret, addr string) {
-		s.clock.advance(time.Minute)
+		s.clock.Pass(time.Minute)
 		_, _ = s.svc.Authenticate(t.Context(), sparekey.Attempt{
 			Login: "bob", Secret: sparekey.ParseSecret(secret), Secure: true, Addr: netip.MustParseAddr(addr),
 			Request: scope.Request{Method: "GET", Target: "/posts?token=query-secret"},

@@ -160,7 +160,7 @@ func TestRotate(t *testing.T) {
 	if got := s.as("bob").get(second.link("Limits of App")).text(); !strings.Contains(got, "the one before is accepted until") {
 		t.Errorf("nothing says that the old one is accepted: %s", got)
 	}
-	s.clock.advance(time.Hour)
+	s.clock.Pass(time.Hour)
 	if s.opens(first) {
 		t.Error("the old password opens after its time")
 	}
@@ -222,7 +222,7 @@ func TestExpiredIsSeen(t *testing.T) {
 		o.service.Policy = sparekey.Policy{RequireScopes: true}
 	})
 	s.make(s.bob, sparekey.NewCredential{Name: "App", Limits: sparekey.Limits{Scopes: "read", Expires: s.clock.Now().Add(time.Hour)}})
-	s.clock.advance(time.Hour)
+	s.clock.Pass(time.Hour)
 	p := s.as("bob").get(home)
 	if !strings.Contains(p.text(), "Expired") {
 		t.Errorf("the list does not say that it expired: %s", p.text())

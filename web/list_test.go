@@ -130,9 +130,9 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.make(s.bob, sparekey.NewCredential{Name: "Old"})
-	s.clock.advance(time.Hour)
+	s.clock.Pass(time.Hour)
 	c := s.make(s.bob, sparekey.NewCredential{Name: "New"})
-	s.clock.advance(time.Hour)
+	s.clock.Pass(time.Hour)
 	if _, err := s.svc.AsOperator().RecordUse(t.Context(), s.bob.ID, c.UUID, "2001:db8::7"); err != nil {
 		t.Fatal(err)
 	}

@@ -171,11 +171,11 @@ func TestCodeExpires(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	early, late := s.code("bob", "Early"), s.code("bob", "Late")
-	s.clock.advance(web.CodeLifetime - time.Second)
+	s.clock.Pass(web.CodeLifetime - time.Second)
 	if answer := s.exchange(url.Values{"code": {early}, "code_verifier": {verifier}}); answer.Code != http.StatusOK {
 		t.Errorf("in time: %d %s", answer.Code, answer.Body)
 	}
-	s.clock.advance(time.Second)
+	s.clock.Pass(time.Second)
 	if answer := s.exchange(url.Values{"code": {late}, "code_verifier": {verifier}}); answer.field("error") != "invalid_grant" {
 		t.Errorf("too late: %d", answer.Code)
 	}
@@ -284,7 +284,7 @@ func TestCodesAreBounded(t *testing.T) {
 	var codes []string
 	for i := range 12 {
 		codes = append(codes, s.code("bob", fmt.Sprintf("App %d", i)))
-		s.clock.advance(time.Second)
+		s.clock.Pass(time.Second)
 	}
 	other := s.code("ann", "App")
 	if got := s.pages.WaitingCodes(); got != 8+1 {
@@ -303,7 +303,7 @@ func TestCodesAreBounded(t *testing.T) {
 	if got := s.pages.WaitingCodes(); got != 7 {
 		t.Errorf("a stranger left something behind: %d codes wait", got)
 	}
-	s.clock.advance(web.CodeLifetime)
+	s.clock.Pass(web.CodeLifetime)
 	s.code("bob", "Last")
 	if got := s.pages.WaitingCodes(); got != 1 {
 		t.Errorf("old codes stay: %d wait", got)
