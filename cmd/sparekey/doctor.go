@@ -53,7 +53,7 @@ func (c *doctorCommand) print(t terminal, r doctor.Report) {
 		fmt.Fprintf(t.out, "ok       %s\n", escapeControls(text))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(t.out, "PROBLEM  %s: %s\n         %s\n", f.Culprit, escapeControls(f.What), f.Culprit.Advice())
+		fmt.Fprintf(t.out, "PROBLEM  %s: %s\n         %s\n", f.Culprit, escapeControls(f.What), c.advice(f.Culprit))
 	}
 	switch {
 	case len(r.Findings) > 0:
@@ -62,6 +62,14 @@ func (c *doctorCommand) print(t terminal, r doctor.Report) {
 	default:
 		fmt.Fprintln(t.out, "Nothing is wrong.")
 	}
+}
+
+// advice says what to do about a culprit, and what else there is to try.
+func (c *doctorCommand) advice(culprit doctor.Culprit) string {
+	if culprit == doctor.NoEffect && c.Login == "" {
+		return culprit.Advice() + " With --login, doctor can find out more."
+	}
+	return culprit.Advice()
 }
 
 // secret is the application password: never an argument, which other users of the

@@ -50,6 +50,8 @@ func TestDoctor(t *testing.T) {
 	as := func(login string) []string { return []string{s.url, "--login", login, "--secret-stdin"} }
 	wantDoctor(t, 0, "Nothing is wrong between here and the server.", "", s.url)
 	wantDoctor(t, 0, "Nothing is wrong.", ann.secret, as("ann")...)
+	nope := []string{s.url + "/nope", "--login=ann", "--secret-stdin"}
+	wantDoctor(t, 13, "There is nothing at "+s.url+"/nope (404): examine "+s.url+".", ann.secret, nope...)
 	wantDoctor(t, 21, "wrong_login_or_secret", "hunter2", as("bob")...)
 	wantDoctor(t, 27, "throttled", "hunter2", as("bob")...)
 	secret := mustCLI(t, database, "user", "application-password", "create", "ann", "narrow", "--scope=GET /wp-json/wp/v2/posts", "--porcelain")
@@ -64,6 +66,24 @@ func TestDoctor(t *testing.T) {
 		t.Error(err)
 	}
 	wantDoctor(t, 10, "unreachable", "", quiet.url)
+}
+
+// TestDoctorAdvice asks a server that pays no heed to a credential. Only who gave no
+// login is told that there is a flag for it.
+func TestDoctorAdvice(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", "Basic")
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(server.Close)
+	const advice = "With --login, doctor can find out more."
+	if said, _ := runDoctor(t, "", server.URL); !strings.Contains(said, advice) {
+		t.Errorf("without a login it says\n%s", said)
+	}
+	if said, _ := runDoctor(t, "hunter2", server.URL, "--login=ann", "--secret-stdin"); strings.Contains(said, advice) || !strings.Contains(said, "no_effect") {
+		t.Errorf("with a login it says\n%s", said)
+	}
 }
 
 // TestDoctorInFront asks about an application, which is no WordPress, that Sparekey

@@ -66,7 +66,7 @@ func (c Culprit) Advice() string {
 	case Stripped:
 		return "Have whatever is in front of the server pass the header Authorization on. Apache with CGI: \"CGIPassAuth On\"; nginx with FastCGI: \"fastcgi_param HTTP_AUTHORIZATION $http_authorization\"; a proxy with a sign-in of its own must leave this path out."
 	case NoEffect:
-		return "Either Authorization does not arrive, or the credential is wrong: this server does not tell which. With --login, doctor can find out more."
+		return "Either Authorization does not arrive, or the credential is wrong: this server does not tell which."
 	case Disabled:
 		return "Switch application passwords on. WordPress switches them off by itself where it does not see HTTPS: see tls_not_seen."
 	case DisabledForUser:

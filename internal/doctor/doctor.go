@@ -69,6 +69,7 @@ type exam struct {
 	root      string
 	target    string // where credentials are tried
 	isAPI     bool
+	isFront   bool  // an application that Sparekey may stand in front of
 	available bool  // the API says that there are application passwords
 	telling   bool  // the server tells an unknown login from a wrong secret
 	seen      *Seen // nil: the server does not say how requests arrive

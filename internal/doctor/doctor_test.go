@@ -318,6 +318,47 @@ func TestOpenPage(t *testing.T) {
 	want(t, r, doctor.NoEffect)
 }
 
+// TestNothingThere asks for an address that is not there, on a host on which
+// Sparekey answers and stands in front of nothing.
+func TestNothingThere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		path, login string
+		drop        bool // the proxy takes Authorization out
+		want        doctor.Culprit
+		says        string
+	}{
+		"with a login":    {"/nope", "ann", false, doctor.NotAnAPI, "/nope (404): examine http://127.0.0.1:"},
+		"without a login": {"/nope", "", false, doctor.NotAnAPI, "/nope (404): examine http://127.0.0.1:"},
+		"the site itself": {"/", "ann", false, doctor.NotAnAPI, "/ (404)."},
+		"stripped":        {"/nope", "ann", true, doctor.NoEffect, "as none is: 404 page not found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mux := http.NewServeMux()
+			mux.Handle(doctor.Path, doctor.Answer(clientip.FromPeer))
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if c.drop {
+					r.Header.Del("Authorization")
+				}
+				mux.ServeHTTP(w, r)
+			}))
+			t.Cleanup(server.Close)
+			r, err := doctor.Examine(t.Context(), doctor.Patient{URL: server.URL + c.path, Login: c.login, Secret: "x"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want(t, r, c.want)
+			if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].What, c.says) {
+				t.Errorf("found %+v, want %q", r.Findings, c.says)
+			}
+			if isFront := strings.Contains(strings.Join(r.Fine, " "), "in front of"); isFront != c.drop {
+				t.Errorf("in order is %q", r.Fine)
+			}
+		})
+	}
+}
+
 func TestAPIElsewhereIsNotAsked(t *testing.T) {
 	t.Parallel()
 	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

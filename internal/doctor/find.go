@@ -66,6 +66,8 @@ func (e *exam) find(ctx context.Context) bool {
 		e.found(c, "Without a credential, %s answers: %s", e.first.url, e.first.says())
 	case e.seen != nil:
 		return e.useFront()
+	case e.first.status == http.StatusNotFound:
+		e.nothingThere()
 	default:
 		e.found(NotAnAPI, "%s is neither an API of WordPress or Sparekey nor asks for a credential (it answers %d).", e.first.url, e.first.status)
 	}
@@ -75,9 +77,25 @@ func (e *exam) find(ctx context.Context) bool {
 // useFront takes the URL for one of an application that Sparekey stands in front
 // of: it lets everybody pass who brings no credential, and refuses a wrong one.
 func (e *exam) useFront() bool {
-	e.target, e.available = e.first.url, true
-	e.fine("Sparekey answers at this address, in front of %s.", e.target)
+	e.target, e.available, e.isFront = e.first.url, true, true
+	if e.first.status != http.StatusNotFound { // else tryWrong tells whose answer that is
+		e.sayFront()
+	}
 	return true
+}
+
+func (e *exam) sayFront() {
+	e.fine("Sparekey answers at this address, in front of %s.", e.target)
+}
+
+// nothingThere is about an address at which there is nothing to be guarded.
+func (e *exam) nothingThere() {
+	home, err := url.Parse(e.first.url)
+	if err != nil || strings.Trim(home.Path, "/") == "" {
+		e.found(NotAnAPI, "There is nothing at %s (404).", e.first.url)
+		return
+	}
+	e.found(NotAnAPI, "There is nothing at %s (404): examine %s://%s.", e.first.url, home.Scheme, home.Host)
 }
 
 // useAPI takes root for the API's, and target for where to try credentials; empty

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -83,6 +84,7 @@ func (r reply) says() string {
 	if message := r.header.Get("X-Sparekey-Message"); message != "" {
 		text = message
 	}
+	text = strings.TrimPrefix(text, strconv.Itoa(r.status)+" ") // as Go's own pages begin
 	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
 	return strings.TrimSpace(fmt.Sprintf("%d %s", r.status, text))
 }

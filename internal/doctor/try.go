@@ -37,6 +37,13 @@ func (e *exam) tryWrong(ctx context.Context) bool {
 		e.unreachable(e.target, err)
 		return false
 	}
+	if e.isFront && e.nobody.status == http.StatusNotFound {
+		if r.status == http.StatusNotFound && e.seen.Authorization == "basic" { // in front of an application, Sparekey refuses it
+			e.nothingThere()
+			return false
+		}
+		e.sayFront()
+	}
 	c := classify(r)
 	switch {
 	case c.concernsWho():
