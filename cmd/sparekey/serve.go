@@ -142,6 +142,11 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	if err != nil {
 		return err
 	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen) // first, so that no database is made where nothing can be served
+	if err != nil {
+		return listenError("listen", c.Listen, err)
+	}
+	defer listener.Close()
 	config := limiter.Protect(sparekey.Config{Observe: notices.observe(numbers.observe(logEvents(log))), NoGrace: c.noGrace(all.Database)})
 	site, err := all.open(ctx, opening{create: true, log: log}, config)
 	if err != nil {
@@ -159,7 +164,7 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	stopRepairs := site.keepRepaired(ctx)
 	stopNotices := notices.start(ctx)
 	stopSweeps := inBackground(ctx, sweeper{site.service, log}.Run)
-	err = c.serve(ctx, all, site, t, log)
+	err = c.serve(ctx, all, site, listener, t, log)
 	stopMetrics()
 	stopSweeps()
 	stopNotices()
@@ -180,19 +185,15 @@ func (c *serveCommand) logger(t terminal) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.err, options))
 }
 
-func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, t terminal, log *slog.Logger) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
-	if err != nil {
-		return listenError("listen", c.Listen, err)
-	}
+func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, listener net.Listener, t terminal, log *slog.Logger) error {
 	home := c.home(listener.Addr())
 	if err := welcome(ctx, all, site, home, t, log); err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	api := c.api(site, home, log)
 	handler, err := c.inFront(site, all.Database, log, api, c.handler(site, api, home, log))
 	if err != nil {
-		return errors.Join(err, listener.Close())
+		return err
 	}
 	server := &http.Server{
 		Handler:           logRequests(log, handler),

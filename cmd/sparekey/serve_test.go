@@ -8,7 +8,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
+	"io/fs"
 	"math/big"
 	"net"
 	"net/http"
@@ -44,28 +46,54 @@ func (s *server) get(t *testing.T, client *http.Client, path string, header ...s
 }
 
 // TestFirstStart does what a person does first: starts the server and pastes the
-// command that it shows.
+// command that it shows, also where the site has a policy.
 func TestFirstStart(t *testing.T) {
 	t.Parallel()
-	database := filepath.Join(t.TempDir(), "my data's.db")
+	for name, c := range map[string]struct{ config, flags string }{
+		"no policy":           {"", ""},
+		"scopes":              {"require-scopes: true", " --scope=read"},
+		"expiry":              {"require-expiry: true", " --expires=7d"},
+		"expiry by itself":    {"require-expiry: true\nmax-lifetime: 90d", ""},
+		"scopes, with expiry": {"require-scopes: true\nrequire-expiry: true", " --scope=read --expires=7d"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			firstStart(t, c.config, c.flags)
+		})
+	}
+}
+
+// firstStart wants flags in the command that a site with a configuration shows.
+func firstStart(t *testing.T, config, flags string) {
+	t.Helper()
+	dir := t.TempDir()
+	database := filepath.Join(dir, "my data's.db")
+	var args []string
+	if config != "" {
+		file := filepath.Join(dir, "my site.yaml")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = []string{"--config", file}
+	}
 	var greeting lines
-	s := startServerTo(t, &greeting, database)
+	s := startServerTo(t, &greeting, database, args...)
 	if err := s.stop(); err != nil {
 		t.Errorf("the server did not stop well: %v\n%s", err, s.log)
 	}
-	paste := regexp.MustCompile(`SECRET=\$\((.*) user application-password create admin "My first app" --porcelain\)\n\s+curl -u "admin:\$SECRET" (http://[^/]+)(/\S+)\n`).
+	paste := regexp.MustCompile(`SECRET=\$\((.* user application-password create admin "My first app"(.*) --porcelain)\)\n\s+curl -u "admin:\$SECRET" (http://[^/]+)(/\S+)\n`).
 		FindStringSubmatch(greeting.String())
-	if paste == nil || !regexp.MustCompile(`password    [A-Z2-7]{26}\n`).MatchString(greeting.String()) {
+	if paste == nil || paste[2] != flags || !regexp.MustCompile(`password    [A-Z2-7]{26}\n`).MatchString(greeting.String()) {
 		t.Fatalf("the greeting is\n%s", greeting.String())
 	}
-	pasted := exec.CommandContext(t.Context(), "sh", "-c", paste[1]+` user application-password create admin "My first app" --porcelain`)
+	pasted := exec.CommandContext(t.Context(), "sh", "-c", paste[1])
 	secret, err := pasted.Output()
 	if err != nil {
 		t.Fatalf("%s: %v", pasted, err)
 	}
 	var again lines
-	s = startServerTo(t, &again, database)
-	made, err := s.send(t.Context(), account{"admin", strings.TrimSpace(string(secret))}, http.MethodGet, paste[3], "")
+	s = startServerTo(t, &again, database, args...)
+	made, err := s.send(t.Context(), account{"admin", strings.TrimSpace(string(secret))}, http.MethodGet, paste[4], "")
 	if err != nil || made.status != http.StatusOK {
 		t.Errorf("status %d, %v", made.status, err)
 	}
@@ -287,6 +315,13 @@ func TestPortInUse(t *testing.T) {
 	_, err := cli(t.Context(), database, "serve", "--listen", listen)
 	if err == nil || !strings.Contains(err.Error(), "another program has this port") || !strings.Contains(err.Error(), "make run LISTEN=") {
 		t.Errorf("serve on a port that is in use: %v", err)
+	}
+	unmade := filepath.Join(t.TempDir(), "unmade.db")
+	if _, err := cli(t.Context(), unmade, "serve", "--listen", listen); err == nil {
+		t.Error("serves on a port that is in use")
+	}
+	if _, err := os.Stat(unmade); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a database is made where nothing is served: %v", err)
 	}
 	_, err = cli(t.Context(), database, "serve", "--listen=127.0.0.1:0", "--metrics-listen", listen)
 	if err == nil || !strings.Contains(err.Error(), "choose another port with --metrics-listen") {

@@ -61,16 +61,31 @@ The password is shown this once. "user reset-password %[1]s" makes a new one.
 		return
 	}
 	self := shellQuote(os.Args[0])
+	if all.Config != "" {
+		self += " --config " + shellQuote(string(all.Config))
+	}
 	if database := all.Database; database != "sparekey.db" {
 		self += " --database " + shellQuote(database)
 	}
 	fmt.Fprintf(t.out, `
 To create an application password and use it, paste this into another terminal:
 
-    SECRET=$(%[2]s user application-password create %[1]s "My first app" --porcelain)
+    SECRET=$(%[2]s user application-password create %[1]s "My first app"%[4]s --porcelain)
     curl -u "%[1]s:$SECRET" %[3]s/wp-json/wp/v2/users/me
 
-`, firstAdministrator, self, home)
+`, firstAdministrator, self, home, firstLimits(all.policy()))
+}
+
+// firstLimits are the flags without which the site's policy refuses a new
+// application password.
+func firstLimits(p sparekey.Policy) (flags string) {
+	if p.RequireScopes {
+		flags += " --scope=read"
+	}
+	if p.RequireExpiry && p.MaxLifetime == 0 { // else it gets an end by itself
+		flags += " --expires=7d"
+	}
+	return flags
 }
 
 // shellQuote writes an argument as a shell reads it.
