@@ -98,8 +98,8 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
 		flag, ok := known[name]
 		if !ok {
-			problems = append(problems, fmt.Errorf("%s: unknown setting %s: there are %s",
-				path, settingName(name, nodes[name]), strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+			problems = append(problems, fmt.Errorf("%s: unknown setting %s: %s",
+				path, settingName(name, nodes[name]), otherSettings(name, slices.Sorted(maps.Keys(known)))))
 			continue
 		}
 		value, err := settingValue(flag, nodes[name])
@@ -112,6 +112,14 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 		settings[name] = value
 	}
 	return settings, problems
+}
+
+// otherSettings names what somebody may have meant, or all that there is.
+func otherSettings(name string, known []string) string {
+	if found := similar(name, known); len(found) > 0 {
+		return didYouMean(found)
+	}
+	return "there are " + strings.Join(known, ", ")
 }
 
 // checkValue reports what is wrong with the value of a flag on its own.

@@ -75,12 +75,19 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 	}()
 	parser := newParser(&c, t)
 	kongcompletion.Register(parser)
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:len(args):len(args)], "--help")
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
 		var usage *kong.ParseError
-		if errors.As(err, &usage) {
-			fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", usage.Context.Path[0].Node().FullPath())
+		isUsage := errors.As(err, &usage)
+		if isUsage {
+			err = suggestCommands(usage, args)
+		}
+		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
+		if isUsage {
+			fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", commandOf(usage.Context).FullPath())
 		}
 		return 1
 	}
@@ -96,6 +103,14 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 		return 1
 	}
 	return 0
+}
+
+// commandOf is the command that a line names, as far as it names one.
+func commandOf(c *kong.Context) *kong.Node {
+	if n := c.Selected(); n != nil {
+		return n
+	}
+	return c.Model.Node
 }
 
 func newParser(c *commands, t terminal) *kong.Kong {
@@ -158,12 +173,12 @@ func (c *commands) open(ctx context.Context, how opening, config sparekey.Config
 // with opens the database for the time of one command. What went wrong on
 // closing is told, since it may mean that something was not kept.
 func (c *commands) with(ctx context.Context, do func(*site) error) error {
-	return c.withDatabase(ctx, false, do)
+	return c.withDatabase(ctx, opening{}, do)
 }
 
-// withDatabase is with, and makes a database that is not there if create is true.
-func (c *commands) withDatabase(ctx context.Context, create bool, do func(*site) error) error {
-	s, err := c.open(ctx, opening{create: create}, sparekey.Config{})
+// withDatabase is with, on a database that is opened in a way of its own.
+func (c *commands) withDatabase(ctx context.Context, how opening, do func(*site) error) error {
+	s, err := c.open(ctx, how, sparekey.Config{})
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func (s throttleSettings) validate() error {
 	}
 	counts, err := redis.Open(s.Throttle)
 	if err != nil {
-		return fmt.Errorf("--throttle %q must be on, off, or the URL of a Redis server: %w", redactURL(s.Throttle), err)
+		return fmt.Errorf("--throttle %q must be on, off, or the URL of a Redis server, such as redis://127.0.0.1:6379/0", redactURL(s.Throttle))
 	}
 	return counts.Close()
 }

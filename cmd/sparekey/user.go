@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -53,7 +54,13 @@ func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) 
 		return err
 	}
 	warnIfShort(password, t)
-	return all.withDatabase(ctx, true, func(s *site) error {
+	how := opening{create: true, made: func(path string) {
+		if full, err := filepath.Abs(path); err == nil {
+			path = full
+		}
+		fmt.Fprintf(t.err, "made a new database %s\n", escapeControls(path))
+	}}
+	return all.withDatabase(ctx, how, func(s *site) error {
 		u, err := s.accounts.Create(ctx, login.NewAccount{
 			Login: c.Login, Email: c.Email, DisplayName: c.DisplayName, Role: c.Role, Password: password,
 		})

@@ -34,6 +34,7 @@ type opening struct {
 	create  bool                                        // make one that is not there
 	observe func(ctx context.Context, e sparekey.Event) // is told what a database repairs; nil: nobody is
 	log     *slog.Logger                                // nil: nothing is logged
+	made    func(path string)                           // is told of a file that was made; nil: nobody is
 }
 
 // opener opens a database.
@@ -116,12 +117,17 @@ func isWordPress(database string) bool { return strings.HasPrefix(database, "wor
 
 func openSQLite(ctx context.Context, database string, how opening) (backend, error) {
 	path := strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !how.create {
+	_, err := os.Stat(path)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if isNew && !how.create {
 		return nil, errors.New("there is no such file: name the database with --database; \"serve\" and \"user create\" make a new one")
 	}
 	s, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return nil, err
+	}
+	if isNew && how.made != nil {
+		how.made(path)
 	}
 	return s, nil
 }
