@@ -82,7 +82,7 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 			fmt.Fprintln(t.out, secret.Reveal())
 			return nil
 		}
-		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\n", u.Login, secret.Reveal())
+		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\nUUID: %s\n", u.Login, secret.Reveal(), created.UUID)
 		if !created.Limits.IsZero() {
 			printExplanation(s, created, t)
 		}
@@ -196,7 +196,8 @@ type credential struct {
 // explain puts the argument into an error that lacks it.
 func (c credential) explain(err error) error {
 	if errors.Is(err, sparekey.ErrNotFound) {
-		return fmt.Errorf("user %s has no application password with the UUID %q", c.User, c.UUID)
+		return fmt.Errorf("user %[1]s has no application password with the UUID %[2]q: \"sparekey user application-password list %[3]s\" shows them",
+			c.User, c.UUID, shellQuote(c.User))
 	}
 	return err
 }

@@ -170,8 +170,16 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 }
 
 type passwordExplainCommand struct {
-	Args []string `arg:"" name:"args" help:"[USER] UUID [METHOD PATH]: the application password and, if it is about one thing, the request."`
+	Args []string `arg:"" optional:"" name:"args" help:"[USER] UUID [METHOD PATH]: the application password and, if it is about one thing, the request."`
 	From string   `help:"The address that the request would come from. Default: one where it may be used." placeholder:"ADDRESS"`
+}
+
+// Validate is called by kong, which has no words for such arguments.
+func (c *passwordExplainCommand) Validate() error {
+	if len(c.Args) == 0 {
+		return errors.New("expected [USER] UUID [METHOD PATH]")
+	}
+	return nil
 }
 
 func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -238,7 +246,7 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 	case err != nil:
 		return sparekey.User{}, sparekey.Credential{}, err
 	case len(list) != 1:
-		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q", uuid)
+		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q: \"sparekey user application-password list USER\" shows those of a user", uuid)
 	}
 	user, err := s.service.Directory().UserByID(ctx, list[0].UserID)
 	return user, list[0], err
