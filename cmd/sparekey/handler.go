@@ -42,14 +42,27 @@ func (c *serveCommand) handler(site *site, api *rest.Handler, home string, log *
 	mux.Handle("GET "+doctor.Path, doctor.Answer(c.origin()))
 	mux.HandleFunc("GET /healthz", alive)
 	mux.Handle("GET /readyz", ready(site, log))
-	c.handlePages(site, home, log, func(pattern string, page http.Handler) {
+	pages := c.handlePages(site, home, log, func(pattern string, page http.Handler) {
 		mux.Handle(pattern, api.Discover(page))
 	})
-	return restRoute(api, mux)
+	return restRoute(api, orNoPage(mux, pages))
 }
 
-// handlePages adds what people see in a browser.
-func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) {
+// orNoPage has a browser that asks for what mux does not know see the pages' own
+// word on that, in its language. Programs get what they always got.
+func orNoPage(mux *http.ServeMux, pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := mux.Handler(r)
+		if pattern == "" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// handlePages adds what people see in a browser, and returns the pages themselves.
+func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) *web.Handler {
 	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), site.limiter, log)
 	pages := web.New(site.service, gate.Viewer, web.Config{
 		BaseURL:         home + accountPath,
@@ -79,6 +92,7 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 	handle("/{$}", toAccount)
 	handle("/wp-admin/", toAccount)
 	handle("/wp-login.php", http.RedirectHandler(signInPath, http.StatusFound))
+	return pages
 }
 
 // restRoute sends requests with ?rest_route= to the API, where a site without

@@ -133,6 +133,25 @@ func TestPagesOfTheServer(t *testing.T) {
 	}
 }
 
+// TestNoSuchPage has browsers see a page in their language, and programs what they
+// always got.
+func TestNoSuchPage(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, filepath.Join(t.TempDir(), "sparekey.db"))
+	browser := []string{"Accept", "text/html,*/*;q=0.8", "Accept-Language", "de"}
+	for _, path := range []string{"/no/such/page", "/index.php"} {
+		if res, body := s.get(t, http.DefaultClient, path, browser...); res.StatusCode != http.StatusNotFound || !strings.Contains(body, "Hier ist nichts") {
+			t.Errorf("%s in a browser: %d %s", path, res.StatusCode, body)
+		}
+	}
+	if res, body := s.get(t, http.DefaultClient, "/wp-admin", browser...); res.StatusCode != http.StatusOK { // to /wp-admin/, and on to the sign-in page
+		t.Errorf("/wp-admin in a browser: %d %s", res.StatusCode, body)
+	}
+	if res, body := s.get(t, http.DefaultClient, "/no/such/page", "Accept", "*/*"); res.StatusCode != http.StatusNotFound || body != "404 page not found\n" {
+		t.Errorf("to a program: %d %s", res.StatusCode, body)
+	}
+}
+
 // TestNoSecretIsLogged looks for everything secret in all that the server writes
 // at its most talkative.
 func TestNoSecretIsLogged(t *testing.T) {
