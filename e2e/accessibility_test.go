@@ -201,20 +201,64 @@ func TestColours(t *testing.T) {
 	}
 }
 
-// TestNarrowLists has what is long in a window of 320 pixels.
-func TestNarrowLists(t *testing.T) {
+// misfits says what does not fit the window: a page that must be scrolled sideways,
+// something that stands out of its card, a word of a time or a login in pieces.
+const misfits = `(() => {
+	const found = [];
+	const root = document.documentElement;
+	if (root.scrollWidth > root.clientWidth) found.push('the page is ' + root.scrollWidth + ' wide');
+	for (const card of document.querySelectorAll('.sk-card')) {
+		const {paddingLeft, paddingRight} = getComputedStyle(card);
+		const room = card.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+		if (card.scrollWidth > card.clientWidth) found.push('a card has ' + (card.scrollWidth - card.clientWidth) + ' too much');
+		for (const table of card.querySelectorAll('table')) {
+			if (table.offsetWidth > room + 1) found.push('a table has ' + (table.offsetWidth - room) + ' too much');
+		}
+	}
+	const range = document.createRange();
+	for (const {firstChild: text} of document.querySelectorAll('td time, td.sk-user a, td.sk-user bdi')) {
+		for (const word of text.data.matchAll(/\S+/g)) {
+			range.setStart(text, word.index);
+			range.setEnd(text, word.index + word[0].length);
+			if (new Set([...range.getClientRects()].map(line => line.top)).size > 1) found.push('"' + word[0] + '" is in pieces');
+		}
+	}
+	return found;
+})()`
+
+// TestPagesFitTheirWindow has what is long in windows of all sizes.
+func TestPagesFitTheirWindow(t *testing.T) {
 	t.Parallel()
 	s := startSite(t)
 	for _, id := range []string{annID, bobID} {
-		s.seed(sparekey.Credential{UserID: id, Name: strings.Repeat("x", 200), AppID: appID, LastUsed: time.Unix(1_700_000_000, 0), LastIP: "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"})
+		long := sparekey.Credential{
+			UserID: id, Name: strings.Repeat("x", 200), AppID: appID, LastUsed: time.Unix(1_700_000_000, 0), LastIP: "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+			Limits: sparekey.Limits{Scopes: "read", Expires: time.Date(2030, time.December, 31, 23, 59, 59, 0, time.UTC)},
+		}
+		short := long
+		short.Name, short.LastIP = "Sicherung", "192.168.100.100"
+		s.seed(long, short)
+	}
+	s.addCredential("ann", "Phone") // which has a history
+	ann := signedIn(t, s, "ann")
+	paths := []string{
+		accountPath, accountPath + "/all", accountPath + "/users/" + bobID, accountPath + "/revoke-all", "/sign-out", "/confirm-password", "/no/such/page",
+		withQuery(authorizePath, "app_name", "Notes", "scope", "wp:posts wp:media", "expires", "30d"),
+	}
+	for _, page := range []string{"history", "limits"} {
+		paths = append(paths, ann.href(fmt.Sprintf(".sk-table a[href*=%q]", "/"+page+"/")))
 	}
 	for _, language := range []string{"en", "de", "fr", "es", "ar"} {
-		ann := signedIn(t, s, "ann", sized(320, 640))
 		speaking(language)(ann)
-		for _, path := range []string{accountPath, accountPath + "/all", accountPath + "/users/" + bobID, accountPath + "/revoke-all", "/sign-out", "/confirm-password"} {
+		for _, path := range paths {
 			ann.open(path)
 			ann.shows("h1")
-			ann.mustFit(language + " " + path)
+			for _, width := range []int64{320, 768, 900, 1000, 1024, 1100, 1280, 1440} {
+				sized(width, 800)(ann)
+				for _, misfit := range eval[[]string](ann, misfits) {
+					t.Errorf("%s %s, %d pixels: %s", language, path, width, misfit)
+				}
+			}
 		}
 	}
 }
