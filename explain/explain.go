@@ -74,21 +74,24 @@ func Credential(svc *sparekey.Service, c sparekey.Credential) []Sentence {
 		all = append(all, sentence("revoked_unused", "time", sparekey.FormatDuration(d)))
 	}
 	if until := svc.OldSecretUntil(c); !until.IsZero() {
-		all = append(all, sentence("rotated", "time", clock(until)))
+		all = append(all, sentence("rotated", "time", Time{until}))
 	}
 	return all
 }
 
 func sentence(key string, pairs ...any) Sentence { return Sentence{Key: key, Pairs: pairs} }
 
-// clock writes a time for people who may be anywhere.
-func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
+// Time is a time in a sentence, for those who write it in a way of their own.
+type Time struct{ time.Time }
+
+// String writes the time for people who may be anywhere.
+func (t Time) String() string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
 
 // state says whether the credential is accepted at all.
 func state(svc *sparekey.Service, c sparekey.Credential) Sentence {
 	switch spent := svc.Spent(c); {
 	case spent == sparekey.ReasonExpired:
-		return sentence("expired", "time", clock(svc.Expires(c)))
+		return sentence("expired", "time", Time{svc.Expires(c)})
 	case spent == sparekey.ReasonUsedUp:
 		return sentence("used_up", "most", c.Limits.MaxUses)
 	case spent == sparekey.ReasonUnused:
@@ -167,9 +170,9 @@ func lifetime(svc *sparekey.Service, c sparekey.Credential) Sentence {
 	case end.IsZero():
 		return sentence("never_expires")
 	case !end.Equal(c.Limits.Expires):
-		return sentence("until_policy", "time", clock(end), "lifetime", sparekey.FormatDuration(svc.Policy().MaxLifetime))
+		return sentence("until_policy", "time", Time{end}, "lifetime", sparekey.FormatDuration(svc.Policy().MaxLifetime))
 	}
-	return sentence("until", "time", clock(end))
+	return sentence("until", "time", Time{end})
 }
 
 // Request says whether an attempt with the right secret would be let through, and

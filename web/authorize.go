@@ -19,12 +19,13 @@ type authorizePage struct {
 	view
 	App        string // what the application calls itself, as it would be kept; may be empty
 	AppID      string
-	Account    string // login of the user
-	Receiver   target // who gets the password; zero: the user alone
-	Rejected   target // where "no" leads; zero: home
-	Name       string // in the field
-	Problem    string // with the form
-	Wrong      string // the field at fault
+	Account    string            // login of the user
+	Receiver   target            // who gets the password; zero: the user alone
+	Rejected   target            // where "no" leads; zero: home
+	Name       string            // in the field
+	Problem    string            // with the form
+	Wrong      map[string]string // what is wrong, by field
+	Ends       bool              // the password is to expire
 	Limits     limitsForm
 	Hidden     []sparekey.Field
 	SignOutURL string
@@ -243,9 +244,11 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 	if err != nil {
 		return nil, err
 	}
+	policy := c.svc.Policy()
 	p := &authorizePage{
 		App: shown(sparekey.SanitizeName(r.AppName)), AppID: r.AppID, Name: editable(r.AppName),
-		Problem: c.formProblem(problem), Wrong: wrongField(problem), Limits: c.limitsForm(wish, r.Expires != "" || wish.Scopes != "", wrongField(problem)),
+		Problem: c.formProblem(problem), Wrong: c.problems(problem), Limits: c.limitsForm(wish, r.Expires != "" || wish.Scopes != "", c.problems(problem)),
+		Ends:       r.Expires != "" || policy.RequireExpiry || policy.MaxLifetime > 0,
 		Account:    shown(c.signed.Login),
 		Rejected:   targetOf(r.Rejected()),
 		Hidden:     append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name

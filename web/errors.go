@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -91,11 +92,32 @@ func (c *call) failure(err error) *answer {
 // formProblem is the message beside a form for what cannot be used of it, or "" for
 // errors that are about something else.
 func (c *call) formProblem(err error) string {
-	if errors.Is(err, sparekey.ErrDuplicateName) {
-		return c.lang.T("problem.name_taken")
+	var texts []string
+	for _, field := range wrongFields(err) {
+		if text := c.problem(field, err); text != "" {
+			texts = append(texts, text)
+		}
 	}
-	switch wrongField(err) {
+	return strings.Join(texts, " ")
+}
+
+// problems are the same messages, by field.
+func (c *call) problems(err error) map[string]string {
+	all := map[string]string{}
+	for _, field := range wrongFields(err) {
+		if text := c.problem(field, err); text != "" {
+			all[field] = text
+		}
+	}
+	return all
+}
+
+func (c *call) problem(field string, err error) string {
+	switch field {
 	case "name":
+		if errors.Is(err, sparekey.ErrDuplicateName) {
+			return c.lang.T("problem.name_taken")
+		}
 		return c.lang.T("problem.name_empty")
 	case "expires":
 		return c.lang.T("problem.expires")

@@ -14,6 +14,7 @@ import (
 // historyPage is what happened to a credential, the newest first.
 type historyPage struct {
 	view
+	nav
 	Name     string
 	Created  time.Time
 	LastUsed time.Time
@@ -23,6 +24,7 @@ type historyPage struct {
 	Older    string // address of what was before, or empty
 	Newest   string // address of the beginning, if this is not it
 	Back     string
+	Limits   string // address
 }
 
 // happening is a record of the log, in plain words.
@@ -66,10 +68,16 @@ func showHistory(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	tabs, err := c.tabs("")
+	if err != nil {
+		return nil, err
+	}
 	name := shown(cr.Name)
 	p := &historyPage{
+		nav:  tabs,
 		Name: name, Created: cr.Created, LastUsed: cr.LastUsed, Uses: usage.Count, Seen: usage.Addresses, Back: c.back(o.List),
 	}
+	p.Limits = below(o.List, "limits", cr.UUID, p.Back)
 	here := c.historyURL(o.List, cr.UUID, p.Back)
 	if before > 0 {
 		p.Newest = here

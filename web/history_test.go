@@ -93,6 +93,10 @@ func TestHistory(t *testing.T) {
 	if got := p.linkTo("Back to the list"); got != home {
 		t.Errorf("back: %s", got)
 	}
+	limits := s.as("bob").get(p.linkTo("Limits")).want(http.StatusOK)
+	if got := limits.linkTo("History"); !strings.HasPrefix(p.url, strings.SplitN(got, "?", 2)[0]) {
+		t.Errorf("from the limits, the history is at %s", got)
+	}
 }
 
 // TestHistoryOfOthers is for administrators alone.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sparekey-dev/sparekey/explain"
 )
@@ -51,7 +52,9 @@ func newCatalogue() catalogue {
 // T returns the text of a key, with pairs of a placeholder's name and its value
 // in it. A value that is text is isolated from the direction of what surrounds
 // it. Of a key that is not there, nothing is returned.
-func (l *language) T(key string, pairs ...any) string {
+func (l *language) T(key string, pairs ...any) string { return fill(l.Texts[key], pairs) }
+
+func fill(text string, pairs []any) string {
 	var replace []string
 	for i := 0; i+1 < len(pairs); i += 2 {
 		value := fmt.Sprint(pairs[i+1])
@@ -60,7 +63,20 @@ func (l *language) T(key string, pairs ...any) string {
 		}
 		replace = append(replace, fmt.Sprintf("{%v}", pairs[i]), value)
 	}
-	return strings.NewReplacer(replace...).Replace(l.Texts[key])
+	return strings.NewReplacer(replace...).Replace(text)
+}
+
+// timed is a text with a time in it, which the page shows in the reader's own zone.
+type timed struct {
+	Before string
+	At     time.Time // zero: there is none
+	After  string
+}
+
+// timed returns the text of a key as T does, with a time in the place of {time}.
+func (l *language) timed(key string, at time.Time, pairs ...any) timed {
+	before, after, _ := strings.Cut(l.Texts[key], "{time}")
+	return timed{fill(before, pairs), at, fill(after, pairs)}
 }
 
 // isolate marks text as having a direction of its own, which it cannot leave.

@@ -101,6 +101,33 @@ func TestCatalogueMatchesTheCode(t *testing.T) {
 	}
 }
 
+// TestCatalogueAddressesReadersInOneWay looks for the formal way in languages whose
+// texts have the informal one.
+func TestCatalogueAddressesReadersInOneWay(t *testing.T) {
+	t.Parallel()
+	for tag, formal := range map[string]*regexp.Regexp{
+		"de": regexp.MustCompile(`[a-z]n Sie\b|\bSie [a-z]+en\b|\bIhr|\bIhnen\b`),
+		"es": regexp.MustCompile(`(?i)\busted|\b(elija|quite|quiera|escriba|pregunte|revoque|su cuenta)\b`),
+	} {
+		for key, text := range web.NewCatalogue()[tag].Texts {
+			if formal.MatchString(text) {
+				t.Errorf("%s: %s: %s", tag, key, text)
+			}
+		}
+	}
+}
+
+// TestRequestsKeepTheirOrder: between words from right to left, "GET /files/*" would
+// be seen as "*/GET /files".
+func TestRequestsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	for key, text := range web.NewCatalogue()["ar"].Texts {
+		if at := strings.Index(text, "GET /"); at >= 0 && !strings.HasSuffix(text[:at], "\u2066") {
+			t.Errorf("%s: %q", key, text)
+		}
+	}
+}
+
 func TestCatalogueFilesAreStrict(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("catalogue/*.json")

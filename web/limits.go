@@ -20,16 +20,18 @@ import (
 // chosen.
 type limitsForm struct {
 	*language
-	Open     bool // what is chosen must be seen
-	Required bool // scopes must be chosen
-	Asked    bool // an application asked for scopes, and there are no others
+	Open     bool   // what is chosen must be seen
+	Required bool   // scopes must be chosen
+	Asked    bool   // an application asked for scopes, and there are no others
+	Owner    string // whose account it is about; empty for the viewer's own
 	Expires  []choice
+	At       timed  // what the first of these is, if that is a time
 	On       string // a date
 	Scopes   []choice
 	Rules    string // one a line
 	Networks string // one a line
 	MaxUses  string
-	Wrong    string // the field at fault, in the domain's words
+	Wrong    map[string]string // what is wrong, by field
 }
 
 // choice is one of several.
@@ -60,21 +62,31 @@ const (
 // limitsForm makes the fields about limits. l is what is chosen, and asked whether an
 // application asked for it; where what was typed is to be sent again, that is shown
 // instead.
-func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong string) limitsForm {
+func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string) limitsForm {
 	policy := c.svc.Policy()
 	f := limitsForm{language: c.lang, Required: policy.RequireScopes, Asked: asked && l.Scopes != "", Wrong: wrong}
 	f.Expires = c.expiryChoices(l.Expires, asked)
+	if !l.Expires.IsZero() {
+		f.At = c.lang.timed("expires.at", l.Expires, "choice", f.Expires[0].Text)
+	}
 	f.scopes(c.svc.Bundles(), l.Scopes)
 	f.Networks = strings.Join(l.Networks.Strings(), "\n")
 	if l.MaxUses > 0 {
 		f.MaxUses = strconv.Itoa(l.MaxUses)
 	}
-	typed := wrong != ""
+	typed := len(wrong) > 0
 	if typed {
 		c.retype(&f)
 	}
-	f.Open = f.Required || f.Asked || typed && (wrong != "name" || !c.unlimited())
+	f.Open = f.Required || f.Asked || typed && (wrong["name"] == "" || !c.unlimited())
 	return f
+}
+
+// of names the owner, unless that is the viewer.
+func (f *limitsForm) of(o owner) {
+	if !o.Own {
+		f.Owner = o.Name()
+	}
 }
 
 // backAgain puts back what was typed before the detour over confirming who one is.
@@ -126,7 +138,7 @@ func (c *call) expiryChoices(at time.Time, asked bool) (choices []choice) {
 			key = "expires.asked"
 			most = at.Sub(now)
 		}
-		choices = append(choices, choice{Value: expiresKeep, Text: c.lang.T(key, "time", minute(at)), Chosen: true})
+		choices = append(choices, choice{Value: expiresKeep, Text: c.lang.T(key), Chosen: true})
 	case policy.MaxLifetime > 0:
 		choices = append(choices, choice{
 			Value: expiresNever, Text: c.lang.T("expires.longest", "time", sparekey.FormatDuration(policy.MaxLifetime)), Chosen: true,
@@ -142,8 +154,6 @@ func (c *call) expiryChoices(at time.Time, asked bool) (choices []choice) {
 	}
 	return choices
 }
-
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
 
 // scopes offers the bundles with what they allow, and shows the other rules as
 // text. Of what an application asked for, everything is offered and nothing else.
@@ -181,8 +191,18 @@ func inOrder(bundles scope.Bundles) []string {
 // says is a sentence in the reader's language.
 func (l *language) says(s explain.Sentence) string { return l.T("explain."+s.Key, s.Pairs...) }
 
+// saysTimed is such a sentence, with the time in it if there is one.
+func (l *language) saysTimed(s explain.Sentence) timed {
+	for _, value := range s.Pairs {
+		if at, ok := value.(explain.Time); ok {
+			return l.timed("explain."+s.Key, at.Time, s.Pairs...)
+		}
+	}
+	return timed{Before: l.says(s)}
+}
+
 // typedLimits is the change of limits that a form asks for. A form without these
-// fields asks for none.
+// fields asks for none. The error says everything that is wrong.
 func (c *call) typedLimits() (e sparekey.Edit, err error) {
 	var problems []error
 	fields := c.fields()
@@ -207,7 +227,7 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 		}
 		e.MaxUses = &n
 	}
-	return e, cmp.Or(problems...)
+	return e, errors.Join(problems...)
 }
 
 // isBetween reports whether a character may stand between networks.
@@ -274,9 +294,21 @@ func wrongField(err error) string {
 	return ""
 }
 
+// wrongFields are all of them that an error is about.
+func wrongFields(err error) (fields []string) {
+	var several interface{ Unwrap() []error }
+	if !errors.As(err, &several) {
+		return []string{wrongField(err)}
+	}
+	for _, err := range several.Unwrap() {
+		fields = append(fields, wrongField(err))
+	}
+	return fields
+}
+
 // badge is what is to be seen of a credential's limits at a glance.
 type badge struct {
-	Text string
+	timed
 	Over bool // it is accepted no more
 	Soon bool // it expires soon
 }
@@ -286,23 +318,23 @@ func (c *call) badges(cr sparekey.Credential) (all []badge) {
 	end := c.svc.Expires(cr)
 	switch reason := c.svc.Spent(cr); {
 	case reason != "":
-		all = append(all, badge{Text: c.lang.T("badge." + string(reason)), Over: true})
+		all = append(all, badge{timed: timed{Before: c.lang.T("badge." + string(reason))}, Over: true})
 	case c.svc.Policy().RequireScopes && cr.Limits.Scopes == "":
-		all = append(all, badge{Text: c.lang.T("badge.refused"), Over: true})
+		all = append(all, badge{timed: timed{Before: c.lang.T("badge.refused")}, Over: true})
 	case !c.svc.ExpiresSoon(cr).IsZero():
-		all = append(all, badge{Text: c.lang.T("badge.soon", "time", minute(end)), Soon: true})
+		all = append(all, badge{timed: c.lang.timed("badge.soon", end), Soon: true})
 	case !end.IsZero():
-		all = append(all, badge{Text: c.lang.T("badge.until", "time", end.UTC().Format(time.DateOnly))})
+		all = append(all, badge{timed: c.lang.timed("badge.until", end)})
 	}
 	if l := cr.Limits; l.Scopes != "" || l.Networks != "" || l.MaxUses > 0 {
-		all = append(all, badge{Text: c.lang.T("badge.limited")})
+		all = append(all, badge{timed: timed{Before: c.lang.T("badge.limited")}})
 	}
 	return all
 }
 
 // fact is a sentence about a credential, perhaps with a list.
 type fact struct {
-	Text  string
+	timed
 	Items []choice
 }
 
@@ -310,7 +342,7 @@ type fact struct {
 // explain" does.
 func (c *call) facts(cr sparekey.Credential) (facts []fact) {
 	for _, s := range explain.Credential(c.svc, cr) {
-		f := fact{Text: c.lang.says(s)}
+		f := fact{timed: c.lang.saysTimed(s)}
 		for _, item := range s.Items {
 			f.Items = append(f.Items, choice{Text: item.Rule, Note: c.lang.says(item.Sentence)})
 		}
@@ -323,6 +355,7 @@ func (c *call) facts(cr sparekey.Credential) (facts []fact) {
 // give it another secret.
 type limitsPage struct {
 	view
+	nav
 	Problem string
 	Facts   []fact
 	Limits  limitsForm
@@ -331,6 +364,7 @@ type limitsPage struct {
 	Grace   []choice
 	Form    string // one-time token
 	Back    string
+	History string // address, or empty
 }
 
 func showLimits(c *call) (*answer, error) {
@@ -338,15 +372,21 @@ func showLimits(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.limitsPage(o, cr, nil), nil
+	return c.limitsPage(o, cr, nil)
 }
 
-func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) *answer {
+func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) (*answer, error) {
+	tabs, err := c.tabs("")
+	if err != nil {
+		return nil, err
+	}
 	back := c.back(o.List)
 	p := &limitsPage{
-		Problem: c.formProblem(problem), Facts: c.facts(cr), Limits: c.limitsForm(cr.Limits, false, wrongField(problem)),
+		nav: tabs, Problem: c.formProblem(problem), Facts: c.facts(cr), Limits: c.limitsForm(cr.Limits, false, c.problems(problem)),
 		Action: c.r.URL.RequestURI(), Rotate: below(o.List, "rotate", cr.UUID, back), Form: newFormToken(), Back: back,
+		History: c.historyURL(o.List, cr.UUID, back),
 	}
+	p.Limits.of(o)
 	graces := []struct{ value, key string }{
 		{"0s", "rotate.none"}, {"1h", "rotate.hour"}, {"1d", "rotate.day"}, {"7d", "rotate.week"},
 	}
@@ -356,7 +396,7 @@ func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) *answe
 	for _, g := range graces {
 		p.Grace = append(p.Grace, choice{Value: g.value, Text: c.lang.T(g.key)})
 	}
-	return show("limits", c.lang.T("limits.title", "name", shown(cr.Name)), p)
+	return show("limits", c.lang.T("limits.title", "name", shown(cr.Name)), p), nil
 }
 
 // limit gives a credential other limits.
@@ -373,7 +413,7 @@ func limit(c *call) (*answer, error) {
 		_, err = c.manager().Edit(c.r.Context(), o.ID, cr.UUID, edit)
 	}
 	if c.formProblem(err) != "" {
-		return withStatus(err)(c.limitsPage(o, cr, err), nil)
+		return withStatus(err)(c.limitsPage(o, cr, err))
 	}
 	if err != nil {
 		return nil, err

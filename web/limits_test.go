@@ -95,6 +95,44 @@ func TestLimitProblems(t *testing.T) {
 	}
 }
 
+// TestAllLimitProblemsAtOnce has each of several mistakes named at its field.
+func TestAllLimitProblemsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.make(s.bob, sparekey.NewCredential{Name: "App"})
+	bob := s.as("bob")
+	p := bob.get(bob.get(home).link("Limits of App")).formOf("limit-expires").
+		set("limit_rules", "GET").set("limit_networks", "here").set("limit_max_uses", "some").submit().want(http.StatusBadRequest)
+	for id, want := range map[string]string{"limit-rules": "such as GET /files/*", "limit-networks": "looks like", "limit-max-uses": "number of uses"} {
+		problem := map[string]string{"limit-rules": "limit-scopes-problem"}[id]
+		if problem == "" {
+			problem = id + "-problem"
+		}
+		if !strings.Contains(textOf(p.id(problem)), want) || !strings.Contains(textOf(p.id("problem")), want) ||
+			valueOf(p.id(id), "aria-invalid") != "true" || !strings.Contains(valueOf(p.id(id), "aria-describedby"), problem) {
+			t.Errorf("%s: not said: %s", id, p.text())
+		}
+	}
+	if valueOf(p.id("limit-expires"), "aria-invalid") != "" {
+		t.Error("what is right is marked as wrong")
+	}
+}
+
+// TestLimitsOfSomebodyElse speaks of the owner's account, not the viewer's.
+func TestLimitsOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.make(s.bob, sparekey.NewCredential{Name: "App"})
+	ann := s.as("ann")
+	list := ann.get(base + "/users/" + s.bob.ID).want(http.StatusOK)
+	for _, p := range []*page{list, ann.get(list.link("Limits of App"))} {
+		if !strings.Contains(p.text(), "that the account of Bob can do") || strings.Contains(p.text(), "your account can do") {
+			t.Errorf("it is about the viewer's account: %s", p.text())
+		}
+		p.link("All users")
+	}
+}
+
 // TestFormOfWordPress sends what a form without the fields about limits has.
 func TestFormOfWordPress(t *testing.T) {
 	t.Parallel()
@@ -119,7 +157,7 @@ func TestChangeLimits(t *testing.T) {
 	p = s.as("bob").get(p.link("Limits of App")).want(http.StatusOK)
 	for _, want := range []string{
 		"It is accepted.", "read see everything, change nothing", "POST /files/* POST requests to everything that begins with /files/",
-		"It may be used from here only: 10.0.0.0/8.", "It expires on 2027-03-02 10:00 UTC.", "0 of 3 uses",
+		"It may be used from here only: 10.0.0.0/8.", "It expires on 2027-03-02 10:00 UTC", "0 of 3 uses",
 	} {
 		if !strings.Contains(strings.NewReplacer("\u2068", "", "\u2069", "").Replace(p.text()), want) {
 			t.Errorf("no %q in: %s", want, p.text())
@@ -283,7 +321,7 @@ func TestAuthorizeWishes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.as("bob").get(wish("30d", "wp:posts", "POST /hooks/*")).want(http.StatusOK)
-	for _, want := range []string{"may do only what stays ticked", "wp:posts see, write, change and delete posts", "POST /hooks/*", "As the application asks: 2026-12-22"} {
+	for _, want := range []string{"may do only what stays ticked", "wp:posts see, write, change and delete posts", "POST /hooks/*", "As the application asks: 2026-12-22", "until the password expires or you revoke it"} {
 		if text := strings.NewReplacer("\u2068", "", "\u2069", "").Replace(p.text()); !strings.Contains(text, want) {
 			t.Errorf("no %q in: %s", want, text)
 		}

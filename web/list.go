@@ -72,9 +72,9 @@ type listPage struct {
 	Total   int // of all the user's credentials
 	Query   string
 	Paging  paging
-	Name    string // what was typed
-	Problem string // with the form
-	Wrong   string // the field at fault
+	Name    string            // what was typed
+	Problem string            // with the form
+	Wrong   map[string]string // what is wrong, by field
 	Limits  limitsForm
 	Secret  *newSecret
 	Notice  string
@@ -89,6 +89,11 @@ type nav struct {
 	MayAll  bool
 	All     string // address of the page over all users
 	Section string // own, all or neither
+}
+
+func (c *call) tabs(section string) (nav, error) {
+	mayAll, err := c.maySearchAll()
+	return nav{MayAll: mayAll, All: c.all(), Section: section}, err
 }
 
 // newSecret is what was just made.
@@ -200,6 +205,7 @@ func (c *call) list(o owner, p *listPage) (*answer, error) {
 	}
 	p.Owner, p.Total, p.Basic, p.Form = o, len(list), c.carriesBasic(), newFormToken()
 	p.Limits = c.limitsForm(sparekey.Limits{}, false, p.Wrong)
+	p.Limits.of(o)
 	c.backAgain(&p.Limits)
 	p.RevokeAll = strings.TrimRight(o.List, "/") + "/revoke-all"
 	here := o.List
@@ -216,11 +222,9 @@ func (c *call) list(o owner, p *listPage) (*answer, error) {
 	if !o.Own {
 		title, section = c.lang.T("list.title_user", "user", o.Name()), ""
 	}
-	mayAll, err := c.maySearchAll()
-	if err != nil {
+	if p.nav, err = c.tabs(section); err != nil {
 		return nil, err
 	}
-	p.nav = nav{MayAll: mayAll, All: c.all(), Section: section}
 	return show("list", title, p), nil
 }
 
@@ -249,14 +253,14 @@ func create(c *call) (*answer, error) {
 	}
 	limits, err := c.typedLimits()
 	if err != nil {
-		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: wrongField(err)}))
+		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: c.problems(err)}))
 	}
 	secret, cr, err := c.createOnce(o.ID, sparekey.NewCredential{Name: name, Limits: limits.Of(sparekey.Limits{})})
 	switch {
 	case errors.Is(err, errSent):
 		return redirect(done(o.List, "already")), nil
 	case c.formProblem(err) != "":
-		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: wrongField(err)}))
+		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: c.problems(err)}))
 	case err != nil:
 		return nil, err
 	}
