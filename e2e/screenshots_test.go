@@ -95,7 +95,7 @@ func limitsOpened(b *tab) {
 
 // undated has the time that depends on today be another one.
 func undated(b *tab) {
-	eval[bool](b, `document.querySelector('#limit-expires option').textContent = 'As the application asks: 2026-06-12 09:26 UTC', true`)
+	eval[bool](b, `document.querySelector('#limit-expires-at time').textContent = 'Jun 12, 2026, 11:26 AM', true`)
 }
 
 func history(b *tab) {
