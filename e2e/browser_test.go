@@ -467,9 +467,10 @@ func textOf(v *accessibility.Value) string {
 	return plain(text)
 }
 
-// plain is text without the invisible characters that isolate its direction.
+// plain is text without the invisible characters that isolate its direction, and
+// those where long words may be parted.
 func plain(text string) string {
-	return strings.NewReplacer("\u2068", "", "\u2069", "", "\u00a0", " ", "\u202f", " ").Replace(text)
+	return strings.NewReplacer("\u2066", "", "\u2068", "", "\u2069", "", "\u00ad", "", "\u00a0", " ", "\u202f", " ").Replace(text)
 }
 
 // journal is all that happens in a tab.
