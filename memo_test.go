@@ -153,7 +153,7 @@ func TestMemoTellsApart(t *testing.T) {
 // TestWhatIsKeptOfTheMemo keeps one identity of each of many versions, among which the
 // others would stay.
 func TestWhatIsKeptOfTheMemo(t *testing.T) {
-	const versions, entries, most = 200, 200, 3 * sparekey.MaxNameLength
+	const versions, entries, most = 200, 200, 20 << 10
 	source := &version{}
 	m := sparekey.NewMemo(source)
 	var kept []sparekey.Identity

@@ -3,7 +3,6 @@ package sparekey
 import (
 	"encoding/binary"
 	"reflect"
-	"strings"
 	"time"
 )
 
@@ -57,10 +56,10 @@ func newRecord(id Identity) (record string, ok bool) {
 	return record, reflect.DeepEqual(again, id)
 }
 
-// readRecord fills in the identity that a record was made from. It copies the record,
-// since whoever keeps one of the texts would keep all that is beside it, too.
+// readRecord fills in the identity that a record was made from. It shares the
+// record's text, and nothing that can be changed.
 func readRecord(record string, id *Identity) {
-	r := recordReader{strings.Clone(record)}
+	r := recordReader{record}
 	for _, t := range id.times() {
 		*t = r.time()
 	}

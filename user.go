@@ -73,7 +73,9 @@ type Attempt struct {
 	Request scope.Request
 }
 
-// Identity is who an attempt turned out to be.
+// Identity is who an attempt turned out to be. Its texts may be parts of a block of 16
+// kB, of which nothing is freed as long as one is in use: whoever keeps one for long
+// should keep a [strings.Clone].
 type Identity struct {
 	User       User
 	Credential Credential
