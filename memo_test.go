@@ -180,7 +180,7 @@ func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc) //nolint:gosec // not that many
+	return int64(m.HeapAlloc)
 }
 
 // incomparable is a store that cannot be compared, though its type can.
