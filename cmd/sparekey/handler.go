@@ -90,6 +90,7 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 	}
 	toAccount := http.RedirectHandler(accountPath, http.StatusFound)
 	handle("/{$}", toAccount)
+	handle("/account", toAccount)
 	handle("/wp-admin/", toAccount)
 	handle("/wp-login.php", http.RedirectHandler(signInPath, http.StatusFound))
 	return pages

@@ -144,8 +144,10 @@ func TestNoSuchPage(t *testing.T) {
 			t.Errorf("%s in a browser: %d %s", path, res.StatusCode, body)
 		}
 	}
-	if res, body := s.get(t, http.DefaultClient, "/wp-admin", browser...); res.StatusCode != http.StatusOK { // to /wp-admin/, and on to the sign-in page
-		t.Errorf("/wp-admin in a browser: %d %s", res.StatusCode, body)
+	for _, path := range []string{"/wp-admin", "/account"} { // which lead on to the sign-in page
+		if res, body := s.get(t, http.DefaultClient, path, browser...); res.StatusCode != http.StatusOK {
+			t.Errorf("%s in a browser: %d %s", path, res.StatusCode, body)
+		}
 	}
 	if res, body := s.get(t, http.DefaultClient, "/no/such/page", "Accept", "*/*"); res.StatusCode != http.StatusNotFound || body != "404 page not found\n" {
 		t.Errorf("to a program: %d %s", res.StatusCode, body)
