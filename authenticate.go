@@ -239,6 +239,29 @@ func unknownReason(login string) Reason {
 // rotation. ErrNotFound says that there is none.
 func (s *Service) match(ctx context.Context, userID string, secret Secret, now time.Time) (c Credential, old bool, err error) {
 	hash := secret.Hash()
+	before, versioned := s.memo.version()
+	c, old, err = s.find(ctx, userID, hash, secret, now)
+	if !errors.Is(err, ErrNotFound) {
+		return c, old, err
+	}
+	legacy, err := s.store.Legacy(ctx, userID)
+	if err != nil {
+		return Credential{}, false, fmt.Errorf("list older application passwords: %w", err)
+	}
+	c, old, err = s.matchLegacy(ctx, legacy, secret, hash, now)
+	if !errors.Is(err, ErrNotFound) {
+		return c, old, err
+	}
+	if after, ok := s.memo.version(); ok && versioned && after == before {
+		return Credential{}, false, ErrNotFound
+	}
+	// Another request may have upgraded the hash in between, so that it was not yet to
+	// be found first, and none of the older ones then.
+	return s.find(ctx, userID, hash, secret, now)
+}
+
+// find finds the user's credential by a hash that secrets are stored under.
+func (s *Service) find(ctx context.Context, userID, hash string, secret Secret, now time.Time) (c Credential, old bool, err error) {
 	c, err = s.store.Find(ctx, userID, hash)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Credential{}, false, fmt.Errorf("find the application password: %w", err)
@@ -248,11 +271,7 @@ func (s *Service) match(ctx context.Context, userID string, secret Secret, now t
 			return c, old, nil
 		}
 	}
-	legacy, err := s.store.Legacy(ctx, userID)
-	if err != nil {
-		return Credential{}, false, fmt.Errorf("list older application passwords: %w", err)
-	}
-	return s.matchLegacy(ctx, legacy, secret, hash, now)
+	return Credential{}, false, ErrNotFound
 }
 
 // fits reports whether a credential has this secret now, and whether it is the one

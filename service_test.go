@@ -219,6 +219,43 @@ func TestAuthenticateLegacyHash(t *testing.T) {
 	}
 }
 
+// upgraded is a store in which another request has just proved a legacy hash right
+// whenever the legacy ones are asked for.
+type upgraded struct {
+	*memory.Store
+	uuid, hash string
+}
+
+func (u upgraded) Legacy(ctx context.Context, userID string) ([]sparekey.Credential, error) {
+	_, err := u.Update(ctx, userID, u.uuid, func(c *sparekey.Credential) error {
+		c.Hash = u.hash
+		return nil
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return u.Store.Legacy(ctx, userID)
+}
+
+// TestAuthenticateWhileAnotherUpgrades has two requests use a legacy hash for the first
+// time.
+func TestAuthenticateWhileAnotherUpgrades(t *testing.T) {
+	t.Parallel()
+	for _, remembers := range []bool{true, false} {
+		s := newSite(t, sparekey.Config{})
+		secret := sparekey.ParseSecret(legacySecret)
+		c := insertLegacy(t, s, "imported", legacyHash)
+		var store sparekey.Store = upgraded{s.store, c.UUID, secret.Hash()}
+		if !remembers {
+			store = forgetful{store}
+		}
+		svc := sparekey.New(store, s.store, sparekey.Config{})
+		if id, err := svc.Authenticate(t.Context(), attempt("ann", secret)); err != nil || id.Credential.UUID != c.UUID {
+			t.Errorf("remembers %v: %v", remembers, err)
+		}
+	}
+}
+
 func TestHooks(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the plan service is down")
