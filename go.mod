@@ -3,6 +3,7 @@ module github.com/sparekey-dev/sparekey
 go 1.26.0
 
 require (
+	github.com/agnivade/levenshtein v1.2.2
 	github.com/alecthomas/kong v1.17.0
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/go-crypt/x v0.4.17

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"github.com/alecthomas/kong"
 )
 
@@ -72,31 +73,9 @@ func didYouMean(names []string) string {
 func similar(text string, names []string) (found []string) {
 	const most = 2
 	for _, name := range names {
-		if text != "" && strings.HasPrefix(name, text) || distance(text, name) <= most {
+		if text != "" && strings.HasPrefix(name, text) || levenshtein.ComputeDistance(text, name) <= most {
 			found = append(found, name)
 		}
 	}
 	return found
-}
-
-// distance is how many letters must be put in, taken out or replaced to make one
-// text into the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := before
-			if a[i] != b[j] {
-				replaced++
-			}
-			before = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
