@@ -100,6 +100,18 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
+// waitFor waits until the log has a text.
+func (l *lines) waitFor(t *testing.T, text string) {
+	t.Helper()
+	for range 400 {
+		if strings.Contains(l.String(), text) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("the log does not say %q:\n%s", text, l)
+}
+
 var serving = regexp.MustCompile(`msg=serving .*listen=(\S+)|"msg":"serving",.*"listen":"([^"]+)"`)
 
 // startServer starts a server on a free port and waits until it serves.

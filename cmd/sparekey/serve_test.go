@@ -311,12 +311,7 @@ func TestServerSweeps(t *testing.T) {
 		t.Errorf("one that expired is gone without a setting that says so: %q", got)
 	}
 	s := startServer(t, database, "--keep-expired=1s")
-	for range 100 {
-		if strings.Contains(s.log.String(), "msg=swept") {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	s.log.waitFor(t, "msg=swept")
 	if log := s.log.String(); !strings.Contains(log, "msg=revoked") || !strings.Contains(log, "reason=expired") {
 		t.Errorf("the log does not say that it was revoked, and why:\n%s", log)
 	}
