@@ -3,6 +3,7 @@ package sparekey
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"regexp"
 	"time"
@@ -48,6 +49,17 @@ func (c Credential) WholeSeconds() Credential {
 func (c Credential) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("uuid", c.UUID), slog.String("user", c.UserID), slog.String("name", c.Name))
+}
+
+// Format prints the fields as they are, and "[redacted]" for the hashes.
+func (c Credential) Format(f fmt.State, verb rune) {
+	type fields Credential // which has no Format
+	for _, hash := range []*string{&c.Hash, &c.OldHash} {
+		if *hash != "" {
+			*hash = redacted
+		}
+	}
+	fmt.Fprintf(f, fmt.FormatString(f, verb), fields(c))
 }
 
 // NewCredential is what an application password is made from.
