@@ -301,7 +301,10 @@ func textOf(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
 		if d.Type == html.TextNode {
-			b.WriteString(d.Data + " ")
+			b.WriteString(d.Data)
+			if d.NextSibling == nil || d.NextSibling.Data != "wbr" { // which is in one word
+				b.WriteString(" ")
+			}
 		}
 	}
 	isolates := strings.NewReplacer("\u2068", "", "\u2069", "")

@@ -5,6 +5,7 @@ var (
 	LocalPath    = localPath
 	Outcome      = outcome
 	NewCatalogue = newCatalogue
+	Pieces       = pieces
 	ThemeCSS     = themeCSS
 )
 

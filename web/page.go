@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -19,8 +21,22 @@ import (
 var templateFiles embed.FS
 
 func newTemplates() *template.Template {
-	return template.Must(template.ParseFS(templateFiles, "templates/*.html"))
+	functions := template.FuncMap{"pieces": pieces}
+	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
 }
+
+// pieces are the parts of an address between which a line may end: an IPv4 address
+// is one, and an IPv6 address has its groups. Who knows what else is kept for an
+// address, so that may end anywhere.
+func pieces(addr string) []string {
+	if _, err := netip.ParseAddr(addr); err != nil {
+		return strings.Split(addr, "")
+	}
+	return groups.FindAllString(addr, -1)
+}
+
+// groups are those of an IPv6 address, each with the colons behind it.
+var groups = regexp.MustCompile(`[^:]*:*`)
 
 // Frame is what a layout puts around a page: [Config.Layout], or the one of this
 // package.

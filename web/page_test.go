@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -446,6 +447,22 @@ func TestPagesAtTheRoot(t *testing.T) {
 		h.ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+	}
+}
+
+// TestPieces ends lines in addresses where that does not mislead.
+func TestPieces(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string][]string{
+		"192.168.100.100":   {"192.168.100.100"},
+		"2001:db8::2a:17":   {"2001:", "db8::", "2a:", "17"},
+		"::1":               {"::", "1"},
+		"::ffff:192.0.2.44": {"::", "ffff:", "192.0.2.44"},
+		"odd":               {"o", "d", "d"},
+	} {
+		if got := web.Pieces(addr); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", addr, got, want)
 		}
 	}
 }

@@ -2,12 +2,15 @@
 (() => {
   'use strict';
 
-  // Times in the reader's own zone. The exact UTC stays in the title.
+  // Times in the reader's own zone. The exact UTC stays in the title. A line may
+  // end before the hour, and neither in the date nor in the time.
   const localTimes = (root) => {
     const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: 'medium', timeStyle: 'short' });
     for (const time of root.querySelectorAll('time[datetime]')) {
       const date = new Date(time.dateTime);
-      if (!Number.isNaN(date.getTime())) time.textContent = format.format(date);
+      if (Number.isNaN(date.getTime())) continue;
+      const parts = format.formatToParts(date);
+      time.textContent = parts.map(({ value }, i) => parts[i + 1]?.type === 'hour' ? value : value.replace(/\s/g, '\u00a0')).join('');
     }
   };
 
