@@ -75,17 +75,11 @@ func (e *exam) find(ctx context.Context) bool {
 }
 
 // useFront takes the URL for one of an application that Sparekey stands in front
-// of: it lets everybody pass who brings no credential, and refuses a wrong one.
+// of: it lets everybody pass who brings no credential, and refuses a wrong one. If
+// there is nothing at the URL, judgeFront sees that.
 func (e *exam) useFront() bool {
 	e.target, e.available, e.isFront = e.first.url, true, true
-	if e.first.status != http.StatusNotFound { // else tryWrong tells whose answer that is
-		e.sayFront()
-	}
 	return true
-}
-
-func (e *exam) sayFront() {
-	e.fine("Sparekey answers at this address, in front of %s.", e.target)
 }
 
 // nothingThere is about an address at which there is nothing to be guarded.

@@ -37,12 +37,8 @@ func (e *exam) tryWrong(ctx context.Context) bool {
 		e.unreachable(e.target, err)
 		return false
 	}
-	if e.isFront && e.nobody.status == http.StatusNotFound {
-		if r.status == http.StatusNotFound && e.seen.Authorization == "basic" { // in front of an application, Sparekey refuses it
-			e.nothingThere()
-			return false
-		}
-		e.sayFront()
+	if e.isFront && !e.judgeFront(r) {
+		return false
 	}
 	c := classify(r)
 	switch {
@@ -65,6 +61,18 @@ func (e *exam) tryWrong(ctx context.Context) bool {
 	}
 	e.noEffect = true
 	return e.judgeNoEffect()
+}
+
+// judgeFront tells by the answer to the wrong credential whether Sparekey stands in
+// front of an application. There, it refuses a credential that arrives; so if that
+// changes nothing about a 404, there is nothing at this address.
+func (e *exam) judgeFront(r reply) bool {
+	if e.nobody.status == http.StatusNotFound && r.status == http.StatusNotFound && e.seen.Authorization == "basic" {
+		e.nothingThere()
+		return false
+	}
+	e.fine("Sparekey answers at this address, in front of %s.", e.target)
+	return true
 }
 
 // judgeNoEffect tells what it means that a wrong credential is answered as none
