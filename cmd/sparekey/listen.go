@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,15 @@ func hostToListenOn(flag, listen, example string) (string, error) {
 		return "", fmt.Errorf("--%s %q must have a port from 0 to 65535, such as %s", flag, listen, example)
 	}
 	return host, nil
+}
+
+// listen listens on an address that a flag names.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, listenError(flag, address, err)
+	}
+	return listener, nil
 }
 
 // listenError says what to do where an address that a flag names cannot be listened on.

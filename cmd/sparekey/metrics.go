@@ -37,12 +37,13 @@ func (s metricsSettings) validate() error {
 // numbers is what a server counts, and where it shows that. nil counts nothing.
 type numbers struct {
 	*metrics.Metrics
-	handler http.Handler
-	listen  string
+	handler  http.Handler
+	listener net.Listener
 }
 
-// metrics makes the numbers that the settings ask for.
-func (s metricsSettings) metrics(limiter *throttle.Limiter) (*numbers, error) {
+// metrics makes the numbers that the settings ask for, and listens where they will
+// be shown.
+func (s metricsSettings) metrics(ctx context.Context, limiter *throttle.Limiter) (*numbers, error) {
 	if s.MetricsListen == "" {
 		return nil, nil //nolint:nilnil // none is a way to count
 	}
@@ -58,7 +59,18 @@ func (s metricsSettings) metrics(limiter *throttle.Limiter) (*numbers, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics.Handler(registry))
-	return &numbers{m, mux, s.MetricsListen}, nil
+	listener, err := listen(ctx, "metrics-listen", s.MetricsListen)
+	if err != nil {
+		return nil, err
+	}
+	return &numbers{m, mux, listener}, nil
+}
+
+// close ends the listening.
+func (n *numbers) close() {
+	if n != nil {
+		_ = n.listener.Close() // serve may have
+	}
 }
 
 // observe counts the events that another is told as well.
@@ -78,13 +90,9 @@ func (n *numbers) decided() func(context.Context, gateway.Decision) {
 }
 
 // serve shows the numbers until stop is called.
-func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func(), err error) {
+func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func()) {
 	if n == nil {
-		return func() {}, nil
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.listen)
-	if err != nil {
-		return nil, listenError("metrics-listen", n.listen, err)
+		return func() {}
 	}
 	server := &http.Server{
 		Handler:           n.handler,
@@ -95,11 +103,11 @@ func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func(), err
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	log.InfoContext(ctx, "metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	log.InfoContext(ctx, "metrics", "url", "http://"+n.listener.Addr().String()+"/metrics")
 	return inBackground(context.WithoutCancel(ctx), func(ctx context.Context) {
 		context.AfterFunc(ctx, func() { _ = server.Close() })
-		if err := server.Serve(listener); ctx.Err() == nil {
+		if err := server.Serve(n.listener); ctx.Err() == nil {
 			log.ErrorContext(ctx, "metrics are served no more", "error", err)
 		}
-	}), nil
+	})
 }

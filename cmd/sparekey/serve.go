@@ -130,10 +130,11 @@ func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error
 	if err != nil {
 		return err
 	}
-	numbers, err := c.metrics(limiter)
+	numbers, err := c.metrics(ctx, limiter)
 	if err != nil {
 		return errors.Join(err, stop())
 	}
+	defer numbers.close()
 	return errors.Join(c.run(ctx, all, t, log, limiter, numbers), stop())
 }
 
@@ -142,9 +143,9 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen) // first, so that no database is made where nothing can be served
+	listener, err := listen(ctx, "listen", c.Listen) // first, so that no database is made where nothing can be served
 	if err != nil {
-		return listenError("listen", c.Listen, err)
+		return err
 	}
 	defer listener.Close()
 	config := limiter.Protect(sparekey.Config{Observe: notices.observe(numbers.observe(logEvents(log))), NoGrace: c.noGrace(all.Database)})
@@ -156,10 +157,7 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 		return errors.Join(keyAdvice(err), site.Close())
 	}
 	site.limiter, site.numbers = limiter, numbers
-	stopMetrics, err := numbers.serve(ctx, log)
-	if err != nil {
-		return errors.Join(err, site.Close())
-	}
+	stopMetrics := numbers.serve(ctx, log)
 	stopLog := site.keepLog(ctx)
 	stopRepairs := site.keepRepaired(ctx)
 	stopNotices := notices.start(ctx)

@@ -323,24 +323,25 @@ func TestServerSweeps(t *testing.T) {
 	}
 }
 
-// TestPortInUse starts a second server on the port of the first.
+// TestPortInUse starts a second server on the port of the first, which leaves no
+// database behind.
 func TestPortInUse(t *testing.T) {
 	t.Parallel()
-	database := filepath.Join(t.TempDir(), "sparekey.db")
-	listen := strings.TrimPrefix(startServer(t, database).url, "http://")
-	_, err := cli(t.Context(), database, "serve", "--listen", listen)
-	if err == nil || !strings.Contains(err.Error(), "another program has this port") || !strings.Contains(err.Error(), "make run LISTEN=") {
-		t.Errorf("serve on a port that is in use: %v", err)
-	}
-	unmade := filepath.Join(t.TempDir(), "unmade.db")
-	if _, err := cli(t.Context(), unmade, "serve", "--listen", listen); err == nil {
-		t.Error("serves on a port that is in use")
-	}
-	if _, err := os.Stat(unmade); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a database is made where nothing is served: %v", err)
-	}
-	_, err = cli(t.Context(), database, "serve", "--listen=127.0.0.1:0", "--metrics-listen", listen)
-	if err == nil || !strings.Contains(err.Error(), "choose another port with --metrics-listen") {
-		t.Errorf("metrics on a port that is in use: %v", err)
+	listen := strings.TrimPrefix(startServer(t, filepath.Join(t.TempDir(), "sparekey.db")).url, "http://")
+	for _, c := range []struct {
+		flags []string
+		want  string
+	}{
+		{[]string{"--listen", listen}, "make run LISTEN="},
+		{[]string{"--listen=127.0.0.1:0", "--metrics-listen", listen}, "choose another port with --metrics-listen"},
+	} {
+		unmade := filepath.Join(t.TempDir(), "unmade.db")
+		_, err := cli(t.Context(), unmade, append([]string{"serve"}, c.flags...)...)
+		if err == nil || !strings.Contains(err.Error(), "another program has this port") || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q, which is in use: %v", c.flags, err)
+		}
+		if _, err := os.Stat(unmade); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: a database is made where nothing is served: %v", c.flags, err)
+		}
 	}
 }
