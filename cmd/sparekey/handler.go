@@ -37,15 +37,13 @@ func (c *serveCommand) api(site *site, home string, log *slog.Logger) *rest.Hand
 // handler is everything that the server answers.
 func (c *serveCommand) handler(site *site, api *rest.Handler, home string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/wp-json", api)
-	mux.Handle("/wp-json/", api)
 	mux.Handle("GET "+doctor.Path, doctor.Answer(c.origin()))
 	mux.HandleFunc("GET /healthz", alive)
 	mux.Handle("GET /readyz", ready(site, log))
 	pages := c.handlePages(site, home, log, func(pattern string, page http.Handler) {
 		mux.Handle(pattern, api.Discover(page))
 	})
-	return restRoute(api, orNoPage(mux, pages))
+	return apiFirst(api, orNoPage(mux, pages))
 }
 
 // orNoPage has a browser that asks for what mux does not know see the pages' own
@@ -96,11 +94,14 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 	return pages
 }
 
-// restRoute sends requests with ?rest_route= to the API, where a site without
-// pretty URLs has it, and all others to next.
-func restRoute(api, next http.Handler) http.Handler {
+// apiFirst sends what is for the API there as it is: what is below its path, since a
+// ServeMux redirects "//", which the API answers itself, and requests with
+// ?rest_route= where a site without pretty URLs has it. All others go to next.
+func apiFirst(api, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if (r.URL.Path == "/" || r.URL.Path == "/index.php") && r.URL.Query().Has("rest_route") {
+		path := r.URL.Path
+		byQuery := (path == "/" || path == "/index.php") && r.URL.Query().Has("rest_route")
+		if byQuery || path == "/wp-json" || strings.HasPrefix(path, "/wp-json/") {
 			api.ServeHTTP(w, r)
 			return
 		}

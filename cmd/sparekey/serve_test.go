@@ -124,7 +124,9 @@ func TestPagesOfTheServer(t *testing.T) {
 		"/index.php?rest_route=/wp/v2/users/me": {http.StatusUnauthorized, "rest_not_logged_in", true},
 		"/index.php":                            {http.StatusNotFound, "", false},
 		"/nope":                                 {http.StatusNotFound, "", false},
-		"/wp-json/../healthz":                   {http.StatusOK, "ok", false}, // the client walks there by itself
+		"/wp-json/wp/v2//":                      {http.StatusOK, `"namespace":"wp\/v2"`, true},
+		"/wp-json//wp/v2":                       {http.StatusNotFound, "rest_no_route", true},
+		"/wp-json/../healthz":                   {http.StatusNotFound, "rest_no_route", true},
 	} {
 		res, body := s.get(t, http.DefaultClient, path)
 		if res.StatusCode != want.status || !strings.Contains(body, want.body) || strings.Contains(res.Header.Get("Link"), discovery) != want.link {
