@@ -59,29 +59,30 @@ func overridable() []string {
 	}
 }
 
-// effectiveMethod is the method that a POST asks for in its query, which comes
-// first, or in a header. Other methods stay what they are: a link, an image or a
-// crawler must not be able to change anything. It is "" for a method that does
-// not exist.
+// effectiveMethod is the method that a request asks for in its query, which comes
+// first, or in a header. A safe method stays safe: a link, an image or a crawler must
+// not be able to change anything. It is "" for a method that does not exist.
 func (c *call) effectiveMethod() string {
-	if c.r.Method != http.MethodPost {
+	asked, ok := c.query["_method"]
+	if header := c.r.Header[overrideHeader]; !ok && len(header) > 0 {
+		asked, ok = header[0], true
+	}
+	if !ok {
 		return c.r.Method
 	}
-	override := any(c.methodHeader())
-	if inQuery, ok := c.query["_method"]; ok {
-		override = inQuery
-	}
-	text, ok := override.(string)
+	text, _ := asked.(string)
+	method := strings.ToUpper(text)
 	switch {
-	case ok && text == "":
+	case !slices.Contains(overridable(), method):
+		return ""
+	case isSafe(c.r.Method) && !isSafe(method):
 		return c.r.Method
-	case slices.Contains(overridable(), strings.ToUpper(text)):
-		return strings.ToUpper(text)
 	}
-	return ""
+	return method
 }
 
-func (c *call) methodHeader() string { return c.r.Header.Get("X-HTTP-Method-Override") }
+// overrideHeader names another method than the request's.
+const overrideHeader = "X-Http-Method-Override"
 
 // isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
 func isSafe(method string) bool {

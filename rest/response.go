@@ -116,7 +116,7 @@ func (c *call) writeBody(w http.ResponseWriter, status int, body []byte) {
 // setCaching keeps what is told to somebody, rather than to everybody, out of
 // caches, and lets caches tell answers for different origins apart.
 func (c *call) setCaching(header http.Header, status int) {
-	refusedOverride := status >= http.StatusBadRequest && c.methodHeader() != ""
+	refusedOverride := status >= http.StatusBadRequest && c.r.Header[overrideHeader] != nil
 	if c.caller.signedIn || refusedOverride {
 		setNoCache(header)
 	}
