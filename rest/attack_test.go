@@ -168,10 +168,10 @@ func TestCallbacks(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
 	for _, callback := range []string{
-		"", "alert(1)", "a;b", "a b", "<script>", "a\nb", "a[0]", "a-b", "a,b", "é", "a\u2028", `a"`, "a'", "a/", "a%", strings.Repeat("a", 129),
+		"alert(1)", "a;b", "a b", "<script>", "a\nb", "a[0]", "a-b", "a,b", "é", "a\u2028", `a"`, "a'", "a/", "a%", strings.Repeat("a", 129),
 	} {
 		w := s.do("GET", "/wp-json/?_jsonp="+url.QueryEscape(callback), "", "")
-		if w.Code != http.StatusBadRequest || w.Header().Get("Content-Type") != "application/json; charset=UTF-8" ||
+		if w.Code != http.StatusBadRequest || w.Header().Get("Content-Type") != "application/javascript; charset=UTF-8" ||
 			!strings.HasPrefix(w.Body.String(), `{"code":"rest_callback_invalid"`) {
 			t.Errorf("%q: got status %d: %s", callback, w.Code, w.Body)
 		}
@@ -202,8 +202,8 @@ func TestLimits(t *testing.T) {
 		"one long list":          {query: "name=x&" + strings.Repeat("a[]=b&", 900), status: 201},
 		"many fields":            {query: "name=x&_fields=" + strings.Repeat("a.b,", 100_000), status: 201},
 		"one deep field":         {query: "name=x&_fields=" + strings.Repeat("a.", 500_000), status: 201},
-		"deep JSON":              {body: nested(511), contentType: "application/json", status: 201},
-		"too deep":               {body: nested(512), contentType: "application/json", status: 400, code: "rest_invalid_json"},
+		"deep JSON":              {body: nested(510), contentType: "application/json", status: 201},
+		"too deep":               {body: nested(511), contentType: "application/json", status: 400, code: "rest_invalid_json"},
 		"far too deep":           {body: nested(500_000), contentType: "application/json", status: 400, code: "rest_invalid_json"},
 		"deep and not closed":    {body: strings.Repeat(`{"a":`, 200_000), contentType: "application/json", status: 400, code: "rest_invalid_json"},
 		"a large number":         {body: `{"name":1` + strings.Repeat("0", 1<<19) + `}`, contentType: "application/json", status: 400, code: "rest_invalid_param"},

@@ -40,7 +40,7 @@ func (c *call) identify() error {
 		c.caller = caller{user: id.User, signedIn: true, identity: &id}
 		return c.refuseCrossSite(sentByBrowser(c.r))
 	}
-	if c.callback() != "" {
+	if c.jsonp() != nil {
 		return nil // any page may load a script, and would read what it says
 	}
 	if user, ok := c.h.viewer(c.r); ok && user.ID != "" {
@@ -82,7 +82,7 @@ func (c *call) refuseCrossSite(automatic bool) error {
 		return nil
 	}
 	probe := c.r
-	if c.callback() != "" {
+	if c.jsonp() != nil {
 		probe = &http.Request{Method: http.MethodPost, Host: c.r.Host, Header: c.r.Header, URL: c.r.URL}
 	}
 	if c.h.crossOrigin.Check(probe) != nil {

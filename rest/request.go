@@ -43,7 +43,7 @@ func (c *call) readQuery() error {
 		return err
 	}
 	c.query = query
-	if callback, ok := c.query["_jsonp"]; ok && isSafe(c.r.Method) && !isCallback(callback) {
+	if given := c.jsonp(); given != nil && !isCallback(given) {
 		return &apiError{code: codeInvalidCallback, bare: true}
 	}
 	c.method = c.effectiveMethod()
@@ -116,14 +116,14 @@ func isCallback(v any) bool {
 	return ok && callbackName.MatchString(name)
 }
 
-// callback is the name of the function that a script wants to have called with
-// the answer, or "". Scripts can only send GET.
-func (c *call) callback() string {
-	if !isSafe(c.r.Method) {
-		return ""
+// jsonp is what a script names as the function that it wants to have called with the
+// answer, or nil.
+func (c *call) jsonp() any {
+	given := c.query["_jsonp"]
+	if given == "" {
+		return nil
 	}
-	name, _ := c.query["_jsonp"].(string)
-	return name
+	return given
 }
 
 // lookup finds a parameter: JSON before form before query. What is in the path

@@ -103,9 +103,11 @@ func (c *call) write(w http.ResponseWriter, answer *response) {
 }
 
 func (c *call) writeBody(w http.ResponseWriter, status int, body []byte) {
-	if callback := c.callback(); callback != "" && isCallback(callback) {
+	if given := c.jsonp(); given != nil {
 		w.Header().Set("Content-Type", "application/javascript; charset=UTF-8")
-		body = slices.Concat([]byte("/**/"+callback+"("), body, []byte(")"))
+		if isCallback(given) {
+			body = slices.Concat([]byte("/**/"+given.(string)+"("), body, []byte(")"))
+		}
 	}
 	w.WriteHeader(status)
 	if c.method != http.MethodHead {
