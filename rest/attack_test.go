@@ -311,7 +311,7 @@ func (brokenBody) Read([]byte) (int, error) { return 0, http.ErrBodyReadAfterClo
 func TestBodyThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
-	for _, contentType := range []string{"application/json", "", "multipart/form-data; boundary=B"} {
+	for _, contentType := range []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=B"} {
 		r := httptest.NewRequest("POST", s.passwords("sub"), brokenBody{})
 		r.RemoteAddr = "127.0.0.1:1"
 		r.SetBasicAuth("sub", s.secrets["sub"].Reveal())

@@ -16,7 +16,7 @@ import (
 // PHP's own, except that PHP drops what is too much in silence.
 const (
 	maxParams    = 1000 // max_input_vars
-	maxJSONDepth = 512  // json_decode
+	maxJSONDepth = 511  // json_decode's 512, which counts what is innermost
 )
 
 // maxJSONValues bounds what is in a JSON body at all levels together, and
@@ -107,9 +107,9 @@ func unhex(c byte) byte {
 }
 
 // readBody reads the parameters of a request's body. JSON counts with every
-// method. A form counts with the methods that change something, also where its
-// Content-Type is missing, but multipart with a real POST alone, because PHP
-// reads it with no other. Bodies of other types are not read.
+// method. A form counts with the methods that change something, but multipart with a
+// real POST alone, because PHP reads it with no other, and what has no Content-Type
+// with all of them but POST. Bodies of other types are not read.
 func (c *call) readBody() error {
 	contentType := c.r.Header.Get("Content-Type")
 	mediaType, _, _ := strings.Cut(contentType, ";")
@@ -119,7 +119,8 @@ func (c *call) readBody() error {
 	case isJSON(mediaType):
 		c.json, err = c.readJSON()
 	case isSafe(c.method):
-	case mediaType == "application/x-www-form-urlencoded", mediaType == "":
+	case mediaType == "application/x-www-form-urlencoded",
+		mediaType == "" && c.method != http.MethodPost:
 		c.form, err = c.readForm()
 	case mediaType == "multipart/form-data" && c.r.Method == http.MethodPost:
 		c.form, err = c.readMultipart(contentType)
