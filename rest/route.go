@@ -66,10 +66,10 @@ func routes(opaqueUserIDs bool) (table []*route, password *route) {
 	}}
 	table = []*route{
 		{pattern: "/", endpoints: []endpoint{
-			{get, context, anyone, (*call).index, ""},
+			{get, []arg{anyArg("context", contextView)}, anyone, (*call).index, ""},
 		}},
 		{pattern: "/" + namespace, endpoints: []endpoint{
-			{get, context, anyone, (*call).namespaceIndex, ""},
+			{get, []arg{anyArg("namespace", namespace), anyArg("context", contextView)}, anyone, (*call).namespaceIndex, ""},
 		}},
 		{pattern: users, schema: userSchema, endpoints: []endpoint{
 			{get, listUsersArgs(), (*call).mayListUsers, (*call).listUsers, codeCannotViewUser},

@@ -191,6 +191,15 @@ func contextArg() arg {
 	}
 }
 
+// anyArg is told to clients as WordPress has it, but takes any value and changes
+// nothing.
+func anyArg(name, initial string) arg {
+	return arg{
+		name: name, schema: object{{"default", initial}}, initial: initial,
+		accept: func(given any) (any, *fault) { return given, nil },
+	}
+}
+
 // nameSchema is what a name must be: it holds a character that is no space.
 func nameSchema() object {
 	return object{
