@@ -119,7 +119,8 @@ func newParser(c *commands, t terminal) *kong.Kong {
 		kong.Description("Sparekey gives every application its own password, so that nobody hands out their own."),
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(code int) { panic(exitStatus(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Help(ownFlagsFirst),
 		kong.Vars{
 			"version":       version(),
 			"usageInterval": sparekey.DefaultUsageInterval.String(),
@@ -128,6 +129,15 @@ func newParser(c *commands, t terminal) *kong.Kong {
 		},
 		kong.Vars(throttleDefaults()),
 	)
+}
+
+// ownFlagsFirst is kong's help, with the flags of a command before those that every
+// command has. Nothing is parsed afterwards.
+func ownFlagsFirst(options kong.HelpOptions, ctx *kong.Context) error {
+	if own := ctx.Selected(); own != nil {
+		own.Flags, ctx.Model.Flags = append(own.Flags, ctx.Model.Flags...), nil
+	}
+	return kong.DefaultHelpPrinter(options, ctx)
 }
 
 // site is an opened database with the rules on top.
