@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
+	"github.com/posener/complete"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
@@ -34,6 +35,7 @@ type commands struct {
 	Doctor      doctorCommand             `cmd:"" help:"Find out why a client gets nothing but 401."`
 	Version     versionCommand            `cmd:"" help:"Print the version."`
 	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Say how to have your shell complete commands; with -c, print the code for it."`
+	Help        helpCommand               `cmd:"" help:"Show the help of a command, as --help does."`
 }
 
 // terminal is where a command reads from and writes to.
@@ -74,35 +76,59 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 		}
 	}()
 	parser := newParser(&c, t)
-	kongcompletion.Register(parser)
+	completeWords(parser)
 	if len(args) > 0 && args[0] == "help" {
 		args = append(args[1:len(args):len(args)], "--help")
 	}
 	parsed, err := parser.Parse(args)
-	if err != nil {
-		var usage *kong.ParseError
-		isUsage := errors.As(err, &usage)
-		if isUsage {
-			err = suggestCommands(usage, args)
-		}
-		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
-		if isUsage {
-			fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", commandOf(usage.Context).FullPath())
-		}
-		return 1
+	if err == nil {
+		warnOfEnvironment(parser.Model, os.Environ(), t)
+		parsed.BindTo(ctx, (*context.Context)(nil))
+		err = parsed.Run(&c, t)
 	}
-	warnOfEnvironment(parser.Model, os.Environ(), t)
-	parsed.BindTo(ctx, (*context.Context)(nil))
-	err = parsed.Run(&c, t)
+	return report(err, args, t)
+}
+
+// report says what went wrong with a command line, and returns the status to exit
+// with.
+func report(err error, args []string, t terminal) (status int) {
 	var code exitCode
+	var usage *kong.ParseError
 	switch {
+	case err == nil:
+		return 0
 	case errors.As(err, &code):
 		return int(code)
-	case err != nil:
+	case errors.As(err, &usage):
+		fmt.Fprintf(t.err, "Error: %s\n", redactText(suggestCommands(usage, args).Error()))
+		fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", commandOf(usage.Context).FullPath())
+	default:
 		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
-		return 1
 	}
-	return 0
+	return 1
+}
+
+// completeWords answers a shell that asks for completions, and then ends the program.
+func completeWords(parser *kong.Kong) {
+	var names []string
+	for _, command := range parser.Model.Children {
+		names = append(names, command.Name)
+	}
+	kongcompletion.Register(parser, kongcompletion.WithPredictors(map[string]complete.Predictor{
+		"command": complete.PredictSet(names...),
+		"role":    complete.PredictSet(login.Roles()...),
+	}))
+}
+
+// helpCommand is --help as a word. Where it is the first, run takes it for --help,
+// so that there is help also where a setting is wrong.
+type helpCommand struct {
+	Command []string `arg:"" optional:"" help:"The words of the command. Default: all commands are listed." predictor:"command"`
+}
+
+func (c *helpCommand) Run(ctx *kong.Context) error {
+	_, err := ctx.Kong.Parse(append(c.Command, "--help"))
+	return err
 }
 
 // commandOf is the command that a line names, as far as it names one.

@@ -42,7 +42,7 @@ func (s *site) findUser(ctx context.Context, name string) (sparekey.User, error)
 type userCreateCommand struct {
 	Login       string `arg:"" help:"The login, which the user signs in with."`
 	Email       string `arg:"" help:"The e-mail address."`
-	Role        string `help:"One of ${roles}." default:"${defaultRole}"`
+	Role        string `help:"One of ${roles}." default:"${defaultRole}" predictor:"role"`
 	UserPass    string `name:"user_pass" help:"The main password, or - to read it from standard input. Default: a random one is made and printed." placeholder:"PASSWORD"`
 	DisplayName string `name:"display_name" help:"The name to show. Default: the login." placeholder:"NAME"`
 	Porcelain   bool   `help:"Print the new user's ID alone."`
@@ -129,7 +129,7 @@ func userListing(users []sparekey.User) listing {
 
 type userListCommand struct {
 	listFlags
-	Role   string `help:"Only users with this role."`
+	Role   string `help:"Only users with this role." predictor:"role"`
 	Search string `help:"Only users with this in their login, e-mail address or display name." placeholder:"TEXT"`
 }
 
@@ -242,7 +242,7 @@ func (f lastAdministratorFlag) check(ctx context.Context, s *site, u sparekey.Us
 
 type userSetRoleCommand struct {
 	User string `arg:"" help:"ID, login or e-mail address."`
-	Role string `arg:"" optional:"" help:"One of ${roles}." default:"${defaultRole}"`
+	Role string `arg:"" optional:"" help:"One of ${roles}." default:"${defaultRole}" predictor:"role"`
 	lastAdministratorFlag
 }
 
