@@ -36,6 +36,21 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+// ErrLoginTaken and ErrEmailTaken say what it is that another user has. They match
+// ErrUserExists.
+var (
+	ErrLoginTaken error = takenError("login")
+	ErrEmailTaken error = takenError("e-mail address")
+)
+
+// takenError names what another user has.
+type takenError string
+
+func (e takenError) Error() string { return "another user has this " + string(e) }
+
+// Is reports whether target is ErrUserExists.
+func (takenError) Is(target error) bool { return target == ErrUserExists }
+
 // ErrBeyondLimits refuses to let a credential make another one that could do more
 // than itself, or change or revoke one that can. It matches ErrForbidden.
 var ErrBeyondLimits = fmt.Errorf("an application password cannot manage one that may do more than itself: %w", ErrForbidden)

@@ -103,6 +103,7 @@ func TestUserSuiteNotices(t *testing.T) {
 		"blanks count":                  {"ByLogin", func() storetest.Users { return blanksCount{memory.New()} }},
 		"e-mail before login":           {"LoginBeforeEmail", func() storetest.Users { return emailFirst{memory.New()} }},
 		"nobody is the zero user":       {"Unknown", func() storetest.Users { return zeroUser{memory.New()} }},
+		"blames the e-mail address":     {"Exists", func() storetest.Users { return blamesEmail{memory.New()} }},
 		"one login for two":             {"Exists", func() storetest.Users { return renames{memory.New()} }},
 		"anonymous users":               {"Invalid", func() storetest.Users { return namesAnonymous{memory.New()} }},
 		"writes in spite of an error":   {"Update", func() storetest.Users { return updatesAnyway{memory.New()} }},

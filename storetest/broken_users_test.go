@@ -90,6 +90,16 @@ func (s renames) CreateUser(ctx context.Context, u sparekey.User, passwordHash s
 	return made, err
 }
 
+type blamesEmail struct{ *memory.Store }
+
+func (s blamesEmail) CreateUser(ctx context.Context, u sparekey.User, passwordHash string) (sparekey.User, error) {
+	made, err := s.Store.CreateUser(ctx, u, passwordHash)
+	if errors.Is(err, sparekey.ErrUserExists) {
+		err = sparekey.ErrEmailTaken
+	}
+	return made, err
+}
+
 type namesAnonymous struct{ *memory.Store }
 
 func (s namesAnonymous) CreateUser(ctx context.Context, u sparekey.User, passwordHash string) (sparekey.User, error) {

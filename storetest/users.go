@@ -25,7 +25,8 @@ type Users interface {
 
 	// CreateUser adds a user and returns it with the ID that it was assigned: a
 	// decimal number that no other user ever had, whatever u.ID says. It refuses
-	// with ErrUserExists, and with ErrInvalid for an empty login.
+	// with ErrLoginTaken, ErrEmailTaken where that is all that is taken, and
+	// ErrInvalid for an empty login.
 	CreateUser(ctx context.Context, u sparekey.User, passwordHash string) (sparekey.User, error)
 
 	// UpdateUser applies change to a user, whose ID stays as it is, and returns
@@ -192,21 +193,28 @@ func testUserExists(tb testing.TB, s Users) {
 	bob := createdUser(tb, s, user("bob", "", ""))
 	createdUser(tb, s, user("without an e-mail address either", "", ""))
 
-	taken := []sparekey.User{
-		user("alice", "new@example.com", ""),
-		user(" ALICE ", "", ""),
-		user("new", "alice@example.com", ""),
-		user("new", " Alice@Example.COM", ""),
-	}
-	for _, u := range taken {
+	for _, c := range []struct {
+		login, email string
+		want         error
+	}{
+		{"alice", "new@example.com", sparekey.ErrLoginTaken},
+		{" ALICE ", "", sparekey.ErrLoginTaken},
+		{"alice", "alice@example.com", sparekey.ErrLoginTaken},
+		{"new", "alice@example.com", sparekey.ErrEmailTaken},
+		{"new", " Alice@Example.COM", sparekey.ErrEmailTaken},
+	} {
+		u := user(c.login, c.email, "")
+		u.ID = alice.ID // which does not matter
 		_, err := s.CreateUser(ctx, u, "")
-		wantError(tb, fmt.Sprintf("CreateUser(%q, %q)", u.Login, u.Email), err, sparekey.ErrUserExists)
+		wantError(tb, fmt.Sprintf("CreateUser(%q, %q)", c.login, c.email), err, c.want)
 		_, err = s.UpdateUser(ctx, bob.ID, func(b *sparekey.User) error {
-			b.Login, b.Email = u.Login, u.Email
+			b.Login, b.Email = c.login, c.email
 			return nil
 		})
-		wantError(tb, fmt.Sprintf("UpdateUser(%q, %q)", u.Login, u.Email), err, sparekey.ErrUserExists)
+		wantError(tb, fmt.Sprintf("UpdateUser(%q, %q)", c.login, c.email), err, c.want)
 	}
+	_, err := s.UpdateUser(ctx, bob.ID, func(b *sparekey.User) error { b.Email = alice.Email; return nil })
+	wantError(tb, "UpdateUser of the e-mail address alone", err, sparekey.ErrEmailTaken)
 	wantByID(tb, s, alice)
 	wantByID(tb, s, bob)
 	if _, total, err := s.Users(ctx, sparekey.UserQuery{}); err != nil || total != 3 {

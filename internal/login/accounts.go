@@ -25,7 +25,7 @@ import (
 )
 
 // Store keeps users and their main password hashes. Its errors are those of a
-// [sparekey.Directory] and [sparekey.ErrUserExists].
+// [sparekey.Directory], [sparekey.ErrLoginTaken] and [sparekey.ErrEmailTaken].
 type Store interface {
 	sparekey.Directory
 	sparekey.UserLister
@@ -92,8 +92,8 @@ type NewAccount struct {
 	Password    string // required
 }
 
-// Create makes a user. It refuses with an [*sparekey.InvalidError] or with
-// [sparekey.ErrUserExists].
+// Create makes a user. It refuses with an [*sparekey.InvalidError], or with
+// [sparekey.ErrLoginTaken] or [sparekey.ErrEmailTaken].
 func (a *Accounts) Create(ctx context.Context, n NewAccount) (sparekey.User, error) {
 	if err := n.validate(); err != nil {
 		return sparekey.User{}, err

@@ -87,7 +87,8 @@ func selects(q sparekey.UserQuery, u sparekey.User) bool {
 // CreateUser adds a user with the hash of their own password, which the store
 // only keeps. It returns the user with the ID that it assigned: a decimal number
 // that no other user ever had; u.ID does not matter. It refuses with
-// [sparekey.ErrUserExists], or [sparekey.ErrInvalid] for an empty login.
+// [sparekey.ErrLoginTaken], [sparekey.ErrEmailTaken], or [sparekey.ErrInvalid] for an
+// empty login.
 func (s *Store) CreateUser(ctx context.Context, u sparekey.User, passwordHash string) (sparekey.User, error) {
 	if err := s.lock(ctx); err != nil {
 		return sparekey.User{}, err
@@ -188,10 +189,11 @@ func (s *Store) acceptable(u sparekey.User) error {
 	if key(u.Login) == "" {
 		return &sparekey.InvalidError{Field: "login", Problem: "must not be empty"}
 	}
-	for _, taken := range []*person{s.byLogin[key(u.Login)], s.byEmail[key(u.Email)]} {
-		if taken != nil && taken.user.ID != u.ID {
-			return sparekey.ErrUserExists
-		}
+	if other := s.byLogin[key(u.Login)]; other != nil && other.user.ID != u.ID {
+		return sparekey.ErrLoginTaken
+	}
+	if other := s.byEmail[key(u.Email)]; other != nil && other.user.ID != u.ID {
+		return sparekey.ErrEmailTaken
 	}
 	return nil
 }

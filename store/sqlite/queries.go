@@ -104,6 +104,8 @@ const (
 		login = ?, login_key = ?, email = ?, email_key = ?, display_name = ?, search = ?, roles = ?, registered = ?
 		WHERE id = ?`
 
+	queryIsLoginTaken = `SELECT EXISTS (SELECT 1 FROM users WHERE login_key = ? AND id <> ?)`
+
 	queryDeleteUser = `DELETE FROM users WHERE id = ? RETURNING ` + userColumns
 
 	queryPasswordHash = `SELECT password_hash FROM users WHERE id = ?`

@@ -55,7 +55,8 @@ func (s *Store) Users(ctx context.Context, q sparekey.UserQuery) (users []sparek
 // CreateUser adds a user with the hash of their own password, which the store
 // only keeps. It returns the user with the ID that it assigned: a decimal number
 // that no other user ever had; u.ID does not matter. It refuses with
-// [sparekey.ErrUserExists], or [sparekey.ErrInvalid] for an empty login.
+// [sparekey.ErrLoginTaken], [sparekey.ErrEmailTaken], or [sparekey.ErrInvalid] for an
+// empty login.
 func (s *Store) CreateUser(ctx context.Context, u sparekey.User, passwordHash string) (sparekey.User, error) {
 	columns, err := userValues(u)
 	if err != nil {
@@ -64,7 +65,7 @@ func (s *Store) CreateUser(ctx context.Context, u sparekey.User, passwordHash st
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		result, err := tx.ExecContext(ctx, queryInsertUser, append(columns, passwordHash)...)
 		if err != nil {
-			return orExists(err)
+			return orTaken(ctx, tx, u.Login, 0, err)
 		}
 		row, err := result.LastInsertId()
 		if err != nil {
@@ -97,7 +98,7 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*sparekey
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, queryUpdateUser, append(columns, row)...); err != nil {
-			return orExists(err)
+			return orTaken(ctx, tx, u.Login, row, err)
 		}
 		u, err = scanUser(tx.QueryRowContext(ctx, queryUserByID, row))
 		return err
@@ -184,11 +185,20 @@ func userValues(u sparekey.User) ([]any, error) {
 // key returns what logins and e-mail addresses are compared by.
 func key(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
 
-func orExists(err error) error {
-	if isTaken(err) {
-		return sparekey.ErrUserExists
+// orTaken says what of a user another one has, where that is why their row, 0 of a
+// new user, was not written.
+func orTaken(ctx context.Context, tx *sql.Tx, login string, row int64, err error) error {
+	if !isTaken(err) {
+		return err
 	}
-	return err
+	var byLogin bool
+	if err := tx.QueryRowContext(ctx, queryIsLoginTaken, key(login), row).Scan(&byLogin); err != nil {
+		return err
+	}
+	if byLogin {
+		return sparekey.ErrLoginTaken
+	}
+	return sparekey.ErrEmailTaken
 }
 
 func orUserNotFound(err error) error {
