@@ -47,8 +47,8 @@ func (c *call) readQuery() error {
 		return &apiError{code: codeInvalidCallback, bare: true}
 	}
 	c.method = c.effectiveMethod()
-	c.path = c.h.below(c.r, c.query)
-	return nil
+	c.path, err = c.h.below(c.r, c.query)
+	return err
 }
 
 // overridable are the methods that an override may name.
@@ -92,16 +92,19 @@ func isSafe(method string) bool {
 // below is the path that a request asks for, below the root of the API. It
 // stays encoded, so that an encoded path means nothing else to a proxy in front
 // than it does here. A query parameter rest_route comes first; it is for sites
-// that cannot have such paths. It is "" for a path that no route can have.
-func (h *Handler) below(r *http.Request, query params) string {
+// that cannot have such paths, and must be a string. The path is "" for one that no
+// route can have.
+func (h *Handler) below(r *http.Request, query params) (string, error) {
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), h.basePath)
 	if inQuery, given := query["rest_route"]; given {
-		path, ok = inQuery.(string)
+		if path, ok = inQuery.(string); !ok {
+			return "", invalidParams([]fault{{param: "rest_route", code: faultType, message: "Must be a string."}})
+		}
 	}
 	if !ok || path != "" && path[0] != '/' || !isASCII(path) {
-		return ""
+		return "", nil
 	}
-	return cmp.Or(strings.TrimRight(path, "/"), "/")
+	return cmp.Or(strings.TrimRight(path, "/"), "/"), nil
 }
 
 func isASCII(s string) bool {

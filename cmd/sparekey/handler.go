@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -100,13 +101,24 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 func apiFirst(api, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path
-		byQuery := (path == "/" || path == "/index.php") && r.URL.Query().Has("rest_route")
+		byQuery := (path == "/" || path == "/index.php") && namesRoute(r.URL.Query())
 		if byQuery || path == "/wp-json" || strings.HasPrefix(path, "/wp-json/") {
 			api.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// namesRoute reports whether a query has a rest_route, be it as a list, which the API
+// refuses.
+func namesRoute(query url.Values) bool {
+	for name := range query {
+		if stem, _, _ := strings.Cut(name, "["); stem == "rest_route" {
+			return true
+		}
+	}
+	return false
 }
 
 // alive answers that the program runs.

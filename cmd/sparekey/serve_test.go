@@ -122,6 +122,7 @@ func TestPagesOfTheServer(t *testing.T) {
 		"/wp-json/wp/v2":                        {http.StatusOK, `"namespace":"wp\/v2"`, true},
 		"/?rest_route=/":                        {http.StatusOK, `"namespaces"`, true},
 		"/index.php?rest_route=/wp/v2/users/me": {http.StatusUnauthorized, "rest_not_logged_in", true},
+		"/?rest_route[]=/":                      {http.StatusBadRequest, "rest_invalid_param", true},
 		"/index.php":                            {http.StatusNotFound, "", false},
 		"/nope":                                 {http.StatusNotFound, "", false},
 		"/wp-json/wp/v2//":                      {http.StatusOK, `"namespace":"wp\/v2"`, true},
