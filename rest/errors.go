@@ -208,7 +208,7 @@ type apiError struct {
 	status  int
 	message string
 	data    object // what is told beside the status
-	bare    bool   // no data at all
+	bare    bool   // no data at all, and no envelope
 }
 
 func (p *apiError) Error() string { return string(p.code) }

@@ -15,6 +15,7 @@ type response struct {
 	header  object // of strings
 	body    any
 	isError bool
+	bare    bool // it is not put into an envelope
 }
 
 // setCommonHeaders sets what every answer has.
@@ -48,7 +49,7 @@ func (c *call) failure(err error) *response {
 		p = &apiError{code: codeUnavailable}
 	}
 	status := c.statusOf(p)
-	return &response{status: status, body: p.body(status), isError: true}
+	return &response{status: status, body: p.body(status), isError: true, bare: p.bare}
 }
 
 // statusOf is the status of a problem, to this caller.
@@ -92,7 +93,7 @@ func (c *call) write(w http.ResponseWriter, answer *response) {
 	if !answer.isError {
 		body = pick(body, c.fields())
 	}
-	if _, wrap := c.query["_envelope"]; wrap {
+	if _, wrap := c.query["_envelope"]; wrap && !answer.bare {
 		body = object{{"body", body}, {"status", status}, {"headers", header}}
 		status, header = http.StatusOK, nil
 	}
