@@ -221,10 +221,8 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 		e.Networks = &list
 	}
 	if fields.Has("limit_max_uses") {
-		n, err := strconv.Atoi(cmp.Or(strings.TrimSpace(fields.Get("limit_max_uses")), "0"))
-		if err != nil || n < 0 {
-			problems = append(problems, &sparekey.InvalidError{Field: "max_uses", Problem: "must be a number of uses, or be left empty"})
-		}
+		n, err := typedUses(strings.TrimSpace(fields.Get("limit_max_uses")))
+		problems = append(problems, asInvalid("max_uses", err))
 		e.MaxUses = &n
 	}
 	return e, errors.Join(problems...)
@@ -246,7 +244,22 @@ func typedExpiry(on, chosen string, now time.Time) (*time.Time, error) {
 		return nil, nil //nolint:nilnil // see above
 	}
 	at, err := sparekey.ParseExpiry(cmp.Or(chosen, expiresNever), now)
+	if err == nil && !at.IsZero() && !at.After(now) { // said here, to be said together with what else is wrong
+		err = errors.New("must be in the future")
+	}
 	return &at, err
+}
+
+// typedUses reads a number of uses. Nothing is any number, which 0 must not be: who
+// types that does not mean it.
+func typedUses(text string) (n int, err error) {
+	if text == "" {
+		return 0, nil
+	}
+	if n, err = strconv.Atoi(text); err == nil && n < 1 {
+		err = errors.New("must be a number of uses, or be left empty")
+	}
+	return n, err
 }
 
 func asInvalid(field string, err error) error {
@@ -436,7 +449,7 @@ func rotate(c *call) (*answer, error) {
 		return detour, nil
 	}
 	grace, err := sparekey.ParseDuration(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
-	if err != nil || grace > maxGrace || grace > 0 && !c.svc.HasGrace() {
+	if err != nil || grace < 0 || grace > maxGrace || grace > 0 && !c.svc.HasGrace() {
 		return nil, errBadForm
 	}
 	secret, cr, err := c.once(func() (sparekey.Secret, sparekey.Credential, error) {

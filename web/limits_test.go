@@ -78,6 +78,7 @@ func TestLimitProblems(t *testing.T) {
 		"no network":         {"limit_networks", "here", "limit-networks", "looks like"},
 		"no number":          {"limit_max_uses", "some", "limit-max-uses", "number of uses"},
 		"less than nothing":  {"limit_max_uses", "-1", "limit-max-uses", "number of uses"},
+		"no use at all":      {"limit_max_uses", "0", "limit-max-uses", "number of uses"},
 	} {
 		p := s.as("bob").get(home).form().set("name", "App").set(c.field, c.typed).submit().want(http.StatusBadRequest)
 		if got := textOf(p.id("problem")); !strings.Contains(got, c.problem) {
@@ -102,9 +103,12 @@ func TestAllLimitProblemsAtOnce(t *testing.T) {
 	s.make(s.bob, sparekey.NewCredential{Name: "App"})
 	bob := s.as("bob")
 	p := bob.get(bob.get(home).link("Limits of App")).formOf("limit-expires").
-		set("limit_rules", "GET").set("limit_networks", "here").set("limit_max_uses", "some").submit().want(http.StatusBadRequest)
-	for id, want := range map[string]string{"limit-rules": "such as GET /files/*", "limit-networks": "looks like", "limit-max-uses": "number of uses"} {
-		problem := map[string]string{"limit-rules": "limit-scopes-problem"}[id]
+		set("limit_rules", "GET").set("limit_networks", "here").set("limit_max_uses", "0").set("limit_expires_on", "2026-11-21").
+		submit().want(http.StatusBadRequest)
+	for id, want := range map[string]string{
+		"limit-rules": "such as GET /files/*", "limit-networks": "looks like", "limit-max-uses": "number of uses", "limit-expires-on": "in the future",
+	} {
+		problem := map[string]string{"limit-rules": "limit-scopes-problem", "limit-expires-on": "limit-expires-problem"}[id]
 		if problem == "" {
 			problem = id + "-problem"
 		}
@@ -113,6 +117,7 @@ func TestAllLimitProblemsAtOnce(t *testing.T) {
 			t.Errorf("%s: not said: %s", id, p.text())
 		}
 	}
+	p = p.formOf("limit-expires").set("limit_expires_on", "").submit().want(http.StatusBadRequest)
 	if valueOf(p.id("limit-expires"), "aria-invalid") != "" {
 		t.Error("what is right is marked as wrong")
 	}
@@ -210,7 +215,10 @@ func TestRotate(t *testing.T) {
 		t.Errorf("another record: %+v", got)
 	}
 	for _, grace := range []string{"-1h", "1000d", "soon"} {
-		s.as("bob").get(p.link("Limits of App")).formOf("grace").set("grace", grace).submit().want(http.StatusBadRequest)
+		refused := s.as("bob").get(p.link("Limits of App")).formOf("grace").set("grace", grace).submit().want(http.StatusBadRequest)
+		if !strings.Contains(refused.text(), "The form cannot be read") {
+			t.Errorf("%s: %s", grace, refused.text())
+		}
 	}
 	if !s.opens(third.secret()) {
 		t.Error("a form that was refused gave another password")
