@@ -115,6 +115,7 @@ var states = []state{
 	at("revoke all", accountPath+"/revoke-all", ".sk-items"),
 	at("gone", accountPath+"/revoke/00000000-0000-4000-8000-000000000000", ".sk-card h1"),
 	at("no page", accountPath+"/no-such-page", ".sk-card h1"),
+	at("nowhere", "/no/such/page", ".sk-who"),
 	at("other user", accountPath+"/users/"+bobID, "#new_application_password_name"),
 	at("all users", accountPath+"/all", ".sk-all"),
 	at("of an application", accountPath+"/all?app_id="+appID, ".sk-bulk a"),

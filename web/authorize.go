@@ -77,6 +77,7 @@ func answerAuthorization(c *call) (*answer, error) {
 func (c *call) authorization() (request sparekey.AuthorizationRequest, detour *answer, err error) {
 	request, err = c.authorizationRequest()
 	if err != nil {
+		c.recognise()
 		return request, nil, err
 	}
 	detour, err = c.mayAuthorize(c.r.URL.EscapedPath() + "?" + encode(requestFields(request)))

@@ -69,6 +69,7 @@ func (c *call) answer(m methods) (*answer, error) {
 		return nil, errCrossSite
 	}
 	if len(m) == 0 {
+		c.recognise()
 		return nil, errNoPage
 	}
 	method := c.r.Method
@@ -132,6 +133,13 @@ func signedIn(next handle) handle {
 			return detour, err
 		}
 		return next(c)
+	}
+}
+
+// recognise has a page that is for everybody say who is signed in.
+func (c *call) recognise() {
+	if user, ok := c.viewer(c.r); ok && c.config.Origin(c.r).Secure {
+		c.signed = user
 	}
 }
 

@@ -267,6 +267,20 @@ func TestNotSignedIn(t *testing.T) {
 	silent.as("").get(home).want(http.StatusForbidden)
 }
 
+// TestWhoIsSignedIn says so on pages that are for everybody, too.
+func TestWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, path := range []string{base + "/no/such/page", authorizePath + "?success_url=javascript:alert(1)"} {
+		if text := s.as("bob").get(path).text(); !strings.Contains(text, "Bob Sign out") {
+			t.Errorf("%s does not say that bob is signed in: %s", path, text)
+		}
+		if text := s.as("").get(path).text(); strings.Contains(text, "Sign out") {
+			t.Errorf("%s says that somebody is signed in: %s", path, text)
+		}
+	}
+}
+
 func TestCrossSite(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -61,7 +61,7 @@ func orNoPage(mux *http.ServeMux, pages http.Handler) http.Handler {
 }
 
 // handlePages adds what people see in a browser, and returns the pages themselves.
-func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) *web.Handler {
+func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) http.Handler {
 	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), site.limiter, log)
 	pages := web.New(site.service, gate.Viewer, web.Config{
 		BaseURL:         home + accountPath,
@@ -92,7 +92,7 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 	handle("/account", toAccount)
 	handle("/wp-admin/", toAccount)
 	handle("/wp-login.php", http.RedirectHandler(signInPath, http.StatusFound))
-	return pages
+	return gate.Load(pages)
 }
 
 // apiFirst sends what is for the API there as it is: what is below its path, since a
