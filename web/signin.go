@@ -41,7 +41,7 @@ func (h *Handler) SignIn(gate Gate) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(pathOf(h.config.SignInURL), h.page(methods{http.MethodGet: g.showSignIn, http.MethodPost: g.signIn}))
 	mux.Handle(pathOf(h.config.ConfirmURL), h.page(methods{http.MethodGet: signedIn(g.showConfirm), http.MethodPost: signedIn(g.confirm)}))
-	mux.Handle(pathOf(h.config.SignOutURL), h.page(methods{http.MethodGet: signedIn(g.showSignOut), http.MethodPost: g.signOut}))
+	mux.Handle(pathOf(h.config.SignOutURL), h.page(methods{http.MethodGet: g.showSignOut, http.MethodPost: g.signOut}))
 	mux.Handle("/", h.page(nil))
 	return mux
 }
@@ -143,7 +143,12 @@ func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	return c.lang.T(key), http.StatusForbidden
 }
 
+// showSignOut leads who has signed out already to their list, once they sign in
+// again, and not back to this page.
 func (g gatekeeper) showSignOut(c *call) (*answer, error) {
+	if detour, err := c.identify(c.home()); detour != nil || err != nil {
+		return detour, err
+	}
 	return show("signout", c.lang.T("signout.title"), &signOutPage{}), nil
 }
 

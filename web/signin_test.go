@@ -96,6 +96,9 @@ func TestSignOut(t *testing.T) {
 	if p := s.as("").get(out.location()); !strings.Contains(p.text(), "You are signed out.") {
 		t.Errorf("no notice: %s", p.text())
 	}
+	if got, want := s.as("").get("/sign-out").location(), "/sign-in?redirect_to="+url.QueryEscape(home); got != want {
+		t.Errorf("who is not signed in is led to %s, want %s", got, want)
+	}
 	s.as("bob").get("/sign-out").form().submit("everywhere").want(http.StatusSeeOther)
 	if !g.called("sign out everywhere") {
 		t.Errorf("calls %q", g.calls)
