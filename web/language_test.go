@@ -117,6 +117,18 @@ func TestCatalogueAddressesReadersInOneWay(t *testing.T) {
 	}
 }
 
+// TestFrenchMarksStayWithTheirWords: French has a blank before some marks and within
+// its quotes, at which no line may end.
+func TestFrenchMarksStayWithTheirWords(t *testing.T) {
+	t.Parallel()
+	loose := regexp.MustCompile(`« | [»?!:;]`)
+	for key, text := range web.NewCatalogue()["fr"].Texts {
+		if loose.MatchString(text) {
+			t.Errorf("%s: a line may end before or after a mark: %s", key, text)
+		}
+	}
+}
+
 // TestRequestsKeepTheirOrder: between words from right to left, "GET /files/*" would
 // be seen as "*/GET /files".
 func TestRequestsKeepTheirOrder(t *testing.T) {
