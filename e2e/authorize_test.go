@@ -370,7 +370,8 @@ func TestNoQueryRedirect(t *testing.T) {
 	}
 }
 
-// TestSwitchAccount signs out on the authorise screen.
+// TestSwitchAccount signs out on the authorise screen, and comes back as somebody
+// else.
 func TestSwitchAccount(t *testing.T) {
 	t.Parallel()
 	s, a := startSite(t), startApp(t)
@@ -378,8 +379,9 @@ func TestSwitchAccount(t *testing.T) {
 	ann.open(a.ask(authorizePath))
 	ann.follow("Use another one")
 	ann.press("Sign out")
+	ann.sees("You are signed out.")
 	ann.signIn("bob")
-	ann.sees("Bob Bauer")
+	ann.sees("Bob Bauer", "calls itself")
 }
 
 // TestConnectTwice presses the button again, since no application has opened.

@@ -28,7 +28,7 @@ type authorizePage struct {
 	Ends       bool              // the password is to expire
 	Limits     limitsForm
 	Hidden     []sparekey.Field
-	SignOutURL string
+	SignOutURL string // from which the user comes back as somebody else
 }
 
 // secretPage shows the user the password that the application cannot be given.
@@ -80,12 +80,17 @@ func (c *call) authorization() (request sparekey.AuthorizationRequest, detour *a
 		c.recognise()
 		return request, nil, err
 	}
-	detour, err = c.mayAuthorize(c.r.URL.EscapedPath() + "?" + encode(requestFields(request)))
+	detour, err = c.mayAuthorize(c.addressOf(request))
 	if status, _ := outcome(err); err != nil && status != http.StatusServiceUnavailable {
 		no := request.Rejected(sparekey.Field{Name: "error", Value: "disabled"})
 		err = &unavailableError{err, targetOf(no)}
 	}
 	return request, detour, err
+}
+
+// addressOf is where the screen asks about a request.
+func (c *call) addressOf(r sparekey.AuthorizationRequest) string {
+	return c.r.URL.EscapedPath() + "?" + encode(requestFields(r))
 }
 
 func (c *call) mayAuthorize(back string) (detour *answer, err error) {
@@ -249,11 +254,13 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 	p := &authorizePage{
 		App: shown(sparekey.SanitizeName(r.AppName)), AppID: r.AppID, Name: editable(r.AppName),
 		Problem: c.formProblem(problem), Wrong: c.problems(problem), Limits: c.limitsForm(wish, r.Expires != "" || wish.Scopes != "", c.problems(problem)),
-		Ends:       r.Expires != "" || policy.RequireExpiry || policy.MaxLifetime > 0,
-		Account:    shown(c.signed.Login),
-		Rejected:   targetOf(r.Rejected()),
-		Hidden:     append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
-		SignOutURL: c.config.SignOutURL,
+		Ends:     r.Expires != "" || policy.RequireExpiry || policy.MaxLifetime > 0,
+		Account:  shown(c.signed.Login),
+		Rejected: targetOf(r.Rejected()),
+		Hidden:   append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
+	}
+	if c.config.SignOutURL != "" {
+		p.SignOutURL = c.detour(c.config.SignOutURL, c.addressOf(r)).location
 	}
 	if !c.isCopied(r) {
 		p.Receiver = targetOf(r.SuccessURL)

@@ -47,7 +47,8 @@ type Config struct {
 	// not signed in is told so, without a way to change it.
 	SignInURL string
 
-	// SignOutURL is where people sign out. Default: there is no link for it.
+	// SignOutURL is where people sign out. It may get a parameter redirect_to with
+	// the path to come back to as somebody else. Default: there is no link for it.
 	SignOutURL string
 
 	// Confirmed reports whether the viewer has entered their main password

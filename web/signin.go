@@ -69,7 +69,10 @@ type passwordPage struct {
 }
 
 // signOutPage offers to sign out, here or everywhere.
-type signOutPage struct{ view }
+type signOutPage struct {
+	view
+	RedirectTo string // once signed in again; empty for the list
+}
 
 func (g gatekeeper) showSignIn(c *call) (*answer, error) {
 	if !c.config.Origin(c.r).Secure {
@@ -143,13 +146,13 @@ func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	return c.lang.T(key), http.StatusForbidden
 }
 
-// showSignOut leads who has signed out already to their list, once they sign in
+// showSignOut leads who has signed out already on from here, once they sign in
 // again, and not back to this page.
 func (g gatekeeper) showSignOut(c *call) (*answer, error) {
-	if detour, err := c.identify(c.home()); detour != nil || err != nil {
+	if detour, err := c.identify(c.redirectTo()); detour != nil || err != nil {
 		return detour, err
 	}
-	return show("signout", c.lang.T("signout.title"), &signOutPage{}), nil
+	return show("signout", c.lang.T("signout.title"), &signOutPage{RedirectTo: c.field("redirect_to")}), nil
 }
 
 func (g gatekeeper) signOut(c *call) (*answer, error) {
@@ -160,7 +163,11 @@ func (g gatekeeper) signOut(c *call) (*answer, error) {
 	if err := end(c.r.Context()); err != nil {
 		return nil, err
 	}
-	return redirect(done(c.config.SignInURL, "signed_out")), nil
+	to := done(c.config.SignInURL, "signed_out")
+	if back := c.field("redirect_to"); localPath(back) {
+		to = sparekey.AddFields(to, sparekey.Field{Name: "redirect_to", Value: back})
+	}
+	return redirect(to), nil
 }
 
 // redirectTo is where to go on after signing in.

@@ -96,6 +96,13 @@ func TestSignOut(t *testing.T) {
 	if p := s.as("").get(out.location()); !strings.Contains(p.text(), "You are signed out.") {
 		t.Errorf("no notice: %s", p.text())
 	}
+	for back, want := range map[string]string{
+		"/authorize?app_name=A": "/sign-in?done=signed_out&redirect_to=%2Fauthorize%3Fapp_name%3DA", "//evil.example": "/sign-in?done=signed_out",
+	} {
+		if got := s.as("bob").get("/sign-out?redirect_to=" + url.QueryEscape(back)).form().submit().location(); got != want {
+			t.Errorf("with %s, signing out leads to %s, want %s", back, got, want)
+		}
+	}
 	if got, want := s.as("").get("/sign-out").location(), "/sign-in?redirect_to="+url.QueryEscape(home); got != want {
 		t.Errorf("who is not signed in is led to %s, want %s", got, want)
 	}
