@@ -25,12 +25,16 @@ func newTemplates() *template.Template {
 	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
 }
 
-// pieces are the parts of an address between which a line may end: an IPv4 address
-// is one, and an IPv6 address has its groups. Who knows what else is kept for an
-// address, so that may end anywhere.
+// pieces are the parts of an address between which a line may end: an IPv6 address
+// has its groups, unless it is no longer than IPv4 addresses, which are one. Who
+// knows what else is kept for an address, so that may end anywhere.
 func pieces(addr string) []string {
-	if _, err := netip.ParseAddr(addr); err != nil {
+	_, err := netip.ParseAddr(addr)
+	switch {
+	case err != nil:
 		return strings.Split(addr, "")
+	case len(addr) <= len("255.255.255.255"):
+		return []string{addr}
 	}
 	return groups.FindAllString(addr, -1)
 }
