@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/store/sqlite"
 )
 
 // TestCreatesAtOnce makes 64 application passwords at the same time, over HTTP
@@ -131,6 +133,50 @@ func TestRevokeInAFlood(t *testing.T) {
 	}
 	cancel()
 	wg.Wait()
+}
+
+// TestLastAdministratorsAtOnce takes both of two administrators away, in two processes
+// at the same moment: one of them stays, with their application passwords.
+func TestLastAdministratorsAtOnce(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	store, err := sqlite.Open(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	for trial := range 50 {
+		var made []sparekey.User
+		for _, login := range []string{"a", "b"} {
+			u, err := store.CreateUser(t.Context(), sparekey.User{Login: login, Roles: []string{sparekey.RoleAdministrator}}, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Insert(t.Context(), sparekey.Credential{UUID: "of user " + u.ID, UserID: u.ID, Name: "x", Hash: "x"}, nil); err != nil {
+				t.Fatal(err)
+			}
+			made = append(made, u)
+		}
+		var problems [2]error
+		var wg sync.WaitGroup
+		for i, args := range [][]string{{"delete", "a", "--yes"}, {"set-role", "b", "editor"}} {
+			wg.Go(func() { _, problems[i] = cli(t.Context(), database, append([]string{"user"}, args...)...) })
+		}
+		wg.Wait()
+		left, _, err := store.Users(t.Context(), sparekey.UserQuery{Role: sparekey.RoleAdministrator})
+		if err != nil || len(left) != 1 || (problems[0] == nil) == (problems[1] == nil) ||
+			!strings.Contains(fmt.Sprint(problems), "is the last administrator") {
+			t.Fatalf("trial %d: %v, %v: the commands say %v", trial, left, err, problems)
+		}
+		if list, err := store.List(t.Context(), left[0].ID); err != nil || len(list) != 1 {
+			t.Fatalf("trial %d: the last administrator has %v, %v", trial, list, err)
+		}
+		for _, u := range made {
+			if _, err := store.DeleteUser(t.Context(), u.ID); err != nil && !errors.Is(err, sparekey.ErrUserNotFound) {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // TestKill kills the server without warning, again and again, while clients

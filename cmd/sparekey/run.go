@@ -127,7 +127,7 @@ type helpCommand struct {
 }
 
 func (c *helpCommand) Run(ctx *kong.Context) error {
-	_, err := ctx.Kong.Parse(append(c.Command, "--help"))
+	_, err := ctx.Parse(append(c.Command, "--help"))
 	return err
 }
 
@@ -204,6 +204,14 @@ func (c *commands) open(ctx context.Context, how opening, config sparekey.Config
 		}
 	}
 	return &site{backend: b, service: sparekey.New(b, b, config), accounts: login.New(b, accountLog, time.Now), log: log}, nil
+}
+
+// atomically makes one step of what do writes, as far as the database can.
+func (s *site) atomically(ctx context.Context, do func(context.Context) error) error {
+	if t, ok := s.backend.(sparekey.Transactor); ok {
+		return t.Atomically(ctx, do)
+	}
+	return do(ctx)
 }
 
 // with opens the database for the time of one command. What went wrong on

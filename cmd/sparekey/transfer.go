@@ -285,7 +285,7 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 
 // makeUser adds a user, and puts that on record where there is a log.
 func (x *transfer) makeUser(ctx context.Context, u sparekey.User, hash string) (made sparekey.User, err error) {
-	err = x.atomically(ctx, func(ctx context.Context) (err error) {
+	err = x.to.atomically(ctx, func(ctx context.Context) (err error) {
 		if made, err = x.to.CreateUser(ctx, u, hash); err != nil || x.to.log == nil {
 			return err
 		}
@@ -297,7 +297,7 @@ func (x *transfer) makeUser(ctx context.Context, u sparekey.User, hash string) (
 // insert adds an application password, and puts that on record where there is a
 // log.
 func (x *transfer) insert(ctx context.Context, target sparekey.User, c sparekey.Credential) error {
-	return x.atomically(ctx, func(ctx context.Context) error {
+	return x.to.atomically(ctx, func(ctx context.Context) error {
 		if err := x.to.Insert(ctx, c, nil); err != nil || x.to.log == nil {
 			return err
 		}
@@ -305,14 +305,6 @@ func (x *transfer) insert(ctx context.Context, target sparekey.User, c sparekey.
 			Kind: sparekey.KindCreated, Time: time.Now().UTC().Truncate(time.Second), User: target, Credential: c,
 		})
 	})
-}
-
-// atomically makes one step of what do writes, as far as the database can.
-func (x *transfer) atomically(ctx context.Context, do func(context.Context) error) error {
-	if t, ok := x.to.backend.(sparekey.Transactor); ok {
-		return t.Atomically(ctx, do)
-	}
-	return do(ctx)
 }
 
 func (x *transfer) print() {

@@ -191,16 +191,20 @@ func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, 
 	if err != nil {
 		return err
 	}
-	if err := c.check(ctx, s, u, "delete"); err != nil {
+	if err := c.check(ctx, s, u.ID, "delete"); err != nil { // before anybody is asked
 		return err
 	}
 	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all application passwords of theirs?", u.ID, u.Login)) {
 		return fmt.Errorf("user %s was not deleted: answer y, or give --yes", u.Login)
 	}
-	if _, err := s.service.AsOperator().RevokeAll(ctx, u.ID); err != nil { // so that it is on record
+	err = c.keeping(ctx, s, u.ID, "delete", func(ctx context.Context) error {
+		if _, err := s.service.AsOperator().RevokeAll(ctx, u.ID); err != nil { // so that it is on record
+			return err
+		}
+		_, err := s.accounts.Delete(ctx, u.ID)
 		return err
-	}
-	if _, err := s.accounts.Delete(ctx, u.ID); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(t.out, "Deleted user %s (%s).\n", u.ID, u.Login)
@@ -227,10 +231,25 @@ type lastAdministratorFlag struct {
 	LastAdministrator bool `help:"Do it also if nobody is left who is an administrator."`
 }
 
+// keeping makes a change to a user in one step with check, so that two commands at
+// the same moment do not each rely on whom the other takes away.
+func (f lastAdministratorFlag) keeping(ctx context.Context, s *site, userID, verb string, change func(context.Context) error) error {
+	return s.atomically(ctx, func(ctx context.Context) error {
+		if err := f.check(ctx, s, userID, verb); err != nil {
+			return err
+		}
+		return change(ctx)
+	})
+}
+
 // check refuses to take the last administrator away, unless that is wanted.
-func (f lastAdministratorFlag) check(ctx context.Context, s *site, u sparekey.User, verb string) error {
-	if f.LastAdministrator || !slices.Contains(u.Roles, sparekey.RoleAdministrator) {
+func (f lastAdministratorFlag) check(ctx context.Context, s *site, userID, verb string) error {
+	if f.LastAdministrator {
 		return nil
+	}
+	u, err := s.UserByID(ctx, userID)
+	if err != nil || !u.HasRole(sparekey.RoleAdministrator) {
+		return err
 	}
 	_, administrators, err := s.Users(ctx, sparekey.UserQuery{Role: sparekey.RoleAdministrator, Limit: 1})
 	if err != nil || administrators > 1 {
@@ -252,12 +271,15 @@ func (c *userSetRoleCommand) Run(ctx context.Context, all *commands, t terminal)
 		if err != nil {
 			return err
 		}
-		if c.Role != sparekey.RoleAdministrator {
-			if err := c.check(ctx, s, u, "demote"); err != nil {
-				return err
-			}
+		if c.Role == sparekey.RoleAdministrator {
+			c.LastAdministrator = true // since they stay one
 		}
-		if u, err = s.accounts.SetRole(ctx, u.ID, c.Role); err != nil {
+		id := u.ID
+		err = c.keeping(ctx, s, id, "demote", func(ctx context.Context) (err error) {
+			u, err = s.accounts.SetRole(ctx, id, c.Role)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		fmt.Fprintf(t.out, "User %s (%s) now has the role %s.\n", u.ID, u.Login, strings.Join(u.Roles, ","))
