@@ -63,6 +63,9 @@ type finding struct {
 	// unread is the record of the identity, where that is settled and was not filled
 	// in.
 	unread string
+
+	// place is where the memo keeps what was looked up, if it may.
+	place memoPlace
 }
 
 // attempt makes an attempt, and tells of it.
@@ -172,17 +175,41 @@ func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time
 			return nil
 		}
 		readRecord(known.record, &f.Identity)
-		if !f.OldSecret || isInGrace(&f.Credential, now) {
+		if now.Before(s.standsUntil(&f.Credential)) && (!f.OldSecret || isInGrace(&f.Credential, now)) {
 			return nil
 		}
 		f.Identity = Identity{}
 	}
-	err := s.lookUp(ctx, a, &f.Identity, now)
-	// Another spelling of the login would be one more entry, of any number.
-	if err == nil && (a.Login == f.User.Login || a.Login == f.User.Email) {
-		s.memo.put(key, version, &f.Identity, s.settled(&f.Identity))
+	if err := s.lookUp(ctx, a, &f.Identity, now); err != nil {
+		return err
 	}
-	return err
+	// Another spelling of the login would be one more entry, of any number.
+	if isSpelled := a.Login == f.User.Login || a.Login == f.User.Email; isSpelled && f.Credential.Limits.MaxUses == 0 {
+		f.place = memoPlace{key, version}
+	}
+	if now.Before(s.standsUntil(&f.Credential)) { // else it is once the use is recorded
+		s.remember(f)
+	}
+	return nil
+}
+
+// remember puts what was found into the memo, if it has a place there.
+func (s *Service) remember(f *finding) {
+	if f.place != (memoPlace{}) {
+		id := Identity{User: f.User, Credential: f.Credential, OldSecret: f.OldSecret}
+		s.memo.put(f.place, &id, s.settled(&id))
+	}
+}
+
+// standsUntil returns until when a credential's last use is neither due to be recorded
+// anew, nor so long ago that it counts as unused. What a use records need not show in
+// the store's version, so it is remembered until then.
+func (s *Service) standsUntil(c *Credential) time.Time {
+	stands := s.config.UsageInterval
+	if unused := s.config.Policy.RevokeUnused; unused > 0 {
+		stands = min(stands, unused)
+	}
+	return c.LastUsed.Add(stands)
 }
 
 // settled returns until when, in Unix seconds, it makes no difference whether an
@@ -195,11 +222,7 @@ func (s *Service) settled(id *Identity) int64 {
 	if asks || limited || id.OldSecret {
 		return 0
 	}
-	stands := config.UsageInterval
-	if unused := config.Policy.RevokeUnused; unused > 0 {
-		stands = min(stands, unused)
-	}
-	return c.LastUsed.Add(stands).Unix()
+	return s.standsUntil(c).Unix()
 }
 
 // lookUp asks the directory and the store. It does not stop at an unknown user,
@@ -349,6 +372,7 @@ func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now tim
 	switch {
 	case err == nil:
 		f.Credential = c
+		s.remember(f)
 	case errors.Is(err, ErrNotFound): // revoked since it was found
 		return &AuthError{Reason: ReasonWrongSecret}
 	default:

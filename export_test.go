@@ -23,7 +23,7 @@ func NewMemo(source Versioned) Memo {
 
 // Put remembers, as found at a version.
 func (m Memo) Put(a Attempt, version uint64, id Identity) {
-	m.put(m.key(&a), memoVersion{version}, &id, 0)
+	m.put(memoPlace{m.key(&a), memoVersion{version}}, &id, 0)
 }
 
 // Get returns what is remembered at a version.

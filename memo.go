@@ -77,6 +77,12 @@ func (m *memo) version() (v memoVersion, ok bool) {
 	return v, len(m.sources) > 0
 }
 
+// memoPlace is where the memo keeps something.
+type memoPlace struct {
+	key     memoKey
+	version memoVersion
+}
+
 // remembered is what the memo knows of an attempt.
 type remembered struct {
 	record  string // of the identity
@@ -92,24 +98,25 @@ func (m *memo) get(k memoKey, v memoVersion) (remembered, bool) {
 	return t.find(k)
 }
 
-// put remembers id, unless a change has made it old already. The first entry of a
-// new version takes the place of all older ones.
-func (m *memo) put(k memoKey, v memoVersion, id *Identity, settled int64) {
+// put remembers id instead of what was there, unless a change has made it old already.
+// The first entry of a new version takes the place of all older ones.
+func (m *memo) put(at memoPlace, id *Identity, settled int64) {
 	record, ok := newRecord(*id)
 	if !ok {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := m.table.Load()
-	if t.version != v {
-		if now, ok := m.version(); !ok || now != v {
-			return
-		}
-		t = newMemoTable(v)
-	}
-	if _, ok := t.find(k); ok { // somebody else was faster
+	if now, ok := m.version(); !ok || now != at.version {
 		return
 	}
-	m.table.Store(t.with(k, remembered{record, settled}))
+	t := m.table.Load()
+	if t.version != at.version {
+		t = newMemoTable(at.version)
+	}
+	r := remembered{record, settled}
+	if known, ok := t.find(at.key); ok && known == r { // somebody else was faster
+		return
+	}
+	m.table.Store(t.with(at.key, r))
 }

@@ -18,16 +18,18 @@ type memoTable struct {
 	size    int              // how many bytes all blocks have together
 }
 
-// memoSlot takes 32 bytes, which are in one line of the processor's cache.
+// memoSlot takes 32 bytes, which are in one line of the processor's cache. Whoever reads
+// one while it is filled anew may have the later settled with the earlier record: the
+// same identity, but for when it was used.
 type memoSlot struct {
 	key     memoKey
-	settled int64
-	place   atomic.Uint64 // a memoPlace; 0: the slot is empty. It is set last
+	settled atomic.Int64
+	place   atomic.Uint64 // a recordPlace; 0: the slot is empty. It is set last
 }
 
-// memoPlace is where a record is: the block's number in 16 bits, the record's
+// recordPlace is where a record is: the block's number in 16 bits, the record's
 // length in 16, and in 32 where in the block it begins.
-type memoPlace uint64
+type recordPlace uint64
 
 const (
 	fewestSlots   = 64
@@ -42,22 +44,24 @@ func newMemoTable(v memoVersion) *memoTable {
 
 // find returns what is remembered for k, if something is.
 func (t *memoTable) find(k memoKey) (remembered, bool) {
-	last := uint64(len(t.slots) - 1) //nolint:gosec // not negative
+	s := slotOf(t.slots, k)
+	record := t.record(recordPlace(s.place.Load()))
+	return remembered{record, s.settled.Load()}, record != ""
+}
+
+// slotOf returns the slot that is k's, or the empty one that is to be.
+func slotOf(slots []memoSlot, k memoKey) *memoSlot {
+	last := uint64(len(slots) - 1) //nolint:gosec // not negative
 	for at := k[0]; ; at++ {
-		s := &t.slots[at&last]
-		place := memoPlace(s.place.Load())
-		if place == 0 {
-			return remembered{}, false
-		}
-		if s.key == k {
-			record := t.record(place)
-			return remembered{record, s.settled}, record != ""
+		if s := &slots[at&last]; s.place.Load() == 0 || s.key == k {
+			return s
 		}
 	}
 }
 
-// record returns the record at a place, or "" if the table is older than it.
-func (t *memoTable) record(p memoPlace) string {
+// record returns the record at a place, or "" if there is none, or the table is older
+// than it.
+func (t *memoTable) record(p recordPlace) string {
 	block, length, begin := int(p>>48), int(p>>32&0xffff), int(p&0xffffffff)
 	text := t.last
 	if block < len(t.blocks) {
@@ -71,9 +75,9 @@ func (t *memoTable) record(p memoPlace) string {
 	return text[begin : begin+length]
 }
 
-// with returns a table that has something for k as well, which t must not have; or,
-// where t is full, nothing else: most of so much is out of use, and what is in use
-// comes back by itself. No two calls may run at the same time, and no table may be
+// with returns a table that has something for k as well, in the place of what t has for
+// it; or, where t is full, nothing else: most of so much is out of use, and what is in
+// use comes back by itself. No two calls may run at the same time, and no table may be
 // made from t twice.
 func (t *memoTable) with(k memoKey, r remembered) *memoTable {
 	if t.used == memoSize || t.size+len(r.record) > memoText {
@@ -92,8 +96,11 @@ func (t *memoTable) with(k memoKey, r remembered) *memoTable {
 	next.writer.WriteString(r.record)
 	next.last = next.writer.String()
 	next.size += len(r.record)
-	next.used++
-	fill(next.slots, k, r.settled, memoPlace(place)) //nolint:gosec // none of the three is negative
+	s := slotOf(next.slots, k)
+	if s.place.Load() == 0 {
+		next.used++
+	}
+	s.fill(k, r.settled, recordPlace(place)) //nolint:gosec // none of the three is negative
 	return &next
 }
 
@@ -101,20 +108,17 @@ func doubled(slots []memoSlot) []memoSlot {
 	more := make([]memoSlot, 2*len(slots))
 	for i := range slots {
 		if s := &slots[i]; s.place.Load() != 0 {
-			fill(more, s.key, s.settled, memoPlace(s.place.Load()))
+			slotOf(more, s.key).fill(s.key, s.settled.Load(), recordPlace(s.place.Load()))
 		}
 	}
 	return more
 }
 
-// fill fills the slot in which a search finds the key.
-func fill(slots []memoSlot, k memoKey, settled int64, place memoPlace) {
-	last := uint64(len(slots) - 1) //nolint:gosec // not negative
-	at := k[0]
-	for slots[at&last].place.Load() != 0 {
-		at++
+// fill fills a slot that is empty or k's.
+func (s *memoSlot) fill(k memoKey, settled int64, place recordPlace) {
+	if s.place.Load() == 0 { // else others may be reading the key
+		s.key = k
 	}
-	s := &slots[at&last]
-	s.key, s.settled = k, settled
+	s.settled.Store(settled)
 	s.place.Store(uint64(place))
 }

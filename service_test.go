@@ -324,7 +324,7 @@ func TestSpellingsAreNotRemembered(t *testing.T) {
 	for _, c := range []struct {
 		login string
 		asked int64 // in three attempts
-	}{{"ann", 2}, {"ann@example.com", 1}, {"Ann", 3}, {"ANN@example.com", 3}, {" ann", 3}} {
+	}{{"ann", 1}, {"ann@example.com", 1}, {"Ann", 3}, {"ANN@example.com", 3}, {" ann", 3}} {
 		before := store.asked.Load()
 		for range 3 {
 			if _, err := svc.Authenticate(t.Context(), attempt(c.login, secret)); err != nil {

@@ -96,8 +96,9 @@ func try(ctx context.Context, s *sparekey.Service, a sparekey.Attempt, inContext
 	return id, fmt.Sprint(err)
 }
 
-// TestRememberingChangesNothing has one service that remembers and one that does not
-// answer the same attempts, on the same credential, under any policy, as time passes.
+// TestRememberingChangesNothing has services that remember and those that do not answer
+// the same attempts, on the same credential, under any policy, as time passes. There are
+// two of each, so that one remembers what the other changes.
 func TestRememberingChangesNothing(t *testing.T) {
 	t.Parallel()
 	const seeds, attempts = 2000, 12
@@ -108,7 +109,7 @@ func TestRememberingChangesNothing(t *testing.T) {
 		config := anyConfig(r, clock.Now)
 		secret := sparekey.NewSecret()
 		c := anyCredential(t, r, clock.Now(), secret.Hash())
-		var services [2]*sparekey.Service
+		var services [2][2]*sparekey.Service // the second ones are as another process's
 		var told [2]events
 		observed := r.IntN(4) == 0
 		for i := range services {
@@ -126,12 +127,14 @@ func TestRememberingChangesNothing(t *testing.T) {
 			if observed {
 				config.Observe = told[i].observe
 			}
-			services[i] = sparekey.New([]sparekey.Store{store, forgetful{store}}[i], store, config)
+			for process := range services[i] {
+				services[i][process] = sparekey.New([]sparekey.Store{store, forgetful{store}}[i], store, config)
+			}
 		}
 		for n := range attempts {
-			a, inContext := anyAttempt(r, secret), r.IntN(2) == 0
-			got, gotErr := try(t.Context(), services[0], a, inContext)
-			want, wantErr := try(t.Context(), services[1], a, inContext)
+			a, inContext, process := anyAttempt(r, secret), r.IntN(2) == 0, r.IntN(2)
+			got, gotErr := try(t.Context(), services[0][process], a, inContext)
+			want, wantErr := try(t.Context(), services[1][process], a, inContext)
 			if diff := cmp.Diff(want, got); diff != "" || gotErr != wantErr {
 				t.Fatalf("seed %d, attempt %d: %s, want %s (-want +got):\n%s", seed, n, gotErr, wantErr, diff)
 			}

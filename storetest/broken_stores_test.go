@@ -197,6 +197,28 @@ func (s *insertVersion) Insert(ctx context.Context, c sparekey.Credential, check
 
 func (s *insertVersion) Version() (version uint64, ok bool) { return s.inserts.Load(), true }
 
+// limitlessVersion takes a change of limits for one that a use makes.
+type limitlessVersion struct {
+	*memory.Store
+	missed atomic.Uint64
+}
+
+func (s *limitlessVersion) Update(ctx context.Context, userID, uuid string, change sparekey.Change, check sparekey.Check) (sparekey.Credential, error) {
+	return s.Store.Update(ctx, userID, uuid, func(c *sparekey.Credential) error {
+		before := c.Limits
+		err := change(c)
+		if c.Limits != before {
+			s.missed.Add(1)
+		}
+		return err
+	}, check)
+}
+
+func (s *limitlessVersion) Version() (version uint64, ok bool) {
+	version, ok = s.Store.Version()
+	return version - s.missed.Load(), ok
+}
+
 type uuidPerUser struct{ *memory.Store }
 
 func (s uuidPerUser) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {

@@ -67,6 +67,7 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"lists at most 100":                    {"Large", func() sparekey.Store { return firstHundred{memory.New()} }},
 		"same version for ever":                {"Version", func() sparekey.Store { return constantVersion{memory.New()} }},
 		"version of inserts alone":             {"Version", func() sparekey.Store { return &insertVersion{Store: memory.New()} }},
+		"version without limits":               {"Version", func() sparekey.Store { return &limitlessVersion{Store: memory.New()} }},
 		"finds the oldest first":               {"Search", func() sparekey.Store { return oldestFirst{memory.New()} }},
 		"counts what it returns":               {"Search", func() sparekey.Store { return countsPage{memory.New()} }},
 		"every process sweeps alone":           {"Sweeps", func() sparekey.Store { return sweepsAlone{memory.New()} }},

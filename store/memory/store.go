@@ -215,10 +215,18 @@ func (s *Store) Update(ctx context.Context, userID, uuid string, change sparekey
 			return sparekey.Credential{}, err
 		}
 	}
+	if !isUse(list[at], c) {
+		s.version++
+	}
 	list[at] = c
 	s.owned[userID] = index(list)
-	s.version++
 	return c, nil
+}
+
+// isUse reports whether two credentials differ in nothing but what a use records.
+func isUse(before, after sparekey.Credential) bool {
+	before.LastUsed, before.LastIP, before.Uses = after.LastUsed, after.LastIP, after.Uses
+	return before == after
 }
 
 // Delete implements [sparekey.Store].

@@ -147,6 +147,8 @@ const (
 
 	querySchemaVersion = `PRAGMA user_version`
 
+	queryGeneration = `SELECT number FROM generation`
+
 	queryFile = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 
 	queryUseWAL = `PRAGMA journal_mode = WAL`

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Version implements [sparekey.Versioned]: it tells of every change to the
-// database, whichever process made it. ok is false once the Store is closed,
-// and on other systems than Linux.
+// Version implements [sparekey.Versioned]: it tells of every change to users and
+// credentials, whichever process made it. ok is false once the Store is closed, and on
+// other systems than Linux.
 func (s *Store) Version() (version uint64, ok bool) { return s.index.version() }
 
 // beginLog makes Version tell something from the beginning: where the database was
@@ -46,6 +46,9 @@ func (s *Store) beginLog(ctx context.Context) {
 // success. So whoever reads the same bytes again knows that nothing was
 // committed in between, and a copy that was read half-written is only one change
 // more. The first copy is enough: SQLite writes it last.
+//
+// What was committed may be of no interest, such as a line of the audit log. So after
+// each commit the database is asked for its generation (migration 7).
 const (
 	headerSize    = 48
 	headerVersion = 3007000 // the first 4 bytes, in the machine's byte order
@@ -65,18 +68,23 @@ type walIndex struct {
 	file atomic.Pointer[indexFile] // nil: cannot be told
 
 	mu   sync.Mutex // held while last is replaced
+	conn *sql.Conn  // the pinned one, to ask for the generation
 	last atomic.Pointer[observation]
 }
 
-// observation is a header, and the number it was given.
+// observation is a header, and what the generation was then or later.
 type observation struct {
-	header [headerSize]byte
-	number uint64
+	header     [headerSize]byte
+	generation uint64
 }
+
+// generationTime is for how long the generation is waited for: all who want to know
+// the version wait meanwhile.
+const generationTime = time.Second
 
 // openWALIndex watches the index of the database that a connection reads.
 func openWALIndex(ctx context.Context, conn *sql.Conn) (*walIndex, error) {
-	x := &walIndex{}
+	x := &walIndex{conn: conn}
 	x.last.Store(&observation{})
 	if !canMap {
 		return x, nil
@@ -115,13 +123,14 @@ func (x *walIndex) version() (number uint64, ok bool) {
 		return 0, false
 	}
 	if last := x.last.Load(); last.header == header {
-		return last.number, true
+		return last.generation, true
 	}
 	return x.observe()
 }
 
-// observe gives a number to a header that differs from the last. It reads the
-// header again, because what led here may be older than what is the last by now.
+// observe asks for the generation where the header differs from the last. It reads the
+// header again, because what led here may be older than what is the last by now. The
+// answer is from no earlier than that, so nothing that was committed is missed.
 func (x *walIndex) observe() (number uint64, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -129,12 +138,17 @@ func (x *walIndex) observe() (number uint64, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	last := x.last.Load()
-	if last.header != header {
-		last = &observation{header, last.number + 1}
-		x.last.Store(last)
+	if last := x.last.Load(); last.header == header {
+		return last.generation, true
 	}
-	return last.number, true
+	ctx, cancel := context.WithTimeout(context.Background(), generationTime)
+	defer cancel()
+	var generation int64
+	if err := x.conn.QueryRowContext(ctx, queryGeneration).Scan(&generation); err != nil {
+		return 0, false
+	}
+	x.last.Store(&observation{header, uint64(generation)}) //nolint:gosec // any number will do
+	return uint64(generation), true                        //nolint:gosec // the same one
 }
 
 func (x *walIndex) read() (header [headerSize]byte, ok bool) {

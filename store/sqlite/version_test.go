@@ -2,12 +2,15 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
@@ -22,8 +25,8 @@ func version(tb testing.TB, s *sqlite.Store) uint64 {
 	return version
 }
 
-// TestVersionStays wants reads, and writes that change nothing, not to count as
-// changes: each costs every entry of the memo.
+// TestVersionStays wants reads, writes that change nothing, and those of no interest not
+// to count as changes: each costs every entry of the memo.
 func TestVersionStays(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -44,6 +47,17 @@ func TestVersionStays(t *testing.T) {
 	if err := s.Insert(t.Context(), c, nil); !errors.Is(err, sparekey.ErrConflict) {
 		t.Error(err)
 	}
+	if _, err := s.Update(t.Context(), "1", "1", func(c *sparekey.Credential) error {
+		c.LastUsed, c.LastIP, c.Uses = time.Unix(1795319925, 0), "192.0.2.1", 1
+		return nil
+	}, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.MoveLastSweep(t.Context(), time.Time{}, time.Unix(1795319925, 0)); err != nil {
+		t.Error(err)
+	}
+	execute(t, rawDatabase(t, path), `INSERT INTO audit (seq, line) VALUES (1, '{}'); INSERT INTO uses VALUES ('1', 1);
+		INSERT INTO sessions VALUES ('token', x'00', 1795319925); VACUUM`)
 	if after := version(t, s); after != before {
 		t.Errorf("Version: got %d, want %d as before", after, before)
 	}
@@ -93,18 +107,85 @@ func TestVersionWhileWriting(t *testing.T) {
 	var running sync.WaitGroup
 	for i := range writers {
 		running.Go(func() {
-			last := version(t, s)
+			seen := map[uint64]bool{version(t, s): true}
 			for n := range writes {
 				insert(t, s, newCredential("1", fmt.Sprint(i, "-", n)))
 				now := version(t, s)
-				if now <= last {
-					t.Errorf("Version is %d after a write, was %d before", now, last)
+				if seen[now] {
+					t.Errorf("Version is %d after a write, as it was before", now)
 				}
-				last = now
+				seen[now] = true
 			}
 		})
 	}
 	running.Wait()
+}
+
+// TestVersionOfEveryColumn has somebody change the database by other means than a
+// Store: each column counts, also those that are added some day, unless it is of what a
+// use records.
+func TestVersionOfEveryColumn(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	db := rawDatabase(t, path)
+	insert(t, s, newCredential("1", "1"))
+	if _, err := s.CreateUser(t.Context(), sparekey.User{Login: "ann"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	uses := []string{"last_used", "last_ip", "uses"}
+	for _, table := range []string{"credentials", "users"} {
+		for _, column := range columns(t, db, table) {
+			before := version(t, s)
+			execute(t, db, fmt.Sprintf("UPDATE %s SET %[2]s = coalesce(%[2]s, 0) + 1", table, column))
+			if changed := version(t, s) != before; changed == slices.Contains(uses, column) {
+				t.Errorf("a change of %s.%s counts as one: %v", table, column, changed)
+			}
+		}
+		for _, statement := range []string{"DELETE FROM " + table, "INSERT OR REPLACE INTO " + table + " SELECT * FROM copy"} {
+			execute(t, db, "CREATE TABLE IF NOT EXISTS copy AS SELECT * FROM "+table)
+			before := version(t, s)
+			execute(t, db, statement)
+			if version(t, s) == before {
+				t.Errorf("%s is no change", statement)
+			}
+		}
+		execute(t, db, "DROP TABLE copy")
+	}
+}
+
+func columns(t *testing.T, db *sql.DB, table string) (names []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "SELECT name FROM pragma_table_info(?)", table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	if err := rows.Err(); err != nil || len(names) == 0 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	return names
+}
+
+// TestVersionCannotBeAsked has a database that says no more in which state it is.
+func TestVersionCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	version(t, s)
+	for _, damage := range []string{"DELETE FROM generation", "DROP TRIGGER credentials_inserted; DROP TABLE generation"} {
+		execute(t, rawDatabase(t, path), damage)
+		if version, ok := s.Version(); ok {
+			t.Errorf("%s: Version is %d", damage, version)
+		}
+	}
 }
 
 // TestVersionAfterRestart wants a version before anybody writes.
@@ -135,6 +216,38 @@ type counting struct {
 func (s counting) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
 	s.finds.Add(1)
 	return s.Store.Find(ctx, userID, hash)
+}
+
+// TestUsesForgetNobody has many use their secrets for the first time, and then again:
+// each is looked up once.
+func TestUsesForgetNobody(t *testing.T) {
+	t.Parallel()
+	const apps, times = 20, 3
+	store := counting{openStore(t, newPath(t)), new(atomic.Int64)}
+	user, err := store.CreateUser(t.Context(), sparekey.User{Login: "alice"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := sparekey.New(store, store, sparekey.Config{})
+	var secrets []sparekey.Secret
+	for n := range apps {
+		secret, _, err := svc.As(user).Create(t.Context(), user.ID, sparekey.NewCredential{Name: fmt.Sprint("app ", n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets = append(secrets, secret)
+	}
+	for range times {
+		for _, secret := range secrets {
+			id, err := svc.Authenticate(t.Context(), sparekey.Attempt{Login: "alice", Secret: secret, Secure: true})
+			if err != nil || id.Credential.LastUsed.IsZero() {
+				t.Errorf("last used %v, %v", id.Credential.LastUsed, err)
+			}
+		}
+	}
+	if finds := store.finds.Load(); finds != apps {
+		t.Errorf("%d credentials were looked up %d times", apps, finds)
+	}
 }
 
 // TestRevokedByOtherProcess authenticates as fast as it can with a secret that
