@@ -141,7 +141,7 @@ func (x *walIndex) observe() (number uint64, ok bool) {
 	if last := x.last.Load(); last.header == header {
 		return last.generation, true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), generationTime)
+	ctx, cancel := context.WithTimeout(context.Background(), generationTime) //nolint:forbidigo // Version has no caller's context
 	defer cancel()
 	var generation int64
 	if err := x.conn.QueryRowContext(ctx, queryGeneration).Scan(&generation); err != nil {
