@@ -18,15 +18,17 @@ import (
 //     comes back, whatever else was going on;
 //   - times are kept in UTC with whole seconds, the zero time as such;
 //   - a credential that is not there is an error that matches [ErrNotFound];
-//     errors that match no error of this package mean that the store is broken.
+//     errors that match no error of this package mean that the store is broken;
+//   - where the context has ended, a call fails with such an error and writes nothing.
 //
 // A user without credentials is not an error anywhere.
 type Store interface {
 	// List returns a user's credentials in the order of their insertion.
 	List(ctx context.Context, userID string) ([]Credential, error)
 
-	// Find returns the user's credential whose Hash or OldHash is exactly this
-	// one. Its cost must not depend on how many credentials the user has.
+	// Find returns the user's credential whose Hash or, where none has it, whose
+	// OldHash is exactly this one; of several, the oldest. An empty hash is
+	// nobody's. Its cost must not depend on how many credentials the user has.
 	Find(ctx context.Context, userID, hash string) (Credential, error)
 
 	// Legacy returns the user's credentials that are [Credential.IsLegacy], so that
