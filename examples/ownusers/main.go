@@ -1,6 +1,7 @@
 // Command ownusers is an application with users and sessions of its own that
-// mounts WordPress's REST API of application passwords: its signed-in users make
-// them there, and their scripts use them.
+// mounts WordPress's REST API of application passwords and the pages: its signed-in
+// users make them there, scripts use them, and applications find the way to ask for
+// one.
 //
 //	go run ./examples/ownusers
 //	curl -X POST 'http://localhost:8082/wp-json/wp/v2/users/me/application-passwords?name=Script' --cookie session=ann
@@ -18,6 +19,7 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/rest"
 	"github.com/sparekey-dev/sparekey/store/memory"
+	"github.com/sparekey-dev/sparekey/web"
 )
 
 func main() {
@@ -35,8 +37,12 @@ type app struct{ users []sparekey.User }
 func (a app) handler(home string) http.Handler {
 	svc := sparekey.New(memory.New(), a, sparekey.Config{Allow: mayEdit})
 	guard := basicauth.New(svc, basicauth.Config{Realm: "Own users"})
+	api := rest.New(svc, a.viewer, rest.Config{BaseURL: home + "/wp-json", AuthorizeURL: home + "/authorize"})
+	pages := web.New(svc, a.viewer, web.Config{BaseURL: home + "/passwords"})
 	mux := http.NewServeMux()
-	mux.Handle("/wp-json/", rest.New(svc, a.viewer, rest.Config{BaseURL: home + "/wp-json"}))
+	mux.Handle("/wp-json/", api)
+	mux.Handle("/passwords/", api.Discover(pages))
+	mux.Handle("/authorize", pages.Authorize())
 	mux.Handle("/api/", guard.Require(http.HandlerFunc(hello)))
 	return mux
 }

@@ -11,13 +11,19 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-func TestSignedInUserMakesOneAndAScriptUsesIt(t *testing.T) {
-	t.Parallel()
+func start(t *testing.T) *httptest.Server {
+	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	server.Config.Handler = app{users: []sparekey.User{{ID: "1", Login: "ann", DisplayName: "Ann"}}}.
 		handler("http://" + server.Listener.Addr().String())
 	server.Start()
 	t.Cleanup(server.Close)
+	return server
+}
+
+func TestSignedInUserMakesOneAndAScriptUsesIt(t *testing.T) {
+	t.Parallel()
+	server := start(t)
 	send := func(r *http.Request, err error) (int, string) {
 		t.Helper()
 		if err != nil {
@@ -57,5 +63,49 @@ func TestSignedInUserMakesOneAndAScriptUsesIt(t *testing.T) {
 	forged.AddCookie(&http.Cookie{Name: "session", Value: "ann"})
 	if status, body := send(forged, err); status != http.StatusForbidden {
 		t.Errorf("another site's page used the session: %d %s", status, body)
+	}
+}
+
+// TestApplicationFindsTheWay goes from a page to the API to the authorise screen, as an
+// application does.
+func TestApplicationFindsTheWay(t *testing.T) {
+	t.Parallel()
+	server := start(t)
+	get := func(url string) (*http.Response, string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: "session", Value: "ann"})
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d %s, %v", url, res.StatusCode, body, err)
+		}
+		return res, string(body)
+	}
+	page, _ := get(server.URL + "/passwords/")
+	api, _, found := strings.Cut(strings.TrimPrefix(page.Header.Get("Link"), "<"), ">")
+	if !found {
+		t.Fatalf("the page does not say where the API is: %v", page.Header)
+	}
+	_, index := get(api)
+	var said struct {
+		Authentication struct {
+			ApplicationPasswords struct {
+				Endpoints struct{ Authorization string }
+			} `json:"application-passwords"`
+		}
+	}
+	if err := json.Unmarshal([]byte(index), &said); err != nil {
+		t.Fatal(err)
+	}
+	if _, screen := get(said.Authentication.ApplicationPasswords.Endpoints.Authorization + "?app_name=Phone"); !strings.Contains(screen, "Phone") {
+		t.Errorf("the authorise screen does not name the application:\n%s", screen)
 	}
 }
