@@ -10,6 +10,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/scope"
+	"github.com/sparekey-dev/sparekey/web"
 )
 
 const day = 24 * time.Hour
@@ -317,6 +318,30 @@ func TestPolicyInTheForm(t *testing.T) {
 	s = newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{Creators: []string{"editor"}} })
 	if p := s.as("bob").get(home).form().set("name", "App").submit().want(http.StatusForbidden); !strings.Contains(p.text(), "accounts of this role") {
 		t.Errorf("got %s", p.text())
+	}
+}
+
+// TestRequiredScopesAreSaid: where something must be chosen, no page says that there
+// need be no limits.
+func TestRequiredScopesAreSaid(t *testing.T) {
+	t.Parallel()
+	for tag, language := range web.NewCatalogue() {
+		for key, policy := range map[string]sparekey.Policy{
+			"authorize.may_chosen":       {RequireScopes: true},
+			"authorize.may_chosen_until": {RequireScopes: true, MaxLifetime: 30 * day},
+		} {
+			s := newSite(t, func(o *options) { o.service.Policy = policy })
+			b := s.as("bob").with("Accept-Language", tag)
+			screen := b.get(ask()).want(http.StatusOK)
+			if text := screen.text(); !strings.Contains(text, language.T(key)) || strings.Contains(text, language.T("authorize.may")) {
+				t.Errorf("%s: %s: %s", tag, key, text)
+			}
+			for _, p := range []*page{screen, b.get(home)} {
+				if got := textOf(p.all("summary")[0]); got != language.T("limits.summary_required") || got == language.T("limits.summary") {
+					t.Errorf("%s: %s: the box says %q", tag, p.url, got)
+				}
+			}
+		}
 	}
 }
 
