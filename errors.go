@@ -68,6 +68,21 @@ var ErrOldSecret = fmt.Errorf("a secret that was replaced cannot manage applicat
 // ErrForbidden.
 var ErrActingChanged = fmt.Errorf("the application password that was sent was changed or revoked meanwhile: %w", ErrForbidden)
 
+// ErrSpent is matched by every [*SpentError].
+var ErrSpent = errors.New("the application password is accepted no more, whatever its secret")
+
+// SpentError refuses another secret to a credential that is accepted no more, since
+// that would not be accepted, either. It matches [ErrSpent].
+type SpentError struct {
+	Field   string // the limit to change first, such as "expires"; empty where there is none
+	Problem string // why it is accepted no more and what to do, for people
+}
+
+func (e *SpentError) Error() string { return ErrSpent.Error() + ": " + e.Problem }
+
+// Is reports whether target is ErrSpent.
+func (e *SpentError) Is(target error) bool { return target == ErrSpent }
+
 // InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
 type InvalidError struct {
 	Field   string // the field at fault, such as "name" or "app_id"
@@ -172,7 +187,7 @@ func (e *AuthError) Unwrap() error { return e.Err }
 func Refused(err error) bool {
 	for _, refusal := range []error{
 		ErrUnauthenticated, ErrForbidden, ErrUserNotFound, ErrUserExists, ErrNotFound, ErrConflict,
-		ErrDuplicateName, ErrTooMany, ErrUnavailable, ErrUnavailableForUser, ErrInvalid,
+		ErrDuplicateName, ErrTooMany, ErrSpent, ErrUnavailable, ErrUnavailableForUser, ErrInvalid,
 	} {
 		if errors.Is(err, refusal) {
 			return true

@@ -236,6 +236,47 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// TestRotateSpent wants no secret to be handed out that nothing would accept.
+func TestRotateSpent(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limits sparekey.Limits
+		policy sparekey.Policy
+		field  string
+		says   string
+	}{
+		"expired":               {sparekey.Limits{Expires: newClock().Now().Add(time.Hour)}, sparekey.Policy{}, "expires", "it expired on 2026-03-04 06:06 UTC. Let it expire later first"},
+		"expired by the policy": {sparekey.Limits{}, sparekey.Policy{MaxLifetime: time.Hour}, "", "one lasts 1h at the most here. Make a new one"},
+		"used up":               {sparekey.Limits{MaxUses: 1}, sparekey.Policy{}, "max_uses", "Give it more first"},
+		"unused":                {sparekey.Limits{}, sparekey.Policy{RevokeUnused: time.Hour}, "", "it was not used for 1h. Make a new one"},
+		"without scopes":        {sparekey.Limits{}, sparekey.Policy{RequireScopes: true}, "scopes", "Give it some first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			s := newSite(t, sparekey.Config{Now: clock.Now})
+			secret, made := s.limited(t, "app", c.limits)
+			if _, err := s.Authenticate(t.Context(), attempt("ann", secret)); err != nil {
+				t.Fatal(err)
+			}
+			clock.Pass(time.Hour)
+			m := sparekey.New(s.store, s.store, sparekey.Config{Now: clock.Now, Policy: c.policy}).AsOperator()
+			before, err := m.Get(t.Context(), s.ann.ID, made.UUID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = m.Rotate(t.Context(), s.ann.ID, made.UUID, time.Hour)
+			var spent *sparekey.SpentError
+			if !errors.As(err, &spent) || spent.Field != c.field || !strings.Contains(err.Error(), c.says) || !errors.Is(err, sparekey.ErrSpent) || !sparekey.Refused(err) {
+				t.Errorf("got %v, %+v", err, spent)
+			}
+			if after, err := m.Get(t.Context(), s.ann.ID, made.UUID); err != nil || after != before {
+				t.Errorf("it was %+v and is %+v, %v", before, after, err)
+			}
+		})
+	}
+}
+
 func TestRotateLegacy(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})

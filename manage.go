@@ -358,8 +358,8 @@ func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
 
 // Rotate gives a credential another secret, which is returned here and nowhere
 // else. The one that it had is accepted for as long as grace says, but one from an
-// earlier rotation no more. It refuses with [ErrNotFound], an [*InvalidError] or
-// [ErrBeyondLimits].
+// earlier rotation no more. It refuses with [ErrNotFound], an [*InvalidError], a
+// [*SpentError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
@@ -377,6 +377,9 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, err
 	}
 	c, err := m.change(ctx, []Kind{KindRotated}, target, uuid, func(c *Credential) error {
+		if err := m.service.spentError(*c); err != nil {
+			return err
+		}
 		c.OldHash, c.OldUntil = "", time.Time{}
 		if grace > 0 {
 			c.OldHash, c.OldUntil = c.Hash, now.Add(grace)

@@ -104,6 +104,9 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 	return l, nil
 }
 
+// minutes is how a time is told to people who may be anywhere.
+const minutes = "2006-01-02 15:04 UTC"
+
 // Accepts refuses what a credential must not be used for, with an [*AuthError]. It
 // returns the rule that covers the request, if scopes narrow it. It is what
 // Authenticate asks once the secret is known to be right, but for the number of
@@ -115,7 +118,7 @@ func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
 func (s *Service) accepts(c *Credential, a *Attempt, now time.Time) (rule string, err error) {
 	policy := &s.config.Policy
 	if end := policy.expires(c); !end.IsZero() && !now.Before(end) {
-		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.UTC().Format("2006-01-02 15:04 UTC")))
+		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.UTC().Format(minutes)))
 	}
 	if policy.isUnused(c, now) {
 		return "", Refuse(ReasonUnused, "This application password was not used for so long that it is accepted no more. Make a new one.")

@@ -49,6 +49,25 @@ func (s *Service) Spent(c Credential) Reason {
 	return ""
 }
 
+// spentError is a [*SpentError] if a credential is accepted no more, whatever for.
+func (s *Service) spentError(c Credential) error {
+	const orNew = " first, or make a new one"
+	spent, policy := s.Spent(c), s.config.Policy
+	switch {
+	case spent == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
+		return &SpentError{"expires", "it expired on " + c.Limits.Expires.Format(minutes) + ". Let it expire later" + orNew}
+	case spent == ReasonExpired:
+		return &SpentError{"", fmt.Sprintf("one lasts %s at the most here. Make a new one", FormatDuration(policy.MaxLifetime))}
+	case spent == ReasonUsedUp:
+		return &SpentError{"max_uses", "its uses are used up. Give it more" + orNew}
+	case spent == ReasonUnused:
+		return &SpentError{"", fmt.Sprintf("it was not used for %s. Make a new one", FormatDuration(policy.RevokeUnused))}
+	case policy.RequireScopes && c.Limits.Scopes == "":
+		return &SpentError{"scopes", "it has no scopes, and this site accepts none without. Give it some" + orNew}
+	}
+	return nil
+}
+
 // Expires is when a credential stops being accepted, by its own limit or the
 // site's policy. Zero: never.
 func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(&c) }

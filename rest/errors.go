@@ -53,6 +53,7 @@ const (
 	codeEmptyName        code = "application_password_empty_name"
 	codeDuplicateName    code = "application_password_duplicate_name"
 	codeTooManyPasswords code = "application_password_too_many"      // ours
+	codeSpent            code = "application_password_spent"         // ours
 	codeNotCreator       code = "application_password_not_for_role"  // ours
 	codeBeyondLimits     code = "application_password_beyond_limits" // ours
 
@@ -162,6 +163,8 @@ func (c code) entry() (status int, message string) {
 		return http.StatusConflict, "The user has an application password of this name. Choose another name."
 	case codeTooManyPasswords:
 		return http.StatusConflict, "The user has as many application passwords as the site allows. Revoke one first."
+	case codeSpent:
+		return http.StatusConflict, "This application password is accepted no more, and would not be with another secret. Give it other limits first, or make a new one."
 	case codeNotCreator:
 		return http.StatusForbidden, "The site does not let users of this role have application passwords. Ask whoever runs it."
 	case codeBeyondLimits:
@@ -248,6 +251,8 @@ func refusal(err error, forbidden code) *apiError {
 		return &apiError{code: codeActingChanged}
 	case errors.Is(err, sparekey.ErrTooMany):
 		return &apiError{code: codeTooManyPasswords}
+	case errors.Is(err, sparekey.ErrSpent):
+		return &apiError{code: codeSpent}
 	case errors.Is(err, sparekey.ErrForbidden):
 		return &apiError{code: forbidden}
 	case errors.Is(err, sparekey.ErrUnavailable):

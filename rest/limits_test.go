@@ -83,6 +83,17 @@ func TestCannotWiden(t *testing.T) {
 	}
 }
 
+// TestRotateSpent wants no secret to be handed out that is refused.
+func TestRotateSpent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	first := s.secrets["sub"]
+	spent := s.limited(t, "sub", sparekey.Limits{MaxUses: 1})
+	wantStatus(t, s.do("GET", "/wp-json/wp/v2/users/me", "sub", ""), http.StatusOK)
+	s.secrets["sub"] = first
+	wantError(t, s.do("POST", s.passwords("sub")+"/"+spent+"/rotate", "sub", `{"grace":60}`), http.StatusConflict, "application_password_spent")
+}
+
 func TestWarningHeaders(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})

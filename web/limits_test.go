@@ -226,6 +226,20 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// TestRotateSpent wants no password to be handed out that does not open.
+func TestRotateSpent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p := s.as("bob").get(home).form().set("name", "App").set("limit_expires", "1d").submit()
+	page := s.as("bob").get(p.link("Limits of App"))
+	before := s.only()
+	s.clock.Pass(24 * time.Hour)
+	refused := page.formOf("grace").submit().want(http.StatusConflict)
+	if !strings.Contains(refused.text(), "accepted no more") || s.only().Hash != before.Hash {
+		t.Errorf("the answer is %s", refused.text())
+	}
+}
+
 // TestNoGrace is about a site that cannot accept the password from before.
 func TestNoGrace(t *testing.T) {
 	t.Parallel()

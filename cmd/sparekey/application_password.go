@@ -193,8 +193,12 @@ type credential struct {
 	UUID string `arg:"" help:"The UUID of the application password."`
 }
 
-// explain puts the argument into an error that lacks it.
+// explain puts the argument into an error that lacks it, and what to do.
 func (c credential) explain(err error) error {
+	var spent *sparekey.SpentError
+	if errors.As(err, &spent) && spent.Field != "" {
+		return fmt.Errorf("%w: \"sparekey user application-password update %s %s --%s=…\" does that", err, shellQuote(c.User), shellQuote(c.UUID), limitFlag[spent.Field])
+	}
 	if errors.Is(err, sparekey.ErrNotFound) {
 		return fmt.Errorf("user %[1]s has no application password with the UUID %[2]q: \"sparekey user application-password list %[3]s\" shows them",
 			c.User, c.UUID, shellQuote(c.User))

@@ -106,13 +106,16 @@ func notEmpty(texts []string) []string {
 	return slices.DeleteFunc(slices.Clone(texts), func(s string) bool { return s == "" })
 }
 
+// limitFlag are the flags for what the domain has fields for.
+var limitFlag = map[string]string{"expires": "expires", "scopes": "scope", "networks": "network", "max_uses": "max-uses"}
+
 // flagNames puts the name of the flag before what the domain finds wrong.
 func flagNames(err error) error {
 	var invalid *sparekey.InvalidError
 	if !errors.As(err, &invalid) {
 		return err
 	}
-	flag, ok := map[string]string{"expires": "expires", "scopes": "scope", "networks": "network", "max_uses": "max-uses"}[invalid.Field]
+	flag, ok := limitFlag[invalid.Field]
 	if !ok {
 		return err
 	}
