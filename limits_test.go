@@ -236,6 +236,66 @@ func TestRotate(t *testing.T) {
 	}
 }
 
+// TestGraceEnds wants the time that is told to be the one until which the secret from
+// before is accepted.
+func TestGraceEnds(t *testing.T) {
+	t.Parallel()
+	hours := func(n int) time.Time { return newClock().Now().Add(time.Duration(n) * time.Hour) }
+	for name, c := range map[string]struct {
+		expires time.Time
+		policy  sparekey.Policy
+		later   time.Time // another time at which it expires, after the rotation
+		want    time.Time
+	}{
+		"for as long as was said": {hours(5), sparekey.Policy{}, time.Time{}, hours(4)},
+		"it expires earlier":      {hours(2), sparekey.Policy{}, time.Time{}, hours(2)},
+		"the policy's end":        {time.Time{}, sparekey.Policy{MaxLifetime: 3 * time.Hour}, time.Time{}, hours(3)},
+		"a shorter time later":    {hours(5), sparekey.Policy{}, hours(2), hours(2)},
+		"a longer time later":     {hours(2), sparekey.Policy{}, hours(5), hours(2)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			clock := newClock()
+			s := newSite(t, sparekey.Config{Now: clock.Now, Policy: c.policy})
+			old, made := s.limited(t, "app", sparekey.Limits{Expires: c.expires})
+			m := s.AsOperator()
+			_, got, err := m.Rotate(t.Context(), s.ann.ID, made.UUID, 4*time.Hour)
+			if err == nil && !c.later.IsZero() {
+				got, err = m.Edit(t.Context(), s.ann.ID, made.UUID, sparekey.Edit{Expires: &c.later})
+			}
+			if err != nil || !got.OldUntil.Equal(c.want) || !s.OldSecretUntil(got).Equal(c.want) {
+				t.Errorf("got %v and %v, want %v; %v", got.OldUntil, s.OldSecretUntil(got), c.want, err)
+			}
+			clock.Pass(c.want.Sub(clock.Now()) - time.Second)
+			if id, err := s.Authenticate(t.Context(), attempt("ann", old)); err != nil || !id.OldSecret {
+				t.Errorf("a second before: %v", err)
+			}
+			clock.Pass(time.Second)
+			if _, err := s.Authenticate(t.Context(), attempt("ann", old)); err == nil {
+				t.Error("it is accepted for longer")
+			}
+		})
+	}
+}
+
+// TestPolicyEndsGrace is about a policy that came after the rotation.
+func TestPolicyEndsGrace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{Now: newClock().Now})
+	_, made := s.create(t, "app")
+	_, c, err := s.AsOperator().Rotate(t.Context(), s.ann.ID, made.UUID, sparekey.MaxGrace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := sparekey.New(s.store, s.store, sparekey.Config{Now: newClock().Now, Policy: sparekey.Policy{MaxLifetime: time.Hour}})
+	if got := later.OldSecretUntil(c); !got.Equal(c.Created.Add(time.Hour)) {
+		t.Errorf("got %v", got)
+	}
+	if _, _, err := s.AsOperator().Rotate(t.Context(), s.ann.ID, made.UUID, sparekey.MaxGrace+1); !errors.Is(err, sparekey.ErrInvalid) {
+		t.Errorf("longer than possible: %v", err)
+	}
+}
+
 // TestRotateSpent wants no secret to be handed out that nothing would accept.
 func TestRotateSpent(t *testing.T) {
 	t.Parallel()

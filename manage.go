@@ -125,6 +125,7 @@ func (m Manager) limit(c Credential, l Limits) (Credential, error) {
 		return Credential{}, err
 	}
 	c.Limits = l
+	c.OldUntil = m.service.orEnd(&c, c.OldUntil)
 	return c, m.reaches(c)
 }
 
@@ -356,9 +357,13 @@ func (m Manager) edit(c *Credential, e Edit) error {
 // while; see [Config.NoGrace].
 func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
 
+// MaxGrace is for how long a secret can be accepted beside the one that takes its
+// place.
+const MaxGrace = 90 * day
+
 // Rotate gives a credential another secret, which is returned here and nowhere
-// else. The one that it had is accepted for as long as grace says, but one from an
-// earlier rotation no more. It refuses with [ErrNotFound], an [*InvalidError], a
+// else. The one that it had is accepted for as long as grace says, [MaxGrace] at the
+// most, but not after the credential expires; one from an earlier rotation no more. It refuses with [ErrNotFound], an [*InvalidError], a
 // [*SpentError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
@@ -367,6 +372,9 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 	}
 	if grace < 0 {
 		return Secret{}, Credential{}, &InvalidError{"grace", "must not be negative"}
+	}
+	if grace > MaxGrace {
+		return Secret{}, Credential{}, &InvalidError{"grace", "must be at most " + FormatDuration(MaxGrace)}
 	}
 	if grace > 0 && !m.service.HasGrace() {
 		return Secret{}, Credential{}, &InvalidError{"grace", m.service.config.NoGrace}
@@ -382,7 +390,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		}
 		c.OldHash, c.OldUntil = "", time.Time{}
 		if grace > 0 {
-			c.OldHash, c.OldUntil = c.Hash, now.Add(grace)
+			c.OldHash, c.OldUntil = c.Hash, m.service.orEnd(c, now.Add(grace))
 		}
 		c.Hash = hash
 		return nil

@@ -78,7 +78,15 @@ func (s *Service) OldSecretUntil(c Credential) time.Time {
 	if !isInGrace(&c, s.now()) {
 		return time.Time{}
 	}
-	return c.OldUntil
+	return s.orEnd(&c, c.OldUntil) // the policy may be another one than at the rotation
+}
+
+// orEnd is a time, or when the credential expires if that is earlier.
+func (s *Service) orEnd(c *Credential, at time.Time) time.Time {
+	if end := s.config.Policy.expires(c); !end.IsZero() && end.Before(at) {
+		return end
+	}
+	return at
 }
 
 // ExpiresSoon is Expires where that is within [ExpiryNotice], and else the zero

@@ -150,12 +150,8 @@ func textList(given any) (texts []string, wrong *fault) {
 	return texts, nil
 }
 
-// maxGrace is for how long a secret can be accepted beside the one that takes its
-// place, in seconds.
-const maxGrace = 90 * 24 * 60 * 60
-
 func rotateArgs() []arg {
-	return []arg{integerArg("grace", "For how many seconds the secret that it has is accepted as well.", 0, 0, maxGrace)}
+	return []arg{integerArg("grace", "For how many seconds the secret that it has is accepted as well.", 0, 0, int(sparekey.MaxGrace/time.Second))}
 }
 
 // rotatePassword gives an application password another secret.

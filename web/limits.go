@@ -449,7 +449,7 @@ func rotate(c *call) (*answer, error) {
 		return detour, nil
 	}
 	grace, err := sparekey.ParseDuration(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
-	if err != nil || grace < 0 || grace > maxGrace || grace > 0 && !c.svc.HasGrace() {
+	if err != nil || grace < 0 || grace > sparekey.MaxGrace || grace > 0 && !c.svc.HasGrace() {
 		return nil, errBadForm
 	}
 	secret, cr, err := c.once(func() (sparekey.Secret, sparekey.Credential, error) {
@@ -463,10 +463,6 @@ func rotate(c *call) (*answer, error) {
 	}
 	return c.list(o, &listPage{Secret: newSecretOf(secret, cr.Name, o.User)})
 }
-
-// maxGrace is for how long a secret can be accepted beside the one that takes its
-// place.
-const maxGrace = 90 * 24 * time.Hour
 
 // toLimits leads from the address of a form that was sent to the page with the form.
 func toLimits(c *call) (*answer, error) {

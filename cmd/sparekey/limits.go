@@ -107,7 +107,7 @@ func notEmpty(texts []string) []string {
 }
 
 // limitFlag are the flags for what the domain has fields for.
-var limitFlag = map[string]string{"expires": "expires", "scopes": "scope", "networks": "network", "max_uses": "max-uses"}
+var limitFlag = map[string]string{"expires": "expires", "scopes": "scope", "networks": "network", "max_uses": "max-uses", "grace": "grace"}
 
 // flagNames puts the name of the flag before what the domain finds wrong.
 func flagNames(err error) error {
@@ -145,7 +145,7 @@ func listOrNil(list []string) any {
 
 type passwordRotateCommand struct {
 	credential
-	Grace     duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d." default:"0" placeholder:"DURATION"`
+	Grace     duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d; 90d at the most." default:"0" placeholder:"DURATION"`
 	Porcelain bool     `help:"Print the 24 characters alone."`
 }
 
@@ -153,7 +153,7 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 	return c.toChange(ctx, all, func(_ *site, m sparekey.Manager, u sparekey.User) error {
 		secret, changed, err := m.Rotate(ctx, u.ID, c.UUID, time.Duration(c.Grace))
 		if err != nil {
-			return c.explain(err)
+			return c.explain(flagNames(err))
 		}
 		if c.Grace > 0 && isWordPress(all.Database) {
 			fmt.Fprint(t.err, "Warning: WordPress itself accepts the new secret only, from now on. The one before is accepted by Sparekey, and "+
