@@ -68,21 +68,29 @@ func (l List) Judge(r Request, b Bundles) Verdict {
 	return l.judgeAll(r, decoded, query, b)
 }
 
+// maxMeanings bounds how many methods, and how many paths, one request may name: each
+// is judged with each.
+const maxMeanings = 8
+
 // judgeAll judges every method and path that a request may turn out to mean.
 func (l List) judgeAll(r Request, path, query string, b Bundles) Verdict {
-	values, err := url.ParseQuery(query)
+	values, err := parseQuery(query)
 	if err != nil {
 		return deny("the query cannot be read")
 	}
+	paths, methods := paths(r, path, values), methods(r, values)
+	if len(paths) > maxMeanings || len(methods) > maxMeanings {
+		return deny("it names too many methods or routes; send one of each")
+	}
 	var first Verdict
-	for i, path := range append(paths(path, values), r.Reroutes...) {
+	for i, path := range paths {
 		if name := renamed(path, values); name != "" {
 			return deny("the query has another %s than the path, and WordPress believes the query", name)
 		}
 		if isAmbiguous(path) || strings.ContainsAny(path, "%?#") {
 			return deny("programs read the route %q in different ways", clip(path))
 		}
-		for j, method := range methods(r, values) {
+		for j, method := range methods {
 			v := l.judge(method, path, b)
 			if !v.Allowed {
 				return v
@@ -98,7 +106,7 @@ func (l List) judgeAll(r Request, path, query string, b Bundles) Verdict {
 // methods lists the methods that a request names, its own first.
 func methods(r Request, query url.Values) []string {
 	all := []string{r.Method}
-	for _, m := range append(r.Overrides, values(query, "_method")...) {
+	for _, m := range slices.Concat(r.Overrides, query["_method"]) {
 		all = append(all, strings.ToUpper(strings.TrimSpace(m)))
 	}
 	return all
@@ -106,14 +114,14 @@ func methods(r Request, query url.Values) []string {
 
 // paths lists the paths that a request names, its own first, unless that is only
 // the way in to WordPress's API where a site has no pretty URLs.
-func paths(path string, query url.Values) (all []string) {
-	for _, route := range values(query, "rest_route") {
+func paths(r Request, path string, query url.Values) (all []string) {
+	if query["rest_route"] == nil || path != "/" && path != "/index.php" {
+		all = append(all, path)
+	}
+	for _, route := range query["rest_route"] {
 		all = append(all, "/wp-json/"+strings.TrimPrefix(route, "/"))
 	}
-	if len(all) > 0 && (path == "/" || path == "/index.php") {
-		return all
-	}
-	return append([]string{path}, all...)
+	return append(all, r.Reroutes...)
 }
 
 // renamed returns the name of a parameter with which a query names another object
@@ -127,7 +135,7 @@ func renamed(path string, query url.Values) string {
 		if name == "parent" && !strings.Contains(path, "/revisions") && !strings.Contains(path, "/autosaves") {
 			continue // elsewhere it selects from a collection
 		}
-		for _, value := range values(query, name) {
+		for _, value := range query[name] {
 			if !slices.Contains(segments, value) {
 				return name
 			}
@@ -136,15 +144,21 @@ func renamed(path string, query url.Values) string {
 	return ""
 }
 
-// values returns all values of a query parameter that say anything, under every
-// name that PHP takes for it.
-func values(query url.Values, name string) (all []string) {
-	for given, values := range query {
-		if parameter(given) == name {
-			all = append(all, slices.DeleteFunc(values, func(v string) bool { return v == "" })...)
+// parseQuery returns all parameters of a query that say anything, by the names that
+// PHP takes them for.
+func parseQuery(query string) (url.Values, error) {
+	given, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, err
+	}
+	all := url.Values{}
+	for name, values := range given {
+		if values = slices.DeleteFunc(values, func(v string) bool { return v == "" }); len(values) > 0 {
+			name = parameter(name)
+			all[name] = append(all[name], values...)
 		}
 	}
-	return all
+	return all, nil
 }
 
 // isWordPress reports whether WordPress's API may be what answers at a path.
@@ -207,12 +221,13 @@ func (r Request) Manages() bool {
 	if !mayRedirect(query) && len(r.Overrides) == 0 && len(r.Reroutes) == 0 { // nearly always
 		return isManaging(r.Method, path)
 	}
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return true
+	values, err := parseQuery(query)
+	paths, methods := paths(r, path, values), methods(r, values)
+	if err != nil || len(paths) > maxMeanings || len(methods) > maxMeanings {
+		return true // who knows
 	}
-	for _, path := range append(paths(path, values), r.Reroutes...) {
-		for _, method := range methods(r, values) {
+	for _, path := range paths {
+		for _, method := range methods {
 			if isManaging(method, unescape(path)) {
 				return true
 			}

@@ -3,6 +3,8 @@ package scope
 import (
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // split separates the path of a request from its query, without the scheme and
@@ -29,7 +31,7 @@ func decode(path string) (decoded string, ok bool) {
 		return path, strings.HasPrefix(path, "/") && !isAmbiguous(path)
 	}
 	decoded, err := url.PathUnescape(path)
-	if err != nil || !strings.HasPrefix(path, "/") || isAmbiguous(decoded) {
+	if err != nil || !strings.HasPrefix(path, "/") || !utf8.ValidString(decoded) || isAmbiguous(decoded) {
 		return "", false
 	}
 	for _, special := range []string{"%2f", "%5c", "%2e", "%25", "%3f", "%23", "%3b", "%2a"} {
@@ -41,7 +43,7 @@ func decode(path string) (decoded string, ok bool) {
 }
 
 // isAmbiguous reports whether programs read a path in different ways: some take
-// out empty segments and dots, some take "\" for "/", some stop at control
+// out empty segments, dots and blanks, some take "\" for "/", some stop at control
 // characters, and some cut off what follows ";" in a segment. A fragment has no
 // place in a request.
 func isAmbiguous(path string) bool {
@@ -61,13 +63,17 @@ func isAmbiguous(path string) bool {
 }
 
 // isDots reports whether the first segment of a path is one or two dots, perhaps
-// with a parameter.
+// among blanks or with a parameter.
 func isDots(path string) bool {
-	if path == "" || path[0] != '.' {
+	if path == "" || path[0] != '.' && path[0] != ' ' {
 		return false
 	}
-	rest := strings.TrimPrefix(path[1:], ".")
-	return rest == "" || rest[0] == '/' || rest[0] == ';'
+	segment := path
+	if end := strings.IndexAny(path, "/;"); end >= 0 {
+		segment = path[:end]
+	}
+	segment = strings.Trim(segment, " ")
+	return segment == "." || segment == ".."
 }
 
 // mayRedirect reports whether a query may name another method, path or object. It
@@ -92,7 +98,12 @@ func parameter(name string) string {
 	if at := strings.IndexByte(name, '['); at > 0 && strings.IndexByte(name[at:], ']') >= 0 {
 		name = name[:at]
 	}
-	return strings.ToLower(strings.NewReplacer(" ", "_", ".", "_", "[", "_").Replace(name))
+	return strings.Map(func(c rune) rune {
+		if strings.ContainsRune(" .[", c) {
+			return '_'
+		}
+		return unicode.ToLower(c)
+	}, name)
 }
 
 // containsFold is strings.Contains whatever the case of ASCII letters; part is in

@@ -61,12 +61,13 @@ func Parse(rules []string) (List, error) {
 		if err != nil {
 			return "", fmt.Errorf("%q %w", text, err)
 		}
-		if !slices.Contains(lines, rule) {
-			lines = append(lines, rule)
+		if slices.Contains(lines, rule) {
+			continue
 		}
-	}
-	if len(lines) > MaxRules {
-		return "", fmt.Errorf("there are %d rules: at most %d are possible", len(lines), MaxRules)
+		if len(lines) == MaxRules { // before more are compared with one another
+			return "", fmt.Errorf("there are too many rules: at most %d are possible", MaxRules)
+		}
+		lines = append(lines, rule)
 	}
 	return List(strings.Join(lines, "\n")), nil
 }

@@ -70,6 +70,9 @@ func TestParse(t *testing.T) {
 	if _, err := scope.Parse(many); err == nil {
 		t.Error("more rules than MaxRules were taken")
 	}
+	if _, err := scope.Parse(append(many[1:], many[1:]...)); err != nil {
+		t.Errorf("MaxRules, each given twice: %v", err)
+	}
 }
 
 func TestJudge(t *testing.T) {
@@ -135,6 +138,12 @@ func TestJudge(t *testing.T) {
 		{"GET /*", "GET /a%00b", ""},
 		{"GET /*", "GET /a%0ab", ""},
 		{"GET /*", "GET /a%252Fb", ""},
+		{"GET /*", "GET /a/..%20/b", ""},
+		{"GET /*", "GET /a/%20./b", ""},
+		{"GET /*", "GET /a/%2e%20;x/b", ""},
+		{"GET /*", "GET /a/..%20b", "GET /*"},
+		{"GET /*", "GET /%c0%ae%c0%ae%c0%afa", ""},
+		{"GET /*", "GET /gr%c3%bc%c3%9fe", "GET /*"},
 		{"GET /*", "GET /a%3Fb", ""},
 		{"GET /*", "GET /a#b", ""},
 		{"GET /*", "GET /a%zz", ""},
@@ -155,6 +164,11 @@ func TestJudge(t *testing.T) {
 		{"GET /*", "GET /a?_method[]=DELETE", ""},
 		{"GET /*", "GET /a?.method=DELETE", ""},
 		{"GET /*", "GET /a?x=_method", "GET /*"},
+		{"GET /*", "GET /a?" + strings.Repeat("_method=GET&", 7), "GET /*"},
+		{"GET /*", "GET /a?" + strings.Repeat("_method=GET&", 8), ""},
+		{"GET /*", "GET /a?" + strings.Repeat("rest_route=a&", 7), "GET /*"},
+		{"GET /*", "GET /a?" + strings.Repeat("rest_route=a&", 8), ""},
+		{"GET /*", "GET /a?" + strings.Repeat("_method=&", 100), "GET /*"},
 		{"GET /wp-json/wp/v2/posts*", "GET /?rest_route=/wp/v2/posts/7", "GET /wp-json/wp/v2/posts*"},
 		{"GET /wp-json/wp/v2/posts*", "GET /index.php?rest_route=wp/v2/posts", "GET /wp-json/wp/v2/posts*"},
 		{"GET /wp-json/wp/v2/posts*", "GET /?rest_route=/wp/v2/users", ""},
@@ -307,8 +321,11 @@ func TestManages(t *testing.T) {
 		"GET /a//b%2Fc":                                                  false,
 		"POST /projects/a%2Fb/issues":                                    false,
 		"POST /wp-json/wp/v2/users/me/%2561pplication-passwords":         true,
-		"DELETE /x?a=%zz":   true,
-		"POST /upload form": false,
+		"DELETE /x?a=%zz": true,
+		"GET /a?" + strings.Repeat("_method=GET&", 7):  false,
+		"GET /a?" + strings.Repeat("_method=GET&", 8):  true,
+		"GET /a?" + strings.Repeat("rest_route=a&", 8): true,
+		"POST /upload form":                            false,
 	} {
 		fields := strings.Fields(request)
 		r := scope.Request{Method: fields[0], Target: fields[1], Form: len(fields) > 2}
