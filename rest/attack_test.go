@@ -285,6 +285,36 @@ func TestSafeMethodsChangeNothing(t *testing.T) {
 	}
 }
 
+// TestCachesAreNotPoisoned has strangers ask for other answers than an address alone
+// gives.
+func TestCachesAreNotPoisoned(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	for name, c := range map[string]struct {
+		change func(r *http.Request)
+		body   string
+		want   int
+		cached bool
+	}{
+		"as it is":       {func(*http.Request) {}, "", http.StatusOK, true},
+		"no body":        {func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "HEAD") }, "", http.StatusOK, false},
+		"the schema":     {func(r *http.Request) { r.Header.Set("x-http-method-override", "options") }, "", http.StatusOK, false},
+		"no route":       {func(r *http.Request) { r.Header.Set("X-HTTP-Method-Override", "FETCH") }, "", http.StatusNotFound, false},
+		"other fields":   {func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, `{"_fields":"nothing"}`, http.StatusOK, false},
+		"a broken body":  {func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }, `{`, http.StatusBadRequest, false},
+		"of no length":   {func(r *http.Request) { r.Header.Set("Content-Type", "application/json"); r.ContentLength = -1 }, `{"_fields":"nothing"}`, http.StatusOK, false},
+		"another origin": {func(r *http.Request) { r.Header.Set("Origin", "https://evil.example") }, "", http.StatusOK, true},
+	} {
+		r := s.request("GET", "/wp-json/", "", strings.NewReader(c.body))
+		c.change(r)
+		w := s.send(r)
+		wantStatus(t, w, c.want)
+		if cached := !strings.Contains(w.Header().Get("Cache-Control"), "no-store"); cached != c.cached || w.Header().Get("Vary") != "Origin" {
+			t.Errorf("%s: Cache-Control %q, Vary %q", name, w.Header().Get("Cache-Control"), w.Header().Get("Vary"))
+		}
+	}
+}
+
 func TestMultipartReadsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})

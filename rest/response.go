@@ -117,10 +117,14 @@ func (c *call) writeBody(w http.ResponseWriter, status int, body []byte) {
 }
 
 // setCaching keeps what is told to somebody, rather than to everybody, out of
-// caches, and lets caches tell answers for different origins apart.
+// caches, and lets caches tell answers for different origins apart. Neither may they
+// give to others what a header or a body made of an answer, since they look at the
+// address alone.
 func (c *call) setCaching(header http.Header, status int) {
-	refusedOverride := status >= http.StatusBadRequest && c.r.Header[overrideHeader] != nil
-	if c.caller.signedIn || refusedOverride {
+	safe := isSafe(c.r.Method)
+	isOverridden := c.r.Header[overrideHeader] != nil && (safe || status >= http.StatusBadRequest)
+	hasBody := safe && c.r.ContentLength != 0
+	if c.caller.signedIn || isOverridden || hasBody {
 		setNoCache(header)
 	}
 	if !c.caller.signedIn && c.r.Method == http.MethodGet {
