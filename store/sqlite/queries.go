@@ -147,7 +147,9 @@ const (
 
 	querySchemaVersion = `PRAGMA user_version`
 
-	queryGeneration = `SELECT number FROM generation`
+	// The version of the schema is another one after every VACUUM and every .restore,
+	// which can bring other rows with the generation that they had.
+	queryGeneration = `SELECT number, schema_version FROM generation, pragma_schema_version`
 
 	queryFile = `SELECT file FROM pragma_database_list WHERE name = 'main'`
 

@@ -117,7 +117,7 @@ func (x *walIndex) descriptor() *os.File {
 	return nil
 }
 
-func (x *walIndex) version() (number uint64, ok bool) {
+func (x *walIndex) version() (generation uint64, ok bool) {
 	header, ok := x.read()
 	if !ok {
 		return 0, false
@@ -131,7 +131,7 @@ func (x *walIndex) version() (number uint64, ok bool) {
 // observe asks for the generation where the header differs from the last. It reads the
 // header again, because what led here may be older than what is the last by now. The
 // answer is from no earlier than that, so nothing that was committed is missed.
-func (x *walIndex) observe() (number uint64, ok bool) {
+func (x *walIndex) observe() (generation uint64, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	header, ok := x.read()
@@ -143,12 +143,13 @@ func (x *walIndex) observe() (number uint64, ok bool) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), generationTime) //nolint:forbidigo // Version has no caller's context
 	defer cancel()
-	var generation int64
-	if err := x.conn.QueryRowContext(ctx, queryGeneration).Scan(&generation); err != nil {
+	var number, schema int64
+	if err := x.conn.QueryRowContext(ctx, queryGeneration).Scan(&number, &schema); err != nil {
 		return 0, false
 	}
-	x.last.Store(&observation{header, uint64(generation)}) //nolint:gosec // any number will do
-	return uint64(generation), true                        //nolint:gosec // the same one
+	generation = uint64(number + schema) //nolint:gosec // the one is random, so any sum will do
+	x.last.Store(&observation{header, generation})
+	return generation, true
 }
 
 func (x *walIndex) read() (header [headerSize]byte, ok bool) {

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	driversqlite "modernc.org/sqlite"
+
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
 )
@@ -57,7 +59,7 @@ func TestVersionStays(t *testing.T) {
 		t.Error(err)
 	}
 	execute(t, rawDatabase(t, path), `INSERT INTO audit (seq, line) VALUES (1, '{}'); INSERT INTO uses VALUES ('1', 1);
-		INSERT INTO sessions VALUES ('token', x'00', 1795319925); VACUUM`)
+		INSERT INTO sessions VALUES ('token', x'00', 1795319925)`)
 	if after := version(t, s); after != before {
 		t.Errorf("Version: got %d, want %d as before", after, before)
 	}
@@ -172,6 +174,54 @@ func columns(t *testing.T, db *sql.DB, table string) (names []string) {
 		t.Fatalf("%v, %v", names, err)
 	}
 	return names
+}
+
+// TestVersionOfRestored restores a copy that somebody edited over a database that a
+// Store has open, as ".restore" does. It has the generation that the database has.
+func TestVersionOfRestored(t *testing.T) {
+	t.Parallel()
+	path, edited := newPath(t), newPath(t)
+	s := openStore(t, path)
+	c := newCredential("1", "1")
+	insert(t, s, c)
+	before := version(t, s)
+	db := rawDatabase(t, path)
+	execute(t, db, "VACUUM INTO '"+edited+"'")
+	var generation int64
+	if err := db.QueryRowContext(t.Context(), "SELECT number FROM generation").Scan(&generation); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, rawDatabase(t, edited), fmt.Sprintf("DELETE FROM credentials; UPDATE generation SET number = %d", generation))
+	restore(t, db, edited)
+	if _, err := s.Find(t.Context(), "1", c.Hash); !errors.Is(err, sparekey.ErrNotFound) {
+		t.Fatalf("the copy was not restored: %v", err)
+	}
+	if after := version(t, s); after == before {
+		t.Errorf("Version still is %d", after)
+	}
+}
+
+// restore makes a database what a copy is.
+func restore(t *testing.T, db *sql.DB, from string) {
+	t.Helper()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = conn.Raw(func(driver any) error {
+		backup, err := driver.(interface {
+			NewRestore(from string) (*driversqlite.Backup, error)
+		}).NewRestore(from)
+		if err != nil {
+			return err
+		}
+		_, err = backup.Step(-1)
+		return errors.Join(err, backup.Finish())
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestVersionCannotBeAsked has a database that says no more in which state it is.
