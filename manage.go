@@ -166,7 +166,7 @@ func (m Manager) prepare(ctx context.Context, userID string, n NewCredential) (U
 	if err != nil {
 		return User{}, Credential{}, err
 	}
-	if err := m.service.config.Policy.mayHave(target); err != nil {
+	if err := m.service.config.Policy.MayHave(target); err != nil {
 		return User{}, Credential{}, err
 	}
 	c, err := n.build(target.ID, "", m.service.now())

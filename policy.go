@@ -74,8 +74,9 @@ func (p *Policy) isUnused(c *Credential, now time.Time) bool {
 	return p.RevokeUnused > 0 && now.Sub(last) >= p.RevokeUnused
 }
 
-// mayHave refuses credentials to users whose role does not let them have any.
-func (p Policy) mayHave(u User) error {
+// MayHave refuses new credentials to users whose role does not let them have any, with
+// [ErrNotCreator].
+func (p Policy) MayHave(u User) error {
 	if len(p.Creators) > 0 && !slices.ContainsFunc(p.Creators, u.HasRole) {
 		return ErrNotCreator
 	}

@@ -68,7 +68,7 @@ func answerAuthorization(c *call) (*answer, error) {
 	if c.formProblem(err) != "" {
 		return withStatus(err)(c.authorizePage(request, err))
 	}
-	return a, err
+	return a, withWayBack(err, request)
 }
 
 // authorization is all that is checked before the screen is shown, and the same
@@ -81,11 +81,15 @@ func (c *call) authorization() (request sparekey.AuthorizationRequest, detour *a
 		return request, nil, err
 	}
 	detour, err = c.mayAuthorize(c.addressOf(request))
-	if status, _ := outcome(err); err != nil && status != http.StatusServiceUnavailable {
-		no := request.Rejected(sparekey.Field{Name: "error", Value: "disabled"})
-		err = &unavailableError{err, targetOf(no)}
+	return request, detour, withWayBack(err, request)
+}
+
+// withWayBack gives a refusal the way back to the application.
+func withWayBack(err error, r sparekey.AuthorizationRequest) error {
+	if status, _ := outcome(err); err == nil || status == http.StatusServiceUnavailable {
+		return err
 	}
-	return request, detour, err
+	return &unavailableError{err, targetOf(r.Rejected(sparekey.Field{Name: "error", Value: "disabled"}))}
 }
 
 // addressOf is where the screen asks about a request.
@@ -100,8 +104,11 @@ func (c *call) mayAuthorize(back string) (detour *answer, err error) {
 	if detour, err := c.identify(back); detour != nil || err != nil {
 		return detour, err
 	}
-	_, err = c.manager().Target(c.r.Context(), c.signed.ID)
-	return nil, err
+	user, err := c.manager().Target(c.r.Context(), c.signed.ID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, c.svc.Policy().MayHave(user)
 }
 
 // unavailableError refuses an application's request for a reason that is not the

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web"
 )
 
 // ask is the query of an application that asks bob for a password.
@@ -314,6 +315,40 @@ func TestAuthorizeUnavailable(t *testing.T) {
 	basic.post(authorizePath, form.fields).want(http.StatusNotImplemented)
 	if got := s.names(s.bob); len(got) != 0 {
 		t.Errorf("passwords: %q", got)
+	}
+}
+
+// TestAuthorizeNotForThisAccount: who may not have an application password is told so
+// instead of asked, with the way back to the application.
+func TestAuthorizeNotForThisAccount(t *testing.T) {
+	t.Parallel()
+	for tag, language := range web.NewCatalogue() {
+		s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{Creators: []string{sparekey.RoleAdministrator}} })
+		request := ask("success_url", "https://a.b/c", "reject_url", "my-app://no")
+		form := s.as("ann").get(request).want(http.StatusOK).form().set("approve", "1")
+		bob := s.as("bob").with("Accept-Language", tag)
+		for _, p := range []*page{bob.get(request), bob.post(authorizePath, form.fields)} {
+			p.want(http.StatusForbidden)
+			if got := p.all("h1"); textOf(got[0]) != language.T("error.not_creator.title") || p.has("approve") {
+				t.Errorf("%s: %s", tag, p.text())
+			}
+			if got := p.link(unmarked(language.T("error.back_to", "target", "my-app:"))); got != "my-app://no?error=disabled" {
+				t.Errorf("%s: back to %s", tag, got)
+			}
+		}
+	}
+}
+
+// TestAuthorizeTooMany: what only the answer finds out leads back as well.
+func TestAuthorizeTooMany(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{MaxPerUser: 1} })
+	s.make(s.bob, sparekey.NewCredential{Name: "App"})
+	for _, more := range [][]string{nil, {"response_type", "code", "code_challenge", challengeOf(verifier), "code_challenge_method", "S256"}} {
+		p := s.as("bob").get(ask(append(more, "success_url", "https://a.b/c")...)).form().submit("approve").want(http.StatusConflict)
+		if got := p.link("Back to https://a.b"); got != "https://a.b/c?success=false&error=disabled" {
+			t.Errorf("back to %s", got)
+		}
 	}
 }
 

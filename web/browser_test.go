@@ -307,8 +307,12 @@ func textOf(n *html.Node) string {
 			}
 		}
 	}
-	isolates := strings.NewReplacer("\u2068", "", "\u2069", "")
-	return strings.Join(strings.Fields(isolates.Replace(b.String())), " ")
+	return strings.Join(strings.Fields(unmarked(b.String())), " ")
+}
+
+// unmarked is a text without the marks that isolate its direction.
+func unmarked(text string) string {
+	return strings.NewReplacer("\u2068", "", "\u2069", "").Replace(text)
 }
 
 // secret is the new password that the page shows.
@@ -419,8 +423,7 @@ func (f *form) submit(button ...string) *page {
 func (p *page) link(text string) string {
 	p.t.Helper()
 	for _, a := range p.all("a") {
-		label := strings.NewReplacer("\u2068", "", "\u2069", "").Replace(valueOf(a, "aria-label"))
-		if textOf(a) == text || label == text {
+		if textOf(a) == text || unmarked(valueOf(a, "aria-label")) == text {
 			return valueOf(a, "href")
 		}
 	}

@@ -78,7 +78,7 @@ type listPage struct {
 	Limits  limitsForm
 	Secret  *newSecret
 	Notice  string
-	Basic   bool   // nothing can be made: see carriesBasic
+	Closed  string // why nothing can be made; empty: something can
 	Form    string // one-time token
 
 	RevokeAll string // address of the page to do so
@@ -203,7 +203,7 @@ func (c *call) list(o owner, p *listPage) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Owner, p.Total, p.Basic, p.Form = o, len(list), c.carriesBasic(), newFormToken()
+	p.Owner, p.Total, p.Closed, p.Form = o, len(list), c.closed(o, len(list)), newFormToken()
 	p.Limits = c.limitsForm(sparekey.Limits{}, false, p.Wrong)
 	p.Limits.of(o)
 	c.backAgain(&p.Limits)
@@ -226,6 +226,24 @@ func (c *call) list(o owner, p *listPage) (*answer, error) {
 		return nil, err
 	}
 	return show("list", title, p), nil
+}
+
+// closed says why an owner who has so many credentials can have no other, so that
+// nobody fills in a form for nothing.
+func (c *call) closed(o owner, total int) string {
+	policy := c.svc.Policy()
+	err := policy.MayHave(o.User)
+	switch {
+	case c.carriesBasic():
+		err = errBasic
+	case err == nil && policy.MaxPerUser > 0 && total >= policy.MaxPerUser:
+		err = sparekey.ErrTooMany
+	}
+	if err == nil {
+		return ""
+	}
+	_, key := outcome(err)
+	return c.lang.T("error." + key + ".text")
 }
 
 // named returns the credentials with this text in their name, whatever its case.
