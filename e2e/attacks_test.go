@@ -96,6 +96,48 @@ func TestCrossSitePost(t *testing.T) {
 	}
 }
 
+// TestSomebodyElseSignsIn shows pages to bob, and has ann sign in in another tab of
+// his browser before he presses their buttons.
+func TestSomebodyElseSignsIn(t *testing.T) {
+	t.Parallel()
+	withAndWithoutScript(t, func(t *testing.T, m mode) {
+		s := startSite(t)
+		for _, name := range []string{"ann", "bob"} {
+			s.addCredential(name, "Phone")
+		}
+		bob := signedIn(t, s, "bob", m)
+		screen, list, dialog := bob.another(m), bob.another(m), bob.another(m)
+		screen.open(withQuery(authorizePath, "app_name", "Evil", "success_url", "https://evil.example/cb"))
+		screen.sees("bob · Use another one")
+		list.open(accountPath)
+		list.sees("Bob Bauer")
+		dialog.open(accountPath)
+		dialog.follow("Revoke all")
+		dialog.sees("Revoke all (1)")
+
+		bob.open("/sign-out")
+		bob.press("Sign out")
+		bob.signIn("ann").sees("Ann Adler")
+
+		dialog.press("Revoke all (1)")
+		dialog.sees("You are signed in as somebody else now", "as Ann Adler now")
+		dialog.follow("Show this page again")
+		dialog.sees("Revoke all (1)", "Ann Adler")
+		list.follow("Revoke all")
+		list.sees("Ann Adler") // on a page that says so, rather than over bob's
+		list.seesNot("Bob Bauer")
+		screen.press("Yes, connect")
+		screen.sees("as Ann Adler now")
+		screen.follow("Show this page again")
+		screen.sees("ann · Use another one", "calls itself Evil")
+		for _, name := range []string{"ann", "bob"} {
+			if got := s.credentials(name); !slices.Equal(got, []string{"Phone"}) {
+				t.Errorf("%s has %q", name, got)
+			}
+		}
+	})
+}
+
 // form is a form with hidden fields and a button.
 func form(action, fields string) string {
 	var b strings.Builder

@@ -147,7 +147,19 @@ func openTabAt(t *testing.T, siteURL string, modes ...mode) *tab {
 	t.Helper()
 	need(t, chrome != nil, "Chromium")
 	b := &tab{t: t, site: siteURL, log: &journal{mayVisit: []string{siteURL + "/"}}}
-	ctx, closeTab := chromedp.NewContext(chrome, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.log.add))
+	return b.start(chrome, modes, chromedp.WithNewBrowserContext())
+}
+
+// another opens another tab of the same browser.
+func (b *tab) another(modes ...mode) *tab {
+	b.t.Helper()
+	return (&tab{t: b.t, site: b.site, log: &journal{mayVisit: []string{b.site + "/"}}}).start(b.ctx, modes)
+}
+
+func (b *tab) start(parent context.Context, modes []mode, options ...chromedp.ContextOption) *tab {
+	t := b.t
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(parent, append(options, chromedp.WithListener(b.log.add))...)
 	b.ctx = ctx
 	t.Cleanup(func() {
 		b.log.check(t)

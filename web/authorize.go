@@ -61,7 +61,7 @@ func answerAuthorization(c *call) (*answer, error) {
 		return detour, err
 	case c.fields().Has("reject"):
 		return c.reject(request), nil
-	case !c.fields().Has("approve"):
+	case !c.fields().Has("approve") || !c.fields().Has(fieldShownTo): // nobody's yes is none
 		return c.authorizePage(request, nil)
 	}
 	a, err := c.approve(request)
@@ -80,13 +80,15 @@ func (c *call) authorization() (request sparekey.AuthorizationRequest, detour *a
 		c.recognise()
 		return request, nil, err
 	}
-	detour, err = c.mayAuthorize(c.addressOf(request))
+	c.here = c.addressOf(request)
+	detour, err = c.mayAuthorize()
 	return request, detour, withWayBack(err, request)
 }
 
-// withWayBack gives a refusal the way back to the application.
+// withWayBack gives a refusal the way back to the application, unless its page has
+// another way on.
 func withWayBack(err error, r sparekey.AuthorizationRequest) error {
-	if status, _ := outcome(err); err == nil || status == http.StatusServiceUnavailable {
+	if status, _ := outcome(err); err == nil || status == http.StatusServiceUnavailable || errors.Is(err, errShownToOther) {
 		return err
 	}
 	return &unavailableError{err, targetOf(r.Rejected(sparekey.Field{Name: "error", Value: "disabled"}))}
@@ -97,11 +99,11 @@ func (c *call) addressOf(r sparekey.AuthorizationRequest) string {
 	return c.r.URL.EscapedPath() + "?" + encode(requestFields(r))
 }
 
-func (c *call) mayAuthorize(back string) (detour *answer, err error) {
+func (c *call) mayAuthorize() (detour *answer, err error) {
 	if c.carriesBasic() {
 		return nil, errBasic
 	}
-	if detour, err := c.identify(back); detour != nil || err != nil {
+	if detour, err := c.identify(c.here); detour != nil || err != nil {
 		return detour, err
 	}
 	user, err := c.manager().Target(c.r.Context(), c.signed.ID)
@@ -267,7 +269,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 		Hidden:   append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
 	}
 	if c.config.SignOutURL != "" {
-		p.SignOutURL = c.detour(c.config.SignOutURL, c.addressOf(r)).location
+		p.SignOutURL = c.detour(c.config.SignOutURL, c.here).location
 	}
 	if !c.isCopied(r) {
 		p.Receiver = targetOf(r.SuccessURL)

@@ -325,7 +325,7 @@ func TestAuthorizeNotForThisAccount(t *testing.T) {
 	for tag, language := range web.NewCatalogue() {
 		s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{Creators: []string{sparekey.RoleAdministrator}} })
 		request := ask("success_url", "https://a.b/c", "reject_url", "my-app://no")
-		form := s.as("ann").get(request).want(http.StatusOK).form().set("approve", "1")
+		form := s.as("ann").get(request).want(http.StatusOK).form().set("approve", "1").set("shown_to", s.bob.ID)
 		bob := s.as("bob").with("Accept-Language", tag)
 		for _, p := range []*page{bob.get(request), bob.post(authorizePath, form.fields)} {
 			p.want(http.StatusForbidden)

@@ -23,6 +23,7 @@ type call struct {
 	r      *http.Request
 	lang   *language
 	signed sparekey.User // who is signed in, once that is known
+	here   string        // the address at which GET shows this page
 }
 
 // handle decides on the answer to a call.
@@ -37,7 +38,7 @@ func (h *Handler) page(m methods) http.Handler {
 		if r.Method == http.MethodPost {
 			r = r.WithContext(sparekey.WithCaller(r.Context(), h.config.Origin(r).Addr, r.Method, r.RequestURI))
 		}
-		c := &call{Handler: h, w: w, r: r, lang: h.languages.match(r.Header.Get("Accept-Language"))}
+		c := &call{Handler: h, w: w, r: r, here: r.RequestURI, lang: h.languages.match(r.Header.Get("Accept-Language"))}
 		defer func() {
 			if h.panicked(r, recover()) {
 				c.write(c.failure(errPanic))
@@ -143,8 +144,8 @@ func (c *call) recognise() {
 	}
 }
 
-// identify finds out who is signed in. Where nobody is, it returns the detour
-// over signing in and back to a path.
+// identify finds out who is signed in, and refuses a form that was shown to somebody
+// else. Where nobody is, it returns the detour over signing in and back to a path.
 func (c *call) identify(back string) (detour *answer, err error) {
 	if !c.config.Origin(c.r).Secure {
 		return nil, errInsecure
@@ -152,7 +153,7 @@ func (c *call) identify(back string) (detour *answer, err error) {
 	user, ok := c.viewer(c.r)
 	if ok && user.ID != "" {
 		c.signed = user
-		return nil, nil
+		return nil, c.checkShownTo()
 	}
 	if c.config.SignInURL == "" {
 		return nil, errSignedOut

@@ -33,6 +33,7 @@ var outcomes = []struct {
 	{errBadForm, http.StatusBadRequest, "bad_form"},
 	{errTooLarge, http.StatusRequestEntityTooLarge, "bad_form"},
 	{errCrossSite, http.StatusForbidden, "cross_site"},
+	{errShownToOther, http.StatusConflict, "shown_to_other"},
 	{errSignedOut, http.StatusForbidden, "signed_out"},
 	{errInsecure, http.StatusNotImplemented, "insecure"},
 	{errBasic, http.StatusNotImplemented, "basic"},
@@ -68,6 +69,7 @@ type errorPage struct {
 	Text   string
 	Detail string // for the application's developers, in English
 	Back   target // where an application's request leads in this case
+	Again  string // address of the page, to be seen by whoever is signed in by now
 }
 
 // failure is the page for an error.
@@ -76,7 +78,7 @@ func (c *call) failure(err error) *answer {
 	if status == http.StatusServiceUnavailable {
 		c.logBroken(err)
 	}
-	p := &errorPage{Text: c.lang.T("error." + key + ".text")}
+	p := &errorPage{Text: c.lang.T("error."+key+".text", "user", nameOf(c.signed))}
 	var invalid *sparekey.InvalidError
 	if errors.As(err, &invalid) {
 		p.Detail = invalid.Error()
@@ -84,6 +86,9 @@ func (c *call) failure(err error) *answer {
 	var unavailable *unavailableError
 	if errors.As(err, &unavailable) {
 		p.Back = unavailable.back
+	}
+	if errors.Is(err, errShownToOther) && localPath(c.here) {
+		p.Again = c.here
 	}
 	a := show("error", c.lang.T("error."+key+".title"), p)
 	a.status = status

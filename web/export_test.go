@@ -6,6 +6,7 @@ var (
 	Outcome      = outcome
 	NewCatalogue = newCatalogue
 	Pieces       = pieces
+	ShownTo      = shownTo
 	ThemeCSS     = themeCSS
 )
 

@@ -341,10 +341,11 @@ func TestNoFormThatIsRefused(t *testing.T) {
 				s.make(s.bob, sparekey.NewCredential{Name: "App"})
 			}
 			for _, list := range []string{home, base + "/users/" + s.bob.ID} {
-				b := s.as("ann")
+				b, id := s.as("ann"), s.ann.ID
 				if list == home {
-					b = s.as("bob")
+					b, id = s.as("bob"), s.bob.ID
 				}
+				before.Set("shown_to", id)
 				b = b.with("Accept-Language", tag)
 				p := b.get(list).want(http.StatusOK)
 				if text := p.text(); !strings.Contains(text, language.T(key)) || p.has("new_application_password_name") || p.has("empty-title") {

@@ -87,8 +87,9 @@ type page interface{ setView(v view) }
 // view is the part that all pages have.
 type view struct {
 	*language
-	Home  string // path of the viewer's own list
-	Title string
+	Home    string // path of the viewer's own list
+	Title   string
+	ShownTo string // who is signed in, for forms
 }
 
 func (v *view) setView(to view) { *v = to }
@@ -130,7 +131,7 @@ func (c *call) write(a *answer) {
 func (c *call) render(a *answer) (*bytes.Buffer, error) {
 	var head, content, whole bytes.Buffer
 	frame := c.frame(a.title)
-	a.data.setView(view{language: c.lang, Home: c.home(), Title: a.title})
+	a.data.setView(view{language: c.lang, Home: c.home(), Title: a.title, ShownTo: shownTo(c.signed.ID)})
 	for _, part := range []struct {
 		to   io.Writer
 		name string

@@ -34,15 +34,15 @@ func everyPage(s *site, language string) []*page {
 		ann.get(base + "/all"), ann.get(base + "/all?user=bob&app_id=" + appID), ann.get(base + "/all?user=nobody"),
 		ann.get(base + "/all?name=zzz"), ann.get(base + "/all/revoke?app_id=" + appID), ann.get(base + "/users/" + s.bob.ID),
 		bob.get(authorize), bob.get(authorize + "&success_url=https://app.example/&reject_url=my-app://no"),
-		bob.post(authorizePath, url.Values{"app_name": {""}, "approve": {"1"}}),
-		bob.post(authorizePath, url.Values{"app_name": {"A"}, "approve": {"1"}}),
+		bob.post(authorizePath, url.Values{"app_name": {""}, "approve": {"1"}, "shown_to": {s.bob.ID}}),
+		bob.post(authorizePath, url.Values{"app_name": {"A"}, "approve": {"1"}, "shown_to": {s.bob.ID}}),
 		bob.post(authorizePath, url.Values{
-			"app_name": {"B"}, "approve": {"1"}, "success_url": {"https://app.example/"}, "success_format": {"form_post"},
+			"app_name": {"B"}, "approve": {"1"}, "shown_to": {s.bob.ID}, "success_url": {"https://app.example/"}, "success_format": {"form_post"},
 		}),
 		bob.get(authorizePath + "?success_url=javascript:alert(1)"), bob.with("Authorization", "Basic x").get(authorize),
 		bob.get(base + "/nothing"), bob.get(base + "/users/777"), bob.get(base + "/all"), bob.get(base + "/revoke/none"),
 		bob.with("Sec-Fetch-Site", "cross-site").post(home, url.Values{"name": {"Evil"}}),
-		bob.send(http.MethodDelete, home, nil), bob.get(home + "?a=%zz"),
+		bob.post(home, url.Values{"name": {"Ann's"}, "shown_to": {s.ann.ID}}), bob.send(http.MethodDelete, home, nil), bob.get(home + "?a=%zz"),
 		nobody.get("/account/sign-in"), nobody.post("/account/sign-in", url.Values{"login": {"bob"}, "password": {"wrong"}}),
 		bob.get("/account/confirm"), bob.post("/account/confirm", url.Values{"password": {"wrong"}}), bob.get("/account/sign-out"),
 	}
@@ -203,7 +203,9 @@ func TestBrokenStore(t *testing.T) {
 	bob := s.as("bob")
 	for _, p := range []*page{
 		bob.get(home), bob.post(home, url.Values{"name": {"New"}}), bob.get(base + "/revoke/" + c.UUID),
-		bob.post(authorizePath, url.Values{"app_name": {"App"}, "approve": {"1"}, "success_url": {"https://app.example/"}}),
+		bob.post(authorizePath, url.Values{
+			"app_name": {"App"}, "approve": {"1"}, "success_url": {"https://app.example/"}, "shown_to": {s.bob.ID},
+		}),
 	} {
 		p.want(http.StatusServiceUnavailable)
 		if strings.Contains(p.body, errDown.Error()) {

@@ -156,6 +156,11 @@ func (g gatekeeper) showSignOut(c *call) (*answer, error) {
 }
 
 func (g gatekeeper) signOut(c *call) (*answer, error) {
+	if c.recognise(); c.signed.ID != "" {
+		if err := c.checkShownTo(); err != nil {
+			return nil, err
+		}
+	}
 	end := g.gate.SignOut
 	if c.fields().Has("everywhere") {
 		end = g.gate.SignOutEverywhere

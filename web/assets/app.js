@@ -32,11 +32,15 @@
   dialog.className = 'sk-dialog sk-main';
   dialog.setAttribute('aria-labelledby', 'dialog-title');
 
+  // Whom a page was shown to. By the time of a dialog, somebody else may have signed in.
+  const shownTo = (root) => root.querySelector('input[name="shown_to"]')?.value;
+
   const showDialog = async (link) => {
     try {
       const response = await fetch(link.href);
       if (!response.ok || response.redirected) throw new Error('not a page for a dialog');
       const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+      if ((shownTo(document) ?? shownTo(page)) !== shownTo(page)) throw new Error('not shown to the same user');
       const content = page.querySelector('[data-dialog-content]');
       content.querySelector('h1').id = 'dialog-title';
       dialog.replaceChildren(...content.childNodes);
