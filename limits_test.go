@@ -543,8 +543,12 @@ func TestLimitedManagesNothingElsewhere(t *testing.T) {
 			secret, _ := s.limited(t, "app", c.limits)
 			a := attempt("ann", secret)
 			a.Request = c.request
-			if _, err := s.Authenticate(t.Context(), a); reason(err) != c.want {
+			_, err := s.Authenticate(t.Context(), a)
+			if reason(err) != c.want {
 				t.Errorf("got %v, want %q", err, c.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "Send JSON or a raw body") != c.request.Form {
+				t.Errorf("it does not say what the refusal is about: %v", err)
 			}
 		})
 	}

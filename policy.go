@@ -131,8 +131,13 @@ func (s *Service) accepts(c *Credential, a *Attempt, now time.Time) (rule string
 	if policy.RequireScopes && c.Limits.Scopes == "" {
 		return "", Refuse(ReasonOutOfScope, "This application password has no scopes, and this site accepts none without. Make a new one.")
 	}
-	if a.Request.Foreign && !s.mayManageElsewhere(*c) && a.Request.Manages() {
-		return "", Refuse(ReasonOutOfScope, "This application password is limited, and may not manage application passwords in another program, which would make unlimited ones.")
+	if a.Request.Foreign && !s.mayManageElsewhere(*c) {
+		switch {
+		case a.Request.Manages():
+			return "", Refuse(ReasonOutOfScope, "This application password is limited, and may not manage application passwords in another program, which would make unlimited ones.")
+		case a.Request.HidesRoute():
+			return "", Refuse(ReasonOutOfScope, "This application password is limited, and a form may name another route of WordPress than its address does. Send JSON or a raw body.")
+		}
 	}
 	verdict := c.Limits.Scopes.Judge(a.Request, s.config.Bundles)
 	if !verdict.Allowed {

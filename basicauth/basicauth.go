@@ -54,6 +54,11 @@ type Config struct {
 	// clientip.FromForwardedFor.
 	Origin clientip.Resolver
 
+	// SeesForms says that whoever calls IdentifyFrom looks into forms, and refuses
+	// those in which the other program may find another route than the address has.
+	// Default: limited credentials may send no form to where WordPress may be.
+	SeesForms bool
+
 	// Fail writes the answer to a request that is not let through; its
 	// WWW-Authenticate header, where status is 401, is set already. Default: a
 	// line of text, from [Message].
@@ -180,6 +185,7 @@ func (g *Guard) read(a *sparekey.Attempt, r *http.Request, from clientip.Resolve
 	}
 	origin := from(r)
 	a.Addr, a.Secure, a.Request = origin.Addr, origin.Secure, wanted(r)
+	a.Request.Form = a.Request.Form && !g.config.SeesForms
 	return true, nil
 }
 

@@ -439,11 +439,13 @@ func TestRequestsOfOtherPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	guard := basicauth.New(svc, basicauth.Config{})
+	seesForms := basicauth.New(svc, basicauth.Config{SeesForms: true})
 	for _, c := range []struct {
 		method, header, value string
 		own, other            bool // whether our own handlers, and other programs, get it
 	}{
 		{"POST", "Content-Type", "application/json", true, true},
+		{"POST", "Content-Type", "text/plain; charset=utf-8", true, true},
 		{"POST", "X-HTTP-Method-Override", "DELETE", false, false},
 		{"POST", "X-HTTP-Method", "PUT", false, false},
 		{"POST", "X-Method-Override", "patch", false, false},
@@ -468,7 +470,11 @@ func TestRequestsOfOtherPrograms(t *testing.T) {
 		if (own == nil) != c.own || (other == nil) != c.other {
 			t.Errorf("%s with %s: %s: %v, and for others %v", c.method, c.header, c.value, own, other)
 		}
-		for _, err := range []error{own, other} {
+		_, _, seen := seesForms.IdentifyFrom(r, clientip.FromPeer(r))
+		if want := c.other || c.method == "POST" && c.header == "Content-Type"; (seen == nil) != want {
+			t.Errorf("%s with %s: %s: to who sees forms %v", c.method, c.header, c.value, seen)
+		}
+		for _, err := range []error{own, other, seen} {
 			if err != nil && basicauth.Status(err) != http.StatusForbidden {
 				t.Errorf("%s with %s: %s: status %d", c.method, c.header, c.value, basicauth.Status(err))
 			}

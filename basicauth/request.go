@@ -71,8 +71,8 @@ func isOverride(name string) bool {
 	return len(overrides(http.Header{name: {""}})) > 0
 }
 
-// mayBeForm reports whether somebody may take a body of this type for a form. PHP
-// ends the type at a comma or a blank, too.
+// mayBeForm reports whether PHP may take a body of this type for a form. It ends the
+// type at a comma or a blank, too.
 func mayBeForm(contentType string) bool {
 	mediaType, _, _ := strings.Cut(strings.Map(func(c rune) rune {
 		if c == ',' || c == ' ' || c == '\t' {
@@ -80,5 +80,5 @@ func mayBeForm(contentType string) bool {
 		}
 		return c
 	}, strings.TrimSpace(contentType)), ";")
-	return mediaType != "" && isSimple(mediaType)
+	return mediaType != "" && isSimple(mediaType) && !strings.EqualFold(mediaType, "text/plain")
 }

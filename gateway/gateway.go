@@ -39,6 +39,11 @@ type Config struct {
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
 
+	// SeesForms says that the front-end refuses forms in which WordPress may find
+	// another route than the address has, as proxy.Config.Refuse can: a Gateway sees
+	// no body. Default: limited credentials may send no form to where WordPress may be.
+	SeesForms bool
+
 	// Fail writes the answer to a request that is not let through, or that the
 	// application does not answer: status and headers are set as in
 	// basicauth.Config. message says in one line what the caller may know; err is
@@ -67,7 +72,7 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
-	return &Gateway{guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
+	return &Gateway{guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, SeesForms: config.SeesForms, Fail: fail}), config: config}
 }
 
 // Decide decides about a client's request, which came from origin. It reads

@@ -60,7 +60,7 @@ func (l List) Judge(r Request, b Bundles) Verdict {
 		return deny("programs read the path %q in different ways; send it without \"//\", \".\", \"..\" and encoded slashes", clip(path))
 	}
 	if r.Form && isWordPress(decoded) {
-		return deny("a form can name another route of WordPress than the path does; send JSON")
+		return deny("a form can name another route of WordPress than the path does; send JSON or a raw body")
 	}
 	if !mayRedirect(query) && len(r.Overrides) == 0 && len(r.Reroutes) == 0 { // nearly always
 		return l.judge(r.Method, decoded, b)
@@ -215,9 +215,6 @@ func clip(text string) string {
 func (r Request) Manages() bool {
 	path, query := r.split()
 	path = unescape(path)
-	if r.Form && isWordPress(path) {
-		return true // who knows
-	}
 	if !mayRedirect(query) && len(r.Overrides) == 0 && len(r.Reroutes) == 0 { // nearly always
 		return isManaging(r.Method, path)
 	}
@@ -234,6 +231,13 @@ func (r Request) Manages() bool {
 		}
 	}
 	return false
+}
+
+// HidesRoute reports whether the body is a form in which WordPress may find another
+// route than the address has.
+func (r Request) HidesRoute() bool {
+	path, _ := r.split()
+	return r.Form && isWordPress(unescape(path))
 }
 
 // unescape undoes the percent-encoding of a path, also where that was done twice. What

@@ -317,20 +317,34 @@ func TestManages(t *testing.T) {
 		"GET /wp-json/wp/v2/users/me/application-passwords?_method=POST": true,
 		"POST /wp-json/wp/v2/posts":                                      false,
 		"POST /wp-json//wp/v2/users/me/application-passwords":            true,
-		"POST /wp-json/wp/v2/posts form":                                 true,
-		"GET /a//b%2Fc":                                                  false,
-		"POST /projects/a%2Fb/issues":                                    false,
-		"POST /wp-json/wp/v2/users/me/%2561pplication-passwords":         true,
+		"GET /a//b%2Fc":               false,
+		"POST /projects/a%2Fb/issues": false,
+		"POST /wp-json/wp/v2/users/me/%2561pplication-passwords": true,
 		"DELETE /x?a=%zz": true,
 		"GET /a?" + strings.Repeat("_method=GET&", 7):  false,
 		"GET /a?" + strings.Repeat("_method=GET&", 8):  true,
 		"GET /a?" + strings.Repeat("rest_route=a&", 8): true,
-		"POST /upload form":                            false,
 	} {
-		fields := strings.Fields(request)
-		r := scope.Request{Method: fields[0], Target: fields[1], Form: len(fields) > 2}
+		method, target, _ := strings.Cut(request, " ")
+		r := scope.Request{Method: method, Target: target, Form: true}
 		if got := r.Manages(); got != want {
 			t.Errorf("%s: got %v", request, got)
+		}
+	}
+}
+
+func TestHidesRoute(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string]bool{
+		"/": true, "/index.php": true, "/wp-json/wp/v2/posts": true, "/%77p-json/wp/v2/posts": true, "https://example.org/wp-json/wp/v2/posts": true,
+		"/upload": false,
+	} {
+		r := scope.Request{Method: "POST", Target: target, Form: true}
+		if got := r.HidesRoute(); got != want {
+			t.Errorf("a form to %s: got %v", target, got)
+		}
+		if r.Form = false; r.HidesRoute() {
+			t.Errorf("no form to %s hides a route", target)
 		}
 	}
 }

@@ -101,21 +101,19 @@ func (s *gatewaySettings) forwards(database string) bool {
 	return isWordPress(database)
 }
 
-// refuses returns what keeps requests from WordPress in which limits would not hold.
-// isLimited reports whether a credential is narrowed in any way.
+// refuses returns what keeps requests from an application in which limits would not
+// hold. isLimited reports whether a credential is narrowed in any way.
 func (s *gatewaySettings) refuses(database string, isLimited func(sparekey.Credential) bool) func(*http.Request, gateway.Decision) string {
-	if !isWordPress(database) {
-		return nil
-	}
+	wordPress := isWordPress(database)
 	return func(r *http.Request, d gateway.Decision) string {
 		c := d.Identity.Credential
 		switch {
-		case !s.UpstreamXmlrpc && strings.Contains(unfold(r.URL.Path), "xmlrpc.php"):
+		case wordPress && !s.UpstreamXmlrpc && strings.Contains(unfold(r.URL.Path), "xmlrpc.php"):
 			return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
 		case d.Identity.OldSecret && s.checkedTwice(database):
 			return "WordPress does not know the secret from before the rotation any more. Use the new one, or have the operator start Sparekey with --signing-key."
-		case isLimited(c) && mayNameRoute(r):
-			return "A form can name another route of the REST API than the address does. Send JSON."
+		case isLimited(c) && (wordPress || mayBeWordPress(r.URL.Path)) && mayNameRoute(r):
+			return "This application password is limited, and this form may name another route or method than the request does. Send JSON, a short urlencoded form without rest_route and _method, or a file by itself as the body."
 		case c.Limits.Scopes != "" && mayNameObject(r):
 			return "The body names another object than the address does, and WordPress believes the body. Leave its id out."
 		}
@@ -143,17 +141,6 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 		log.Warn("WordPress will refuse every application password: it gets neither Authorization nor signed headers. " +
 			"Leave out --no-forward-authorization, or give --signing-key and install the plugin of docs/wordpress.md")
 	}
-}
-
-// mayNameRoute reports whether WordPress may take the route from the body of a
-// request, which it does on every page. About the API's own addresses scopes know.
-func mayNameRoute(r *http.Request) bool {
-	if r.Method != http.MethodPost || strings.HasPrefix(r.URL.Path, "/wp-json") {
-		return false
-	}
-	return slices.ContainsFunc(r.Header["Content-Type"], func(contentType string) bool {
-		return !strings.HasPrefix(strings.ToLower(contentType), "application/json")
-	})
 }
 
 // inFront puts own, which is everything that Sparekey answers itself, beside the
@@ -211,6 +198,7 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 		return nil, errors.New("--upstream is no URL") // Validate has seen to it
 	}
 	rules.Optional = c.UpstreamAuth == "optional"
+	rules.SeesForms = true // refuses does
 	return proxy.New(gateway.New(site.service, rules), upstream, proxy.Config{
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
@@ -236,6 +224,12 @@ func isOwn(r *http.Request) bool {
 	return isAboutPasswords(r) && !hasWordPressSession(r)
 }
 
+// mayBeWordPress reports whether WordPress's API may be what answers at a path.
+func mayBeWordPress(path string) bool {
+	path = unfold(path)
+	return path == "" || path == "/" || strings.HasPrefix(path, "/index.php") || strings.HasPrefix(path, "/wp-json")
+}
+
 // isAboutPasswords reports whether WordPress could take a request for one to its
 // routes of application passwords, whatever the spelling: it takes routes in any
 // case, decodes some twice, and finds them in the query of any page. What Sparekey
@@ -253,12 +247,17 @@ func isAboutPasswords(r *http.Request) bool {
 // is no encoding stays as it is, and hides nothing of the rest.
 func unfold(text string) string {
 	for range 3 {
-		text = encoded.ReplaceAllStringFunc(text, func(c string) string {
-			code, _ := strconv.ParseUint(c[1:], 16, 8) // it is two hexadecimal digits
-			return string([]byte{byte(code)})
-		})
+		text = decode(text)
 	}
 	return strings.ToLower(text)
+}
+
+// decode undoes percent-encoding once, as PHP does it.
+func decode(text string) string {
+	return encoded.ReplaceAllStringFunc(text, func(c string) string {
+		code, _ := strconv.ParseUint(c[1:], 16, 8) // it is two hexadecimal digits
+		return string([]byte{byte(code)})
+	})
 }
 
 var encoded = regexp.MustCompile("%[0-9a-fA-F]{2}")

@@ -212,27 +212,9 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	r := httptest.NewRequest(http.MethodPost, "http://example.org/xmlrpc.php", nil)
-	if (&gatewaySettings{UpstreamXmlrpc: true}).refuses(wordpress, isNarrowed)(r, gateway.Decision{}) != "" || (&gatewaySettings{}).refuses("sparekey.db", isNarrowed) != nil {
-		t.Error("refused where it need not be")
-	}
-	narrowed := gateway.Decision{Identity: sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{Scopes: "POST /contact"}}}}
-	short := gateway.Decision{Identity: sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{MaxUses: 3}}}}
-	for _, c := range []struct {
-		target, contentType string
-		decision            gateway.Decision
-		want                bool
-	}{
-		{"/contact", "application/x-www-form-urlencoded", short, true},
-		{"/contact", "application/x-www-form-urlencoded", narrowed, true},
-		{"/contact", "Multipart/Form-Data; boundary=x", narrowed, true},
-		{"/contact", "application/json", narrowed, false},
-		{"/contact", "application/x-www-form-urlencoded", gateway.Decision{}, false},
-		{"/wp-json/wp/v2/media", "multipart/form-data; boundary=x", narrowed, false},
-	} {
-		r := httptest.NewRequest(http.MethodPost, c.target, nil)
-		r.Header.Set("Content-Type", c.contentType)
-		if got := (&gatewaySettings{}).refuses(wordpress, isNarrowed)(r, c.decision) != ""; got != c.want {
-			t.Errorf("%s of %s: refused is %v", c.contentType, c.target, got)
+	for database, settings := range map[string]gatewaySettings{wordpress: {UpstreamXmlrpc: true}, "sparekey.db": {}} {
+		if why := settings.refuses(database, isNarrowed)(r, gateway.Decision{}); why != "" {
+			t.Errorf("refused where it need not be, with %s: %s", database, why)
 		}
 	}
 }
@@ -262,13 +244,33 @@ func TestBodyNamesAnotherObject(t *testing.T) {
 		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6`, true},
 		{"/wp-json/wp/v2/users/6", "application/json", `{"name":"` + strings.Repeat("x", maxInspected) + `"}`, true},
 		{"/wp-json/wp/v2/users", "application/json", `{"id":2}`, false},
+		{"/?rest_route=/wp/v2/users/6", "application/json", `{"id":2}`, true},
+		{"/?rest.route=/wp/v2/users/6", "application/json", `{"id":2}`, true},
+		{"/?rest_route=/wp/v2/users/6", "application/json", `{"id":6}`, false},
+		{"/?rest_route=/wp/v2/users/6&rest+route=/wp/v2/users/2", "application/json", `{"id":2}`, true},
+		{"/wp-json/wp/v2/users/6", urlencoded, `id=6&name=Ann`, false},
+		{"/wp-json/wp/v2/users/6", urlencoded, `id=2`, true},
+		{"/wp-json/wp/v2/users/6", urlencoded, `id=6&%69d=2`, true},
+		{"/wp-json/wp/v2/users/6", urlencoded, `id[]=2`, true},
+		{"/wp-json/wp/v2/users/6", urlencoded, `+user.id=2`, true},
+		{"/wp-json/wp/v2/users/6", urlencoded, `id%00x=2`, true},
+		{"/wp-json/wp/v2/users/6", "", `id=2`, true},
+		{"/wp-json/wp/v2/users/6", "typeless", `id=2`, true},
+		{"/wp-json/wp/v2/users/6", "typeless; a/b", `id=2`, true},
+		{"/wp-json/wp/v2/users/6", "image/png", `id=2`, false},
 		{"/files/6", "application/json", `{"id":2}`, false},
 	} {
 		r := httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.body))
-		r.Header.Set("Content-Type", c.contentType)
+		if c.contentType != "" {
+			r.Header.Set("Content-Type", c.contentType)
+		}
 		refused := (&gatewaySettings{}).refuses("wordpress://wp:x@127.0.0.1/wp", isNarrowed)(r, narrowed) != ""
 		if refused != c.want {
 			t.Errorf("%s %.40s: refused is %v", c.path, c.body, refused)
+		}
+		r.Method = http.MethodPut // which is a form to WordPress's API alone
+		if again := (&gatewaySettings{}).refuses("sparekey.db", isNarrowed)(r, narrowed) != ""; again != c.want {
+			t.Errorf("%s %.40s by PUT: refused is %v", c.path, c.body, again)
 		}
 		if body, err := io.ReadAll(r.Body); err != nil || string(body) != c.body {
 			t.Errorf("%s %.40s: what is left is %.40s, %v", c.path, c.body, body, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -265,6 +266,9 @@ func (c *passwordExplainCommand) answer(s *site, found sparekey.Credential, aske
 	fmt.Fprintln(t.out, explain.English(sentence))
 	if !allowed {
 		return exitCode(1)
+	}
+	if s.isLimited(found) && asked.Method == http.MethodPost && mayBeWordPress(asked.Path()) {
+		fmt.Fprintln(t.out, "In front of an application, send JSON or a raw body: of forms, only short urlencoded ones pass, and those only through serve --upstream.")
 	}
 	return nil
 }
