@@ -71,7 +71,7 @@ func Credential(svc *sparekey.Service, c sparekey.Credential) []Sentence {
 		all = append(all, sentence("uses", "uses", c.Uses, "most", c.Limits.MaxUses))
 	}
 	if d := svc.Policy().RevokeUnused; d > 0 {
-		all = append(all, sentence("revoked_unused", "time", sparekey.FormatDuration(d)))
+		all = append(all, sentence("revoked_unused", "time", Duration{d}))
 	}
 	if until := svc.OldSecretUntil(c); !until.IsZero() {
 		all = append(all, sentence("rotated", "time", Time{until}))
@@ -87,6 +87,12 @@ type Time struct{ time.Time }
 // String writes the time for people who may be anywhere.
 func (t Time) String() string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
 
+// Duration is a duration in a sentence, for those who write it in a way of their own.
+type Duration struct{ time.Duration }
+
+// String writes the duration as settings have it.
+func (d Duration) String() string { return sparekey.FormatDuration(d.Duration) }
+
 // state says whether the credential is accepted at all.
 func state(svc *sparekey.Service, c sparekey.Credential) Sentence {
 	switch spent := svc.Spent(c); {
@@ -95,7 +101,7 @@ func state(svc *sparekey.Service, c sparekey.Credential) Sentence {
 	case spent == sparekey.ReasonUsedUp:
 		return sentence("used_up", "most", c.Limits.MaxUses)
 	case spent == sparekey.ReasonUnused:
-		return sentence("unused", "time", sparekey.FormatDuration(svc.Policy().RevokeUnused))
+		return sentence("unused", "time", Duration{svc.Policy().RevokeUnused})
 	case svc.Policy().RequireScopes && c.Limits.Scopes == "":
 		return sentence("no_scopes")
 	}
@@ -170,7 +176,7 @@ func lifetime(svc *sparekey.Service, c sparekey.Credential) Sentence {
 	case end.IsZero():
 		return sentence("never_expires")
 	case !end.Equal(c.Limits.Expires):
-		return sentence("until_policy", "time", Time{end}, "lifetime", sparekey.FormatDuration(svc.Policy().MaxLifetime))
+		return sentence("until_policy", "time", Time{end}, "lifetime", Duration{svc.Policy().MaxLifetime})
 	}
 	return sentence("until", "time", Time{end})
 }

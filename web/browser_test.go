@@ -307,8 +307,12 @@ func textOf(n *html.Node) string {
 			}
 		}
 	}
-	return strings.Join(strings.Fields(unmarked(b.String())), " ")
+	return asRead(b.String())
 }
+
+// asRead is a text with single blanks, and without the marks that isolate its
+// direction.
+func asRead(text string) string { return strings.Join(strings.Fields(unmarked(text)), " ") }
 
 // unmarked is a text without the marks that isolate its direction.
 func unmarked(text string) string {

@@ -52,14 +52,17 @@ func newCatalogue() catalogue {
 // T returns the text of a key, with pairs of a placeholder's name and its value
 // in it. A value that is text is isolated from the direction of what surrounds
 // it. Of a key that is not there, nothing is returned.
-func (l *language) T(key string, pairs ...any) string { return fill(l.Texts[key], pairs) }
+func (l *language) T(key string, pairs ...any) string { return l.fill(l.Texts[key], pairs) }
 
-func fill(text string, pairs []any) string {
+func (l *language) fill(text string, pairs []any) string {
 	var replace []string
 	for i := 0; i+1 < len(pairs); i += 2 {
 		value := fmt.Sprint(pairs[i+1])
-		if _, isText := pairs[i+1].(string); isText {
-			value = isolate(value)
+		switch v := pairs[i+1].(type) {
+		case string:
+			value = isolate(v)
+		case explain.Duration:
+			value = l.lasting(v.Duration)
 		}
 		replace = append(replace, fmt.Sprintf("{%v}", pairs[i]), value)
 	}
@@ -76,7 +79,49 @@ type timed struct {
 // timed returns the text of a key as T does, with a time in the place of {time}.
 func (l *language) timed(key string, at time.Time, pairs ...any) timed {
 	before, after, _ := strings.Cut(l.Texts[key], "{time}")
-	return timed{fill(before, pairs), at, fill(after, pairs)}
+	return timed{l.fill(before, pairs), at, l.fill(after, pairs)}
+}
+
+// units are what durations are counted in, by the text with the forms of their name.
+var units = []struct {
+	key  string
+	time time.Duration
+}{
+	{"duration.days", 24 * time.Hour}, {"duration.hours", time.Hour}, {"duration.minutes", time.Minute}, {"duration.seconds", time.Second},
+}
+
+// lasting is a duration in words, in the largest unit that leaves nothing over.
+func (l *language) lasting(d time.Duration) string {
+	last := len(units) - 1
+	unit := units[last]
+	for _, u := range units[:last] {
+		if d%u.time == 0 {
+			unit = u
+			break
+		}
+	}
+	n := int64(d / unit.time)
+	return strings.ReplaceAll(l.form(unit.key, n), "#", strconv.FormatInt(n, 10))
+}
+
+// form is the form of a word that goes with a number. A text has them in the order
+// that the plural rules of Unicode have: one and others or, in Arabic, one, two, few,
+// many and others.
+func (l *language) form(key string, n int64) string {
+	forms := strings.Split(l.Texts[key], "|")
+	last := len(forms) - 1
+	switch {
+	case n == 1:
+		return forms[0]
+	case l.Tag != "ar":
+	case n == 2:
+		return forms[1]
+	case n%100 >= 3 && n%100 <= 10:
+		return forms[2]
+	case n%100 > 10:
+		return forms[3]
+	}
+	return forms[last]
 }
 
 // isolate marks text as having a direction of its own, which it cannot leave.

@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/explain"
 	"github.com/sparekey-dev/sparekey/web"
 )
 
@@ -136,6 +138,37 @@ func TestRequestsKeepTheirOrder(t *testing.T) {
 	for key, text := range web.NewCatalogue()["ar"].Texts {
 		if at := strings.Index(text, "GET /"); at >= 0 && !strings.HasSuffix(text[:at], "\u2066") {
 			t.Errorf("%s: %q", key, text)
+		}
+	}
+}
+
+func TestDurationsInWords(t *testing.T) {
+	t.Parallel()
+	for tag, language := range web.NewCatalogue() {
+		forms := 2
+		if tag == "ar" {
+			forms = 5
+		}
+		for _, key := range []string{"duration.days", "duration.hours", "duration.minutes", "duration.seconds"} {
+			if got := strings.Split(language.Texts[key], "|"); len(got) != forms {
+				t.Errorf("%s: %s: %q, want %d forms", tag, key, got, forms)
+			}
+		}
+		for d, want := range map[time.Duration]map[string]string{
+			day:              {"en": "1 day", "de": "1 Tag", "es": "1 día", "fr": "1 jour", "ar": "يوم واحد"},
+			2 * day:          {"en": "2 days", "de": "2 Tage", "es": "2 días", "fr": "2 jours", "ar": "يومين"},
+			7 * day:          {"en": "7 days", "de": "7 Tage", "es": "7 días", "fr": "7 jours", "ar": "7 أيام"},
+			30 * day:         {"en": "30 days", "de": "30 Tage", "es": "30 días", "fr": "30 jours", "ar": "30 يومًا"},
+			100 * day:        {"en": "100 days", "de": "100 Tage", "es": "100 días", "fr": "100 jours", "ar": "100 يوم"},
+			365 * day:        {"en": "365 days", "de": "365 Tage", "es": "365 días", "fr": "365 jours", "ar": "365 يومًا"},
+			36 * time.Hour:   {"en": "36 hours", "de": "36 Stunden", "es": "36 horas", "fr": "36 heures", "ar": "36 ساعة"},
+			90 * time.Minute: {"en": "90 minutes", "de": "90 Minuten", "es": "90 minutos", "fr": "90 minutes", "ar": "90 دقيقة"},
+			3 * time.Second:  {"en": "3 seconds", "de": "3 Sekunden", "es": "3 segundos", "fr": "3 secondes", "ar": "3 ثوانٍ"},
+			2 * time.Hour:    {"en": "2 hours", "de": "2 Stunden", "es": "2 horas", "fr": "2 heures", "ar": "ساعتين"},
+		} {
+			if got := language.T("expires.longest", "time", explain.Duration{Duration: d}); !strings.HasSuffix(got, " "+want[tag]) {
+				t.Errorf("%s: %v: %q, want %q at its end", tag, d, got, want[tag])
+			}
 		}
 	}
 }

@@ -141,7 +141,7 @@ func (c *call) expiryChoices(at time.Time, asked bool) (choices []choice) {
 		choices = append(choices, choice{Value: expiresKeep, Text: c.lang.T(key), Chosen: true})
 	case policy.MaxLifetime > 0:
 		choices = append(choices, choice{
-			Value: expiresNever, Text: c.lang.T("expires.longest", "time", sparekey.FormatDuration(policy.MaxLifetime)), Chosen: true,
+			Value: expiresNever, Text: c.lang.T("expires.longest", "time", explain.Duration{Duration: policy.MaxLifetime}), Chosen: true,
 		})
 	}
 	if policy.MaxLifetime == 0 && !policy.RequireExpiry && (at.IsZero() || !asked) {

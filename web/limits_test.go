@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/explain"
 	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/web"
 )
@@ -322,6 +323,25 @@ func TestPolicyInTheForm(t *testing.T) {
 		p.form().set("name", "App").submit().want(http.StatusOK)
 		if c := s.only(); name != "none" && c.Limits.Expires.IsZero() {
 			t.Errorf("%s: it never expires", name)
+		}
+	}
+}
+
+// TestPolicyInWords: no page has durations as settings have them.
+func TestPolicyInWords(t *testing.T) {
+	t.Parallel()
+	for tag, language := range web.NewCatalogue() {
+		s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{MaxLifetime: 30 * day, RevokeUnused: 60 * day} })
+		c := s.make(s.bob, sparekey.NewCredential{Name: "App"})
+		b := s.as("bob").with("Accept-Language", tag)
+		longest := asRead(language.T("expires.longest", "time", explain.Duration{Duration: 30 * day}))
+		if got := textOf(b.get(home).all("option")[0]); got != longest || strings.Contains(got, "30d") {
+			t.Errorf("%s: the option is %q", tag, got)
+		}
+		text := b.get(base + "/limits/" + c.UUID).text()
+		unused := asRead(language.T("explain.revoked_unused", "time", explain.Duration{Duration: 60 * day}))
+		if !strings.Contains(text, unused) || strings.Contains(text, "30d") || strings.Contains(text, "60d") {
+			t.Errorf("%s: no %q in: %s", tag, unused, text)
 		}
 	}
 }
