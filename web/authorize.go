@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"html/template"
 	"net/http"
@@ -260,6 +261,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 		return nil, err
 	}
 	policy := c.svc.Policy()
+	c.latest = cmp.Or(wish.Expires, c.latestOf(c.config.Now()))
 	p := &authorizePage{
 		App: shown(sparekey.SanitizeName(r.AppName)), AppID: r.AppID, Name: editable(r.AppName),
 		Problem: c.formProblem(problem), Wrong: c.problems(problem), Limits: c.limitsForm(wish, r.Expires != "" || wish.Scopes != "", c.problems(problem)),

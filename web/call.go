@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -24,6 +25,7 @@ type call struct {
 	lang   *language
 	signed sparekey.User // who is signed in, once that is known
 	here   string        // the address at which GET shows this page
+	latest time.Time     // until when a form can have a credential be accepted; zero: for ever
 }
 
 // handle decides on the answer to a call.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/explain"
 )
 
 // Why a request for a page is refused, beside the domain's reasons.
@@ -126,7 +127,10 @@ func (c *call) problem(field string, err error) string {
 		}
 		return c.lang.T("problem.name_empty")
 	case "expires":
-		return c.lang.T("problem.expires")
+		if c.latest.IsZero() {
+			return c.lang.T("problem.expires")
+		}
+		return c.lang.T("problem.expires_latest", "time", explain.Time{Time: c.latest}.String())
 	case "scopes":
 		return c.lang.T("problem.scopes")
 	case "networks":

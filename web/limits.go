@@ -269,6 +269,15 @@ func asInvalid(field string, err error) error {
 	return &sparekey.InvalidError{Field: field, Problem: err.Error()}
 }
 
+// latestOf is until when the site lets a credential that was made at a time be
+// accepted; zero: for ever.
+func (c *call) latestOf(created time.Time) (latest time.Time) {
+	if most := c.svc.Policy().MaxLifetime; most > 0 {
+		latest = created.Add(most)
+	}
+	return latest
+}
+
 // typedFields are the fields about limits as they were sent.
 func (c *call) typedFields() (fields []sparekey.Field) {
 	for _, name := range []string{
@@ -421,6 +430,7 @@ func limit(c *call) (*answer, error) {
 	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
 		return detour, nil
 	}
+	c.latest = c.latestOf(cr.Created)
 	edit, err := c.typedLimits()
 	if err == nil {
 		_, err = c.manager().Edit(c.r.Context(), o.ID, cr.UUID, edit)

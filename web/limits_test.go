@@ -346,6 +346,29 @@ func TestPolicyInWords(t *testing.T) {
 	}
 }
 
+// TestLatestTimeIsSaid: who chooses a time that is too late learns which one is not.
+func TestLatestTimeIsSaid(t *testing.T) {
+	t.Parallel()
+	for tag, language := range web.NewCatalogue() {
+		s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{MaxLifetime: 30 * day} })
+		c := s.make(s.bob, sparekey.NewCredential{Name: "Old", Limits: sparekey.Limits{Expires: newDay(5)}})
+		s.clock.Pass(day)
+		b := s.as("bob").with("Accept-Language", tag)
+		for form, latest := range map[*form]string{
+			b.get(home).form().set("name", "New"):                     "2026-12-23 10:00 UTC",
+			b.get(base + "/limits/" + c.UUID).formOf("limit-expires"): "2026-12-22 10:00 UTC",
+			b.get(ask()).form().set("approve", "1"):                   "2026-12-23 10:00 UTC",
+			b.get(wish("7d", "read")).form().set("approve", "1"):      "2026-11-30 10:00 UTC",
+		} {
+			p := form.set("limit_expires_on", "2027-01-01").submit().want(http.StatusBadRequest)
+			want := asRead(language.T("problem.expires_latest", "time", latest))
+			if got := textOf(p.id("limit-expires-problem")); got != want {
+				t.Errorf("%s: %s: got %q, want %q", tag, p.url, got, want)
+			}
+		}
+	}
+}
+
 // TestNoFormThatIsRefused: who can have no other application password is told so
 // instead of asked, and who sends a form all the same is refused.
 func TestNoFormThatIsRefused(t *testing.T) {

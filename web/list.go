@@ -269,6 +269,7 @@ func create(c *call) (*answer, error) {
 	if detour := c.confirm(o, back); detour != nil {
 		return detour, nil
 	}
+	c.latest = c.latestOf(c.config.Now())
 	limits, err := c.typedLimits()
 	if err != nil {
 		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: c.problems(err)}))
