@@ -132,6 +132,9 @@ func (c *call) problem(field string, err error) string {
 		}
 		return c.lang.T("problem.expires_latest", "time", explain.Time{Time: c.latest}.String())
 	case "scopes":
+		if len(c.typedRules()) == 0 {
+			return c.lang.T("problem.scopes_none")
+		}
 		return c.lang.T("problem.scopes")
 	case "networks":
 		return c.lang.T("problem.networks")

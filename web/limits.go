@@ -211,7 +211,7 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 		problems = append(problems, asInvalid("expires", err))
 	}
 	if fields.Has("limit_scope") || fields.Has("limit_rules") {
-		list, err := scope.Parse(append(lines(fields["limit_scope"]...), lines(fields.Get("limit_rules"))...))
+		list, err := scope.Parse(c.typedRules())
 		problems = append(problems, asInvalid("scopes", err))
 		e.Scopes = &list
 	}
@@ -226,6 +226,11 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 		e.MaxUses = &n
 	}
 	return e, errors.Join(problems...)
+}
+
+// typedRules are the scopes that were ticked and typed.
+func (c *call) typedRules() []string {
+	return lines(append(slices.Clone(c.fields()["limit_scope"]), c.field("limit_rules"))...)
 }
 
 // isBetween reports whether a character may stand between networks.

@@ -76,7 +76,7 @@ func TestLimitProblems(t *testing.T) {
 		"no day":             {"limit_expires_on", "soon", "limit-expires-on", "in the future"},
 		"no time":            {"limit_expires", "soon", "limit-expires", "in the future"},
 		"no rule":            {"limit_rules", "GET", "limit-rules", "such as GET /files/*"},
-		"no bundle":          {"limit_scope", "nobodys", "limit-rules", "from the list"},
+		"no bundle":          {"limit_scope", "nobodys", "", "from the list"},
 		"no network":         {"limit_networks", "here", "limit-networks", "looks like"},
 		"no number":          {"limit_max_uses", "some", "limit-max-uses", "number of uses"},
 		"less than nothing":  {"limit_max_uses", "-1", "limit-max-uses", "number of uses"},
@@ -86,7 +86,7 @@ func TestLimitProblems(t *testing.T) {
 		if got := textOf(p.id("problem")); !strings.Contains(got, c.problem) {
 			t.Errorf("%s: %s", name, got)
 		}
-		if valueOf(p.id(c.id), "aria-invalid") != "true" || valueOf(p.id("new_application_password_name"), "value") != "App" {
+		if c.id != "" && valueOf(p.id(c.id), "aria-invalid") != "true" || valueOf(p.id("new_application_password_name"), "value") != "App" {
 			t.Errorf("%s: the field is not marked, or what was typed is lost", name)
 		}
 		if _, open := attribute(p.all("details", "class", "sk-limits")[0], "open"); !open {
@@ -293,7 +293,7 @@ func TestExpiredIsSeen(t *testing.T) {
 		t.Error("what must be chosen is not to be seen")
 	}
 	p = p.form().set("name", "Everything").submit().want(http.StatusBadRequest)
-	if got := textOf(p.id("problem")); !strings.Contains(got, "Choose what it may do") {
+	if got := textOf(p.id("problem")); !strings.Contains(got, "Tick at least one thing") {
 		t.Errorf("got %s", got)
 	}
 	if got := s.as("ann").get(base + "/all").text(); !strings.Contains(got, "Expired") {
@@ -323,6 +323,29 @@ func TestPolicyInTheForm(t *testing.T) {
 		p.form().set("name", "App").submit().want(http.StatusOK)
 		if c := s.only(); name != "none" && c.Limits.Expires.IsZero() {
 			t.Errorf("%s: it never expires", name)
+		}
+	}
+}
+
+// TestNothingTicked: who ticked nothing is told to, and not that something is wrong
+// with the rules that they did not type.
+func TestNothingTicked(t *testing.T) {
+	t.Parallel()
+	for tag, language := range web.NewCatalogue() {
+		s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{RequireScopes: true} })
+		c := s.make(s.bob, sparekey.NewCredential{Name: "App", Limits: sparekey.Limits{Scopes: "read"}})
+		b := s.as("bob").with("Accept-Language", tag)
+		for _, form := range []*form{
+			b.get(home).form().set("name", "New"), b.get(base + "/limits/" + c.UUID).formOf("limit-expires"),
+			b.get(ask()).form().set("approve", "1"), b.get(wish("", "read")).form().set("approve", "1"),
+		} {
+			p := form.set("limit_scope", "").submit().want(http.StatusBadRequest)
+			if got := textOf(p.id("limit-scopes-problem")); got != language.T("problem.scopes_none") {
+				t.Errorf("%s: %s: %s", tag, p.url, got)
+			}
+			if p.has("limit-rules") && valueOf(p.id("limit-rules"), "aria-invalid") != "" {
+				t.Errorf("%s: %s: the empty rules are said to be wrong", tag, p.url)
+			}
 		}
 	}
 }
