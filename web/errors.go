@@ -7,6 +7,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // Why a request for a page is refused, beside the domain's reasons.
@@ -132,14 +133,25 @@ func (c *call) problem(field string, err error) string {
 		}
 		return c.lang.T("problem.expires_latest", "time", explain.Time{Time: c.latest}.String())
 	case "scopes":
-		if len(c.typedRules()) == 0 {
-			return c.lang.T("problem.scopes_none")
-		}
-		return c.lang.T("problem.scopes")
+		return c.scopesProblem()
 	case "networks":
 		return c.lang.T("problem.networks")
 	case "max_uses":
 		return c.lang.T("problem.max_uses")
 	}
 	return ""
+}
+
+// scopesProblem is what is wrong with the scopes that were ticked and typed.
+func (c *call) scopesProblem() string {
+	typed := c.typedRules()
+	list, err := scope.Parse(typed)
+	doubtful := c.doubtful(list)
+	switch {
+	case len(typed) == 0:
+		return c.lang.T("problem.scopes_none")
+	case err == nil && len(doubtful) > 0:
+		return c.lang.T("problem.method", "methods", strings.Join(doubtful, ", "))
+	}
+	return c.lang.T("problem.scopes")
 }

@@ -29,6 +29,7 @@ type limitsForm struct {
 	On       string // a date
 	Scopes   []choice
 	Rules    string // one a line
+	Unusual  string // the methods in them that nobody knows and that the reader was told of
 	Networks string // one a line
 	MaxUses  string
 	Wrong    map[string]string // what is wrong, by field
@@ -70,6 +71,7 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string
 		f.At = c.lang.timed("expires.at", l.Expires, "choice", f.Expires[0].Text)
 	}
 	f.scopes(c.svc.Bundles(), l.Scopes)
+	f.Unusual = strings.Join(l.Scopes.UnusualMethods(), " ")
 	f.Networks = strings.Join(l.Networks.Strings(), "\n")
 	if l.MaxUses > 0 {
 		f.MaxUses = strconv.Itoa(l.MaxUses)
@@ -77,6 +79,8 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string
 	typed := len(wrong) > 0
 	if typed {
 		c.retype(&f)
+		list, _ := scope.Parse(c.typedRules()) // wrong says what is wrong with them
+		f.Unusual = strings.Join(list.UnusualMethods(), " ")
 	}
 	f.Open = f.Required || f.Asked || typed && (wrong["name"] == "" || !c.unlimited())
 	return f
@@ -212,6 +216,9 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 	}
 	if fields.Has("limit_scope") || fields.Has("limit_rules") {
 		list, err := scope.Parse(c.typedRules())
+		if err == nil && len(c.doubtful(list)) > 0 {
+			err = errors.New("has a method that nobody knows")
+		}
 		problems = append(problems, asInvalid("scopes", err))
 		e.Scopes = &list
 	}
@@ -231,6 +238,13 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 // typedRules are the scopes that were ticked and typed.
 func (c *call) typedRules() []string {
 	return lines(append(slices.Clone(c.fields()["limit_scope"]), c.field("limit_rules"))...)
+}
+
+// doubtful are the methods in a list that nobody knows, but for those that the form
+// came with: who sends it again means them.
+func (c *call) doubtful(list scope.List) []string {
+	told := strings.Fields(c.field("limit_unusual"))
+	return slices.DeleteFunc(list.UnusualMethods(), func(method string) bool { return slices.Contains(told, method) })
 }
 
 // isBetween reports whether a character may stand between networks.

@@ -350,6 +350,49 @@ func TestNothingTicked(t *testing.T) {
 	}
 }
 
+// TestMethodsThatNobodyKnows: who may have mistyped a method is asked, once, before
+// anything is made or changed.
+func TestMethodsThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	for tag, language := range web.NewCatalogue() {
+		s := newSite(t)
+		c := s.make(s.bob, sparekey.NewCredential{Name: "App", Limits: sparekey.Limits{Scopes: rules(t, "BREW /pot")}})
+		b := s.as("bob").with("Accept-Language", tag)
+		for _, form := range []*form{
+			b.get(home).form().set("name", "New"), b.get(base + "/limits/" + c.UUID).formOf("limit-expires"),
+			b.get(ask()).form().set("app_name", "Connected").set("approve", "1"),
+		} {
+			p := form.set("limit_rules", "BREW /pot\nGRT,GET /foo").submit().want(http.StatusBadRequest)
+			mistyped := "GRT"
+			if !strings.Contains(form.page.url, c.UUID) { // which has the other one already
+				mistyped = "BREW, GRT"
+			}
+			if got := textOf(p.id("limit-scopes-problem")); got != asRead(language.T("problem.method", "methods", mistyped)) {
+				t.Errorf("%s: %s: %s", tag, p.url, got)
+			}
+			if got := s.names(s.bob); slices.Contains(got, form.fields.Get("name")) || slices.Contains(got, "Connected") {
+				t.Errorf("%s: made before the answer: %q", tag, got)
+			}
+			more := p.formOf("limit-expires").set("limit_rules", "BREW /pot\nGRT,GET /foo\nPSOT /bar").set("approve", "1").submit().want(http.StatusBadRequest)
+			if got := textOf(more.id("limit-scopes-problem")); !strings.Contains(got, "PSOT") || strings.Contains(got, "GRT") {
+				t.Errorf("%s: %s: %s", tag, p.url, got)
+			}
+			if p = p.formOf("limit-expires").set("approve", "1").submit(); p.status != http.StatusOK && p.status != http.StatusSeeOther {
+				t.Errorf("%s: %s: status %d after the answer: %s", tag, p.url, p.status, p.text())
+			}
+		}
+		list, err := s.store.List(t.Context(), s.bob.ID)
+		if err != nil || len(list) != 3 {
+			t.Fatalf("%s: %v, %v", tag, list, err)
+		}
+		for _, c := range list {
+			if c.Limits.Scopes != rules(t, "BREW /pot", "GRT,GET /foo") {
+				t.Errorf("%s: %s has %q", tag, c.Name, c.Limits.Scopes)
+			}
+		}
+	}
+}
+
 // TestPolicyInWords: no page has durations as settings have them.
 func TestPolicyInWords(t *testing.T) {
 	t.Parallel()
