@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/explain"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -131,7 +130,7 @@ func (c *call) problem(field string, err error) string {
 		if c.latest.IsZero() {
 			return c.lang.T("problem.expires")
 		}
-		return c.lang.T("problem.expires_latest", "time", explain.Time{Time: c.latest}.String())
+		return c.lang.T("problem.expires_latest", "time", unbroken(c.latest))
 	case "scopes":
 		return c.scopesProblem()
 	case "networks":

@@ -124,6 +124,9 @@ func (l *language) form(key string, n int64) string {
 	return forms[last]
 }
 
+// unbroken is a time in a text, in which a line may end before the hour alone.
+func unbroken(at time.Time) string { return at.UTC().Format("2006\u201101\u201102 15:04\u00a0UTC") }
+
 // isolate marks text as having a direction of its own, which it cannot leave.
 func isolate(text string) string {
 	const firstStrongIsolate, popDirectionalIsolate = "\u2068", "\u2069"

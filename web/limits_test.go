@@ -427,6 +427,7 @@ func TestLatestTimeIsSaid(t *testing.T) {
 			b.get(wish("7d", "read")).form().set("approve", "1"):      "2026-11-30 10:00 UTC",
 		} {
 			p := form.set("limit_expires_on", "2027-01-01").submit().want(http.StatusBadRequest)
+			latest = strings.ReplaceAll(latest, "-", "\u2011") // at which no line ends
 			want := asRead(language.T("problem.expires_latest", "time", latest))
 			if got := textOf(p.id("limit-expires-problem")); got != want {
 				t.Errorf("%s: %s: got %q, want %q", tag, p.url, got, want)
