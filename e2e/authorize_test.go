@@ -371,17 +371,22 @@ func TestNoQueryRedirect(t *testing.T) {
 }
 
 // TestSwitchAccount signs out on the authorise screen, and comes back as somebody
-// else.
+// else; whoever stays comes back as well.
 func TestSwitchAccount(t *testing.T) {
 	t.Parallel()
-	s, a := startSite(t), startApp(t)
-	ann := signedIn(t, s, "ann")
-	ann.open(a.ask(authorizePath))
-	ann.follow("Use another one")
-	ann.press("Sign out")
-	ann.sees("You are signed out.")
-	ann.signIn("bob")
-	ann.sees("Bob Bauer", "calls itself")
+	withAndWithoutScript(t, func(t *testing.T, m mode) {
+		s, a := startSite(t), startApp(t)
+		ann := signedIn(t, s, "ann", m)
+		ann.open(a.ask(authorizePath))
+		ann.follow("Use another one")
+		ann.follow("Cancel")
+		ann.sees("Ann Adler", "calls itself")
+		ann.follow("Use another one")
+		ann.press("Sign out")
+		ann.sees("You are signed out.")
+		ann.signIn("bob")
+		ann.sees("Bob Bauer", "calls itself")
+	})
 }
 
 // TestConnectTwice presses the button again, since no application has opened.

@@ -72,6 +72,7 @@ type passwordPage struct {
 type signOutPage struct {
 	view
 	RedirectTo string // once signed in again; empty for the list
+	Back       string // for who stays
 }
 
 func (g gatekeeper) showSignIn(c *call) (*answer, error) {
@@ -152,7 +153,7 @@ func (g gatekeeper) showSignOut(c *call) (*answer, error) {
 	if detour, err := c.identify(c.redirectTo()); detour != nil || err != nil {
 		return detour, err
 	}
-	return show("signout", c.lang.T("signout.title"), &signOutPage{RedirectTo: c.field("redirect_to")}), nil
+	return show("signout", c.lang.T("signout.title"), &signOutPage{RedirectTo: c.field("redirect_to"), Back: c.redirectTo()}), nil
 }
 
 func (g gatekeeper) signOut(c *call) (*answer, error) {

@@ -103,6 +103,14 @@ func TestSignOut(t *testing.T) {
 			t.Errorf("with %s, signing out leads to %s, want %s", back, got, want)
 		}
 	}
+	for back, want := range map[string]string{"/authorize?app_name=A": "/authorize?app_name=A", "//evil.example": home, "": home} {
+		for tag, language := range web.NewCatalogue() {
+			p := s.as("bob").with("Accept-Language", tag).get("/sign-out?redirect_to=" + url.QueryEscape(back))
+			if got := p.link(language.T("cancel")); got != want {
+				t.Errorf("%s: with %q, staying leads to %s, want %s", tag, back, got, want)
+			}
+		}
+	}
 	if got, want := s.as("").get("/sign-out").location(), "/sign-in?redirect_to="+url.QueryEscape(home); got != want {
 		t.Errorf("who is not signed in is led to %s, want %s", got, want)
 	}
