@@ -40,6 +40,12 @@ func TestCatalogueIsComplete(t *testing.T) {
 			}
 		}
 		for key, text := range english {
+			switch translated, ok := language.Texts[key]; {
+			case !ok:
+				t.Errorf("%s: there is no text %s", tag, key)
+			case translated == text && tag != "en" && !slices.Contains(sameAsEnglish[key], tag):
+				t.Errorf("%s: %s is English: %s", tag, key, text)
+			}
 			if got, want := placeholders(language.Texts[key]), placeholders(text); !slices.Equal(got, want) {
 				t.Errorf("%s: %s has the placeholders %q, want %q", tag, key, got, want)
 			}
@@ -51,6 +57,18 @@ func TestCatalogueIsComplete(t *testing.T) {
 	if rtl == 0 {
 		t.Error("no language is written from right to left")
 	}
+}
+
+// sameAsEnglish is in which languages a text is what it is in English.
+var sameAsEnglish = map[string][]string{
+	"column.name":        {"de"},
+	"column.actions":     {"fr"},
+	"paging.label":       {"fr"},
+	"all.filter_title":   {"de"},
+	"authorize.reject":   {"es"},
+	"duration.minutes":   {"fr"},
+	"expires.at":         {"ar", "de", "es"},
+	"explain.bundle_own": {"ar", "de", "es", "fr"},
 }
 
 func placeholders(text string) []string {
