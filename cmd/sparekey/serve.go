@@ -185,7 +185,7 @@ func (c *serveCommand) logger(t terminal) *slog.Logger {
 
 func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, listener net.Listener, t terminal, log *slog.Logger) error {
 	home := c.home(listener.Addr())
-	if err := welcome(ctx, all, site, home, t, log); err != nil {
+	if err := welcome(ctx, all, site, home, c.firstRoute(), t, log); err != nil {
 		return err
 	}
 	api := c.api(site, home, log)
@@ -229,6 +229,15 @@ func (c *serveCommand) untilDone(ctx context.Context, server *http.Server, liste
 		return fmt.Errorf("stop: %w", errors.Join(err, server.Close()))
 	}
 	return nil
+}
+
+// firstRoute is one of the API that tells who one is, also in front of an
+// application, to which most of the API belongs.
+func (c *serveCommand) firstRoute() string {
+	if c.Upstream != "" {
+		return "/wp-json/wp/v2/users/me/application-passwords/introspect"
+	}
+	return "/wp-json/wp/v2/users/me"
 }
 
 // home is the URL under which clients reach the server, without a slash at its

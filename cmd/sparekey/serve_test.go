@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,21 +61,26 @@ func TestFirstStart(t *testing.T) {
 			t.Parallel()
 			firstStart(t, c.config, c.flags)
 		})
+		t.Run(name+", in front of an application", func(t *testing.T) {
+			t.Parallel()
+			application := httptest.NewServer(http.NotFoundHandler())
+			t.Cleanup(application.Close)
+			firstStart(t, c.config, c.flags, "--upstream", application.URL)
+		})
 	}
 }
 
 // firstStart wants flags in the command that a site with a configuration shows.
-func firstStart(t *testing.T, config, flags string) {
+func firstStart(t *testing.T, config, flags string, args ...string) {
 	t.Helper()
 	dir := t.TempDir()
 	database := filepath.Join(dir, "my data's.db")
-	var args []string
 	if config != "" {
 		file := filepath.Join(dir, "my site.yaml")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		args = []string{"--config", file}
+		args = append(args, "--config", file)
 	}
 	var greeting lines
 	s := startServerTo(t, &greeting, database, args...)

@@ -16,8 +16,8 @@ import (
 const firstAdministrator = "admin"
 
 // welcome makes an administrator where there is no user yet, and shows the
-// password this once, with what to begin with.
-func welcome(ctx context.Context, all *commands, s *site, home string, t terminal, log *slog.Logger) error {
+// password this once, with what to begin with: a route that Sparekey answers itself.
+func welcome(ctx context.Context, all *commands, s *site, home, route string, t terminal, log *slog.Logger) error {
 	_, users, err := s.Users(ctx, sparekey.UserQuery{Limit: 1})
 	if err != nil {
 		return err
@@ -43,11 +43,11 @@ func welcome(ctx context.Context, all *commands, s *site, home string, t termina
 	if err != nil {
 		return fmt.Errorf("make the first administrator: %w", err)
 	}
-	greet(t, all, home, password)
+	greet(t, all, home, route, password)
 	return nil
 }
 
-func greet(t terminal, all *commands, home, password string) {
+func greet(t terminal, all *commands, home, route, password string) {
 	fmt.Fprintf(t.out, `
 This is the first start, so there is an administrator now.
 
@@ -71,9 +71,9 @@ The password is shown this once. "user reset-password %[1]s" makes a new one.
 To create an application password and use it, paste this into another terminal:
 
     SECRET=$(%[2]s user application-password create %[1]s "My first app"%[4]s --porcelain)
-    curl -u "%[1]s:$SECRET" %[3]s/wp-json/wp/v2/users/me
+    curl -u "%[1]s:$SECRET" %[3]s%[5]s
 
-`, firstAdministrator, self, home, firstLimits(all.policy()))
+`, firstAdministrator, self, home, firstLimits(all.policy()), route)
 }
 
 // firstLimits are the flags without which the site's policy refuses a new
