@@ -103,6 +103,7 @@ func TestDoctorInFront(t *testing.T) {
 	s := startServer(t, database, "--upstream", application.URL, "--throttle=on", "--throttle-per-login=1/1h")
 	as := func(login, path string) []string { return []string{s.url + path, "--login", login, "--secret-stdin"} }
 	wantDoctor(t, 0, "Nothing is wrong between here and the server.", "", s.url)
+	wantDoctor(t, 0, "Sparekey answers at this address, in front of an application.", ann.secret, as("ann", "")...)
 	wantDoctor(t, 0, "The credential works", ann.secret, as("ann", "")...)
 	wantDoctor(t, 0, "The credential works", narrow, as("ann", "/files/a")...)
 	wantDoctor(t, 25, "out_of_scope", narrow, as("ann", "")...)
@@ -121,6 +122,7 @@ func TestDoctorBehindNginx(t *testing.T) {
 	nginx := testproc.Program(t, "scripts/proxies", "nginx")
 	database := filepath.Join(t.TempDir(), "sparekey.db")
 	ann := newAccount(t, database)
+	application := newApplication(t)
 	for _, c := range []struct {
 		directive, culprit string
 		status             int
@@ -132,14 +134,16 @@ func TestDoctorBehindNginx(t *testing.T) {
 		{`return 404;`, "not_an_api", 13},
 		{`return 502;`, "broken", 29},
 	} {
-		dir, port := testproc.Dir(t), testproc.FreePort(t)
+		dir, port, frontPort := testproc.Dir(t), testproc.FreePort(t), testproc.FreePort(t)
 		s := startServer(t, database, "--url=http://127.0.0.1:"+port)
+		front := startServer(t, database, "--url=http://127.0.0.1:"+frontPort, "--upstream", application)
 		config := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log stderr; events {}
 http {
 	access_log off;
 	client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
 	server { listen 127.0.0.1:%[2]s; location / { %[3]s proxy_pass %[4]s; } }
-}`, dir, port, c.directive, s.url)
+	server { listen 127.0.0.1:%[5]s; location / { %[3]s proxy_pass %[6]s; } }
+}`, dir, port, c.directive, s.url, frontPort, front.url)
 		file := filepath.Join(dir, "nginx.conf")
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
@@ -147,5 +151,6 @@ http {
 		cmd := exec.Command(nginx, "-p", dir, "-e", "stderr", "-c", file)
 		testproc.Start(t, cmd, filepath.Join(dir, "log"), testproc.Accepts("tcp", "127.0.0.1:"+port))
 		wantDoctor(t, c.status, c.culprit, ann.secret, "http://127.0.0.1:"+port, "--login=ann", "--secret-stdin")
+		wantDoctor(t, c.status, c.culprit, ann.secret, "http://127.0.0.1:"+frontPort, "--login=ann", "--secret-stdin")
 	}
 }

@@ -55,6 +55,9 @@ func (e *exam) tryWrong(ctx context.Context) bool {
 	case !e.available:
 		e.found(Disabled, "The index of the API says that there are no application passwords.")
 		return false
+	case e.seen != nil && e.seen.Authorization == "absent": // also where whatever is behind Sparekey lets everybody in
+		e.found(Stripped, "The server says that it gets no Authorization where one was sent, so that is lost on the way.")
+		return false
 	case !r.isLike(e.nobody):
 		e.fine("Authorization arrives: a wrong credential is answered differently from none.")
 		return true
@@ -71,7 +74,9 @@ func (e *exam) judgeFront(r reply) bool {
 		e.nothingThere()
 		return false
 	}
-	e.fine("Sparekey answers at this address, in front of %s.", e.target)
+	if e.seen.Authorization != "absent" {
+		e.fine("Sparekey answers at this address, in front of an application.")
+	}
 	return true
 }
 
