@@ -55,6 +55,7 @@ func suite(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, add
 		return gatewaytest.Front{Addr: addr, TLS: true}
 	}
 	gatewaytest.Run(t, start)
+	t.Run("Pages", func(t *testing.T) { gatewaytest.RunPages(t, start) })
 	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, start) })
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, start) })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -22,7 +23,7 @@ import (
 type Site struct {
 	Gateway     *gateway.Gateway // lets only right credentials through, and nobody in RunOptional
 	Application *url.URL         // tells in its answers what arrived
-	Sparekey    *url.URL         // has the addresses of forwardauth, for a proxy on 127.0.0.1
+	Sparekey    *url.URL         // has the addresses of forwardauth, for a proxy on 127.0.0.1, and stands in for the pages
 	Certificate Certificate      // for a front-end that speaks TLS
 
 	sparekey      *httptest.Server
@@ -108,8 +109,14 @@ func newSite(t *testing.T, optional bool) *Site {
 
 func (s *Site) listen(t *testing.T) {
 	t.Helper()
-	s.sparekey = httptest.NewUnstartedServer(forwardauth.New(s.Gateway, forwardauth.Config{
-		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")},
+	auth := forwardauth.New(s.Gateway, forwardauth.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	s.sparekey = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if forwardauth.Handles(r) {
+			auth.ServeHTTP(w, r)
+			return
+		}
+		fmt.Fprintf(w, "pages: %s %s from %v over %v, authorized=%v", r.Host, r.RequestURI,
+			r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header.Get("Authorization") != "")
 	}))
 	s.sparekey.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	s.sparekey.Start()

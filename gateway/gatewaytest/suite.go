@@ -104,6 +104,38 @@ func RunDown(t *testing.T, status int, start func(t *testing.T, site *Site) Fron
 	}
 }
 
+// RunPages wants a front-end to lead to Sparekey's pages at the host
+// passwords.example.org, with what proxies tell, and nowhere else.
+func RunPages(t *testing.T, start func(t *testing.T, site *Site) Front) {
+	t.Helper()
+	site := newSite(t, false)
+	front := start(t, site)
+	const at = " HTTP/1.1\nHost: passwords.example.org\n"
+	for request, body := range map[string]string{
+		"GET /sign-in" + at + "X-Forwarded-For: 10.9.0.1\nX-Forwarded-Proto: http\n\n": "pages: passwords.example.org /sign-in from [127.0.0.2] over [https], authorized=false",
+		"GET /a%2Fb?c" + at + "Authorization: {good}\n\n":                              "pages: passwords.example.org /a%2Fb?c from [127.0.0.2] over [https], authorized=true",
+	} {
+		if a := site.send(t, front, request); a.Status != http.StatusOK || a.Body != body || a.Seen != nil {
+			t.Errorf("%s%d %s", request, a.Status, a.Body)
+		}
+	}
+	for _, dialect := range []string{"nginx", "caddy", "haproxy", "envoy/", "envoy/../../../x"} { // as no client may ask
+		tell := "X-Original-Method: GET\nX-Original-URI: /\nX-Original-Host: example.org\nX-Forwarded-Method: GET\nX-Forwarded-Uri: /\n"
+		a := site.send(t, front, "GET /-/auth/"+dialect+at+"Authorization: {good}\n"+tell+"\n")
+		if a.Status != http.StatusNotFound || len(a.Header.Values("X-Sparekey-User")) > 0 {
+			t.Errorf("a client asks as %s: %d %v", dialect, a.Status, a.Header)
+		}
+	}
+	for _, host := range []string{"example.org", "other.example", "passwords.example.org.example", "xpasswords.example.org"} {
+		if a := site.send(t, front, "GET /sign-in HTTP/1.1\nHost: "+host+"\n\n"); a.Status != http.StatusUnauthorized || a.Seen != nil {
+			t.Errorf("nobody at %s: %d %s", host, a.Status, a.Body)
+		}
+		if a := site.send(t, front, "GET /sign-in HTTP/1.1\nHost: "+host+"\nAuthorization: {good}\n\n"); a.Seen == nil {
+			t.Errorf("the application at %s: %d %s", host, a.Status, a.Body)
+		}
+	}
+}
+
 // answers tries every outcome.
 func (s *Site) answers(t *testing.T, front Front) {
 	for _, c := range []struct {
