@@ -49,7 +49,7 @@ func (s auditSettings) key() (audit.Key, error) {
 	}
 	data, err := os.ReadFile(s.AuditKey)
 	if err != nil {
-		return nil, fmt.Errorf("read the key of the audit log: %w", err)
+		return nil, fmt.Errorf("--audit-key must be a file with the key of the audit log, which \"openssl rand -hex 32\" makes: %w", err)
 	}
 	key := audit.Key(strings.TrimRight(string(data), "\r\n"))
 	if len(key) < minAuditKey {

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +56,7 @@ func (configFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Pat
 	}
 	settings, problems := readConfig(path, k.Model)
 	if len(problems) > 0 {
-		return errors.Join(problems...)
+		return errors.Join(inFile(path, problems)...)
 	}
 	ctx.AddResolver(settings)
 	return nil
@@ -81,16 +83,16 @@ func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	return value, nil
 }
 
-// readConfig reads a configuration file and names every setting in it that the
-// program does not know.
+// readConfig reads the settings of a configuration file, but for those that the
+// program does not know or cannot read, which are problems.
 func readConfig(path string, app *kong.Application) (configFile, []error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, []error{fmt.Errorf("read the configuration: %w", err)}
+		return nil, []error{fmt.Errorf("the configuration cannot be read: %w", reason(err))}
 	}
 	nodes, err := decodeConfig(data)
 	if err != nil {
-		return nil, []error{fmt.Errorf("read the configuration %s: %w", path, err)}
+		return nil, []error{err}
 	}
 	known := configurable(app)
 	settings := configFile{}
@@ -98,8 +100,8 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
 		flag, ok := known[name]
 		if !ok {
-			problems = append(problems, fmt.Errorf("%s: unknown setting %s: %s",
-				path, settingName(name, nodes[name]), otherSettings(name, slices.Sorted(maps.Keys(known)))))
+			problems = append(problems, fmt.Errorf("unknown setting %s: %s",
+				settingName(name, nodes[name]), otherSettings(name, slices.Sorted(maps.Keys(known)))))
 			continue
 		}
 		value, err := settingValue(flag, nodes[name])
@@ -107,11 +109,31 @@ func readConfig(path string, app *kong.Application) (configFile, []error) {
 			err = checkValue(flag, value)
 		}
 		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", path, err))
+			problems = append(problems, err)
+			continue
 		}
 		settings[name] = value
 	}
 	return settings, problems
+}
+
+// reason is why a file cannot be read, without its name.
+func reason(err error) error {
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return file.Err
+	}
+	return err
+}
+
+// inFile are the problems of a file, one a line, with its name.
+func inFile(path string, problems []error) (lines []error) {
+	for _, p := range problems {
+		for line := range strings.SplitSeq(p.Error(), "\n") {
+			lines = append(lines, fmt.Errorf("%s: %s", path, line))
+		}
+	}
+	return lines
 }
 
 // otherSettings names what somebody may have meant, or all that there is.
@@ -183,7 +205,7 @@ type configCheckCommand struct {
 	} `cmd:"" help:"Read a configuration file, print every problem in it, and exit with 1 if there is one."`
 }
 
-// Run checks a file by starting "serve" on it, up to the point of doing something.
+// Run checks a file as "serve" would, up to the point of doing something.
 func (c *configCheckCommand) Run(all *commands, t terminal) error {
 	path := c.Check.File
 	if path == "" {
@@ -194,13 +216,9 @@ func (c *configCheckCommand) Run(all *commands, t terminal) error {
 	}
 	var trial commands
 	parser := newParser(&trial, t)
-	_, problems := readConfig(path, parser.Model)
-	if len(problems) == 0 {
-		if _, err := parser.Parse([]string{"serve", "--config", path}); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", path, err))
-		}
-	}
-	for _, p := range problems {
+	settings, problems := readConfig(path, parser.Model)
+	problems = append(problems, without(flagsIn(problems), trial.together(parser, settings))...)
+	for _, p := range inFile(path, problems) {
 		fmt.Fprintf(t.err, "Error: %s\n", redactText(p.Error()))
 	}
 	if len(problems) > 0 {
@@ -208,4 +226,49 @@ func (c *configCheckCommand) Run(all *commands, t terminal) error {
 	}
 	fmt.Fprintf(t.out, "%s is in order.\n", path)
 	return nil
+}
+
+// together is what is wrong with settings of which each can be read, or nil. It asks
+// all that validate them, where kong stops at the first.
+func (c *commands) together(parser *kong.Kong, settings configFile) error {
+	ctx, err := kong.Trace(parser, []string{"serve"})
+	if err != nil {
+		return err
+	}
+	ctx.AddResolver(settings)
+	if err := errors.Join(ctx.Reset(), ctx.Resolve()); err != nil {
+		return err
+	}
+	if _, err := ctx.Apply(); err != nil {
+		return err
+	}
+	_, keyErr := c.key()
+	if err := errors.Join(c.Validate(), keyErr, c.Serve.Validate()); err != nil {
+		return err
+	}
+	return ctx.Validate()
+}
+
+var flagPattern = regexp.MustCompile(`--[a-z-]*[a-z]`)
+
+// flagsIn are the flags that problems are about.
+func flagsIn(problems []error) (flags []string) {
+	for _, p := range problems {
+		flags = append(flags, flagPattern.FindAllString(p.Error(), -1)...)
+	}
+	return flags
+}
+
+// without leaves out what an error has to say about some flags: where one of them
+// cannot be read, nobody knows what is wrong beside it.
+func without(flags []string, err error) (problems []error) {
+	if err == nil {
+		return nil
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		if !slices.ContainsFunc(flagPattern.FindAllString(line, -1), func(f string) bool { return slices.Contains(flags, f) }) {
+			problems = append(problems, errors.New(line))
+		}
+	}
+	return problems
 }

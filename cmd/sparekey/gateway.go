@@ -36,21 +36,26 @@ type gatewaySettings struct {
 }
 
 func (s *gatewaySettings) validate(listen, home string) error {
-	if s.Upstream != "" {
-		u, err := url.Parse(s.Upstream)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
-			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-			return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
-		}
-		if leadsBack(u, listen) {
-			return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
-		}
-		if own, err := url.Parse(home); err == nil && leadsBack(u, withPort(own)) {
-			return fmt.Errorf("--upstream %s is the URL of --url, which leads to Sparekey: name the address that the application listens on", s.Upstream)
-		}
-	}
 	_, err := s.signer()
-	return err
+	return errors.Join(s.validateUpstream(listen, home), err)
+}
+
+func (s *gatewaySettings) validateUpstream(listen, home string) error {
+	if s.Upstream == "" {
+		return nil
+	}
+	u, err := url.Parse(s.Upstream)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
+	}
+	if leadsBack(u, listen) {
+		return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
+	}
+	if own, err := url.Parse(home); err == nil && leadsBack(u, withPort(own)) {
+		return fmt.Errorf("--upstream %s is the URL of --url, which leads to Sparekey: name the address that the application listens on", s.Upstream)
+	}
+	return nil
 }
 
 // isSameServer reports whether two addresses with a port are certainly one.
@@ -84,7 +89,7 @@ func (s *gatewaySettings) signer() (*gateway.Signer, error) {
 	}
 	key, err := os.ReadFile(s.SigningKey)
 	if err != nil {
-		return nil, fmt.Errorf("--signing-key: %w", err)
+		return nil, fmt.Errorf("--signing-key must be a file with a key, which \"openssl rand -hex 32\" makes: %w", err)
 	}
 	signer, err := gateway.NewSigner(bytes.TrimRight(key, "\r\n"), time.Now)
 	if err != nil {

@@ -44,9 +44,9 @@ func (s notifySettings) program() (string, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return "", err
+		return "", fmt.Errorf("%s cannot be found: %w: name a program that is there", path, reason(err))
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a file", path)
+		return "", fmt.Errorf("%s is not a file: name a program", path)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0:
 		return "", fmt.Errorf("everybody on this machine may change %s, and have the server run what they like: chmod o-w", path)
 	}

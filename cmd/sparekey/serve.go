@@ -47,6 +47,11 @@ const (
 
 // Validate is called by kong.
 func (c *serveCommand) Validate() error {
+	return errors.Join(c.validateListen(), c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(c.Listen, c.URL),
+		c.throttleSettings.validate(), c.metricsSettings.validate(), c.notifySettings.validate())
+}
+
+func (c *serveCommand) validateListen() error {
 	host, err := hostToListenOn("listen", c.Listen, "127.0.0.1:8080")
 	if err != nil {
 		return err
@@ -58,7 +63,7 @@ func (c *serveCommand) Validate() error {
 	if c.URL == "" && isWildcard(host) {
 		return errors.New("--url is needed where --listen names no single address: the URL under which clients reach the server")
 	}
-	return errors.Join(c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(c.Listen, c.URL), c.throttleSettings.validate(), c.metricsSettings.validate(), c.notifySettings.validate())
+	return nil
 }
 
 func (c *serveCommand) validateURL() error {
@@ -88,7 +93,7 @@ func (c *serveCommand) validateTLS() error {
 		return errors.New("--tls-key needs --tls-cert beside it: the file with the certificate that the key is for")
 	}
 	if _, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
-		return fmt.Errorf("--tls-cert and --tls-key: %w", err)
+		return fmt.Errorf("--tls-cert and --tls-key must be files with a certificate and its private key: %w", err)
 	}
 	return nil
 }
