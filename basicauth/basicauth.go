@@ -259,7 +259,7 @@ func Message(err error) string {
 	}
 }
 
-const wrongCredential = "The login or the application password is wrong."
+const wrongCredential = "The login or the application password is wrong. The password for signing in is not accepted here."
 
 func failWithText(w http.ResponseWriter, _ *http.Request, status int, err error) {
 	http.Error(w, Message(err), status)

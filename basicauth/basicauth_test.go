@@ -383,7 +383,7 @@ func ExampleGuard_Require() {
 	}
 	// Output:
 	// 200 ann
-	// 401 The login or the application password is wrong.
+	// 401 The login or the application password is wrong. The password for signing in is not accepted here.
 }
 
 func BenchmarkGuard(b *testing.B) {

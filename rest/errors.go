@@ -110,7 +110,7 @@ func (c code) entry() (status int, message string) {
 	case codeCrossOrigin:
 		return http.StatusForbidden, "Another site made the browser send this, so it was not carried out. Repeat it from this site's own pages, or with an application password."
 	case codeWrongCredential:
-		return http.StatusUnauthorized, "The login or the application password is wrong. Check both, or make a new application password."
+		return http.StatusUnauthorized, "The login or the application password is wrong. The password for signing in is not accepted here: check both, or make a new application password."
 	case codeUnknownLogin:
 		return http.StatusUnauthorized, "No user has this login. Check how it is spelled, or use the e-mail address."
 	case codeUnknownEmail:
