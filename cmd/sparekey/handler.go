@@ -214,6 +214,13 @@ func refusalLevel(e sparekey.Event) slog.Level {
 	return slog.LevelWarn
 }
 
+// cut returns as much as is logged of a text that a client chose. slog escapes what
+// could begin another line.
+func cut(text string) string {
+	const most = 500
+	return text[:min(len(text), most)]
+}
+
 // refusal is what is logged of one: not the login as it was presented, since
 // people put the password into the field for the login.
 func refusal(e sparekey.Event) []any {
@@ -221,8 +228,14 @@ func refusal(e sparekey.Event) []any {
 	if e.User.Login != "" {
 		attrs = append(attrs, "user", e.User.Login)
 	}
+	if e.Credential.UUID != "" {
+		attrs = append(attrs, "credential", e.Credential)
+	}
 	if e.Addr.IsValid() {
 		attrs = append(attrs, "addr", e.Addr)
+	}
+	if !e.Request.IsZero() {
+		attrs = append(attrs, "method", cut(e.Request.Method), "path", cut(e.Request.Path()))
 	}
 	if e.Err != nil {
 		attrs = append(attrs, "error", e.Err)
