@@ -51,9 +51,17 @@ func (e takenError) Error() string { return "another user has this " + string(e)
 // Is reports whether target is ErrUserExists.
 func (takenError) Is(target error) bool { return target == ErrUserExists }
 
+// forbiddenError says why something is not for the actor.
+type forbiddenError string
+
+func (e forbiddenError) Error() string { return string(e) }
+
+// Is reports whether target is ErrForbidden.
+func (forbiddenError) Is(target error) bool { return target == ErrForbidden }
+
 // ErrBeyondLimits refuses to let a credential make another one that could do more
 // than itself, or change or revoke one that can. It matches ErrForbidden.
-var ErrBeyondLimits = fmt.Errorf("an application password cannot manage one that may do more than itself: %w", ErrForbidden)
+var ErrBeyondLimits error = forbiddenError("an application password cannot manage one that may do more than itself")
 
 // ErrNameTooLong refuses a name of more than [MaxNameLength] bytes. It matches
 // ErrInvalid.
@@ -61,12 +69,12 @@ var ErrNameTooLong error = &InvalidError{"name", fmt.Sprintf("must have at most 
 
 // ErrOldSecret refuses to let the secret from before a rotation manage credentials:
 // whoever has it may be why it was rotated. It matches ErrForbidden.
-var ErrOldSecret = fmt.Errorf("a secret that was replaced cannot manage application passwords: %w", ErrForbidden)
+var ErrOldSecret error = forbiddenError("a secret that was replaced cannot manage application passwords")
 
 // ErrActingChanged refuses to go on with a credential that was revoked, or got other
 // limits or another secret, since the request with it arrived. It matches
 // ErrForbidden.
-var ErrActingChanged = fmt.Errorf("the application password that was sent was changed or revoked meanwhile: %w", ErrForbidden)
+var ErrActingChanged error = forbiddenError("the application password that was sent was changed or revoked meanwhile")
 
 // ErrSpent is matched by every [*SpentError].
 var ErrSpent = errors.New("the application password is accepted no more, whatever its secret")

@@ -50,7 +50,7 @@ var ErrTooMany = errors.New("the user has as many application passwords as the s
 
 // ErrNotCreator refuses a credential to a user who has none of [Policy.Creators].
 // It matches ErrForbidden.
-var ErrNotCreator = fmt.Errorf("the site does not let users of this role have application passwords: %w", ErrForbidden)
+var ErrNotCreator error = forbiddenError("the site does not let users of this role have application passwords")
 
 // expires is when a credential stops being accepted: the earlier one of its own
 // time and the policy's. Zero: never.

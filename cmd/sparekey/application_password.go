@@ -76,6 +76,9 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 		switch {
 		case errors.Is(err, sparekey.ErrDuplicateName):
 			return fmt.Errorf("%s has an application password named %q already: choose another name, or give --duplicate-names=allow", u.Login, c.Name)
+		case errors.Is(err, sparekey.ErrNotCreator):
+			return fmt.Errorf("%s has the role %s, and by the setting creators only users with one of these may have application passwords: %s. Give %[1]s another role, or change the setting",
+				u.Login, cmp.Or(strings.Join(u.Roles, ", "), "none"), strings.Join(all.Creators, ", "))
 		case err != nil:
 			return flagNames(err)
 		case c.Porcelain:
