@@ -389,7 +389,7 @@ func (s *Service) countUse(ctx context.Context, a *Attempt, f *finding, now time
 	record := s.use(now, addrText(a))
 	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, func(c *Credential) error {
 		if c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses {
-			return Refuse(ReasonUsedUp, fmt.Sprintf("This application password was for %d uses, and they are used up. Make a new one.", c.Limits.MaxUses))
+			return Refuse(ReasonUsedUp, fmt.Sprintf("The uses of this application password are used up: %[1]d of %[1]d. Make a new one.", c.Limits.MaxUses))
 		}
 		c.Uses++
 		return record(c)

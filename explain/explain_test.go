@@ -53,7 +53,7 @@ func TestCredential(t *testing.T) {
 		"expires by the policy": {made(sparekey.Limits{}), sparekey.Policy{MaxLifetime: 2 * day}, []string{"expires on 2026-03-06 05:06 UTC, because an application password lasts 2d"}},
 		"expired":               {made(sparekey.Limits{Expires: now}), sparekey.Policy{}, []string{"accepted no more: it expired on 2026-03-04 05:06 UTC"}},
 		"uses":                  {sparekey.Credential{Uses: 2, Limits: sparekey.Limits{MaxUses: 3}}, sparekey.Policy{}, []string{"It is accepted.", "2 of 3 uses"}},
-		"used up":               {sparekey.Credential{Uses: 3, Limits: sparekey.Limits{MaxUses: 3}}, sparekey.Policy{}, []string{"it was for 3 uses"}},
+		"used up":               {sparekey.Credential{Uses: 3, Limits: sparekey.Limits{MaxUses: 3}}, sparekey.Policy{}, []string{"its uses (3) are used up"}},
 		"unused":                {sparekey.Credential{Created: now.Add(-day)}, sparekey.Policy{RevokeUnused: day}, []string{"it was not used for 1d", "is revoked when"}},
 		"rotated":               {sparekey.Credential{OldHash: "x", OldUntil: now.Add(day)}, sparekey.Policy{}, []string{"the one before is accepted until 2026-03-05"}},
 		"scopes are required":   {made(sparekey.Limits{}), sparekey.Policy{RequireScopes: true}, []string{"wants every application password limited"}},
@@ -82,7 +82,7 @@ func TestRequest(t *testing.T) {
 		"out of scope":       {sparekey.Credential{Limits: sparekey.Limits{Scopes: "POST /a"}}, false, "No: This application password may not do that: no scope covers GET /a; it has: POST /a."},
 		"out of network":     {sparekey.Credential{Limits: sparekey.Limits{Networks: "10.0.0.0/8"}}, false, "No: This application password is not to be used from 192.0.2.1"},
 		"expired":            {sparekey.Credential{Limits: sparekey.Limits{Expires: now}}, false, "No: This application password expired"},
-		"used up":            {sparekey.Credential{Uses: 1, Limits: sparekey.Limits{MaxUses: 1}}, false, "It is accepted no more: it was for 1 uses"},
+		"used up":            {sparekey.Credential{Uses: 1, Limits: sparekey.Limits{MaxUses: 1}}, false, "It is accepted no more: its uses (1) are used up"},
 	} {
 		allowed, s := explain.Request(service(sparekey.Policy{}), c.credential, sparekey.Attempt{
 			Request: scope.Request{Method: "GET", Target: "/a?b=c"}, Addr: netip.MustParseAddr("192.0.2.1"),

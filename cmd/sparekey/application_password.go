@@ -303,7 +303,7 @@ func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t termin
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(t.out, "Revoked all %d application passwords of %s.\n", len(revoked), u.Login)
+			fmt.Fprintf(t.out, "Revoked all application passwords of %s: %d.\n", u.Login, len(revoked))
 			return nil
 		}
 		if c.Expired {
@@ -311,7 +311,7 @@ func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t termin
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(t.out, "Revoked %d application passwords of %s that were accepted no more.\n", len(revoked), u.Login)
+			fmt.Fprintf(t.out, "Revoked the application passwords of %s that were accepted no more: %d.\n", u.Login, len(revoked))
 			return nil
 		}
 		return c.revokeEach(ctx, m, u, t)

@@ -322,7 +322,7 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 		return fmt.Errorf("user %s has a new main password, but their application passwords are not revoked: %w", u.Login, err)
 	}
 	if len(revoked) > 0 {
-		fmt.Fprintf(t.err, "Revoked all %d application passwords of %s.\n", len(revoked), u.Login)
+		fmt.Fprintf(t.err, "Revoked all application passwords of %s: %d.\n", u.Login, len(revoked))
 	}
 	switch {
 	case c.Porcelain:
