@@ -37,8 +37,9 @@ func looksLikeURL(text string) bool {
 	return strings.Contains(text, "://") || strings.Contains(text, "@")
 }
 
-// passwordInText is the user and the password of a URL within a text.
-var passwordInText = regexp.MustCompile(`[^\s"']*:[^\s"']*@`)
+// passwordInText is the user and the password of a URL within a text, and in a group
+// of its own its scheme, if it is certainly one.
+var passwordInText = regexp.MustCompile(`((?:wordpress|rediss?|https?)://)[^\s"']*@|[^\s"']*:[^\s"']*@`)
 
 // redactText is a message with no password of a URL in it, whoever quoted that: the
 // last to look before people and logs see it.
@@ -47,6 +48,6 @@ func redactText(message string) string {
 		if strings.HasSuffix(found, "://user:password@") { // of an example
 			return found
 		}
-		return "…@"
+		return passwordInText.FindStringSubmatch(found)[1] + "…@"
 	})
 }

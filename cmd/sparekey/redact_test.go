@@ -49,7 +49,8 @@ func TestRedactURL(t *testing.T) {
 func TestRedactText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`dial redis://u:x@h:1: no`: `dial …@h:1: no`, `parse "wordpress://u:x@h": bad`: `parse "…@h": bad`, "no user ann@example.org": "no user ann@example.org",
+		`dial redis://u:x@h:1: no`: `dial redis://…@h:1: no`, `parse "wordpress://u:x@h": bad`: `parse "wordpress://…@h": bad`,
+		`open "wordpress://…@h:3999/wp": no`: `open "wordpress://…@h:3999/wp": no`, "u:http://x@h": "…@h", "ses://ame:x@h": "…@h", "redis://u:redis://x@h": "redis://…@h", "no user ann@example.org": "no user ann@example.org",
 		"such as wordpress://user:password@127.0.0.1:3306/x": "such as wordpress://user:password@127.0.0.1:3306/x", "Access denied for user 'wp'@'h': no": "Access denied for user 'wp'@'h': no",
 	} {
 		if got := redactText(text); got != want {
