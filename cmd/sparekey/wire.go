@@ -117,10 +117,14 @@ func isWordPress(database string) bool { return strings.HasPrefix(database, "wor
 
 func openSQLite(ctx context.Context, database string, how opening) (backend, error) {
 	path := strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
-	_, err := os.Stat(path)
+	info, err := os.Stat(path)
 	isNew := errors.Is(err, fs.ErrNotExist)
-	if isNew && !how.create {
+	isEmpty := err == nil && info.Mode().IsRegular() && info.Size() == 0
+	switch {
+	case isNew && !how.create:
 		return nil, errors.New("there is no such file: name the database with --database; \"serve\" and \"user create\" make a new one")
+	case isEmpty && !how.create:
+		return nil, errors.New("there is nothing in this file: name the database with --database; \"serve\" and \"user create\" make this one")
 	}
 	s, err := sqlite.Open(ctx, path)
 	if err != nil {
