@@ -306,6 +306,47 @@ func TestCode(t *testing.T) {
 	})
 }
 
+// TestCodeOfAThief approves in a session that a thief has, and ends all that the
+// thief can have before the code is exchanged.
+func TestCodeOfAThief(t *testing.T) {
+	t.Parallel()
+	s, a := startSite(t), startApp(t)
+	bob := openTab(t, s)
+	bob.allow(a.url + "/")
+	verifier, challenge := proof("a")
+	for name, end := range map[string]func(){
+		"reset": func() {
+			s.cli("user", "reset-password", "bob", "--user_pass="+mainPassword, "--revoke-on-password-reset")
+		},
+		"signed out": func() {
+			bob.open("/sign-out")
+			bob.press("Sign out")
+			bob.sees("You are signed out.")
+		},
+		"everywhere": func() {
+			other := signedIn(t, s, "bob")
+			other.open("/sign-out")
+			other.press("Sign out on all devices")
+			other.sees("You are signed out.")
+		},
+	} {
+		bob.open(a.ask(authorizePath, "app_name", name, "response_type", "code", "code_challenge", challenge, "code_challenge_method", "S256"))
+		if strings.HasPrefix(bob.path(), "/sign-in") {
+			bob.signIn("bob")
+		}
+		bob.press("Yes, connect")
+		bob.sees("Thank you.")
+		code := a.called().query.Get("code")
+		end()
+		if status, body := exchange(s, code, verifier); status != http.StatusBadRequest || body["error"] != "invalid_grant" {
+			t.Errorf("%s: %d %v", name, status, body)
+		}
+		if got := s.credentials("bob"); len(got) != 0 {
+			t.Errorf("%s: there are %q", name, got)
+		}
+	}
+}
+
 // exchange sends a code to the token endpoint.
 func exchange(s *site, code, verifier string) (status int, body map[string]any) {
 	s.t.Helper()

@@ -345,9 +345,18 @@ func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCr
 	if err := c.manager().CheckNew(c.r.Context(), c.signed.ID, n); err != nil {
 		return nil, err
 	}
-	code, err := c.codes.issue(approval{
-		user: c.signed, credential: n, challenge: r.CodeChallenge, successURL: r.SuccessURL,
-	})
+	list, err := c.manager().List(c.r.Context(), c.signed.ID)
+	if err != nil {
+		return nil, err
+	}
+	a := approval{user: c.signed, credential: n, challenge: r.CodeChallenge, successURL: r.SuccessURL}
+	for _, other := range list[:min(len(list), maxOthers)] {
+		a.others = append(a.others, other.UUID)
+	}
+	if c.config.Session != nil {
+		a.lasts = c.config.Session(c.r)
+	}
+	code, err := c.codes.issue(a)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -22,6 +23,7 @@ const CodeLifetime = 60 * time.Second
 const (
 	maxCodesPerUser = 8
 	maxCodes        = 8192
+	maxOthers       = 16 // UUIDs kept with each
 )
 
 var errTooManyCodes = errors.New("too many codes wait for their exchange")
@@ -34,6 +36,8 @@ type approval struct {
 	credential sparekey.NewCredential
 	challenge  string // S256 of the verifier that the application has to show
 	successURL string
+	others     []string                                // UUIDs of what the user had, not necessarily all
+	lasts      func(ctx context.Context) (bool, error) // whether the user's session does; nil: nobody knows
 	expires    time.Time
 }
 
@@ -81,6 +85,13 @@ func (c *codes) makeRoom(userID string) {
 	if count >= maxCodesPerUser {
 		delete(c.waiting, oldest)
 	}
+}
+
+// drop makes a user's codes worth nothing.
+func (c *codes) drop(userID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	maps.DeleteFunc(c.waiting, func(_ [sha256.Size]byte, a approval) bool { return a.user.ID == userID })
 }
 
 // take returns the approval that a code stands for, once.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -55,6 +56,11 @@ type Config struct {
 	// within the last minutes, which is needed to change other users'
 	// application passwords. Default: that is never asked for.
 	Confirmed func(r *http.Request) bool
+
+	// Session returns what tells later on whether the session of a request still lasts.
+	// A code that was approved in a session that has ended is worth nothing. Default:
+	// codes outlive sessions.
+	Session func(r *http.Request) (lasts func(ctx context.Context) (bool, error))
 
 	// ConfirmURL is where the viewer enters their main password again. It gets
 	// a parameter redirect_to, as SignInURL does. Required with Confirmed.

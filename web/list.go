@@ -449,6 +449,7 @@ func revokeAll(c *call) (*answer, error) {
 	if _, err := c.manager().RevokeAll(c.r.Context(), o.ID); err != nil {
 		return nil, err
 	}
+	c.codes.drop(o.ID)
 	return redirect(done(o.List, "revoked_all")), nil
 }
 

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -8,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -28,6 +31,9 @@ func invalidRequest(description string) error {
 func invalidGrant(description string) error {
 	return &tokenError{http.StatusBadRequest, "invalid_grant", description}
 }
+
+// errWithdrawn refuses a code whose user has ended what they agreed in.
+var errWithdrawn = invalidGrant("the user has signed out, or revoked everything, since they agreed")
 
 // Token returns the endpoint at which an application exchanges its code. It is at
 // BaseURL + "/token" already.
@@ -140,7 +146,7 @@ func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (sparekey
 	if !ok || !a.provenBy(verifier) || successURL != "" && successURL != a.successURL {
 		return sparekey.Grant{}, invalidGrant("the code is unknown, used or too old, or is another application's")
 	}
-	secret, _, err := h.svc.As(a.user).Create(r.Context(), a.user.ID, a.credential)
+	secret, err := h.makeApproved(r.Context(), a)
 	if err != nil && sparekey.Refused(err) { // what was right when the user agreed is so no longer
 		return sparekey.Grant{}, invalidGrant("the password cannot be made: " + reason(err))
 	}
@@ -148,6 +154,46 @@ func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (sparekey
 		return sparekey.Grant{}, err
 	}
 	return sparekey.Grant{SiteURL: h.config.SiteURL, Login: a.user.Login, Secret: secret}, nil
+}
+
+// makeApproved makes what a user agreed to, if they still may, and do.
+func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret, error) {
+	var err error
+	if a.user, err = h.svc.Directory().UserByID(ctx, a.user.ID); err != nil { // their roles may be others by now
+		return sparekey.Secret{}, err
+	}
+	if err := h.stillApproved(ctx, a); err != nil {
+		return sparekey.Secret{}, err
+	}
+	secret, made, err := h.svc.As(a.user).Create(ctx, a.user.ID, a.credential)
+	if err != nil {
+		return sparekey.Secret{}, err
+	}
+	if err := h.stillApproved(ctx, a); err != nil { // it ended before this one was there to be revoked
+		if _, undo := h.svc.As(a.user).Revoke(ctx, a.user.ID, made.UUID); undo != nil && !sparekey.Refused(undo) {
+			err = undo // but nobody will ever know the secret
+		}
+		return sparekey.Secret{}, err
+	}
+	return secret, nil
+}
+
+// stillApproved refuses once the session has ended in which a user agreed, or nothing
+// is left of what they had then: they have revoked everything.
+func (h *Handler) stillApproved(ctx context.Context, a approval) error {
+	if a.lasts != nil {
+		if ok, err := a.lasts(ctx); err != nil || !ok {
+			return cmp.Or(err, errWithdrawn)
+		}
+	}
+	if len(a.others) == 0 {
+		return nil
+	}
+	list, err := h.svc.As(a.user).List(ctx, a.user.ID)
+	if err == nil && !slices.ContainsFunc(list, func(c sparekey.Credential) bool { return slices.Contains(a.others, c.UUID) }) {
+		return errWithdrawn
+	}
+	return err
 }
 
 // reason says why a password cannot be made, without more than the application

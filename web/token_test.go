@@ -278,6 +278,106 @@ func TestWhatChangedBeforeTheExchange(t *testing.T) {
 	}
 }
 
+// TestRevokedBeforeTheExchange takes back what a user has, by the pages and from
+// elsewhere, between the approval and the exchange.
+func TestRevokedBeforeTheExchange(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		has    int // application passwords at the approval
+		revoke func(s *site)
+		want   int
+	}{
+		"all, by the pages": {2, func(s *site) { s.as("bob").get(base + "/revoke-all").form().submit().want(http.StatusSeeOther) }, http.StatusBadRequest},
+		"all of none, by the pages": {0, func(s *site) {
+			s.as("bob").get(base + "/revoke-all").form().submit().want(http.StatusSeeOther)
+		}, http.StatusBadRequest},
+		"all, by an administrator": {1, func(s *site) {
+			s.as("ann").get(base + "/users/" + s.bob.ID + "/revoke-all").form().submit().want(http.StatusSeeOther)
+		}, http.StatusBadRequest},
+		"all, elsewhere": {2, func(s *site) {
+			if _, err := s.svc.AsOperator().RevokeAll(s.t.Context(), s.bob.ID); err != nil {
+				s.t.Fatal(err)
+			}
+		}, http.StatusBadRequest},
+		"one of two":           {2, func(s *site) { s.as("bob").get(s.as("bob").get(home).link("Revoke Old 0")).form().submit() }, http.StatusOK},
+		"all of somebody else": {1, func(s *site) { s.as("ann").get(base + "/revoke-all").form().submit().want(http.StatusSeeOther) }, http.StatusOK},
+	} {
+		s := newSite(t)
+		for i := range c.has {
+			s.make(s.bob, sparekey.NewCredential{Name: fmt.Sprint("Old ", i)})
+		}
+		s.make(s.ann, sparekey.NewCredential{Name: "Ann's"})
+		code := s.code("bob", "App")
+		c.revoke(s)
+		left := len(s.names(s.bob))
+		answer := s.exchange(url.Values{"code": {code}, "code_verifier": {verifier}})
+		if answer.Code != c.want || answer.Code != http.StatusOK && answer.field("error") != "invalid_grant" {
+			t.Errorf("%s: %d %s", name, answer.Code, answer.Body)
+		}
+		if got := s.names(s.bob); answer.Code != http.StatusOK && len(got) != left {
+			t.Errorf("%s: there are %q", name, got)
+		}
+	}
+}
+
+// TestRoleTakenBeforeTheExchange asks anew whether the user may.
+func TestRoleTakenBeforeTheExchange(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(o *options) {
+		o.service.Allow = func(_ context.Context, actor, _ sparekey.User) (bool, error) { return actor.HasRole("author"), nil }
+	})
+	s.user("eve", "author")
+	code := s.code("eve", "App")
+	eve, err := s.store.UserByLogin(t.Context(), "eve")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.store.UpdateUser(t.Context(), eve.ID, func(u *sparekey.User) error { u.Roles = nil; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	answer := s.exchange(url.Values{"code": {code}, "code_verifier": {verifier}})
+	if answer.Code != http.StatusBadRequest || answer.field("error") != "invalid_grant" || len(s.names(eve)) != 0 {
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+}
+
+// TestSessionEndsBeforeTheExchange has the session end, or the application not know,
+// when an exchange asks for the first or the second time.
+func TestSessionEndsBeforeTheExchange(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answers []any // to the questions of the exchange: whether the session lasts, or an error
+		want    int
+	}{
+		"it lasts":                    {[]any{true, true}, http.StatusOK},
+		"it ended":                    {[]any{false}, http.StatusBadRequest},
+		"it ended meanwhile":          {[]any{true, false}, http.StatusBadRequest},
+		"there is no answer":          {[]any{errDown}, http.StatusServiceUnavailable},
+		"there is no answer any more": {[]any{true, errDown}, http.StatusServiceUnavailable},
+	} {
+		var user string
+		s := newSite(t, func(o *options) {
+			o.web.Session = func(r *http.Request) func(context.Context) (bool, error) {
+				user = r.Header.Get("Test-User")
+				return func(context.Context) (bool, error) {
+					answer := c.answers[0]
+					c.answers = c.answers[1:]
+					lasts, _ := answer.(bool)
+					err, _ := answer.(error)
+					return lasts, err
+				}
+			}
+		})
+		answer := s.exchange(url.Values{"code": {s.code("bob", "App")}, "code_verifier": {verifier}})
+		if answer.Code != c.want || answer.Code == http.StatusBadRequest && answer.field("error") != "invalid_grant" || user != "bob" {
+			t.Errorf("%s: %d %s, session of %q", name, answer.Code, answer.Body, user)
+		}
+		if got := s.names(s.bob); len(got) > 0 != (c.want == http.StatusOK) {
+			t.Errorf("%s: there are %q", name, got)
+		}
+	}
+}
+
 func TestCodesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

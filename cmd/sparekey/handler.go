@@ -69,6 +69,7 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 		SiteName:        c.SiteName,
 		SignInURL:       signInPath,
 		SignOutURL:      signOutPath,
+		Session:         gate.Session,
 		Confirmed:       gate.Confirmed,
 		ConfirmURL:      confirmPath,
 		Origin:          c.origin(),

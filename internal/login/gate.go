@@ -139,6 +139,25 @@ func (g *Gate) viewer(ctx context.Context) (sparekey.User, error) {
 	return u, nil
 }
 
+// Session returns what tells later on, in whatever request, whether the session of r
+// still lasts.
+func (g *Gate) Session(r *http.Request) (lasts func(ctx context.Context) (bool, error)) {
+	token, user := g.sessions.Token(r.Context()), g.session(r.Context()).User
+	return func(ctx context.Context) (bool, error) {
+		ctx, err := g.sessions.Load(withoutSession{ctx}, token)
+		if err != nil {
+			return false, fmt.Errorf("look for the session: %w", err)
+		}
+		u, err := g.viewer(ctx)
+		return err == nil && u.ID != "" && u.ID == user, err
+	}
+}
+
+// withoutSession is a context without the session, or anything else, of its request.
+type withoutSession struct{ context.Context } //nolint:containedctx // it is one
+
+func (withoutSession) Value(any) any { return nil }
+
 // mark is another one after the user's main password was changed or all of their
 // sessions were ended, and gives nothing of the password away.
 func (g *Gate) mark(ctx context.Context, id string) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type house struct {
 	*httptest.Server
 	accounts *login.Accounts
 	gate     *login.Gate
+	lasts    func(ctx context.Context) (bool, error) // of the session that asked for /hold
 	log      *audit.Log
 	ann      sparekey.User
 	clock    *time.Time
@@ -65,6 +67,11 @@ func newHouse(t *testing.T, s store, secure bool) *house {
 	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
 		u, ok := h.gate.Viewer(r)
 		fmt.Fprintf(w, "%s %v %v", u.Login, ok, ok && h.gate.Confirmed(r))
+	})
+	mux.HandleFunc("/hold", func(_ http.ResponseWriter, r *http.Request) { h.lasts = h.gate.Session(r) })
+	mux.HandleFunc("/lasts", func(w http.ResponseWriter, r *http.Request) {
+		lasts, err := h.lasts(r.Context())
+		fmt.Fprint(w, lasts, err)
 	})
 	h.Server = httptest.NewServer(h.gate.Load(mux))
 	t.Cleanup(h.Close)
@@ -297,6 +304,56 @@ type full struct{}
 
 func (full) Record(context.Context, sparekey.Event) error { return errFull }
 func (full) Observe(context.Context, sparekey.Event)      {}
+
+// TestSessionLasts asks about one browser's session in the requests of another, whose
+// own is none of that.
+func TestSessionLasts(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		h := newHouse(t, s, false)
+		bob := ann()
+		bob.Login, bob.Email, bob.Password = "bob", "bob@example.com", "staple"
+		if _, err := h.accounts.Create(t.Context(), bob); err != nil {
+			t.Fatal(err)
+		}
+		nobody, other := h.browser(t), h.browser(t)
+		other.want(right, "ok")
+		password := "correct horse"
+		for _, c := range []struct {
+			name string
+			end  func(b *browser)
+		}{
+			{"sign-out", func(b *browser) { b.want("/out", "ok") }},
+			{"everywhere", func(*browser) { other.want("/everywhere", "ok"); other.want(right, "ok") }},
+			{"another-user", func(b *browser) { b.want("/in?login=bob&password=staple&from=192.0.2.1", "ok") }},
+			{"password", func(*browser) {
+				password = "battery"
+				if err := h.accounts.SetPassword(t.Context(), h.ann.ID, password); err != nil {
+					t.Fatal(err)
+				}
+			}},
+			{"deletion", func(*browser) {
+				if _, err := h.accounts.Delete(t.Context(), h.ann.ID); err != nil {
+					t.Fatal(err)
+				}
+			}},
+		} {
+			b := h.browser(t)
+			b.want("/in?login=ann&from=192.0.2.1&password="+url.QueryEscape(password), "ok")
+			b.want("/hold", "")
+			for range 2 {
+				nobody.want("/lasts", "true <nil>")
+				other.want("/lasts", "true <nil>")
+			}
+			c.end(b)
+			for _, asks := range []*browser{nobody, other, b} {
+				asks.want("/lasts?after="+c.name, "false <nil>")
+			}
+		}
+		nobody.want("/hold", "")
+		other.want("/lasts", "false <nil>")
+	})
+}
 
 func TestSessionEndsWithThePasswordAndTheUser(t *testing.T) {
 	t.Parallel()
