@@ -111,13 +111,13 @@ GRANT ALL ON *.* TO '%[2]s'@'127.0.0.1';
 }
 
 // start runs the server and waits until it accepts connections, on its socket
-// since at the port there might be another. Nothing waits for the disk: the data
-// need not outlive the machine.
+// since at the port there might be another. Nothing waits for the disk: what
+// is committed outlives the server, and need not outlive the machine.
 func (m *MariaDB) start() (*testproc.Process, error) {
 	cmd := exec.Command(m.program, "--no-defaults", "--user="+systemUser(), "--datadir="+m.data(), "--port="+m.port,
 		"--bind-address=127.0.0.1", "--socket="+m.socket(), "--pid-file="+filepath.Join(m.dir, "pid"),
 		"--init-file="+m.initFile(), "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
-		"--innodb-flush-log-at-trx-commit=0", "--innodb-fast-shutdown=2", "--skip-name-resolve",
+		"--innodb-flush-log-at-trx-commit=2", "--innodb-fast-shutdown=2", "--skip-name-resolve",
 		"--performance-schema=0", "--max-connections=300")
 	cmd.Env = m.environment()
 	return testproc.TryStart(cmd, filepath.Join(m.dir, "log"), testproc.Accepts("unix", m.socket()))
