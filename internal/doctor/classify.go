@@ -38,7 +38,7 @@ var phrases = []struct {
 	culprit Culprit
 }{
 	{"password expired on", Expired},
-	{"they are used up", UsedUp},
+	{"are used up", UsedUp},
 	{"was not used for so long", Unused},
 	{"is not to be used from", OutOfNetwork},
 	{"may not do that", OutOfScope},
