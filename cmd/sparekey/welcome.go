@@ -48,18 +48,6 @@ func welcome(ctx context.Context, all *commands, s *site, home, route string, t 
 }
 
 func greet(t terminal, all *commands, home, route, password string) {
-	fmt.Fprintf(t.out, `
-This is the first start, so there is an administrator now.
-
-    sign in at  %[3]s
-    login       %[1]s
-    password    %[2]s
-
-The password is shown this once. "user reset-password %[1]s" makes a new one.
-`, firstAdministrator, password, home)
-	if all.Database == "memory:" { // which no other process sees
-		return
-	}
 	self := shellQuote(os.Args[0])
 	if all.Config != "" {
 		self += " --config " + shellQuote(string(all.Config))
@@ -68,6 +56,19 @@ The password is shown this once. "user reset-password %[1]s" makes a new one.
 		self += " --database " + shellQuote(database)
 	}
 	fmt.Fprintf(t.out, `
+This is the first start, so there is an administrator now.
+
+    sign in at  %[3]s
+    login       %[1]s
+    password    %[2]s
+
+The password is shown this once.`, firstAdministrator, password, home)
+	if all.Database == "memory:" { // which no other process sees
+		fmt.Fprintln(t.out)
+		return
+	}
+	fmt.Fprintf(t.out, ` "%[2]s user reset-password %[1]s" makes a new one.
+
 To create an application password and use it, paste this into another terminal:
 
     SECRET=$(%[2]s user application-password create %[1]s "My first app"%[4]s --porcelain)
