@@ -41,7 +41,7 @@ deps: ## what the tests on a live WordPress, behind other proxies and with Redis
 	command -v jq >/dev/null || scripts/apt-install jq
 
 unit: deps ## all tests, with the race detector
-	$(GO) test -race -timeout=20m -shuffle=on ./...
+	$(GO) test -race -timeout=40m -shuffle=on ./...
 
 wordpress: deps ## the tests on a live WordPress, which unit runs, too
 	$(GO) test -count=1 -timeout=20m ./internal/wptest ./internal/wplive
