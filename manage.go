@@ -363,8 +363,8 @@ const MaxGrace = 90 * day
 
 // Rotate gives a credential another secret, which is returned here and nowhere
 // else. The one that it had is accepted for as long as grace says, [MaxGrace] at the
-// most, but not after the credential expires; one from an earlier rotation no more. It refuses with [ErrNotFound], an [*InvalidError], a
-// [*SpentError] or [ErrBeyondLimits].
+// most, but not after the credential expires; one from an earlier rotation no more. It
+// refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {

@@ -115,9 +115,9 @@ type Transactor interface {
 // Versioned is an optional interface of a [Store] and of a [Directory] that can
 // tell at the cost of a memory access whether anything in them changed, other than what
 // a use records. If both have it, the [Service] remembers whom it found and asks again
-// only after a change, or when it has a use to record. What embeds a Versioned store has its Version, too: if it gives answers of its
-// own, it must have a Version of its own that tells of their changes, or one whose ok is
-// always false.
+// only after a change, or when it has a use to record. What embeds a Versioned store has
+// its Version, too: if it gives answers of its own, it must have a Version of its own
+// that tells of their changes, or one whose ok is always false.
 type Versioned interface {
 	// Version returns a number that is another one after every change, by
 	// whichever process, from the moment on at which that change was
