@@ -17,8 +17,9 @@ const module = "github.com/sparekey-dev/sparekey"
 // A package that is missing here fails the test, so whoever adds one says where
 // it belongs.
 var layers = map[string]struct{ own, ext []string }{
-	".":                   {own: []string{"passhash", "scope"}},
-	"scope":               {},
+	".":                   {own: []string{"passhash", "scope", "internal/rawpath"}},
+	"scope":               {own: []string{"internal/rawpath"}},
+	"internal/rawpath":    {},
 	"passhash":            {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
 	"audit":               {own: []string{"."}},
 	"storetest":           {own: []string{".", "audit"}},
@@ -28,7 +29,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"store/wordpress":     {own: []string{".", "audit", "internal/auditsql", "passhash", "internal/phpserial"}, ext: []string{"github.com/go-sql-driver/mysql"}},
 	"store/sqlite":        {own: []string{".", "audit", "internal/auditsql"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":            {},
-	"basicauth":           {own: []string{".", "scope", "clientip"}},
+	"basicauth":           {own: []string{".", "clientip", "gateway/upstream"}},
 	"explain":             {own: []string{".", "scope"}},
 	"rest":                {own: []string{".", "scope", "basicauth", "clientip", "internal/prefetch"}},
 	"web":                 {own: []string{".", "scope", "explain", "audit", "clientip"}},
@@ -46,10 +47,11 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/testdb":     {own: []string{"internal/testproc"}},
 	"internal/wptest":     {own: []string{"internal/testclock", "internal/testdb", "internal/testproc"}},
 	"internal/wplive":     {},
-	"gateway":             {own: []string{".", "basicauth", "clientip"}},
+	"gateway":             {own: []string{".", "basicauth", "clientip", "gateway/upstream"}},
+	"gateway/upstream":    {own: []string{".", "scope", "internal/rawpath"}},
 	"gateway/forwardauth": {own: []string{"basicauth", "clientip", "gateway"}},
 	"gateway/gatewaytest": {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
-	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway"}},
+	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway", "gateway/upstream"}},
 	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/agnivade/levenshtein", "github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "github.com/posener/complete", "go.yaml.in/yaml/v3", "golang.org/x/term"}},
 }
 

@@ -124,7 +124,7 @@ func (s *Service) authenticate(ctx context.Context, a *Attempt, f *finding) (err
 	if ok, err := s.availableFor(ctx, f.User); err != nil || !ok {
 		return refuseUnless(err, ReasonDisabledForUser)
 	}
-	if f.Rule, err = s.accepts(&f.Credential, a, now); err != nil {
+	if f.Rule, err = s.accepts(&f.Credential, a, f.OldSecret, now); err != nil {
 		return err
 	}
 	f.ExpiresSoon = s.expiresSoon(&f.Credential, now)
@@ -170,7 +170,7 @@ func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time
 	}
 	key := s.memo.key(a)
 	if known, ok := s.memo.get(key, version); ok {
-		if now.Unix() < known.settled {
+		if now.Unix() < known.settled && a.Deny == nil {
 			f.unread = known.record
 			return nil
 		}
@@ -218,7 +218,7 @@ func (s *Service) standsUntil(c *Credential) time.Time {
 func (s *Service) settled(id *Identity) int64 {
 	c, config := &id.Credential, &s.config
 	asks := config.AvailableFor != nil || config.Check != nil || config.Observe != nil
-	limited := config.Policy.RequireScopes || !s.mayManageElsewhere(*c)
+	limited := config.Policy.RequireScopes || !s.effective(*c).IsZero() || s.restrictsCreation(c)
 	if asks || limited || id.OldSecret {
 		return 0
 	}

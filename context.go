@@ -3,8 +3,6 @@ package sparekey
 import (
 	"context"
 	"net/netip"
-
-	"github.com/sparekey-dev/sparekey/scope"
 )
 
 type identityKey struct{}
@@ -56,18 +54,18 @@ type callerKey struct{}
 
 type caller struct {
 	addr    netip.Addr
-	request scope.Request
+	request Request
 }
 
 // WithCaller returns a context that says from where, and with which request,
 // somebody manages credentials, for the record of it. target is the request target
 // as it was received.
 func WithCaller(ctx context.Context, addr netip.Addr, method, target string) context.Context {
-	return context.WithValue(ctx, callerKey{}, caller{addr, scope.Request{Method: method, Target: target}})
+	return context.WithValue(ctx, callerKey{}, caller{addr, Request{Method: method, Target: target}})
 }
 
 // CallerFrom returns what WithCaller put into a context, or what is zero.
-func CallerFrom(ctx context.Context) (netip.Addr, scope.Request) {
+func CallerFrom(ctx context.Context) (netip.Addr, Request) {
 	c, _ := ctx.Value(callerKey{}).(caller) // zero where nobody said it
 	return c.addr, c.request
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"time"
-
-	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // Kind says what happened.
@@ -43,7 +41,7 @@ type Event struct {
 	Reason     Reason        // of a refusal; of revoked: why Service.Sweep did it, if that was it
 	Expires    time.Time     // of expiring: when
 	Addr       netip.Addr    // the caller's address, where one is known
-	Request    scope.Request // of an attempt: what for; else: what something was managed with; where that is known
+	Request    Request       // of an attempt: what for; else: what something was managed with; where that is known
 	Rule       string        // of authenticated: the rule that covers the request, if scopes narrow it
 	Took       time.Duration // of an attempt: how long it took
 	Err        error         // of a refusal: what a hook had to say; of broken and usage_not_kept: what failed

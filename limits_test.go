@@ -3,6 +3,7 @@ package sparekey_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -46,8 +47,8 @@ func (s *site) limited(t *testing.T, name string, l sparekey.Limits) (sparekey.S
 	return secret, c
 }
 
-func request(method, target string) scope.Request {
-	return scope.Request{Method: method, Target: target}
+func request(method, target string) sparekey.Request {
+	return sparekey.Request{Method: method, Target: target}
 }
 
 func TestLimitsNarrow(t *testing.T) {
@@ -56,7 +57,7 @@ func TestLimitsNarrow(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits  sparekey.Limits
 		addr    string
-		request scope.Request
+		request sparekey.Request
 		after   time.Duration
 		want    sparekey.Reason
 	}{
@@ -512,45 +513,89 @@ func TestOldSecretManagesNothing(t *testing.T) {
 	}
 }
 
-// TestLimitedManagesNothingElsewhere wants nobody with limits to reach what makes
-// application passwords in a program that knows nothing of them.
+// elsewhere is an application that takes every request for the same.
+type elsewhere sparekey.Readings
+
+func (e *elsewhere) Readings(bool) *sparekey.Readings { return (*sparekey.Readings)(e) }
+
+// TestLimitedManagesNothingElsewhere tries to reach, with every kind of limit, what
+// manages users, credentials or code in an application that knows nothing of limits.
 func TestLimitedManagesNothingElsewhere(t *testing.T) {
 	t.Parallel()
 	now := newClock().Now()
-	create := scope.Request{Method: "POST", Target: "/wp-json/wp/v2/users/me/application-passwords", Foreign: true}
-	form := scope.Request{Method: "POST", Target: "/wp-json/wp/v2/posts", Form: true, Foreign: true}
+	hour := sparekey.Limits{Expires: now.Add(time.Hour)}
+	reading := func(method, path, named string) *elsewhere {
+		return &elsewhere{All: []sparekey.Reading{{Method: method, Path: path, Named: named}}}
+	}
+	users := reading("POST", "/wp-json/wp/v2/users/me", scope.NameUsers)
+	create := reading("POST", "/wp-json/wp/v2/users/me/application-passwords", scope.NamePasswords)
+	form := &elsewhere{All: []sparekey.Reading{{Method: "POST", Path: "/hello"}}, Unclear: "a form may name a route", UnclearManages: true}
+	odd := &elsewhere{Unclear: "it is written oddly"}
 	for name, c := range map[string]struct {
-		limits  sparekey.Limits
-		policy  sparekey.Policy
-		request scope.Request
-		want    sparekey.Reason
+		limits sparekey.Limits
+		policy sparekey.Policy
+		app    *elsewhere
+		deny   error
+		want   sparekey.Reason
 	}{
-		"not narrowed":            {request: create},
-		"not narrowed, form":      {request: form},
-		"expires":                 {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: create, want: sparekey.ReasonOutOfScope},
-		"expires, form":           {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: form, want: sparekey.ReasonOutOfScope},
-		"uses":                    {limits: sparekey.Limits{MaxUses: 3}, request: create, want: sparekey.ReasonOutOfScope},
-		"network":                 {limits: sparekey.Limits{Networks: "192.0.2.0/24"}, request: create, want: sparekey.ReasonOutOfScope},
-		"scope for it":            {limits: sparekey.Limits{Scopes: "application-passwords"}, request: create, want: sparekey.ReasonOutOfScope},
-		"site's longest life":     {policy: sparekey.Policy{MaxLifetime: time.Hour}, request: create, want: sparekey.ReasonOutOfScope},
-		"site wants a scope":      {policy: sparekey.Policy{ManageNeedsScope: true}, request: create, want: sparekey.ReasonOutOfScope},
-		"expires, something else": {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: scope.Request{Method: "POST", Target: "/wp-json/wp/v2/posts", Foreign: true}},
-		"expires, Sparekey's own": {limits: sparekey.Limits{Expires: now.Add(time.Hour)}, request: request("POST", create.Target)},
+		"unlimited":                          {app: users},
+		"unlimited, passwords":               {app: create},
+		"unlimited, form":                    {app: form},
+		"unlimited, denied":                  {app: users, deny: sparekey.Refuse("other", "no"), want: "other"},
+		"expires":                            {limits: hour, app: users, want: sparekey.ReasonOutOfScope},
+		"expires, passwords":                 {limits: hour, app: create, want: sparekey.ReasonOutOfScope},
+		"expires, form":                      {limits: hour, app: form, want: sparekey.ReasonOutOfScope},
+		"expires, odd":                       {limits: hour, app: odd},
+		"expires, something else":            {limits: hour, app: reading("POST", "/wp-json/wp/v2/posts", "")},
+		"uses":                               {limits: sparekey.Limits{MaxUses: 3}, app: users, want: sparekey.ReasonOutOfScope},
+		"network":                            {limits: sparekey.Limits{Networks: "192.0.2.0/24"}, app: users, want: sparekey.ReasonOutOfScope},
+		"everything":                         {limits: sparekey.Limits{Scopes: "* /*"}, app: users, want: sparekey.ReasonOutOfScope},
+		"write":                              {limits: sparekey.Limits{Scopes: "write"}, app: users, want: sparekey.ReasonOutOfScope},
+		"a rule with its name":               {limits: sparekey.Limits{Scopes: "POST /wp-json/wp/v2/users*"}, app: users},
+		"everything, odd":                    {limits: sparekey.Limits{Scopes: "* /*"}, app: odd, want: sparekey.ReasonOutOfScope},
+		"everything, no reading":             {limits: sparekey.Limits{Scopes: "* /*"}, app: &elsewhere{}, want: sparekey.ReasonOutOfScope},
+		"one of two readings":                {limits: sparekey.Limits{Scopes: "POST /a"}, app: &elsewhere{All: []sparekey.Reading{{Method: "POST", Path: "/a"}, {Method: "DELETE", Path: "/a"}}}, want: sparekey.ReasonOutOfScope},
+		"longest lifetime of the site":       {policy: sparekey.Policy{MaxLifetime: time.Hour}, app: users, want: sparekey.ReasonOutOfScope},
+		"the site restricts creation":        {policy: sparekey.Policy{RequireExpiry: true}, app: create, want: sparekey.ReasonOutOfScope},
+		"the site restricts creation, form":  {policy: sparekey.Policy{MaxPerUser: 9}, app: form, want: sparekey.ReasonOutOfScope},
+		"the site restricts creation, users": {policy: sparekey.Policy{Creators: []string{"editor"}}, app: users},
+		"managing needs a scope":             {policy: sparekey.Policy{ManageNeedsScope: true}, app: create, want: sparekey.ReasonOutOfScope},
+		"managing needs a scope, users":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: users},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t, sparekey.Config{Now: newClock().Now, Policy: c.policy})
-			secret, _ := s.limited(t, "app", c.limits)
-			a := attempt("ann", secret)
-			a.Request = c.request
-			_, err := s.Authenticate(t.Context(), a)
-			if reason(err) != c.want {
-				t.Errorf("got %v, want %q", err, c.want)
-			}
-			if err != nil && strings.Contains(err.Error(), "Send JSON or a raw body") != c.request.Form {
-				t.Errorf("it does not say what the refusal is about: %v", err)
-			}
-		})
+		for _, remembers := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, remembered %v", name, remembers), func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t, sparekey.Config{Now: newClock().Now, Policy: c.policy})
+				secret := sparekey.NewSecret()
+				err := s.store.Insert(t.Context(), sparekey.Credential{ // with limits that a policy of today may not allow
+					UUID: "0d2e8b1e-3a39-4b6c-9a3f-3c3b7f3f6f3e", UserID: s.ann.ID, Name: "app", Hash: secret.Hash(), Created: now, Limits: c.limits,
+				}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				a := attempt("ann", secret)
+				if remembers {
+					a.Upstream = reading("POST", "/a", "")
+					_, _ = s.Authenticate(t.Context(), a) // however it ends
+				}
+				a.Upstream, a.Deny = c.app, c.deny
+				if _, err := s.Authenticate(t.Context(), a); reason(err) != c.want {
+					t.Errorf("got %v, want %q", err, c.want)
+				}
+			})
+		}
+	}
+}
+
+// TestLimitedManagesHere is about Sparekey's own routes, which hold to limits.
+func TestLimitedManagesHere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{Now: newClock().Now})
+	secret, _ := s.limited(t, "app", sparekey.Limits{Expires: newClock().Now().Add(time.Hour)})
+	a := attempt("ann", secret)
+	a.Request = request("POST", "/wp-json/wp/v2/users/me/application-passwords")
+	if _, err := s.Authenticate(t.Context(), a); err != nil {
+		t.Error(err)
 	}
 }
 

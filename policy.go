@@ -113,10 +113,11 @@ const minutes = "2006-01-02 15:04 UTC"
 // Authenticate asks once the secret is known to be right, but for the number of
 // uses, which only the store can count.
 func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
-	return s.accepts(&c, &a, s.now())
+	return s.accepts(&c, &a, false, s.now())
 }
 
-func (s *Service) accepts(c *Credential, a *Attempt, now time.Time) (rule string, err error) {
+// accepts is Accepts; previous says that the secret is the one from before a rotation.
+func (s *Service) accepts(c *Credential, a *Attempt, previous bool, now time.Time) (rule string, err error) {
 	policy := &s.config.Policy
 	if end := policy.expires(c); !end.IsZero() && !now.Before(end) {
 		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.UTC().Format(minutes)))
@@ -131,19 +132,10 @@ func (s *Service) accepts(c *Credential, a *Attempt, now time.Time) (rule string
 	if policy.RequireScopes && c.Limits.Scopes == "" {
 		return "", Refuse(ReasonOutOfScope, "This application password has no scopes, and this site accepts none without. Make a new one.")
 	}
-	if a.Request.Foreign && !s.mayManageElsewhere(*c) {
-		switch {
-		case a.Request.Manages():
-			return "", Refuse(ReasonOutOfScope, "This application password is limited, and may not manage application passwords in another program, which would make unlimited ones.")
-		case a.Request.HidesRoute():
-			return "", Refuse(ReasonOutOfScope, "This application password is limited, and a form may name another route of WordPress than its address does. Send JSON or a raw body.")
-		}
+	if a.Deny != nil {
+		return "", a.Deny
 	}
-	verdict := c.Limits.Scopes.Judge(a.Request, s.config.Bundles)
-	if !verdict.Allowed {
-		return "", Refuse(ReasonOutOfScope, "This application password may not do that: "+verdict.Why+".")
-	}
-	return verdict.Rule, nil
+	return s.judge(c, a, previous)
 }
 
 func addrName(a *Attempt) string {
@@ -168,10 +160,12 @@ func (s *Service) effective(c Credential) Limits {
 	return c.Limits
 }
 
-// mayManageElsewhere reports whether a credential may be used to manage credentials
-// in a program that knows nothing of limits.
-func (s *Service) mayManageElsewhere(c Credential) bool {
-	return s.effective(c).IsZero() && s.MayManage(c)
+// restrictsCreation reports whether the site restricts who may have application
+// passwords made with this credential, or what these are like. An application that
+// knows nothing of Sparekey does not hold to that.
+func (s *Service) restrictsCreation(c *Credential) bool {
+	p := &s.config.Policy
+	return p.RequireExpiry || p.RequireScopes || p.MaxLifetime > 0 || len(p.Creators) > 0 || p.MaxPerUser > 0 || !s.MayManage(*c)
 }
 
 // MayManage reports whether a credential may be used to manage credentials. One for
@@ -183,7 +177,7 @@ func (s *Service) MayManage(c Credential) bool {
 	if c.Limits.Scopes == "" {
 		return !s.config.Policy.ManageNeedsScope
 	}
-	return c.Limits.Scopes.Manages(s.config.Bundles)
+	return c.Limits.Scopes.Names(scope.NamePasswords, s.config.Bundles)
 }
 
 // Bundles returns the named scopes that the Service was made with.

@@ -73,9 +73,12 @@ func anyCredential(t *testing.T, r *rand.Rand, now time.Time, hash string) spare
 func anyAttempt(r *rand.Rand, secret sparekey.Secret) sparekey.Attempt {
 	a := attempt(anyOf(r, "ann", "ann@example.com"), secret)
 	a.Addr = anyOf(r, a.Addr, netip.MustParseAddr("192.0.2.200"), netip.Addr{})
-	a.Request = anyOf(r, scope.Request{}, request("GET", "/a"), request("POST", "/a"),
-		scope.Request{Method: "POST", Target: "/wp-json/wp/v2/users/1/application-passwords", Foreign: true},
-		scope.Request{Method: "GET", Target: "/a", Overrides: []string{"DELETE"}})
+	a.Request = anyOf(r, sparekey.Request{}, request("GET", "/a"), request("POST", "/a"))
+	a.Upstream = anyOf[sparekey.Upstream](r, nil, nil, nil, nil, nil, nil,
+		&elsewhere{All: []sparekey.Reading{{Method: "POST", Path: "/wp-json/wp/v2/users/1/application-passwords", Named: scope.NamePasswords}}},
+		&elsewhere{All: []sparekey.Reading{{Method: "GET", Path: "/a"}, {Method: "DELETE", Path: "/a"}}},
+		&elsewhere{Unclear: "it is a form", UnclearManages: true})
+	a.Deny = anyOf(r, nil, nil, nil, nil, nil, nil, sparekey.Refuse("other", "no"))
 	return a
 }
 

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // RoleAdministrator is the role whose holders [AllowAdministrators] lets manage
@@ -70,7 +68,14 @@ type Attempt struct {
 	Secure bool
 	// Request is what the caller wants to do. A credential with scopes is refused
 	// where it is zero.
-	Request scope.Request
+	Request Request
+	// Upstream knows how the application that will answer may read the request. Nil:
+	// the request is what its method and its path say, and its query does not matter.
+	Upstream Upstream
+	// Deny, unless it is nil, is the refusal of a right secret, whatever its limits: a
+	// front-end sets it where the request itself is not to be carried out. See
+	// [Refuse].
+	Deny error
 }
 
 // Identity is who an attempt turned out to be. Its texts may be parts of a block of 16

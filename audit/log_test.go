@@ -70,7 +70,7 @@ func (s *site) records(tb testing.TB, after uint64) (all []audit.Record) {
 func (s *site) attempt(secret sparekey.Secret, addr, target string) {
 	_, _ = s.Authenticate(context.Background(), sparekey.Attempt{
 		Login: "ann", Secret: secret, Addr: netip.MustParseAddr(addr), Secure: true,
-		Request: scope.Request{Method: "GET", Target: target},
+		Request: sparekey.Request{Method: "GET", Target: target},
 	})
 }
 
@@ -492,7 +492,7 @@ func TestLongText(t *testing.T) {
 	s := newSite(t, audit.Config{})
 	long := strings.Repeat("é\U0001f511", 1<<20)
 	s.log.Observe(t.Context(), sparekey.Event{
-		Kind: sparekey.KindRefused, Time: noon, Reason: sparekey.Reason(long), Rule: long, Request: scope.Request{Method: long, Target: "/" + long},
+		Kind: sparekey.KindRefused, Time: noon, Reason: sparekey.Reason(long), Rule: long, Request: sparekey.Request{Method: long, Target: "/" + long},
 		User: sparekey.User{ID: long, Login: long}, Credential: sparekey.Credential{UUID: long, Name: long},
 	})
 	s.flush(t)
@@ -583,7 +583,7 @@ func BenchmarkObserve(b *testing.B) {
 	log := audit.New(memory.New(), audit.Config{})
 	e := sparekey.Event{
 		Kind: sparekey.KindAuthenticated, Time: noon, User: sparekey.User{ID: "1"}, Addr: netip.MustParseAddr("192.0.2.1"),
-		Credential: sparekey.Credential{UUID: "2b1c7a3e-5d4f-4a6b-8c9d-0e1f2a3b4c5d"}, Request: scope.Request{Method: "GET", Target: "/posts?x"},
+		Credential: sparekey.Credential{UUID: "2b1c7a3e-5d4f-4a6b-8c9d-0e1f2a3b4c5d"}, Request: sparekey.Request{Method: "GET", Target: "/posts?x"},
 	}
 	b.ReportAllocs()
 	for b.Loop() {

@@ -18,7 +18,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
-	"github.com/sparekey-dev/sparekey/scope"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // Authenticator finds out who an attempt is. A [*sparekey.Service] is one.
@@ -53,11 +53,6 @@ type Config struct {
 	// caller on this machine; behind a proxy name it with
 	// clientip.FromForwardedFor.
 	Origin clientip.Resolver
-
-	// SeesForms says that whoever calls IdentifyFrom looks into forms, and refuses
-	// those in which the other program may find another route than the address has.
-	// Default: limited credentials may send no form to where WordPress may be.
-	SeesForms bool
 
 	// Fail writes the answer to a request that is not let through; its
 	// WWW-Authenticate header, where status is 401, is set already. Default: a
@@ -112,7 +107,7 @@ func challenge(realm string) string {
 func (g *Guard) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var a sparekey.Attempt
-		presented, err := g.read(&a, r, g.config.Origin, requested)
+		presented, err := g.read(&a, r, g.config.Origin)
 		if err == nil && !presented {
 			err = malformed()
 		}
@@ -125,7 +120,7 @@ func (g *Guard) Require(next http.Handler) http.Handler {
 func (g *Guard) Optional(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var a sparekey.Attempt
-		presented, err := g.read(&a, r, g.config.Origin, requested)
+		presented, err := g.read(&a, r, g.config.Origin)
 		if err == nil && !presented {
 			next.ServeHTTP(w, r)
 			return
@@ -155,27 +150,40 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, next http.Handler,
 // no Basic credential. Errors are [ErrCrossOrigin] and those of
 // [sparekey.Service.Authenticate].
 func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool, err error) {
-	return g.identify(r, g.config.Origin, requested)
-}
-
-// IdentifyFrom is Identify for a request that another program will answer, and
-// whose origin is known already, such as one that a proxy only tells of. It reads
-// r.Method, r.RequestURI, r.Host and r.Header.
-func (g *Guard) IdentifyFrom(r *http.Request, origin clientip.Origin) (id sparekey.Identity, presented bool, err error) {
-	return g.identify(r, func(*http.Request) clientip.Origin { return origin }, forwarded)
-}
-
-func (g *Guard) identify(r *http.Request, from clientip.Resolver, wanted func(*http.Request) scope.Request) (id sparekey.Identity, presented bool, err error) {
 	var a sparekey.Attempt
-	presented, err = g.read(&a, r, from, wanted)
+	presented, err = g.read(&a, r, g.config.Origin)
 	if err == nil && presented {
 		id, err = g.auth.Authenticate(r.Context(), a)
 	}
 	return id, presented, err
 }
 
-// read reads what a request presents into a.
-func (g *Guard) read(a *sparekey.Attempt, r *http.Request, from clientip.Resolver, wanted func(*http.Request) scope.Request) (presented bool, err error) {
+// Attempt returns the attempt that a request makes which another program will answer,
+// and whose origin is known already, such as one that a proxy only tells of. It reads
+// r.Method, r.RequestURI, r.Host and r.Header. presented is false where the request
+// carries no Basic credential. The caller sets Attempt.Upstream. Errors are
+// [ErrCrossOrigin] and refusals of what is malformed.
+func (g *Guard) Attempt(r *http.Request, origin clientip.Origin) (a sparekey.Attempt, presented bool, err error) {
+	presented, err = g.present(&a, r)
+	if err == nil && presented {
+		a.Addr, a.Secure = origin.Addr, origin.Secure
+	}
+	return a, presented, err
+}
+
+// read reads what a request presents into a, for a handler of this program.
+func (g *Guard) read(a *sparekey.Attempt, r *http.Request, from clientip.Resolver) (presented bool, err error) {
+	presented, err = g.present(a, r)
+	if err == nil && presented {
+		origin := from(r)
+		a.Addr, a.Secure = origin.Addr, origin.Secure
+		a.Upstream = upstream.ForHandler(r, a.Request.Target)
+	}
+	return presented, err
+}
+
+// present reads the credential of a request, and the request itself, into a.
+func (g *Guard) present(a *sparekey.Attempt, r *http.Request) (presented bool, err error) {
 	a.Login, a.Secret, presented, err = fromRequest(r)
 	if err != nil || !presented {
 		return presented, err
@@ -183,9 +191,7 @@ func (g *Guard) read(a *sparekey.Attempt, r *http.Request, from clientip.Resolve
 	if isForgeable(r, g.crossOrigin) {
 		return true, ErrCrossOrigin
 	}
-	origin := from(r)
-	a.Addr, a.Secure, a.Request = origin.Addr, origin.Secure, wanted(r)
-	a.Request.Form = a.Request.Form && !g.config.SeesForms
+	a.Request = requested(r)
 	return true, nil
 }
 

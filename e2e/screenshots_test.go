@@ -23,7 +23,6 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
-	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
 )
 
@@ -154,8 +153,8 @@ func (s *site) happened(userID, name string) {
 		}
 		c := list[slices.IndexFunc(list, func(c sparekey.Credential) bool { return c.Name == name })]
 		home, away := netip.MustParseAddr("203.0.113.25"), netip.MustParseAddr("2001:db8:7::c4")
-		form := scope.Request{Method: http.MethodPost, Target: accountPath + "/"}
-		posts := scope.Request{Method: http.MethodGet, Target: "/wp-json/wp/v2/posts"}
+		form := sparekey.Request{Method: http.MethodPost, Target: accountPath + "/"}
+		posts := sparekey.Request{Method: http.MethodGet, Target: "/wp-json/wp/v2/posts"}
 		log := audit.New(store, audit.Config{})
 		e := sparekey.Event{Kind: sparekey.KindCreated, Time: c.Created, User: owner, Actor: owner, Credential: c, Addr: home, Request: form}
 		errs := []error{log.Record(ctx, e)}

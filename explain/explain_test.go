@@ -85,7 +85,7 @@ func TestRequest(t *testing.T) {
 		"used up":            {sparekey.Credential{Uses: 1, Limits: sparekey.Limits{MaxUses: 1}}, false, "It is accepted no more: its uses (1) are used up"},
 	} {
 		allowed, s := explain.Request(service(sparekey.Policy{}), c.credential, sparekey.Attempt{
-			Request: scope.Request{Method: "GET", Target: "/a?b=c"}, Addr: netip.MustParseAddr("192.0.2.1"),
+			Request: sparekey.Request{Method: "GET", Target: "/a?b=c"}, Addr: netip.MustParseAddr("192.0.2.1"),
 		})
 		if got := explain.English(s); allowed != c.allowed || !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: got %v, %q, want %v, %q", name, allowed, got, c.allowed, c.want)

@@ -3,6 +3,8 @@ package gateway
 import (
 	"net/http"
 	"strings"
+
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // forwarded begins the names of the headers in which proxies tell what they have
@@ -13,6 +15,27 @@ const forwarded = "X-Forwarded-"
 // take the caller's address from them, or the address that was asked for.
 var forwarding = [...]string{
 	"Forwarded", "X-Real-Ip", "X-Original-Host", "X-Original-Method", "X-Original-Uri", "X-Original-Url", "X-Rewrite-Url",
+}
+
+// StripOddNames removes headers or trailers whose names programs read in different ways,
+// such as X_Custom for X-Custom: those with other characters than letters, digits and
+// hyphens. nginx drops them as well.
+func StripOddNames(h http.Header) {
+	for name := range h {
+		if upstream.IsOdd(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// StripRouting removes trailers by which an application may take a request for another
+// one. The request is judged before their values are known.
+func StripRouting(trailer http.Header) {
+	for name := range trailer {
+		if upstream.IsRouting(name) {
+			delete(trailer, name)
+		}
+	}
 }
 
 // StripForwarding removes from a client's headers whatever an application could take

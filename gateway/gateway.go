@@ -23,6 +23,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // Config holds the options of a [Gateway]. The zero Config lets nothing through
@@ -39,10 +40,8 @@ type Config struct {
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
 
-	// SeesForms says that the front-end refuses forms in which WordPress may find
-	// another route than the address has, as proxy.Config.Refuse can: a Gateway sees
-	// no body. Default: limited credentials may send no form to where WordPress may be.
-	SeesForms bool
+	// Upstream says how the application may read requests. Default: upstream.Generic.
+	Upstream upstream.Profile
 
 	// Fail writes the answer to a request that is not let through, or that the
 	// application does not answer: status and headers are set as in
@@ -58,12 +57,16 @@ type Config struct {
 
 // Gateway makes decisions. It is safe for concurrent use.
 type Gateway struct {
+	auth   basicauth.Authenticator
 	guard  *basicauth.Guard
 	config Config
 }
 
 // New returns a Gateway that asks auth.
 func New(auth basicauth.Authenticator, config Config) *Gateway {
+	if config.Upstream == nil {
+		config.Upstream = upstream.Generic()
+	}
 	if config.Fail == nil {
 		config.Fail = func(w http.ResponseWriter, _ *http.Request, status int, message string, _ error) {
 			http.Error(w, message, status)
@@ -72,26 +75,48 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
-	return &Gateway{guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, SeesForms: config.SeesForms, Fail: fail}), config: config}
+	return &Gateway{auth: auth, guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
 }
 
-// Decide decides about a client's request, which came from origin. It reads
-// Method, RequestURI, Host and Header, and neither changes nor reads the rest.
+// Decide decides about a client's request, which came from origin, for a front-end that
+// only tells of it. It reads Method, RequestURI, Host and Header, and neither changes nor
+// reads the rest.
 func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
-	d := g.decide(r, origin)
+	return g.observed(r, g.decide(r, origin, upstream.Request{
+		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header,
+	}))
+}
+
+// DecideProxied is Decide for a front-end that passes the request on by itself: it may
+// also read the body, and replace r.Body by one that begins with what it has read. The
+// body may end with upstream.ErrForbiddenField. The front-end must apply
+// [StripForwarding] and [StripOddNames] to headers and trailers, and [StripRouting] to
+// trailers.
+func (g *Gateway) DecideProxied(r *http.Request, origin clientip.Origin) Decision {
+	return g.observed(r, g.decide(r, origin, upstream.Request{
+		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Trailer: r.Trailer,
+		DropsForwarded: true, DropsOddNames: true, Body: upstream.NewBody(r),
+	}))
+}
+
+// observed tells Config.Observe of a decision.
+func (g *Gateway) observed(r *http.Request, d Decision) Decision {
 	if g.config.Observe != nil {
 		g.config.Observe(r.Context(), d)
 	}
 	return d
 }
 
-func (g *Gateway) decide(r *http.Request, origin clientip.Origin) Decision {
-	id, presented, err := g.guard.IdentifyFrom(r, origin)
+func (g *Gateway) decide(r *http.Request, origin clientip.Origin, asked upstream.Request) Decision {
+	if why := g.config.Upstream.Blocked(&asked); why != "" {
+		return Refuse(RuleUpstream, why)
+	}
+	a, presented, err := g.guard.Attempt(r, origin)
 	switch {
 	case err != nil:
 		return failed(err)
 	case presented:
-		return Decision{Outcome: Allowed, Rule: cmp.Or(id.Rule, RuleCredential), Identity: id}
+		return g.authenticate(r.Context(), a, &upstream.Reader{Profile: g.config.Upstream, Request: asked})
 	case g.config.Optional:
 		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
 	}
@@ -99,6 +124,24 @@ func (g *Gateway) decide(r *http.Request, origin clientip.Origin) Decision {
 	d.Rule = RuleNoCredential
 	return d
 }
+
+// authenticate decides about a request that carries a credential.
+func (g *Gateway) authenticate(ctx context.Context, a sparekey.Attempt, reader *upstream.Reader) Decision {
+	a.Upstream = reader
+	if reader.Head().ManagePasswords() {
+		a.Deny = errManages
+	}
+	id, err := g.auth.Authenticate(ctx, a)
+	if err != nil {
+		return failed(err)
+	}
+	return Decision{Outcome: Allowed, Rule: cmp.Or(id.Rule, RuleCredential), Identity: id}
+}
+
+// errManages refuses what would manage application passwords in the application, which
+// knows nothing of limits, of the site's policy and of the audit log.
+var errManages = sparekey.Refuse(sparekey.ReasonOutOfScope,
+	"Application passwords are managed by Sparekey here, not by the application: send this request to Sparekey's own address.")
 
 // Fail answers a request that is not let through, with the status and the headers
 // that belong to it.

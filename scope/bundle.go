@@ -11,10 +11,6 @@ import (
 // Bundles are names for several rules. A List in it holds no names.
 type Bundles map[string]List
 
-// passwords is what the path of application passwords has in it, and the name of
-// the bundle that covers them.
-const passwords = "application-passwords"
-
 // builtIn are the bundles that exist everywhere, in the form in which operators
 // write theirs.
 func builtIn() map[string][]string {
@@ -32,9 +28,9 @@ func builtIn() map[string][]string {
 		"wp:pages":    append(collection("pages"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
 		"wp:media":    append(collection("media"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
 		"wp:comments": append(collection("comments"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
-		passwords: {
-			"* /wp-json/wp/v2/users/*/" + passwords,
-			"* /wp-json/wp/v2/users/*/" + passwords + "/*",
+		NamePasswords: {
+			"* /wp-json/wp/v2/users/*/" + NamePasswords,
+			"* /wp-json/wp/v2/users/*/" + NamePasswords + "/*",
 		},
 	}
 }

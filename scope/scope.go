@@ -2,7 +2,7 @@
 // paths, and names for bundles of them.
 //
 //	list, err := scope.Parse([]string{"read", "POST /wp-json/wp/v2/posts*"})
-//	verdict := list.Judge(scope.Request{Method: "GET", Target: "/wp-json/wp/v2/posts?per_page=1"}, scope.BuiltIn())
+//	rule, ok := list.Covers(scope.Access{Method: "GET", Path: "/wp-json/wp/v2/posts"}, scope.BuiltIn())
 //
 // # Rules
 //
@@ -15,19 +15,15 @@
 //
 // A "*" at the end of a path stands for any rest, one before it for anything but
 // a slash. GET covers HEAD. Letters are compared as they are, and so are slashes
-// at the end. The query does not matter. Rules only ever allow: what none of them
-// covers is denied, and so is a bundle that nobody defined.
-//
-// # Requests
-//
-// What arrives is judged as it was sent, and whoever serves it may read it in
-// another way. So a path that different programs read differently, such as one
-// with "..", "//" or an encoded slash, is covered by no rule. Where a request
-// names another method (X-HTTP-Method-Override, _method) or, as WordPress
-// understands it, another path (rest_route), both must be covered.
+// at the end. Rules only ever allow: what none of them covers is denied, and so is a
+// bundle that is not defined.
 //
 // To create, change or revoke application passwords takes a rule that says so by
 // having "application-passwords" in its path: "* /*" is not enough.
+//
+// This package knows one method and one path. An application may take a request for
+// other ones, too: package gateway/upstream knows which, and every one of them must be
+// covered.
 package scope
 
 import (
@@ -38,6 +34,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
 )
 
 // The bounds of a List.
@@ -137,7 +135,7 @@ func checkPattern(pattern string) error {
 	if !isPrintable(pattern) {
 		return errors.New("must have a path of characters that can be seen, in UTF-8")
 	}
-	if isAmbiguous(pattern) {
+	if rawpath.IsAmbiguous(pattern) {
 		return errors.New(`must have a path without "//", "/./", "/../", "\" and control characters: requests with these are always denied`)
 	}
 	return nil

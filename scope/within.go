@@ -52,15 +52,26 @@ func (l List) includes(rule string, b Bundles) bool {
 func ruleWithin(rule, other string) bool {
 	methods, pattern, ok := strings.Cut(rule, " ")
 	otherMethods, otherPattern, otherOK := strings.Cut(other, " ")
-	if !ok || !otherOK || strings.Contains(pattern, passwords) && !strings.Contains(otherPattern, passwords) {
+	if !ok || !otherOK {
 		return false
 	}
 	for m := range strings.SplitSeq(methods, ",") {
-		if m == "*" && otherMethods != "*" || !hasMethod(otherMethods, m) {
+		if m == "*" && otherMethods != "*" || !hasMethod(otherMethods, m) || !isSafe(m) && namesMore(pattern, otherPattern) {
 			return false
 		}
 	}
 	return patternWithin(pattern, otherPattern)
+}
+
+// namesMore reports whether a pattern has one of the names that the other does not
+// have, and so allows changes that the other does not.
+func namesMore(pattern, other string) bool {
+	for _, name := range names {
+		if containsFold(pattern, name) && !containsFold(other, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // patternWithin reports whether every path of one form has another form, too. A
@@ -71,15 +82,15 @@ func patternWithin(pattern, other string) bool {
 	return match(other, start) && (!open || strings.HasSuffix(other, "*"))
 }
 
-// Manages reports whether any rule is about application passwords, so that a
-// credential with it may manage them at all.
-func (l List) Manages(b Bundles) bool {
+// Names reports whether any rule, or a rule of one of the bundles, has a text in its
+// path, such as "application-passwords".
+func (l List) Names(text string, b Bundles) bool {
 	for rule := range l.All() {
-		if strings.Contains(rule, passwords) && !IsName(rule) {
+		if strings.Contains(rule, text) && !IsName(rule) {
 			return true
 		}
 		for inner := range b[rule].All() {
-			if strings.Contains(inner, passwords) {
+			if strings.Contains(inner, text) {
 				return true
 			}
 		}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
-	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/web"
 )
 
@@ -56,7 +55,7 @@ func TestHistory(t *testing.T) {
 		s.clock.Pass(time.Minute)
 		_, _ = s.svc.Authenticate(t.Context(), sparekey.Attempt{
 			Login: "bob", Secret: sparekey.ParseSecret(secret), Secure: true, Addr: netip.MustParseAddr(addr),
-			Request: scope.Request{Method: "GET", Target: "/posts?token=query-secret"},
+			Request: sparekey.Request{Method: "GET", Target: "/posts?token=query-secret"},
 		})
 	}
 	use(secret, "192.0.2.1")

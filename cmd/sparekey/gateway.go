@@ -10,16 +10,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/rest"
@@ -29,6 +27,8 @@ import (
 type gatewaySettings struct {
 	Upstream             string `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
 	UpstreamAuth         string `help:"Whether requests to the application need an application password: ${enum}. With optional, those without one are passed on as nobody's." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
+	UpstreamKind         string `help:"What stands behind, with --upstream or behind a proxy that asks: ${enum}. It decides how requests may be read to which limits apply. wordpress-plugin is a WordPress with the plugin of docs/wordpress.md. Default: wordpress with a WordPress database, else generic." enum:",generic,wordpress,wordpress-plugin" default:"" env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
+	UpstreamIndex        string `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
 	ForwardAuth          string `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, those without one are let through as nobody's." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool  `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
 	UpstreamXmlrpc       bool   `name:"upstream-xmlrpc" help:"Let XML-RPC through to WordPress, which then checks the login and the application password in it without their limits. Default: where the database is WordPress's own, it is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
@@ -106,24 +106,50 @@ func (s *gatewaySettings) forwards(database string) bool {
 	return isWordPress(database)
 }
 
-// refuses returns what keeps requests from an application in which limits would not
-// hold. isLimited reports whether a credential is narrowed in any way.
-func (s *gatewaySettings) refuses(database string, isLimited func(sparekey.Credential) bool) func(*http.Request, gateway.Decision) string {
-	wordPress := isWordPress(database)
-	return func(r *http.Request, d gateway.Decision) string {
-		c := d.Identity.Credential
-		switch {
-		case wordPress && !s.UpstreamXmlrpc && strings.Contains(unfold(r.URL.Path), "xmlrpc.php"):
-			return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
-		case d.Identity.OldSecret && s.checkedTwice(database):
-			return "WordPress does not know the secret from before the rotation any more. Use the new one, or have the operator start Sparekey with --signing-key."
-		case isLimited(c) && (wordPress || mayBeWordPress(r.URL.Path)) && mayNameRoute(r):
-			return "This application password is limited, and this form may name another route or method than the request does. Send JSON, a short urlencoded form without rest_route and _method, or a file by itself as the body."
-		case c.Limits.Scopes != "" && mayNameObject(r):
-			return "The body names another object than the address does, and WordPress believes the body. Leave its id out."
-		}
-		return ""
+// refuses returns what keeps an allowed request from the application all the same: it
+// would be checked once more there, by a program that knows the new secret only.
+func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.Decision) string {
+	if !s.checkedTwice(database) {
+		return nil
 	}
+	return func(_ *http.Request, d gateway.Decision) string {
+		if !d.Identity.OldSecret {
+			return ""
+		}
+		return "WordPress accepts only the new secret after a rotation. Use the new one, or have the operator start Sparekey with --signing-key."
+	}
+}
+
+// profile says how the application behind this server, or behind the proxies that ask
+// it, may read requests. home is the URL of the site.
+func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstream.Profile {
+	kind := s.UpstreamKind
+	if kind == "" && isWordPress(database) {
+		kind = "wordpress"
+	}
+	if kind != "wordpress" && kind != "wordpress-plugin" {
+		return upstream.Generic()
+	}
+	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
+	if index := s.index(); index != "" && !config.AddressFirst {
+		routes := &upstream.Index{URL: index, Log: log}
+		if site, err := url.Parse(home); err == nil {
+			routes.Host = site.Host
+		}
+		config.Routes = routes.Routes
+	}
+	return upstream.WordPress(config)
+}
+
+// index is the address of the REST index of the WordPress behind this server, or "".
+func (s *gatewaySettings) index() string {
+	switch {
+	case s.UpstreamIndex != "":
+		return s.UpstreamIndex
+	case s.Upstream != "":
+		return strings.TrimRight(s.Upstream, "/") + "/?rest_route=/"
+	}
+	return ""
 }
 
 // checkedTwice reports whether WordPress checks the application passwords that
@@ -151,13 +177,15 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 // inFront puts own, which is everything that Sparekey answers itself, beside the
 // answers to proxies, and in front of the application, if there is one. Refusals are
 // in the form of api where it is asked for something of it.
-func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, api *rest.Handler, own http.Handler) (http.Handler, error) {
+func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logger, api *rest.Handler, own http.Handler) (http.Handler, error) {
 	signer, err := c.signer()
 	if err != nil {
 		return nil, err
 	}
 	c.warn(database, log)
-	rules := gateway.Config{Realm: c.SiteName, Signer: signer, Fail: failAs(api), Observe: site.numbers.decided()}
+	rules := gateway.Config{
+		Realm: c.SiteName, Signer: signer, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(),
+	}
 	asked := rules
 	asked.Optional = c.ForwardAuth == "optional"
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
@@ -188,7 +216,7 @@ func (c *serveCommand) inFront(site *site, database string, log *slog.Logger, ap
 // text elsewhere.
 func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, string, error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
-		if api.IsFor(r) {
+		if upstream.IsForAPI(r.RequestURI) {
 			api.Refuse(w, r, status, message, err)
 			return
 		}
@@ -198,17 +226,16 @@ func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, str
 
 // proxy is the way to the application.
 func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
-	upstream, err := url.Parse(c.Upstream)
+	application, err := url.Parse(c.Upstream)
 	if err != nil {
 		return nil, errors.New("--upstream is no URL") // Validate has seen to it
 	}
 	rules.Optional = c.UpstreamAuth == "optional"
-	rules.SeesForms = true // refuses does
-	return proxy.New(gateway.New(site.service, rules), upstream, proxy.Config{
+	return proxy.New(gateway.New(site.service, rules), application, proxy.Config{
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),
-		Refuse:               c.refuses(database, site.isLimited),
+		Refuse:               c.refuses(database),
 		Log:                  log,
 	}), nil
 }
@@ -226,55 +253,5 @@ func isOwn(r *http.Request) bool {
 	if slices.Contains(ownPaths, r.URL.Path) || strings.HasPrefix(r.URL.Path, accountPath+"/") {
 		return true
 	}
-	return isAboutPasswords(r) && !hasWordPressSession(r)
-}
-
-// mayBeWordPress reports whether WordPress's API may be what answers at a path.
-func mayBeWordPress(path string) bool {
-	path = unfold(path)
-	return path == "" || path == "/" || strings.HasPrefix(path, "/index.php") || strings.HasPrefix(path, "/wp-json")
-}
-
-// isAboutPasswords reports whether WordPress could take a request for one to its
-// routes of application passwords, whatever the spelling: it takes routes in any
-// case, decodes some twice, and finds them in the query of any page. What Sparekey
-// then does not know is not found, rather than passed on.
-func isAboutPasswords(r *http.Request) bool {
-	const routes = "/application-passwords"
-	if path := unfold(r.URL.Path); strings.Contains(path, "wp-json") && strings.Contains(path, routes) {
-		return true
-	}
-	query := unfold(r.URL.RawQuery)
-	return strings.Contains(query, "route") && strings.Contains(query, routes)
-}
-
-// unfold decodes a text as often as anybody might, and takes its case away. What
-// is no encoding stays as it is, and hides nothing of the rest.
-func unfold(text string) string {
-	for range 3 {
-		text = decode(text)
-	}
-	return strings.ToLower(text)
-}
-
-// decode undoes percent-encoding once, as PHP does it.
-func decode(text string) string {
-	return encoded.ReplaceAllStringFunc(text, func(c string) string {
-		code, _ := strconv.ParseUint(c[1:], 16, 8) // it is two hexadecimal digits
-		return string([]byte{byte(code)})
-	})
-}
-
-var encoded = regexp.MustCompile("%[0-9a-fA-F]{2}")
-
-// hasWordPressSession reports whether a request is one of a person who is signed
-// in to WordPress: WordPress's own profile screen manages application passwords
-// by them. Whether the cookie is worth anything is for WordPress to say.
-func hasWordPressSession(r *http.Request) bool {
-	if len(r.Header["Authorization"]) > 0 {
-		return false
-	}
-	return slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
-		return strings.HasPrefix(c.Name, "wordpress_logged_in_")
-	})
+	return upstream.IsForPasswords(r.RequestURI) && !upstream.HasWordPressSession(r)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,8 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // newApplication starts an application that says what was asked of it, by whom.
@@ -197,83 +197,32 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
-// TestRefused is about requests that carry a secret or a route where only WordPress
-// looks.
-func TestRefused(t *testing.T) {
+// TestProfile is about what the gateway is told of the application.
+func TestProfile(t *testing.T) {
 	t.Parallel()
 	const wordpress = "wordpress://wp:x@127.0.0.1/wp"
-	for target, want := range map[string]bool{
-		"/xmlrpc.php": true, "//xmlrpc.php": true, "/%78mlrpc.php": true, "/blog/XMLRPC.php/x": true, "/%2578mlrpc%2ephp": true,
-		"/": false, "/wp-json/?x=xmlrpc.php": false, "/xmlrpc": false,
-	} {
-		r := httptest.NewRequest(http.MethodPost, "http://example.org"+target, nil)
-		if got := (&gatewaySettings{}).refuses(wordpress, isNarrowed)(r, gateway.Decision{}) != ""; got != want {
-			t.Errorf("%s: refused is %v", target, got)
-		}
-	}
-	r := httptest.NewRequest(http.MethodPost, "http://example.org/xmlrpc.php", nil)
-	for database, settings := range map[string]gatewaySettings{wordpress: {UpstreamXmlrpc: true}, "sparekey.db": {}} {
-		if why := settings.refuses(database, isNarrowed)(r, gateway.Decision{}); why != "" {
-			t.Errorf("refused where it need not be, with %s: %s", database, why)
-		}
-	}
-}
-
-func isNarrowed(c sparekey.Credential) bool { return !c.Limits.IsZero() }
-
-// TestBodyNamesAnotherObject is about what WordPress believes rather than the address.
-func TestBodyNamesAnotherObject(t *testing.T) {
-	t.Parallel()
-	narrowed := gateway.Decision{Identity: sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{Scopes: "POST /wp-json/wp/v2/users/6"}}}}
 	for _, c := range []struct {
-		path, contentType, body string
-		want                    bool
+		settings gatewaySettings
+		database string
+		blocks   bool // XML-RPC, as in front of WordPress only
 	}{
-		{"/wp-json/wp/v2/users/6", "application/json", `{"name":"Ann"}`, false},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6,"name":"Ann"}`, false},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"id":"6"}`, false},
-		{"/wp-json/wp/v2/users/6", "application/json", ``, false},
-		{"/wp-json/wp/v2/users/6", "application/json", `[{"id":2}]`, false},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"meta":{"id":2}}`, false},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"id":2}`, true},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6,"id":2}`, true},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"i\u0064":2}`, true},
-		{"/wp-json/wp/v2/users/6", "application/vnd.x+JSON", `{"id":"2"}`, true},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"id":[2]}`, true},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6.0}`, true},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"id":6`, true},
-		{"/wp-json/wp/v2/users/6", "application/json", `{"name":"` + strings.Repeat("x", maxInspected) + `"}`, true},
-		{"/wp-json/wp/v2/users", "application/json", `{"id":2}`, false},
-		{"/?rest_route=/wp/v2/users/6", "application/json", `{"id":2}`, true},
-		{"/?rest.route=/wp/v2/users/6", "application/json", `{"id":2}`, true},
-		{"/?rest_route=/wp/v2/users/6", "application/json", `{"id":6}`, false},
-		{"/?rest_route=/wp/v2/users/6&rest+route=/wp/v2/users/2", "application/json", `{"id":2}`, true},
-		{"/wp-json/wp/v2/users/6", urlencoded, `id=6&name=Ann`, false},
-		{"/wp-json/wp/v2/users/6", urlencoded, `id=2`, true},
-		{"/wp-json/wp/v2/users/6", urlencoded, `id=6&%69d=2`, true},
-		{"/wp-json/wp/v2/users/6", urlencoded, `id[]=2`, true},
-		{"/wp-json/wp/v2/users/6", urlencoded, `+user.id=2`, true},
-		{"/wp-json/wp/v2/users/6", urlencoded, `id%00x=2`, true},
-		{"/wp-json/wp/v2/users/6", "", `id=2`, true},
-		{"/wp-json/wp/v2/users/6", "typeless", `id=2`, true},
-		{"/wp-json/wp/v2/users/6", "typeless; a/b", `id=2`, true},
-		{"/wp-json/wp/v2/users/6", "image/png", `id=2`, false},
-		{"/files/6", "application/json", `{"id":2}`, false},
+		{gatewaySettings{}, wordpress, true},
+		{gatewaySettings{UpstreamXmlrpc: true}, wordpress, false},
+		{gatewaySettings{UpstreamKind: "generic"}, wordpress, false},
+		{gatewaySettings{}, "sparekey.db", false},
+		{gatewaySettings{UpstreamKind: "wordpress"}, "sparekey.db", true},
+		{gatewaySettings{UpstreamKind: "wordpress-plugin"}, "sparekey.db", true},
 	} {
-		r := httptest.NewRequest(http.MethodPost, c.path, strings.NewReader(c.body))
-		if c.contentType != "" {
-			r.Header.Set("Content-Type", c.contentType)
+		profile := c.settings.profile(c.database, "http://example.org", slog.New(slog.DiscardHandler))
+		if got := profile.Blocked(&upstream.Request{Method: "POST", Target: "/xmlrpc.php"}) != ""; got != c.blocks {
+			t.Errorf("%+v with %s: blocks XML-RPC is %v", c.settings, c.database, got)
 		}
-		refused := (&gatewaySettings{}).refuses("wordpress://wp:x@127.0.0.1/wp", isNarrowed)(r, narrowed) != ""
-		if refused != c.want {
-			t.Errorf("%s %.40s: refused is %v", c.path, c.body, refused)
-		}
-		r.Method = http.MethodPut // which is a form to WordPress's API alone
-		if again := (&gatewaySettings{}).refuses("sparekey.db", isNarrowed)(r, narrowed) != ""; again != c.want {
-			t.Errorf("%s %.40s by PUT: refused is %v", c.path, c.body, again)
-		}
-		if body, err := io.ReadAll(r.Body); err != nil || string(body) != c.body {
-			t.Errorf("%s %.40s: what is left is %.40s, %v", c.path, c.body, body, err)
+	}
+	for want, s := range map[string]gatewaySettings{
+		"": {}, "http://127.0.0.1:1/?rest_route=/": {Upstream: "http://127.0.0.1:1/"}, "http://x/wp-json/": {Upstream: "http://127.0.0.1:1", UpstreamIndex: "http://x/wp-json/"},
+	} {
+		if got := s.index(); got != want {
+			t.Errorf("%+v: the index is at %q, want %q", s, got, want)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestWordPressIdentity(t *testing.T) {
 		}
 		for _, old := range []bool{false, true} {
 			why := ""
-			if refuse := c.settings.refuses(c.database, func(sparekey.Credential) bool { return false }); refuse != nil {
+			if refuse := c.settings.refuses(c.database); refuse != nil {
 				why = refuse(httptest.NewRequest(http.MethodGet, "/", nil), gateway.Decision{Identity: sparekey.Identity{OldSecret: old}})
 			}
 			if (why != "") != (old && c.refused) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -197,7 +198,7 @@ func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t termi
 			return err
 		}
 		if !asked.IsZero() {
-			return c.answer(s, found, asked, t)
+			return c.answer(s, all.Database, found, asked, t)
 		}
 		fmt.Fprintf(t.out, "%s %q of %s\n", found.UUID, found.Name, user.Login)
 		printExplanation(s, found, t)
@@ -207,7 +208,7 @@ func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t termi
 
 // asked splits the arguments into those that name the application password and the
 // request.
-func (c *passwordExplainCommand) asked() (args []string, asked scope.Request, err error) {
+func (c *passwordExplainCommand) asked() (args []string, asked sparekey.Request, err error) {
 	n := len(c.Args)
 	switch {
 	case n > 4:
@@ -217,7 +218,7 @@ func (c *passwordExplainCommand) asked() (args []string, asked scope.Request, er
 	case n <= 2:
 		return c.Args, asked, nil
 	}
-	asked = scope.Request{Method: strings.ToUpper(c.Args[n-2]), Target: c.Args[n-1]}
+	asked = sparekey.Request{Method: strings.ToUpper(c.Args[n-2]), Target: c.Args[n-1]}
 	if !strings.HasPrefix(asked.Target, "/") {
 		return nil, asked, fmt.Errorf("the path must begin with \"/\", and %q does not: ask as in \"GET /wp-json/wp/v2/posts\"", asked.Target)
 	}
@@ -257,20 +258,33 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 }
 
 // answer says whether a request would be let through, and exits with 1 if not.
-func (c *passwordExplainCommand) answer(s *site, found sparekey.Credential, asked scope.Request, t terminal) error {
+func (c *passwordExplainCommand) answer(s *site, database string, found sparekey.Credential, asked sparekey.Request, t terminal) error {
 	from, err := c.from(found.Limits.Networks)
 	if err != nil {
 		return err
 	}
-	allowed, sentence := explain.Request(s.service, found, sparekey.Attempt{Request: asked, Addr: from})
+	a := sparekey.Attempt{Request: asked, Addr: from}
+	if isWordPress(database) {
+		a.Upstream = &upstream.Reader{
+			Profile: upstream.WordPress(upstream.WordPressConfig{}),
+			Request: upstream.Request{Method: asked.Method, Target: asked.Target},
+		}
+	}
+	allowed, sentence := explain.Request(s.service, found, a)
 	fmt.Fprintln(t.out, explain.English(sentence))
 	if !allowed {
 		return exitCode(1)
 	}
-	if s.isLimited(found) && asked.Method == http.MethodPost && mayBeWordPress(asked.Path()) {
+	if isLimited(s.service, found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
 		fmt.Fprintln(t.out, "In front of an application, send JSON or a raw body: of forms, only short urlencoded ones pass, and those only through serve --upstream.")
 	}
 	return nil
+}
+
+// isLimited reports whether a credential is limited in any way, by itself or by the
+// site's policy.
+func isLimited(svc *sparekey.Service, c sparekey.Credential) bool {
+	return !c.Limits.IsZero() || !svc.Expires(c).IsZero() || !svc.MayManage(c)
 }
 
 func (c *passwordExplainCommand) from(networks sparekey.Networks) (netip.Addr, error) {

@@ -194,7 +194,7 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 		return err
 	}
 	api := c.api(site, home, log)
-	handler, err := c.inFront(site, all.Database, log, api, c.handler(site, api, home, log))
+	handler, err := c.inFront(site, all.Database, home, log, api, c.handler(site, api, home, log))
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,6 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // get asks the server for a page without credentials.
@@ -221,7 +220,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		logEvents(slog.New(handler(&log, nil)))(t.Context(), sparekey.Event{
 			Kind: sparekey.KindRefused, Reason: sparekey.ReasonOutOfScope, User: sparekey.User{Login: "ci"}, Login: "hidden-login",
 			Credential: sparekey.Credential{UUID: "5f0c", Name: "Deploy\nrobot", Hash: "hidden-hash"},
-			Request:    scope.Request{Method: "PUT", Target: "https://hidden-host/a\r\nb" + strings.Repeat("x", 9999) + "?hidden-query"},
+			Request:    sparekey.Request{Method: "PUT", Target: "https://hidden-host/a\r\nb" + strings.Repeat("x", 9999) + "?hidden-query"},
 		})
 		got := log.String()
 		for _, want := range []string{"out_of_scope", "ci", "5f0c", `Deploy\nrobot`, "PUT", `/a\r\nbx`} {

@@ -6,8 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sparekey-dev/sparekey"
+
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
-	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // FuzzTarget sends any address, and sees that what goes to the application is a part
@@ -31,7 +32,7 @@ func FuzzTarget(f *testing.F) {
 			t.Fatalf("%q is sent as %q, after %q was decided about", r.RequestURI, sent, got)
 		}
 		asked, _, _ := strings.Cut(got, "?")
-		if path := (scope.Request{Method: r.Method, Target: r.RequestURI}).Path(); path != "" && path != asked {
+		if path := (sparekey.Request{Method: r.Method, Target: r.RequestURI}).Path(); path != "" && path != asked {
 			t.Errorf("of %q, scopes judge %q, and %q is asked for", r.RequestURI, path, asked)
 		}
 	})

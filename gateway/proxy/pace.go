@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // pace replaces the deadlines that the server has for a whole request: as long as
@@ -82,6 +83,8 @@ func (b *body) Read(p []byte) (int, error) {
 		// From here on the server reads only to see whether the client goes away.
 		_ = b.control.SetReadDeadline(time.Time{})
 		b.passTrailer()
+	case errors.Is(err, upstream.ErrForbiddenField):
+		b.exchange.forbidden.Store(true)
 	case err != nil:
 		b.exchange.cut.Store(true)
 	}
@@ -101,6 +104,8 @@ func (b *body) passTrailer() {
 func announced(out *http.Request) http.Header {
 	gateway.StripIdentity(out.Trailer)
 	gateway.StripForwarding(out.Trailer)
+	gateway.StripOddNames(out.Trailer)
+	gateway.StripRouting(out.Trailer)
 	out.Trailer.Del("Authorization")
 	out.Trailer.Del("Cookie")
 	return out.Trailer

@@ -143,6 +143,7 @@ type exchange struct {
 	decision        gateway.Decision
 	trailer         http.Header // of the request to the application
 	cut             atomic.Bool // the client's body did not arrive whole
+	forbidden       atomic.Bool // the client's body has a field that limits do not allow
 }
 
 type exchangeKey struct{}
@@ -185,7 +186,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Proxy) decide(r *http.Request, origin clientip.Origin) gateway.Decision {
-	d := p.gateway.Decide(r, origin)
+	d := p.gateway.DecideProxied(r, origin)
 	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
 		if why := p.config.Refuse(r, d); why != "" {
 			return gateway.Refuse(RuleRefuse, why)
@@ -196,6 +197,10 @@ func (p *Proxy) decide(r *http.Request, origin clientip.Origin) gateway.Decision
 
 // RuleRefuse is the rule by which Config.Refuse refuses a request.
 const RuleRefuse = "refuse"
+
+// RuleField is the rule by which a request is refused while its body is passed on: the
+// form has a field by which the application may take it for another request.
+const RuleField = "field"
 
 // rewrite makes the request to the application. The headers that concern the
 // client's connection alone are gone already, so none of them can take away what
@@ -212,6 +217,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	x.trailer = announced(out)
 	gateway.StripIdentity(out.Header)
 	gateway.StripForwarding(out.Header)
+	gateway.StripOddNames(out.Header)
 	dropCookies(out.Header, p.config.Cookies)
 	p.gateway.SetIdentity(out.Header, out.Method, x.target, x.decision)
 	if x.origin.Addr.IsValid() {
@@ -237,6 +243,8 @@ func warn(res *http.Response) error {
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var timeout net.Error
 	switch x, ok := r.Context().Value(exchangeKey{}).(*exchange); {
+	case ok && x.forbidden.Load():
+		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "This application password is limited, and the form has a field by which the application may take it for another request. Leave the field out."))
 	case ok && x.cut.Load():
 		p.gateway.Tell(w, r, http.StatusBadRequest, "The request's body did not arrive whole.")
 	case r.Context().Err() != nil: // nobody waits for this answer

@@ -1,0 +1,201 @@
+package upstream
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// maxPeek is how much of a body is read ahead, in bytes.
+const maxPeek = 1 << 20
+
+// Body is the body of a request that a front-end passes on. What is read ahead of it
+// can be read again.
+type Body struct {
+	r        *http.Request
+	isPeeked bool
+	ahead    []byte
+	why      string
+
+	guard     *guard // of a multipart form
+	forbidden fieldNames
+}
+
+// NewBody returns the body of a request, whose Body it may replace.
+func NewBody(r *http.Request) *Body { return &Body{r: r} }
+
+// peek returns the body. It says, as the rest of a sentence, why it cannot: the body is
+// too long, does not arrive, or is compressed, which only some programs undo.
+func (b *Body) peek() (body []byte, why string) {
+	if !b.isPeeked {
+		b.isPeeked = true
+		b.ahead, b.why = b.read()
+	}
+	return b.ahead, b.why
+}
+
+func (b *Body) read() (body []byte, why string) {
+	if b.r.Body == nil || b.r.Body == http.NoBody {
+		return nil, ""
+	}
+	if len(b.r.Header["Content-Encoding"]) > 0 {
+		return nil, "its body is compressed, so its fields cannot be read"
+	}
+	if b.r.ContentLength > maxPeek {
+		return nil, tooLong
+	}
+	body, err := io.ReadAll(io.LimitReader(b.r.Body, maxPeek+1))
+	rest := io.Reader(b.r.Body)
+	if err != nil {
+		rest = failed{err} // what is read again ends as the body did
+	}
+	b.r.Body = joined{io.MultiReader(bytes.NewReader(body), rest), b.r.Body}
+	switch {
+	case err != nil:
+		return nil, "its body did not arrive whole"
+	case len(body) > maxPeek:
+		return nil, tooLong
+	}
+	return body, ""
+}
+
+var tooLong = fmt.Sprintf("its body is longer than %d MiB, so its fields cannot be read; send a shorter one", maxPeek>>20)
+
+type joined struct {
+	io.Reader
+	io.Closer
+}
+
+type failed struct{ err error }
+
+func (f failed) Read([]byte) (int, error) { return 0, f.err }
+
+// fieldNames are the fields that must not be in a form.
+type fieldNames struct {
+	route, method bool
+	objects       []string // names of parameters of a WordPress route
+}
+
+// forbid has the body end with [ErrForbiddenField] where a multipart form has one of
+// these fields, before any of it is passed on. It may be called again with more.
+func (b *Body) forbid(names fieldNames) {
+	if b.r.Body == nil || b.r.Body == http.NoBody {
+		return
+	}
+	if b.guard == nil {
+		b.guard = &guard{body: b.r.Body}
+		b.r.Body = b.guard
+	}
+	b.forbidden.add(names)
+	b.guard.forbidden = b.forbidden.pattern()
+}
+
+// ErrForbiddenField ends a body that has a field which limits do not allow.
+var ErrForbiddenField = errors.New("the form has a field by which an application takes it for another request")
+
+// add adds more names.
+func (f *fieldNames) add(more fieldNames) {
+	f.route, f.method = f.route || more.route, f.method || more.method
+	f.objects = append(f.objects, more.objects...)
+}
+
+// pattern matches a part's header with a forbidden field, in any spelling that a parser
+// of multipart forms takes for it. It may match elsewhere in the body, too, since
+// parsers disagree about where a part begins.
+func (f fieldNames) pattern() *regexp.Regexp {
+	var names []string
+	if f.route {
+		names = append(names, `[^"'\r\n;=]{0,64}rest[^a-z0-9]{0,8}route`)
+	}
+	if f.method {
+		names = append(names, `method(?:[^a-z0-9_-]|$)`)
+	}
+	for _, name := range f.objects {
+		names = append(names, regexp.QuoteMeta(strings.ToLower(name))+`(?:[^a-z0-9_-]|$)`)
+	}
+	return regexp.MustCompile(`(?i)name\*?[^a-z0-9]{0,40}=(?:[^a-z0-9]{40}|[^a-z0-9]{0,40}(?:` + strings.Join(names, "|") + `))`)
+}
+
+// guardWindow is how many bytes stay behind until what follows them is known. A header
+// of a part that is longer is cut by PHP as well.
+const guardWindow = 8 << 10
+
+// guard is a body that is looked through as it streams.
+type guard struct {
+	body      io.ReadCloser
+	forbidden *regexp.Regexp
+	window    []byte // read, and not passed on yet
+	free      int    // how much of window may be passed on
+	err       error  // at the end of window
+}
+
+// Read is part of io.Reader.
+func (g *guard) Read(p []byte) (int, error) {
+	for g.free == 0 && g.err == nil {
+		g.fill()
+	}
+	if g.free == 0 {
+		return 0, g.err
+	}
+	n := copy(p, g.window[:g.free])
+	g.window, g.free = g.window[n:], g.free-n
+	return n, nil
+}
+
+// fill reads more, and frees what is known to be harmless.
+func (g *guard) fill() {
+	room := make([]byte, len(g.window)+4*guardWindow)
+	kept := copy(room, g.window)
+	n, err := io.ReadAtLeast(g.body, room[kept:], guardWindow) // a byte at a time would be looked at a thousand times
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	g.window = room[:kept+n]
+	if at := g.forbidden.FindIndex(g.window); at != nil {
+		g.window, g.free, g.err = nil, 0, ErrForbiddenField
+		return
+	}
+	if err != nil {
+		g.free, g.err = len(g.window), err
+		return
+	}
+	g.free = max(0, len(g.window)-guardWindow)
+}
+
+// Close is part of io.Closer.
+func (g *guard) Close() error { return g.body.Close() }
+
+// mayBeForm reports whether PHP and others may take a body of this type for a form, in
+// which a browser can send fields.
+func mayBeForm(contentType string) bool { return containsFold(contentType, "form-") }
+
+// isMultipart reports whether a body of this type is a multipart form for every program.
+func isMultipart(contentType string) bool {
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	return err == nil && mediaType == "multipart/form-data" && parameters["boundary"] != "" && len(parameters) == 1
+}
+
+// isPlainForm reports whether every program reads a body of this type alike, as a form
+// without files.
+func isPlainForm(contentType string) bool {
+	mediaType, parameters, err := mime.ParseMediaType(contentType)
+	if charset, ok := parameters["charset"]; ok && strings.EqualFold(charset, "utf-8") {
+		delete(parameters, "charset")
+	}
+	return err == nil && mediaType == "application/x-www-form-urlencoded" && len(parameters) == 0
+}
+
+// mayBeJSON reports whether WordPress may take a body of this type for JSON.
+func mayBeJSON(contentType string) bool { return containsFold(contentType, "json") }
+
+// isNoForm reports whether WordPress's API certainly does not take a body of this type
+// for an urlencoded form, as it does where there is no type.
+func isNoForm(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	return strings.Contains(mediaType, "/") && !containsFold(mediaType, "urlencoded")
+}

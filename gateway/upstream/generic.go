@@ -1,0 +1,159 @@
+package upstream
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// Generic is the profile of an application of which nothing is known. It takes into
+// account what the usual frameworks, servers and file stores do, and what WordPress does
+// at the paths of its API.
+func Generic() Profile { return generic{} }
+
+// ForHandler returns how a handler of the same program may read a request: it may obey
+// headers and parameters as other applications do, but there is no proxy or CGI in
+// between, and what manages application passwords is Sparekey itself. The result is nil
+// for nearly all requests: those that are what their method and path say.
+func ForHandler(r *http.Request, target string) sparekey.Upstream {
+	_, query := rawpath.Split(target)
+	matters := mayMatter(query)
+	for name := range r.Header {
+		_, ok := effectOnHandler(name)
+		matters = matters || ok
+	}
+	if !matters {
+		return nil
+	}
+	return &Reader{Profile: generic{isHandler: true}, Request: Request{Method: r.Method, Target: target, Host: r.Host, Header: r.Header}}
+}
+
+type generic struct{ isHandler bool }
+
+// api is the path of WordPress's REST API.
+const api = "/wp-json"
+
+// Blocked is part of Profile. Nothing is blocked.
+func (generic) Blocked(*Request) string { return "" }
+
+// Read is part of Profile.
+func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
+	var c collector
+	query := c.begin(r)
+	if g.isHandler {
+		c.readHeadersOfHandler(r)
+	} else {
+		c.readHeaders(r)
+	}
+	if mayMatter(query) {
+		c.readParameters(query, "query", api)
+		c.readMount(query)
+	}
+	if !g.isHandler && r.Method == http.MethodPost {
+		c.readForm(r)
+	}
+	switch {
+	case g.isHandler:
+		c.dropFrontPage()
+	case scoped:
+		c.readObjects(r, query, coreOnly, false)
+	}
+	c.put(readings, g.named)
+}
+
+// named returns the name that a rule must have in its path to cover what manages
+// application passwords, or what WordPress's API has beside them.
+func (g generic) named(method, path string) string {
+	switch {
+	case g.isHandler || isSafe(method):
+		return ""
+	case mayManagePasswords(path):
+		return scope.NamePasswords
+	}
+	return managed(method, path)
+}
+
+// dropFrontPage takes out the path of the front page where a parameter names a route:
+// there, WordPress has its API where a site has no pretty URLs.
+func (c *collector) dropFrontPage() {
+	if c.routes > 0 && len(c.paths) > c.routes && (c.paths[0] == "/" || c.paths[0] == "/index.php") {
+		c.paths = c.paths[1:]
+	}
+}
+
+// readForm adds the methods that applications may find in a form, with which browsers
+// can send nothing but POST.
+func (c *collector) readForm(r *Request) {
+	types := contentTypes(r.Header)
+	if !slices.ContainsFunc(types, mayBeForm) {
+		return
+	}
+	switch {
+	case r.Body == nil, len(types) > 1, !isPlainForm(types[0]) && !isMultipart(types[0]):
+		c.anyMethod()
+		if c.mayBeWordPress() {
+			c.cannotTell(formMayRoute)
+			c.manages = true
+		}
+	case isMultipart(types[0]):
+		r.Body.forbid(fieldNames{method: true, route: true})
+	default:
+		body, why := r.Body.peek()
+		if why != "" {
+			c.cannotTell(why)
+			return
+		}
+		c.readParameters(string(body), "form", api)
+	}
+}
+
+// mayBeWordPress reports whether one of the paths is that of WordPress's API or of its
+// front page.
+func (c *collector) mayBeWordPress() bool {
+	return slices.ContainsFunc(c.paths, func(path string) bool {
+		_, isAPI := routeOf(path)
+		return isAPI || path == "/" || strings.HasPrefix(path, "/index.php")
+	})
+}
+
+// anyMethod is for a form that is not seen: it may name any of the methods that are
+// named in forms.
+func (c *collector) anyMethod() {
+	for _, method := range [...]string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if !slices.Contains(c.methods, method) {
+			c.addMethod(method)
+		}
+	}
+}
+
+// readMount adds the repository from which a registry takes a blob (OCI distribution
+// specification 1.1, "mounting a blob from another repository").
+func (c *collector) readMount(query string) {
+	if len(c.paths) == 0 || !strings.HasSuffix(strings.TrimSuffix(c.paths[0], "/"), "/blobs/uploads") {
+		return
+	}
+	mount, from := "", ""
+	for p := range parameters(query) {
+		value, ok := p.text()
+		switch {
+		case p.isExactly("mount") && ok && mount == "":
+			mount = value
+		case p.isExactly("from") && ok && from == "":
+			from = value
+		case strings.Contains(p.name, "mount"), strings.Contains(p.name, "from"):
+			c.cannotTell("the query names a repository in a way that cannot be read; send \"mount\" and \"from\" once each")
+			return
+		}
+	}
+	root, _, _ := strings.Cut(c.paths[0], "/v2/")
+	switch {
+	case from != "":
+		c.addObject("from", http.MethodGet, root+"/v2/"+from+"/blobs/"+mount)
+	case mount != "":
+		c.cannotTell("the query mounts a blob without saying from which repository")
+	}
+}

@@ -1,0 +1,127 @@
+package upstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Index reads the routes of a WordPress from the index of its REST API, when they are
+// needed for the first time and again every five minutes. It is safe for concurrent use.
+type Index struct {
+	// URL is the address of the index, such as "http://127.0.0.1:8088/?rest_route=/".
+	URL string
+	// Host is the Host header that the site answers to. Default: that of URL.
+	Host string
+	// Transport sends the request. Default: http.DefaultTransport.
+	Transport http.RoundTripper
+	// Log is told of an index that cannot be read. Default: it is discarded.
+	Log *slog.Logger
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+
+	reading sync.Mutex
+	known   atomic.Pointer[indexed]
+}
+
+type indexed struct {
+	routes *Routes
+	next   time.Time // when to read them again
+}
+
+const (
+	indexTime  = 3 * time.Second // for an answer
+	indexLasts = 5 * time.Minute
+	indexRetry = 10 * time.Second // after one that could not be read
+	indexSize  = 32 << 20         // bytes; a large site has some 5 MB
+)
+
+// Routes returns the routes of the site. Until they could be read for the first time,
+// they are those of WordPress 7.1. The first call waits for the site for up to three
+// seconds; later ones do not wait for one another.
+func (x *Index) Routes() *Routes {
+	now := x.now()
+	known := x.known.Load()
+	if known != nil && now.Before(known.next) {
+		return known.routes
+	}
+	if known == nil {
+		x.reading.Lock()
+	} else if !x.reading.TryLock() {
+		return known.routes // another request reads them
+	}
+	defer x.reading.Unlock()
+	if again := x.known.Load(); again != nil && now.Before(again.next) {
+		return again.routes
+	}
+	listed, err := x.read()
+	if err != nil {
+		if x.Log != nil {
+			x.Log.Warn("the index of WordPress's REST API cannot be read, so requests to routes of plugins are denied to application passwords with scopes", "url", x.URL, "error", err)
+		}
+		return x.keep(known, now.Add(indexRetry))
+	}
+	return x.keep(&indexed{routes: NewRoutes(listed)}, now.Add(indexLasts))
+}
+
+// keep keeps routes until then.
+func (x *Index) keep(known *indexed, next time.Time) *Routes {
+	if known == nil {
+		known = &indexed{routes: NewRoutes(nil)}
+	}
+	x.known.Store(&indexed{known.routes, next})
+	return known.routes
+}
+
+func (x *Index) now() time.Time {
+	if x.Now == nil {
+		return time.Now() //nolint:forbidigo // the default clock
+	}
+	return x.Now()
+}
+
+// read returns the routes that the index lists.
+func (x *Index) read() ([]string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), indexTime) //nolint:forbidigo // the routes are for every request, not only the one that asks
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, x.URL, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	if x.Host != "" {
+		r.Host = x.Host
+	}
+	transport := x.Transport
+	if transport == nil {
+		transport = http.DefaultTransport
+	}
+	res, err := transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer is %s", res.Status)
+	}
+	var index struct {
+		Routes map[string]json.RawMessage `json:"routes"`
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, indexSize)).Decode(&index); err != nil {
+		return nil, fmt.Errorf("read the answer: %w", err)
+	}
+	if len(index.Routes) == 0 {
+		return nil, errors.New("the answer lists no routes")
+	}
+	listed := make([]string, 0, len(index.Routes))
+	for route := range index.Routes {
+		listed = append(listed, route)
+	}
+	return listed, nil
+}

@@ -1,0 +1,161 @@
+package upstream
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Routes are the routes of a WordPress REST API. They are needed because WordPress
+// believes a parameter of the query or the body before the one of the same name in the
+// path. They are safe for concurrent use.
+type Routes struct {
+	exact    map[string]bool // in lower case
+	patterns []routePattern
+}
+
+// routePattern is a route with parameters in its path.
+type routePattern struct {
+	prefix string // in lower case, what stands before the first parameter
+	names  []string
+	re     *regexp.Regexp // nil: PHP understands it and Go does not
+	spans  []bool         // by name: whether the parameter may have a slash in it
+}
+
+// maxRoutes bounds how many routes of an index count.
+const maxRoutes = 20_000
+
+// NewRoutes returns the routes that an index lists, beside those of WordPress 7.1.
+// Each is a path below the API's root with PHP's regular expressions for parameters, such
+// as "/wp/v2/posts/(?P<id>[\d]+)".
+func NewRoutes(listed []string) *Routes {
+	r := &Routes{exact: map[string]bool{}}
+	seen := map[string]bool{}
+	for _, route := range slices.Concat(coreRoutes, listed[:min(len(listed), maxRoutes)]) {
+		if !seen[route] {
+			seen[route] = true
+			r.add(route)
+		}
+	}
+	return r
+}
+
+var groupName = regexp.MustCompile(`\(\?P?<([A-Za-z_]\w*)>`)
+
+func (r *Routes) add(route string) {
+	found := groupName.FindAllStringSubmatch(route, -1)
+	if len(found) == 0 && !strings.ContainsAny(route, `([*+?\`) {
+		r.exact[strings.ToLower(strings.TrimSuffix(route, "/"))] = true
+		return
+	}
+	p := routePattern{prefix: strings.ToLower(route[:strings.IndexAny(route, `([*+?\.|$^`)])}
+	if at := strings.LastIndexByte(p.prefix, '/'); at >= 0 {
+		p.prefix = p.prefix[:at+1]
+	}
+	for _, match := range found {
+		p.names = append(p.names, match[1])
+		p.spans = append(p.spans, maySpan(route, match[0]))
+	}
+	if len(route) < 1000 {
+		p.re, _ = regexp.Compile(`(?i)^(?:` + route + `)$`) // where Go cannot read it, the names alone count
+	}
+	r.patterns = append(r.patterns, p)
+}
+
+// narrowGroup is the rest of a group that certainly matches no slash.
+var narrowGroup = regexp.MustCompile(`^(?:\[(?:\\d|\\w|\\-|[A-Za-z0-9_-])+\]|\\d|\\w|[A-Za-z0-9_-])[+*?]*\)`)
+
+// maySpan reports whether the parameter that begins with this text may match a slash.
+func maySpan(route, group string) bool {
+	_, rest, _ := strings.Cut(route, group)
+	return !narrowGroup.MatchString(rest)
+}
+
+// variable is a parameter in the path of a request.
+type variable struct {
+	name       string
+	start, end int // of its value in the route; end is -1 where that is not known
+	mayHave    bool
+}
+
+// match returns the parameters in the path of a route, by every route that WordPress may
+// take it for. known is false for a route that is not listed.
+func (r *Routes) match(route string) (variables []variable, known bool) {
+	folded := strings.ToLower(strings.TrimSuffix(route, "/"))
+	known = r.exact[folded]
+	for i := range r.patterns {
+		p := &r.patterns[i]
+		if !strings.HasPrefix(folded, p.prefix) {
+			continue
+		}
+		if p.re == nil {
+			known = true
+			for _, name := range p.names {
+				variables = append(variables, variable{name, len(p.prefix), -1, true})
+			}
+			continue
+		}
+		at := p.re.FindStringSubmatchIndex(strings.TrimSuffix(route, "/"))
+		if at == nil {
+			continue
+		}
+		known = true
+		for j, name := range p.names {
+			if group := p.re.SubexpIndex(name); group > 0 && at[2*group] >= 0 {
+				variables = append(variables, variable{name, at[2*group], at[2*group+1], p.spans[j]})
+			}
+		}
+	}
+	return variables, known
+}
+
+// coreRoutes are the routes of WordPress 7.1 with parameters in their paths, and those
+// without of which the query may have some. In the API's root and in each namespace,
+// the index of that namespace is one.
+var coreRoutes = []string{
+	"/", "/batch/v1",
+	"/oembed/1.0", "/oembed/1.0/embed", "/oembed/1.0/proxy",
+	"/wp/v2", "/wp/v2/users/me", "/wp/v2/search", "/wp/v2/settings",
+	`/wp/v2/[\w-]+`,
+	`/wp/v2/[\w-]+/(?P<id>[\d]+)`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/[\w-]+/(?P<id>[\d]+)/autosaves`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/media/(?P<id>[\d]+)/(?:post-process|edit)`,
+	`/wp/v2/types/(?P<type>[\w-]+)`,
+	`/wp/v2/statuses/(?P<status>[\w-]+)`,
+	`/wp/v2/taxonomies/(?P<taxonomy>[\w-]+)`,
+	`/wp/v2/users/(?P<user_id>(?:[\d]+|me))/application-passwords`,
+	`/wp/v2/users/(?P<user_id>(?:[\d]+|me))/application-passwords/introspect`,
+	`/wp/v2/users/(?P<user_id>(?:[\d]+|me))/application-passwords/(?P<uuid>[\w\-]+)`,
+	`/wp/v2/block-types/(?P<namespace>[a-zA-Z0-9_-]+)`,
+	`/wp/v2/block-types/(?P<namespace>[a-zA-Z0-9_-]+)/(?P<name>[a-zA-Z0-9_-]+)`,
+	`/wp/v2/block-renderer/(?P<name>[a-z0-9-]+/[a-z0-9-]+)`,
+	`/wp/v2/block-directory/search`,
+	`/wp/v2/block-patterns/(?:patterns|categories)`,
+	`/wp/v2/pattern-directory/patterns`,
+	`/wp/v2/(?:templates|template-parts)/(?P<id>.+)`,
+	`/wp/v2/(?:templates|template-parts)/(?P<parent>.+)/(?:revisions|autosaves)`,
+	`/wp/v2/(?:templates|template-parts)/(?P<parent>.+)/(?:revisions|autosaves)/(?P<id>[\d]+)`,
+	`/wp/v2/global-styles/(?P<id>[\/\d]+)`,
+	`/wp/v2/global-styles/themes/(?P<stylesheet>.+)`,
+	`/wp/v2/global-styles/themes/(?P<stylesheet>.+)/variations`,
+	`/wp/v2/themes/(?P<stylesheet>.+)`,
+	`/wp/v2/plugins/(?P<plugin>[^.\/]+(?:\/[^.\/]+)?)`,
+	`/wp/v2/sidebars/(?P<id>[\w-]+)`,
+	`/wp/v2/widget-types/(?P<id>[a-zA-Z0-9_-]+)`,
+	`/wp/v2/widget-types/(?P<id>[a-zA-Z0-9_-]+)/(?:encode|render)`,
+	`/wp/v2/widgets/(?P<id>[\w\-]+)`,
+	`/wp/v2/menu-locations/(?P<location>[\w-]+)`,
+	`/wp/v2/font-collections/(?P<slug>.+)`,
+	`/wp/v2/font-families/(?P<font_family_id>[\d]+)/font-faces`,
+	`/wp/v2/font-families/(?P<font_family_id>[\d]+)/font-faces/(?P<id>[\d]+)`,
+	`/wp-abilities/v1`, `/wp-abilities/v1/abilities`, `/wp-abilities/v1/categories`,
+	`/wp-abilities/v1/categories/(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)`,
+	`/wp-abilities/v1/abilities/(?P<name>[a-zA-Z0-9\-\/]+)`,
+	`/wp-abilities/v1/abilities/(?P<name>[a-zA-Z0-9\-\/]+?)/run`,
+	`/wp-site-health/v1`, `/wp-site-health/v1/directory-sizes`,
+	`/wp-site-health/v1/tests/[\w-]+`,
+	`/wp-block-editor/v1`, `/wp-block-editor/v1/export`, `/wp-block-editor/v1/url-details`, `/wp-block-editor/v1/navigation-fallback`,
+}

@@ -1,0 +1,220 @@
+// Package upstream knows how an application may read a request. It is the only place
+// that does.
+//
+// Two programs may take one request for different ones: an application may obey a
+// header that names another method, remove a part of the path, or look for the path in
+// a form. A credential with limits must not gain anything by that. So a request is
+// judged by all its readings: every method and path for which the application may take
+// it. The limits must allow each of them.
+//
+// A [Profile] is what is known of one kind of application. The gateway is told which
+// kind stands behind it and never guesses. A newly found trick is one more reading in a
+// profile, and changes nothing elsewhere.
+package upstream
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// Request is a request as the client sent it.
+type Request struct {
+	Method string
+	Target string      // the request-target as it was received, in origin or absolute form
+	Host   string      // the Host header
+	Header http.Header // the header fields, in any spelling of their names
+
+	// Trailer has the names of the trailers that the client announced; values do not
+	// matter.
+	Trailer http.Header
+
+	// DropsForwarded says that the front-end removes the headers X-Forwarded-* of the
+	// client, so that none of them moves the path. Whether a front-end like nginx does
+	// is not known here, so it counts as one that does not.
+	DropsForwarded bool
+
+	// DropsOddNames says that the front-end removes headers whose names have other
+	// characters than letters, digits and hyphens.
+	DropsOddNames bool
+
+	// Body is the body, or nil where the front-end does not see it.
+	Body *Body
+}
+
+// Profile knows how one kind of application may read a request. It is safe for
+// concurrent use.
+type Profile interface {
+	// Read adds what the application may take a request for to readings that are
+	// empty. Without scoped it may leave out what matters to credentials with scopes
+	// only. With Request.Body nil it adds what holds for any body.
+	Read(r *Request, scoped bool, readings *sparekey.Readings)
+
+	// Blocked says, in a sentence for people, why a request must not reach the
+	// application, whoever sends it. Empty: it may.
+	Blocked(r *Request) string
+}
+
+// Reader reads one request by a profile. It is a [sparekey.Upstream], for one attempt
+// and one goroutine.
+type Reader struct {
+	Profile Profile
+	Request Request
+
+	head, all          sparekey.Readings
+	isHeadRead, isRead bool
+}
+
+// Head returns what holds of the request whatever is in its body, as far as it matters
+// to a credential without scopes. It does not read the body.
+func (r *Reader) Head() *sparekey.Readings {
+	if !r.isHeadRead {
+		bodiless := r.Request
+		bodiless.Body = nil
+		r.Profile.Read(&bodiless, false, &r.head)
+		r.isHeadRead = true
+	}
+	return &r.head
+}
+
+// Readings is part of sparekey.Upstream. It reads the body where the application may
+// find another method, path or object there.
+func (r *Reader) Readings(scoped bool) *sparekey.Readings {
+	if !r.isRead {
+		r.Profile.Read(&r.Request, scoped, &r.all)
+		r.isRead = true
+	}
+	return &r.all
+}
+
+// maxMeanings bounds how many methods, and how many paths, one request may name: each
+// is judged with each.
+const maxMeanings = 8
+
+// collector gathers the readings of one request.
+type collector struct {
+	methods, paths []string
+	others         []sparekey.Reading // of a method and a path of their own
+	unclear        string
+	manages        bool // what is unclear may manage users, credentials or code
+	routes         int  // how many of the paths a parameter has named
+
+	methodRoom, pathRoom [2]string // for the usual numbers of them
+}
+
+// begin collects what every application finds in the request line, and returns the query.
+func (c *collector) begin(r *Request) (query string) {
+	path, query := rawpath.Split(r.Target)
+	c.methods, c.paths = append(c.methodRoom[:0], r.Method), c.pathRoom[:0]
+	c.addPath(path)
+	return query
+}
+
+// addPath adds a path as it was sent, and what applications make of its parameters.
+func (c *collector) addPath(raw string) {
+	decoded, ok := rawpath.Decode(raw)
+	if !ok {
+		c.cannotTell(sparekey.UnclearPath(raw))
+		if mayManagePasswords(rawpath.Unescape(raw)) {
+			c.manages = true
+		}
+		return
+	}
+	c.addDecoded(decoded)
+}
+
+// addDecoded adds a decoded path.
+func (c *collector) addDecoded(path string) {
+	c.addOnePath(path)
+	for _, other := range rawpath.Parameters(path) {
+		if rawpath.IsAmbiguous(other) || !strings.HasPrefix(other, "/") {
+			c.cannotTell(sparekey.UnclearPath(path))
+			return
+		}
+		c.addOnePath(other)
+	}
+}
+
+func (c *collector) addOnePath(path string) {
+	if len(c.paths) == maxMeanings {
+		c.tooMany()
+		return
+	}
+	c.paths = append(c.paths, path)
+}
+
+// addMethod adds a method that a request names beside its own.
+func (c *collector) addMethod(method string) {
+	if len(c.methods) == maxMeanings {
+		c.tooMany()
+		return
+	}
+	c.methods = append(c.methods, strings.ToUpper(strings.TrimSpace(method)))
+}
+
+// tooMany gives up on a request that names more than is judged.
+func (c *collector) tooMany() {
+	c.cannotTell("it names too many methods or paths; send one of each")
+	c.manages = true
+}
+
+// cannotTell notes why there may be other readings. The first reason stays.
+func (c *collector) cannotTell(why string) {
+	if c.unclear == "" {
+		c.unclear = why
+	}
+}
+
+// isSafe reports whether none of the methods changes anything.
+func (c *collector) isSafe() bool {
+	return !slices.ContainsFunc(c.methods, func(m string) bool { return !isSafe(m) })
+}
+
+// isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
+func isSafe(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
+
+// put writes what was collected: each method with each path, and the others. named
+// says which name a rule must have in its path to cover a reading.
+func (c *collector) put(readings *sparekey.Readings, named func(method, path string) string) {
+	for _, path := range c.paths {
+		for _, method := range c.methods {
+			readings.All = append(readings.All, sparekey.Reading{Method: method, Path: path, Named: named(method, path)})
+		}
+	}
+	for _, other := range c.others {
+		other.Named = named(other.Method, other.Path)
+		readings.All = append(readings.All, other)
+	}
+	readings.Unclear, readings.UnclearManages = c.unclear, c.unclear != "" && c.manages
+}
+
+// mayManagePasswords reports whether a path is one at which application passwords are
+// managed, in Sparekey's REST API or WordPress's.
+func mayManagePasswords(path string) bool {
+	return containsFold(path, scope.NamePasswords)
+}
+
+// containsFold is strings.Contains whatever the case of ASCII letters; part is in
+// lower case.
+func containsFold(s, part string) bool {
+	for i := 0; i+len(part) <= len(s); i++ {
+		if c := s[i]; (c == part[0] || 'A' <= c && c <= 'Z' && c+'a'-'A' == part[0]) && strings.EqualFold(s[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
+}
+
+// quote bounds what a sentence repeats of a text that a client has chosen.
+func quote(text string) string {
+	const most = 100
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -1,0 +1,351 @@
+package upstream
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// WordPressConfig says what is known of a WordPress.
+type WordPressConfig struct {
+	// Routes returns the routes of the site, as [Index.Routes] does. It must not wait
+	// long. Default: those of WordPress 7.1, so that a parameter of another route
+	// counts as one that may name another object.
+	Routes func() *Routes
+
+	// AddressFirst says that the site believes the path before the query and the body,
+	// as contrib/wordpress/sparekey-identity.php has it do. Default: it does not.
+	AddressFirst bool
+
+	// XMLRPC lets XML-RPC through, in which the limits of a credential do not hold:
+	// login and secret are in the body, and WordPress checks them. Default: it is
+	// blocked.
+	XMLRPC bool
+}
+
+// WordPress is the profile of a WordPress, single site or network, in any folder.
+func WordPress(config WordPressConfig) Profile {
+	if config.Routes == nil {
+		config.Routes = coreOnly
+	}
+	return &wordPress{config}
+}
+
+type wordPress struct{ config WordPressConfig }
+
+// Blocked is part of Profile.
+func (w *wordPress) Blocked(r *Request) string {
+	path, _ := rawpath.Split(r.Target)
+	if w.config.XMLRPC || !containsFold(rawpath.Unescape(path), "xmlrpc.php") {
+		return ""
+	}
+	return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
+}
+
+// Read is part of Profile.
+func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
+	var c collector
+	query := c.begin(r)
+	c.readHeaders(r)
+	if mayMatter(query) {
+		c.readParameters(query, "query", api)
+	}
+	c.manages = c.manages || !c.isSafe() // WordPress takes many a path for a route
+	c.readWordPressForm(r)
+	clear := c.unclear == ""
+	c.dropFrontPage()
+	for _, path := range slices.Clone(c.paths) { // the routes to which other paths lead
+		if route, ok := routeOf(path); ok && !strings.HasPrefix(path, api+"/") && path != api {
+			c.addOnePath(api + route)
+		}
+	}
+	if scoped && !w.config.AddressFirst {
+		c.readObjects(r, query, w.config.Routes, true)
+	}
+	c.manages = c.manages && !clear // another object of the same kind manages nothing
+	c.put(readings, managed)
+}
+
+// routeOf returns the route of WordPress's API that a path may lead to: in any folder,
+// behind index.php, in letters of any case.
+func routeOf(path string) (route string, ok bool) {
+	for i := range len(path) {
+		if path[i] != '/' || len(path)-i < len(api) || !strings.EqualFold(path[i:i+len(api)], api) {
+			continue
+		}
+		if rest := path[i+len(api):]; rest == "" || rest[0] == '/' {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// managed returns the name that a rule must have in its path to cover what manages
+// users, credentials or code, or "".
+func managed(method, path string) string {
+	route, ok := routeOf(path)
+	if !ok || isSafe(method) {
+		return ""
+	}
+	switch folded := strings.ToLower(route) + "/"; {
+	case strings.Contains(folded, scope.NamePasswords):
+		return scope.NamePasswords
+	case strings.Contains(folded, scope.NameBatch+"/"):
+		return scope.NameBatch
+	default:
+		for _, name := range [...]string{scope.NameUsers, scope.NamePlugins, scope.NameThemes, scope.NameSettings} {
+			if strings.Contains(folded, name+"/") {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// formMayRoute says why a form that is not seen, or not understood, is refused.
+const formMayRoute = "a form may name another route of WordPress than the path does; send JSON or a raw body"
+
+// readWordPressForm adds the route that WordPress finds in a form on any page.
+func (c *collector) readWordPressForm(r *Request) {
+	types := contentTypes(r.Header)
+	if r.Method != http.MethodPost || !slices.ContainsFunc(types, mayBeForm) {
+		return
+	}
+	switch {
+	case r.Body == nil:
+		c.cannotTell(formMayRoute)
+	case len(types) > 1 || !isPlainForm(types[0]) && !isMultipart(types[0]):
+		c.cannotTell("programs read a body of the type " + quote(strings.Join(types, ", ")) + " in different ways; send JSON")
+	case isMultipart(types[0]):
+		r.Body.forbid(fieldNames{route: true, method: true})
+	default:
+		body, why := r.Body.peek()
+		if why != "" {
+			c.cannotTell(why)
+			return
+		}
+		c.readParameters(string(body), "form", api)
+	}
+}
+
+// coreOnly returns the routes of WordPress 7.1.
+var coreOnly = sync.OnceValue(func() *Routes { return NewRoutes(nil) })
+
+// readObjects adds the objects that the query and the body name in place of the one in
+// the path. isTold says that the application is a WordPress, so that a route which is not
+// among its routes may have any parameters.
+func (c *collector) readObjects(r *Request, query string, routes func() *Routes, isTold bool) {
+	for _, path := range slices.Clone(c.paths) {
+		route, ok := routeOf(path)
+		if !ok {
+			continue
+		}
+		variables, known := routes().match(route)
+		if !known && !isTold {
+			continue
+		}
+		o := objects{c: c, path: path, route: route, variables: variables, known: known}
+		o.readQuery(query)
+		if len(variables) > 0 || !known {
+			o.readBody(r)
+		}
+	}
+}
+
+// objects are those that one path of the API may be about.
+type objects struct {
+	c           *collector
+	path, route string
+	variables   []variable
+	known       bool // the site lists the route
+}
+
+// readQuery adds the objects that a query names.
+func (o *objects) readQuery(query string) {
+	for p := range parameters(query) {
+		if o.c.unclear != "" {
+			return
+		}
+		o.readParameter(p, "query")
+	}
+}
+
+// readParameter adds the object that a parameter names.
+func (o *objects) readParameter(p parameter, where string) {
+	if p.namesRoute() || p.namesMethod() {
+		return
+	}
+	base, _, _ := strings.Cut(rawpath.Unescape(p.raw), "\x00")
+	base, _, isList := strings.Cut(base, "[")
+	if !o.known {
+		if !strings.HasPrefix(base, "_") || !p.plain {
+			o.c.cannotTell("the site's index does not list the route " + quote(o.route) + ", so the parameter " + quote(p.raw) + " of the " + where + " may name another object")
+		}
+		return
+	}
+	for _, v := range o.variables {
+		if !p.names(base, v.name) {
+			continue
+		}
+		value, ok := p.text()
+		if !ok || !p.plain || isList || p.raw != v.name {
+			o.cannotTell(p.raw, where)
+			return
+		}
+		o.add(v, value, where)
+	}
+}
+
+// names reports whether PHP and others may take a parameter for the one of this name.
+func (p parameter) names(base, name string) bool {
+	if p.plain {
+		return strings.EqualFold(p.name, name)
+	}
+	return strings.Trim(foldName(base), "_") == strings.Trim(foldName(name), "_")
+}
+
+func (o *objects) cannotTell(name, where string) {
+	o.c.cannotTell("the parameter " + quote(name) + " of the " + where + " names another object than the path does, and WordPress believes it; leave it out")
+}
+
+// add adds the path with another value of one of its parameters.
+func (o *objects) add(v variable, value, where string) {
+	switch {
+	case v.end >= 0 && value == o.route[v.start:v.end]:
+		return
+	case v.end < 0, !isPlainValue(value, o.route[v.start:v.end]):
+		o.cannotTell(v.name, where)
+		return
+	}
+	path := o.root() + o.route[:v.start] + value + o.route[v.end:]
+	if rawpath.IsAmbiguous(path) || len(o.c.others) >= maxMeanings {
+		o.cannotTell(v.name, where)
+		return
+	}
+	for _, method := range o.c.methods {
+		o.c.others = append(o.c.others, sparekey.Reading{Method: method, Path: path})
+	}
+}
+
+// root is what stands before the route in the path.
+func (o *objects) root() string { return strings.TrimSuffix(o.path, o.route) }
+
+// isPlainValue reports whether WordPress takes a value for what it says: a number for a
+// number, a name for a name.
+func isPlainValue(value, inPath string) bool {
+	if value == "" || strings.Trim(inPath, "0123456789") == "" && (strings.Trim(value, "0123456789") != "" || value[0] == '0') {
+		return false
+	}
+	for i := range len(value) {
+		if c := value[i]; fold(c) == '-' && strings.IndexByte("-_./", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// readBody adds the objects that a body names. WordPress reads JSON in a request of any
+// method, and a form in one that may have a body.
+func (o *objects) readBody(r *Request) {
+	types := contentTypes(r.Header)
+	isJSON := slices.ContainsFunc(types, mayBeJSON)
+	isForm := !isSafe(r.Method) && (len(types) == 0 && r.Method != http.MethodPost || slices.ContainsFunc(types, func(t string) bool { return !isNoForm(t) || mayBeForm(t) }))
+	if !isJSON && !isForm {
+		return
+	}
+	switch {
+	case r.Body == nil:
+		o.anyObject()
+	case len(types) > 1:
+		o.c.cannotTell("it has several types of body; send one")
+	case isForm && len(types) == 1 && isMultipart(types[0]):
+		o.forbid(r.Body)
+	default:
+		o.readFields(r.Body, isJSON)
+	}
+}
+
+// readFields adds the objects that a body names, which is read ahead.
+func (o *objects) readFields(b *Body, isJSON bool) {
+	body, why := b.peek()
+	switch {
+	case why != "":
+		o.c.cannotTell(why)
+	case isJSON:
+		o.readJSON(body)
+	default:
+		for p := range parameters(string(body)) {
+			o.readParameter(p, "form")
+		}
+	}
+}
+
+// anyObject is for a body that is not seen: it may name any object in place of each in
+// the path.
+func (o *objects) anyObject() {
+	if !o.known {
+		o.c.cannotTell("the site's index does not list the route " + quote(o.route) + ", so a body may name another object")
+		return
+	}
+	for _, v := range o.variables {
+		path := o.root() + o.route[:v.start] + "*"
+		if v.end >= 0 && !v.mayHave {
+			path += o.route[v.end:]
+		}
+		for _, method := range o.c.methods {
+			o.c.others = append(o.c.others, sparekey.Reading{Method: method, Path: path})
+		}
+	}
+}
+
+// forbid has a multipart form end where it names an object.
+func (o *objects) forbid(b *Body) {
+	if !o.known {
+		o.c.cannotTell("the site's index does not list the route " + quote(o.route) + ", so a form may name another object")
+		return
+	}
+	names := fieldNames{route: true, method: true}
+	for _, v := range o.variables {
+		names.objects = append(names.objects, v.name)
+	}
+	b.forbid(names)
+}
+
+// IsForAPI reports whether a request-target asks WordPress's REST API for something, in
+// whatever spelling.
+func IsForAPI(target string) bool {
+	path, query := rawpath.Split(target)
+	if _, ok := routeOf(rawpath.Unescape(path)); ok {
+		return true
+	}
+	for p := range parameters(query) {
+		if p.namesRoute() {
+			return true
+		}
+	}
+	return false
+}
+
+// IsForPasswords reports whether WordPress may take a request-target for one of its
+// routes of application passwords, in whatever spelling: it takes routes in any case,
+// decodes some twice, and finds them in the query of any page.
+func IsForPasswords(target string) bool {
+	const routes = "/" + scope.NamePasswords
+	path, query := rawpath.Split(target)
+	path, query = strings.ToLower(rawpath.Unescape(path)), strings.ToLower(rawpath.Unescape(query))
+	return strings.Contains(path, api) && strings.Contains(path, routes) || strings.Contains(query, "route") && strings.Contains(query, routes)
+}
+
+// HasWordPressSession reports whether a request is one of a person who is signed in to
+// WordPress by its cookie, and carries no other credential. Whether the cookie is valid
+// is for WordPress to say.
+func HasWordPressSession(r *http.Request) bool {
+	return len(r.Header["Authorization"]) == 0 && slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
+		return strings.HasPrefix(c.Name, "wordpress_logged_in_")
+	})
+}

@@ -1,0 +1,357 @@
+package upstream_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
+)
+
+var wordPress = upstream.WordPress(upstream.WordPressConfig{})
+
+const (
+	put       = "PUT /wp-json/wp/v2/users/6"
+	multipart = "\nContent-Type: multipart/form-data; boundary=x\n\n"
+)
+
+// TestWordPress lists what a WordPress may take requests for, where the front-end does
+// not see bodies.
+func TestWordPress(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"GET /hello":                         "GET /hello",
+		"GET /wp-json/wp/v2/posts/7":         "GET /wp-json/wp/v2/posts/7",
+		"GET /?rest_route=/wp/v2/posts":      "GET /wp-json/wp/v2/posts",
+		"GET /index.php?rest_route=/wp/v2/a": "GET /wp-json/wp/v2/a",
+		"GET /hello?rest_route=/wp/v2/posts": "GET /hello, GET /wp-json/wp/v2/posts",
+		"GET /a//b":                          "unclear",
+		"POST /a//b":                         "unclear!",
+		"POST /wp-json//wp/v2/users/me":      "unclear!",
+		"GET /wp-json/wp/v2/a%2Fb\nX-HTTP-Method-Override: POST": "unclear!",
+
+		// By another door.
+		"POST /index.php/wp-json/batch/v1":                          "POST /index.php/wp-json/batch/v1 /batch/v1, POST /wp-json/batch/v1 /batch/v1",
+		"GET /blog/wp-json/wp/v2/posts":                             "GET /blog/wp-json/wp/v2/posts, GET /wp-json/wp/v2/posts",
+		"POST /a/b/index.php/WP-JSON/BATCH/v1":                      "POST /a/b/index.php/WP-JSON/BATCH/v1 /batch/v1, POST /wp-json/BATCH/v1 /batch/v1",
+		"GET /wp-jsonx/wp-json":                                     "GET /wp-json, GET /wp-jsonx/wp-json",
+		"GET /wp-json":                                              "GET /wp-json",
+		"DELETE /Wp-Json/wp/v2/Plugins/a\nContent-Type: text/plain": "DELETE /Wp-Json/wp/v2/Plugins/a /plugins, DELETE /wp-json/wp/v2/Plugins/a /plugins",
+
+		// What manages users, credentials or code.
+		"POST /wp-json/wp/v2/users/me":                           "POST /wp-json/wp/v2/users/me /users",
+		"POST /wp-json/wp/v2/users":                              "POST /wp-json/wp/v2/users /users",
+		"GET /wp-json/wp/v2/users?_method=POST":                  "GET /wp-json/wp/v2/users, POST /wp-json/wp/v2/users /users",
+		"GET /wp-json/wp/v2/users":                               "GET /wp-json/wp/v2/users",
+		"POST /wp-json/wp/v2/settings":                           "POST /wp-json/wp/v2/settings /settings",
+		"POST /wp-json/wp/v2/themes/x\nContent-Type: text/plain": "POST /wp-json/wp/v2/themes/x /themes",
+		"POST /wp-json/wc/v3/settings":                           "POST /wp-json/wc/v3/settings /settings",
+		"POST /wp-json/batch/v1":                                 "POST /wp-json/batch/v1 /batch/v1",
+		"POST /wp-json/wp/v2/users/me/application-passwords":     "POST /wp-json/wp/v2/users/me/application-passwords application-passwords",
+		"POST /hello?rest_route=/wp/v2/users/me":                 "POST /hello, POST /wp-json/wp/v2/users/me /users",
+		"POST /wp-json/wp/v2/usersettings":                       "POST /wp-json/wp/v2/usersettings",
+		"POST /wp-json/wp/v2/posts":                              "POST /wp-json/wp/v2/posts",
+		"POST /users/plugins":                                    "POST /users/plugins",
+
+		// Forms, anywhere.
+		"POST /hello" + form + "x=1":         "unclear!",
+		"POST /hello" + multipart + "--x--":  "unclear!",
+		"POST /wp-json/wp/v2/posts" + form:   "unclear!",
+		"PUT /hello" + form + "x=1":          "PUT /hello",
+		"POST /hello\nContent-Type: image/x": "POST /hello",
+
+		// Another object than the path says.
+		"GET /wp-json/wp/v2/posts/7?id=7":      "GET /wp-json/wp/v2/posts/7",
+		"GET /wp-json/wp/v2/posts/7?id=8":      "GET /wp-json/wp/v2/posts/7, GET /wp-json/wp/v2/posts/8",
+		"GET /?rest_route=/wp/v2/posts/7&id=8": "GET /wp-json/wp/v2/posts/7, GET /wp-json/wp/v2/posts/8",
+		"GET /wp-json/wp/v2/posts/7?id=08":     "unclear", "GET /wp-json/wp/v2/posts/7?id=8.0": "unclear", "GET /wp-json/wp/v2/posts/7?id=8x": "unclear", "GET /wp-json/wp/v2/posts/7?id=": "unclear",
+		"GET /wp-json/wp/v2/posts/7?ID=8": "unclear", "GET /wp-json/wp/v2/posts/7?i%64=8": "unclear", "GET /wp-json/wp/v2/posts/7?id[]=8": "unclear", "GET /wp-json/wp/v2/posts/7?id%00x=8": "unclear",
+		"GET /wp-json/wp/v2/posts/7?+id=8": "unclear", "GET /wp-json/wp/v2/posts/7?id[=8": "unclear", "GET /wp-json/wp/v2/posts/7?%2569d=8": "unclear",
+		"GET /wp-json/wp/v2/posts/7?meta[id]=8":                                   "GET /wp-json/wp/v2/posts/7",
+		"GET /wp-json/wp/v2/posts/7?identity=8&parent=3":                          "GET /wp-json/wp/v2/posts/7",
+		"GET /wp-json/wp/v2/posts/7/revisions?parent=8":                           "GET /wp-json/wp/v2/posts/7/revisions, GET /wp-json/wp/v2/posts/8/revisions",
+		"GET /wp-json/wp/v2/pages?parent=7":                                       "GET /wp-json/wp/v2/pages",
+		"GET /wp-json/wp/v2/plugins/a/b?plugin=c/d":                               "GET /wp-json/wp/v2/plugins/a/b, GET /wp-json/wp/v2/plugins/c/d",
+		"PUT /wp-json/wp/v2/widgets/block-2?id=block-3\nContent-Type: text/plain": "PUT /wp-json/wp/v2/widgets/block-2, PUT /wp-json/wp/v2/widgets/block-3",
+		"GET /wp-json/wp/v2/types/post?type=page":                                 "GET /wp-json/wp/v2/types/page, GET /wp-json/wp/v2/types/post",
+		"POST /wp-json/wp-abilities/v1/abilities/a/b/run?name=c/d":                "POST /wp-json/wp-abilities/v1/abilities/a/b/run, POST /wp-json/wp-abilities/v1/abilities/c/d, POST /wp-json/wp-abilities/v1/abilities/c/d/run",
+		"GET /blog/wp-json/wp/v2/posts/7?id=8":                                    "GET /blog/wp-json/wp/v2/posts/7, GET /blog/wp-json/wp/v2/posts/8, GET /wp-json/wp/v2/posts/7, GET /wp-json/wp/v2/posts/8",
+		"GET /wp-json/wp/v2/posts/7?id=a/../b":                                    "unclear",
+		"GET /wp-json/WP/v2/POSTS/7?id=8":                                         "GET /wp-json/WP/v2/POSTS/7, GET /wp-json/WP/v2/POSTS/8",
+
+		// Bodies that are not seen.
+		"POST /wp-json/wp/v2/posts/7" + jsonBody + "{}":                                       "POST /wp-json/wp/v2/posts/*, POST /wp-json/wp/v2/posts/7",
+		"GET /wp-json/wp/v2/posts/7" + jsonBody + "{}":                                        "GET /wp-json/wp/v2/posts/*, GET /wp-json/wp/v2/posts/7",
+		"DELETE /wp-json/wp/v2/posts/7":                                                       "DELETE /wp-json/wp/v2/posts/*, DELETE /wp-json/wp/v2/posts/7",
+		"POST /wp-json/wp/v2/posts" + jsonBody + "{}":                                         "POST /wp-json/wp/v2/posts",
+		"POST /wp-json/wp/v2/media\nContent-Type: image/png\nContent-Disposition: attachment": "POST /wp-json/wp/v2/media",
+		"PUT /wp-json/wp/v2/posts/7/revisions/3" + jsonBody + "{}":                            "PUT /wp-json/wp/v2/posts/*/revisions/3, PUT /wp-json/wp/v2/posts/7/revisions/*, PUT /wp-json/wp/v2/posts/7/revisions/3",
+		"POST /wp-json/wp-abilities/v1/abilities/a/b/run" + jsonBody + "{}":                   "POST /wp-json/wp-abilities/v1/abilities/*, POST /wp-json/wp-abilities/v1/abilities/a/b/run",
+
+		// Routes that the site does not list.
+		"GET /wp-json/shop/v1/orders":                    "GET /wp-json/shop/v1/orders",
+		"GET /wp-json/shop/v1/orders/7?order=8":          "unclear",
+		"GET /wp-json/shop/v1/orders/7?_fields=id":       "GET /wp-json/shop/v1/orders/7",
+		"POST /wp-json/shop/v1/orders" + jsonBody + `{}`: "unclear",
+	} {
+		if got := lines(read(t, wordPress, text, false)); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestWordPressSeen is about front-ends that see bodies, which must be there unchanged
+// afterwards.
+func TestWordPressSeen(t *testing.T) {
+	t.Parallel()
+	const same = "PUT /wp-json/wp/v2/users/6 /users"
+	const other = "PUT /wp-json/wp/v2/users/2 /users, " + same
+	long := strings.Repeat("x", 1<<20)
+	for text, want := range map[string]string{
+		put + jsonBody + `{"name":"Ann"}`:                                               same,
+		put + jsonBody + `{"id":6,"name":"Ann"}`:                                        same,
+		put + jsonBody + `{"id":"6"}`:                                                   same,
+		put + jsonBody:                                                                  same,
+		put + jsonBody + `[{"id":2}]`:                                                   same,
+		put + jsonBody + `{"meta":{"id":2}}`:                                            same,
+		put + jsonBody + `{"ID":2}`:                                                     same,
+		put + jsonBody + `{"id":2}`:                                                     other,
+		put + jsonBody + `{"id":6,"id":2}`:                                              other,
+		put + jsonBody + `{"i\u0064":2}`:                                                other,
+		put + "\nContent-Type: application/vnd.x+JSON\n\n" + `{"id":"2"}`:               other,
+		put + jsonBody + `{"id":[2]}`:                                                   "unclear",
+		put + jsonBody + `{"id":true}`:                                                  "unclear",
+		put + jsonBody + `{"id":null}`:                                                  "unclear",
+		put + jsonBody + `{"id":6.0}`:                                                   "unclear",
+		put + jsonBody + `{"id":6`:                                                      "unclear",
+		put + jsonBody + `{"name":"` + long + `"}`:                                      "unclear",
+		put + "\nContent-Encoding: gzip" + jsonBody + "x":                               "unclear",
+		put + "\nContent-Type: text/plain\nContent-Type: application/json\n\n{}":        "unclear",
+		"GET /wp-json/wp/v2/posts/7/revisions" + jsonBody + `{"parent":8}`:              "GET /wp-json/wp/v2/posts/7/revisions, GET /wp-json/wp/v2/posts/8/revisions",
+		"POST /wp-json/wp-abilities/v1/abilities/a/b/run" + jsonBody + `{"name":"c/d"}`: "POST /wp-json/wp-abilities/v1/abilities/a/b/run, POST /wp-json/wp-abilities/v1/abilities/c/d, POST /wp-json/wp-abilities/v1/abilities/c/d/run",
+		"PUT /wp-json/wp/v2/widgets/block-2" + jsonBody + `{"id":"block-3"}`:            "PUT /wp-json/wp/v2/widgets/block-2, PUT /wp-json/wp/v2/widgets/block-3",
+		"POST /wp-json/shop/v1/orders" + jsonBody + `{"a":1}`:                           "unclear",
+		"POST /wp-json/shop/v1/orders" + jsonBody:                                       "POST /wp-json/shop/v1/orders",
+		put + form + "id=6&name=Ann":                                                    same, put + form + "id=2": other, put + form + "id=6&%69d=2": "unclear", put + form + "id[]=2": "unclear", put + form + "+id=2": "unclear", put + form + "id%00x=2": "unclear",
+		put + "\n\nid=2": other, put + "\nContent-Type: typeless\n\nid=2": other, put + "\nContent-Type: typeless; a/b\n\nid=2": other, put + "\nContent-Type: image/png\n\nid=2": same,
+		put + "\n\n": same,
+		"POST /contact" + form + "title=x&body=y":                                                 "POST /contact",
+		"POST /contact" + form + "rest_route=/wp/v2/users":                                        "POST /contact, POST /wp-json/wp/v2/users /users",
+		"POST /contact" + form + "rest_route=/wp/v2/users/me/application-passwords":               "POST /contact, POST /wp-json/wp/v2/users/me/application-passwords application-passwords",
+		"POST /" + form + "rest_route=/wp/v2/posts/7&id=8":                                        "POST /wp-json/wp/v2/posts/7, POST /wp-json/wp/v2/posts/8",
+		"POST /contact" + form + "_method=DELETE":                                                 "DELETE /contact, POST /contact",
+		"POST /contact" + form + "x=" + long:                                                      "unclear!",
+		"POST /contact\nContent-Encoding: identity" + form:                                        "unclear!",
+		"POST /contact" + jsonBody + `{"rest_route":"/wp/v2/users"}`:                              "POST /contact",
+		"POST /wp-json/wp/v2/posts" + form + "title=x&status=draft&payment_method=y&route=z&id=7": "POST /wp-json/wp/v2/posts",
+		"POST /wp-json/wp/v2/media\nContent-Type: text/plain\n\nrest_route=/wp/v2/users":          "POST /wp-json/wp/v2/media",
+	} {
+		r := request(t, text)
+		asked := upstream.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Body: upstream.NewBody(r), DropsOddNames: true}
+		reader := &upstream.Reader{Profile: wordPress, Request: asked}
+		reader.Head()
+		if got := lines(reader.Readings(true)); got != want {
+			t.Errorf("%.120q: got %q, want %q", text, got, want)
+		}
+		_, body, _ := strings.Cut(text, "\n\n")
+		if left, err := io.ReadAll(r.Body); err != nil || string(left) != body {
+			t.Errorf("%.80q: what is left is %.40q, %v", text, left, err)
+		}
+	}
+}
+
+// TestFormsThatHideARoute spells the name of a route or a method in a form in every way
+// that a program may take for it, and the type of the form, too.
+func TestFormsThatHideARoute(t *testing.T) {
+	t.Parallel()
+	const posts = "POST /wp-json/wp/v2/posts"
+	harmless := func(text string) bool { return lines(read(t, wordPress, text, true)) == posts }
+	for _, name := range []string{
+		"rest_route", "rest%5froute", "%72est_route", "rest.route", "rest+route", "rest%20route", "rest%2eroute", "rest[route", "rest%5Broute",
+		"+rest_route", "%20rest_route", "rest_route[]", "rest_route[0]", "rest_route[", "rest_route%5b%5d", "rest_route%00", "rest_route%00x", "REST_ROUTE", "Rest_Route",
+		"rest%255froute", "rest_route%zz", "GLOBALS[rest_route]", "x;rest_route", "rest\x00_route", "rest__route", "rest\xa0route",
+		"_method", "%5fmethod", ".method", "+_method", "[method", "_METHOD", "_method[]", "_method%00x", "..method",
+	} {
+		for _, body := range []string{name + "=/wp/v2/users", "title=x&" + name + "=/wp/v2/users&y=z"} {
+			if harmless(posts + form + body) {
+				t.Errorf("%q goes through", body)
+			}
+		}
+	}
+	const urlencoded = "application/x-www-form-urlencoded"
+	for _, header := range []string{
+		"Content-Type: " + urlencoded + "\nContent-Type: application/json", "Content-Type: application/json\nContent-Type: " + urlencoded,
+		"Content-Type: application/json\nContent_Type: " + urlencoded, "Content-Type: image/png\nContent.Type: " + urlencoded,
+		"Content-Type: " + urlencoded + "; charset=utf-7", "Content-Type: " + urlencoded + "; charset=utf-16", "Content-Type: " + urlencoded + "; charset=utf-8; charset=utf-7",
+		"Content-Type: " + urlencoded + ";charset=ibm037", "Content-Type: " + urlencoded + ",application/json", "Content-Type: application/json," + urlencoded,
+		"Content-Type: " + urlencoded + " application/json", "Content-Type: " + urlencoded + "+json", "Content-Type: " + urlencoded + "; boundary=x",
+		"Content-Type: MULTIPART/FORM-DATA", "Content-Type: multipart/form-data, x", "Content-Type: multipart/form-data; boundary=x; charset=utf-7",
+		"Content-Type: " + urlencoded + "\nContent-Encoding: gzip", "Content-Type: " + urlencoded + "\nContent-Encoding: identity",
+	} {
+		if harmless(posts + "\n" + header + "\n\ntitle=x") {
+			t.Errorf("%q goes through", header)
+		}
+	}
+	for body, want := range map[string]bool{
+		"": true, "title=rest_route": true, "title=a%26rest_route=b": true, `{"rest_route":1}`: false, "payment_method=x&method=y": true, "route=x": true,
+	} {
+		for _, kind := range []string{urlencoded, "Application/X-WWW-Form-Urlencoded; Charset=UTF-8"} {
+			if got := harmless(posts + "\nContent-Type: " + kind + "\n\n" + body); got != want {
+				t.Errorf("%s, %.40q: goes through is %v", kind, body, got)
+			}
+		}
+	}
+}
+
+// TestMultipart looks through multipart forms as they stream, in parts of every size.
+func TestMultipart(t *testing.T) {
+	t.Parallel()
+	part := func(head, body string) string { return "--x\r\n" + head + "\r\n\r\n" + body + "\r\n" }
+	const disposition = "Content-Disposition: form-data; "
+	file := part(disposition+`name="file"; filename="a.png"`, strings.Repeat("\x89PNG id=3 name route", 5000))
+	for text, want := range map[string]bool{ // what comes after the file
+		part(disposition+`name="title"`, "hello"):                                true,
+		part(disposition+`name="parent"`, "3"):                                   true,
+		part(disposition+`name="identity"`, "3"):                                 true,
+		part(disposition+`name="rest_route"`, "/wp/v2/users"):                    false,
+		part(disposition+`name=rest_route`, "/wp/v2/users"):                      false,
+		part(disposition+`name='rest.route'`, "/wp/v2/users"):                    false,
+		part(disposition+`NAME="  rest route"`, "/wp/v2/users"):                  false,
+		part(disposition+`name="`+strings.Repeat(" ", 9000)+`rest_route"`, "/x"): false,
+		part(disposition+`name=`+strings.Repeat(" ", 9000)+`"rest_route"`, "/x"): false,
+		part(disposition+"name\r\n =\r\n \"rest_route\"", "/x"):                  false,
+		part(disposition+`name="rest_route[]"`, "/x"):                            false,
+		part(disposition+`name="rest[route"`, "/x"):                              false,
+		part(disposition+`filename="b"; name="REST_ROUTE"`, "/x"):                false,
+		part(disposition+`name*="rest_route"`, "/x"):                             false,
+		part(disposition+`name="id"`, "8"):                                       false,
+		part(disposition+`name=id`, "8"):                                         false,
+		part(disposition+`name="id[]"`, "8"):                                     false,
+		part(disposition+`name=".id"`, "8"):                                      false,
+		part(disposition+`name="_method"`, "PUT"):                                false,
+		part("content-disposition:form-data;name=_method", "PUT"):                false,
+	} {
+		for _, size := range []int{1, 7, 4096, 1 << 20} {
+			for _, order := range []string{file + text, text + file} {
+				body := order + "--x--\r\n"
+				r := httptest.NewRequest(http.MethodPost, "/wp-json/wp/v2/media/7", &trickle{body, size})
+				r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+				reader := &upstream.Reader{Profile: wordPress, Request: upstream.Request{Method: r.Method, Target: r.RequestURI, Header: r.Header, Body: upstream.NewBody(r)}}
+				if got := lines(reader.Readings(true)); got != "POST /wp-json/wp/v2/media/7" {
+					t.Fatal(got)
+				}
+				passed, err := io.ReadAll(r.Body)
+				if (err == nil) != want || want && string(passed) != body {
+					t.Fatalf("%.100q in parts of %d: %d of %d bytes, %v", text, size, len(passed), len(body), err)
+				}
+				if !want && strings.Contains(string(passed), text[:len(text)-4]) {
+					t.Fatalf("%.100q in parts of %d: the field was passed on", text, size)
+				}
+			}
+		}
+	}
+}
+
+// trickle is a text that arrives in parts.
+type trickle struct {
+	text string
+	size int
+}
+
+func (s *trickle) Read(p []byte) (int, error) {
+	if s.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(p, s.text[:min(len(s.text), s.size)])
+	s.text = s.text[n:]
+	return n, nil
+}
+
+func TestWordPressSettings(t *testing.T) {
+	t.Parallel()
+	plugin := upstream.WordPress(upstream.WordPressConfig{AddressFirst: true})
+	if got := lines(read(t, plugin, "DELETE /wp-json/wp/v2/posts/7?id=8", false)); got != "DELETE /wp-json/wp/v2/posts/7" {
+		t.Errorf("with the plugin: %s", got)
+	}
+	for target, want := range map[string]bool{
+		"/xmlrpc.php": true, "/blog/XMLRPC.php?rsd": true, "/xmlrpc%2Ephp": true, "/%78mlrpc.php/x": true, "http://example.org/xmlrpc.php": true, "/a?xmlrpc.php": false, "/": false,
+	} {
+		asked := &upstream.Request{Method: "POST", Target: target}
+		if got := wordPress.Blocked(asked) != ""; got != want {
+			t.Errorf("%s: blocked is %v", target, got)
+		}
+		if upstream.WordPress(upstream.WordPressConfig{XMLRPC: true}).Blocked(asked) != "" || upstream.Generic().Blocked(asked) != "" {
+			t.Errorf("%s is blocked where it need not be", target)
+		}
+	}
+}
+
+// TestIndex reads the routes of plugins from a site.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	var down atomic.Bool
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if down.Load() || r.Host != "site.example" {
+			http.Error(w, "no", http.StatusBadGateway)
+			return
+		}
+		io.WriteString(w, `{"name":"x","routes":{"/shop/v1/orders":{},"/shop/v1/orders/(?P<order>[\\d]+)":{},"/odd/v1/(?P<a>(?!x)\\w+)/b":{}}}`)
+	}))
+	t.Cleanup(site.Close)
+	now := time.Unix(1_000_000_000, 0)
+	index := &upstream.Index{URL: site.URL, Host: "site.example", Now: func() time.Time { return now }}
+	profile := upstream.WordPress(upstream.WordPressConfig{Routes: index.Routes})
+	check := func(text, want string) {
+		t.Helper()
+		if got := lines(read(t, profile, text, false)); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	down.Store(true)
+	check("GET /wp-json/shop/v1/orders/7?order=8", "unclear")
+	check("GET /wp-json/wp/v2/posts/7?id=8", "GET /wp-json/wp/v2/posts/7, GET /wp-json/wp/v2/posts/8")
+	if asked.Load() != 1 {
+		t.Errorf("a site that does not answer was asked %d times", asked.Load())
+	}
+	down.Store(false)
+	now = now.Add(time.Minute)
+	check("GET /wp-json/shop/v1/orders/7?order=8", "GET /wp-json/shop/v1/orders/7, GET /wp-json/shop/v1/orders/8")
+	check("GET /wp-json/shop/v1/orders/7?id=8", "GET /wp-json/shop/v1/orders/7")
+	check("GET /wp-json/shop/v1/orders?order=asc", "GET /wp-json/shop/v1/orders")
+	check("GET /wp-json/odd/v1/y/b?a=x", "unclear")
+	check("GET /wp-json/odd/v1/y/b?c=x", "GET /wp-json/odd/v1/y/b")
+	check("GET /wp-json/wp/v2/posts/7?id=8", "GET /wp-json/wp/v2/posts/7, GET /wp-json/wp/v2/posts/8")
+	down.Store(true)
+	now = now.Add(time.Hour)
+	check("GET /wp-json/shop/v1/orders/7?order=8", "GET /wp-json/shop/v1/orders/7, GET /wp-json/shop/v1/orders/8")
+	if asked.Load() != 3 {
+		t.Errorf("the site was asked %d times", asked.Load())
+	}
+}
+
+func TestWhatSparekeyAnswers(t *testing.T) {
+	t.Parallel()
+	for target, want := range map[string][2]bool{ // for passwords, for the API
+		"/wp-json/wp/v2/users/me/application-passwords":           {true, true},
+		"/wp-json/WP/v2/users/me/Application-Passwords":           {true, true},
+		"/%77p-json/wp/v2/users/me/application%252Dpasswords":     {true, true},
+		"/about?rest_route=/wp/v2/users/me/application-passwords": {true, true},
+		"/?rest.route=/wp/v2/users/me/application%2dpasswords":    {true, true},
+		"/blog/wp-json/wp/v2/posts":                               {false, true},
+		"/?rest_route=/":                                          {false, true},
+		"/about-application-passwords":                            {false, false},
+		"/wp-jsonx":                                               {false, false},
+		"/":                                                       {false, false},
+		"*":                                                       {false, false},
+	} {
+		if got := [2]bool{upstream.IsForPasswords(target), upstream.IsForAPI(target)}; got != want {
+			t.Errorf("%s: got %v", target, got)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package scope
+
+import "strings"
+
+// Access is what a rule is asked about: one method on one path.
+type Access struct {
+	// Method is a method as it is sent, or "*" for any method.
+	Method string
+	// Path is decoded. A "*" in it stands for what is not known, as in a rule: a rule
+	// covers the access only if it covers whatever may be there.
+	Path string
+	// Named, unless it is empty, is one of the names below. A rule covers the access
+	// only if its path has this name in it, whatever the case of its letters.
+	Named string
+}
+
+// Names that a rule must have in its path to cover a change to what they stand for:
+// with it, a credential could get more than its limits. Rules about everything, such
+// as "* /*", do not cover it.
+const (
+	NamePasswords = "application-passwords"
+	NameBatch     = "/batch/v1" // WordPress's list of requests, each with a path of its own
+	NameUsers     = "/users"
+	NamePlugins   = "/plugins"
+	NameThemes    = "/themes"
+	NameSettings  = "/settings"
+)
+
+// names are all of them.
+var names = [...]string{NamePasswords, NameBatch, NameUsers, NamePlugins, NameThemes, NameSettings}
+
+// Covers returns the first rule that covers an access, or the name of the bundle that
+// has that rule. ok is false if none does. An empty list covers everything, and then
+// rule is empty. It allocates nothing.
+func (l List) Covers(a Access, b Bundles) (rule string, ok bool) {
+	if l == "" {
+		return "", true
+	}
+	if a.Method != "*" && !isMethod(a.Method) {
+		return "", false
+	}
+	if isManaging(a.Method, a.Path) {
+		a.Named = NamePasswords
+	}
+	for rule, rest := cut(string(l), '\n'); rule != ""; rule, rest = cut(rest, '\n') { // as All, which would allocate
+		if strings.IndexByte(rule, ' ') > 0 {
+			if a.isCovered(rule) {
+				return rule, true
+			}
+			continue
+		}
+		for inner, rest := cut(string(b[rule]), '\n'); inner != ""; inner, rest = cut(rest, '\n') {
+			if a.isCovered(inner) {
+				return rule, true
+			}
+		}
+	}
+	return "", false
+}
+
+// isCovered reports whether a rule about methods and a path covers the access.
+func (a *Access) isCovered(rule string) bool {
+	methods, pattern := cut(rule, ' ')
+	return hasMethod(methods, a.Method) && patternWithin(a.Path, pattern) && (a.Named == "" || containsFold(pattern, a.Named))
+}
+
+// isManaging reports whether a request would create, change or revoke application
+// passwords. WordPress takes routes in any case.
+func isManaging(method, path string) bool {
+	return !isSafe(method) && containsFold(path, NamePasswords)
+}
+
+// isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
+func isSafe(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
+
+func hasMethod(methods, method string) bool {
+	if methods == "*" {
+		return true
+	}
+	for m, rest := cut(methods, ','); m != ""; m, rest = cut(rest, ',') {
+		if m == method || m == "GET" && method == "HEAD" {
+			return true
+		}
+	}
+	return false
+}
+
+// cut returns what is before the first separator, and what is after it.
+func cut(s string, separator byte) (first, rest string) {
+	if at := strings.IndexByte(s, separator); at >= 0 {
+		return s[:at], s[at+1:]
+	}
+	return s, ""
+}
+
+// match reports whether a path has the form of a pattern, in a time that grows with
+// the length of the path alone. A star before the end stays within its segment, so
+// the first place where what follows it stands is the only one to try: either that
+// is in the same segment, where a later one would be no better, or it has a slash
+// in it, which only fits in one place.
+func match(pattern, path string) bool {
+	for {
+		star := strings.IndexByte(pattern, '*')
+		if star < 0 {
+			return pattern == path
+		}
+		if !strings.HasPrefix(path, pattern[:star]) {
+			return false
+		}
+		pattern, path = pattern[star+1:], path[star:]
+		if pattern == "" {
+			return true
+		}
+		skipped := skip(path, pattern)
+		if skipped < 0 || strings.IndexByte(path[:skipped], '/') >= 0 {
+			return false
+		}
+		path = path[skipped:]
+	}
+}
+
+// skip returns how much of a path a star takes, before what follows it in the
+// pattern; -1 where that does not follow.
+func skip(path, pattern string) int {
+	if next := strings.IndexByte(pattern, '*'); next >= 0 {
+		return strings.Index(path, pattern[:next])
+	}
+	if !strings.HasSuffix(path, pattern) {
+		return -1
+	}
+	return len(path) - len(pattern)
+}
+
+// containsFold is strings.Contains whatever the case of ASCII letters; part is in
+// lower case.
+func containsFold(s, part string) bool {
+	for i := 0; i+len(part) <= len(s); i++ {
+		if lower(s[i]) == part[0] && strings.EqualFold(s[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
