@@ -19,6 +19,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"sync"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
@@ -60,6 +61,8 @@ type Gateway struct {
 	auth   basicauth.Authenticator
 	guard  *basicauth.Guard
 	config Config
+
+	readers sync.Pool // of *upstream.Reader, for Decide
 }
 
 // New returns a Gateway that asks auth.
@@ -82,9 +85,16 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 // only tells of it. It reads Method, RequestURI, Host and Header, and neither changes nor
 // reads the rest.
 func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
-	return g.observed(r, g.decide(r, origin, upstream.Request{
+	reader, ok := g.readers.Get().(*upstream.Reader)
+	if !ok {
+		reader = new(upstream.Reader)
+	}
+	*reader = upstream.Reader{Profile: g.config.Upstream, Request: upstream.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header,
-	}))
+	}}
+	d := g.observed(r, g.decide(r, origin, reader))
+	g.readers.Put(reader)
+	return d
 }
 
 // DecideProxied is Decide for a front-end that passes the request on by itself: it may
@@ -93,10 +103,10 @@ func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
 // [StripForwarding] and [StripOddNames] to headers and trailers, and [StripRouting] to
 // trailers.
 func (g *Gateway) DecideProxied(r *http.Request, origin clientip.Origin) Decision {
-	return g.observed(r, g.decide(r, origin, upstream.Request{
+	return g.observed(r, g.decide(r, origin, &upstream.Reader{Profile: g.config.Upstream, Request: upstream.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Trailer: r.Trailer,
 		DropsForwarded: true, DropsOddNames: true, Body: upstream.NewBody(r),
-	}))
+	}}))
 }
 
 // observed tells Config.Observe of a decision.
@@ -107,8 +117,8 @@ func (g *Gateway) observed(r *http.Request, d Decision) Decision {
 	return d
 }
 
-func (g *Gateway) decide(r *http.Request, origin clientip.Origin, asked upstream.Request) Decision {
-	if why := g.config.Upstream.Blocked(&asked); why != "" {
+func (g *Gateway) decide(r *http.Request, origin clientip.Origin, reader *upstream.Reader) Decision {
+	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
 		return Refuse(RuleUpstream, why)
 	}
 	a, presented, err := g.guard.Attempt(r, origin)
@@ -116,7 +126,7 @@ func (g *Gateway) decide(r *http.Request, origin clientip.Origin, asked upstream
 	case err != nil:
 		return failed(err)
 	case presented:
-		return g.authenticate(r.Context(), a, &upstream.Reader{Profile: g.config.Upstream, Request: asked})
+		return g.authenticate(r.Context(), a, reader)
 	case g.config.Optional:
 		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
 	}
@@ -128,7 +138,7 @@ func (g *Gateway) decide(r *http.Request, origin clientip.Origin, asked upstream
 // authenticate decides about a request that carries a credential.
 func (g *Gateway) authenticate(ctx context.Context, a sparekey.Attempt, reader *upstream.Reader) Decision {
 	a.Upstream = reader
-	if reader.Head().ManagePasswords() {
+	if reader.Request.MayManagePasswords() && reader.Head().ManagePasswords() {
 		a.Deny = errManages
 	}
 	id, err := g.auth.Authenticate(ctx, a)

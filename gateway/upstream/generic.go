@@ -42,8 +42,7 @@ func (generic) Blocked(*Request) string { return "" }
 
 // Read is part of Profile.
 func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
-	var c collector
-	query := c.begin(r)
+	c, query := r.begin()
 	if g.isHandler {
 		c.readHeadersOfHandler(r)
 	} else {
@@ -62,16 +61,20 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	case scoped:
 		c.readObjects(r, query, coreOnly, false)
 	}
-	c.put(readings, g.named)
+	if g.isHandler {
+		c.put(readings, unnamed)
+		return
+	}
+	c.put(readings, managedAnywhere)
 }
 
-// named returns the name that a rule must have in its path to cover what manages
-// application passwords, or what WordPress's API has beside them.
-func (g generic) named(method, path string) string {
-	switch {
-	case g.isHandler || isSafe(method):
-		return ""
-	case mayManagePasswords(path):
+// unnamed is for handlers that manage application passwords by Sparekey itself.
+func unnamed(string, string) string { return "" }
+
+// managedAnywhere is managed for applications of which nothing is known: they may manage
+// application passwords at any path with that name.
+func managedAnywhere(method, path string) string {
+	if !isSafe(method) && mayManagePasswords(path) {
 		return scope.NamePasswords
 	}
 	return managed(method, path)

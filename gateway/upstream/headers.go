@@ -3,6 +3,7 @@ package upstream
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
@@ -238,8 +239,12 @@ func (c *collector) addDestination(r *Request, name, value string) {
 // contentTypes returns all that an application may take for the type of a body.
 func contentTypes(h http.Header) (all []string) {
 	for name, values := range h {
+		if name == "Content-Type" && all == nil {
+			all = values
+			continue
+		}
 		if len(name) == len("Content-Type") && strings.EqualFold(name[:7], "Content") && strings.EqualFold(name[8:], "Type") {
-			all = append(all, values...)
+			all = append(slices.Clip(all), values...)
 		}
 	}
 	return all

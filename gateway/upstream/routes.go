@@ -10,16 +10,23 @@ import (
 // believes a parameter of the query or the body before the one of the same name in the
 // path. They are safe for concurrent use.
 type Routes struct {
-	exact    map[string]bool // in lower case
-	patterns []routePattern
+	exact map[string]bool // in lower case
+	// fixed are the patterns by their number of segments, spanning those of which that
+	// is not known.
+	fixed    map[int][]routePattern
+	spanning []routePattern
 }
 
 // routePattern is a route with parameters in its path.
 type routePattern struct {
-	prefix string // in lower case, what stands before the first parameter
-	names  []string
-	re     *regexp.Regexp // nil: PHP understands it and Go does not
-	spans  []bool         // by name: whether the parameter may have a slash in it
+	// prefix is, in lower case, what stands before the first segment that is not plain.
+	prefix string
+	// segments are the plain ones in lower case, and "*" for each other one. It is empty
+	// where a parameter may have a slash in it.
+	segments []string
+	names    []string
+	re       *regexp.Regexp // nil: PHP understands it and Go does not
+	spans    []bool         // by name: whether the parameter may have a slash in it
 }
 
 // maxRoutes bounds how many routes of an index count.
@@ -29,7 +36,7 @@ const maxRoutes = 20_000
 // Each is a path below the API's root with PHP's regular expressions for parameters, such
 // as "/wp/v2/posts/(?P<id>[\d]+)".
 func NewRoutes(listed []string) *Routes {
-	r := &Routes{exact: map[string]bool{}}
+	r := &Routes{exact: map[string]bool{}, fixed: map[int][]routePattern{}}
 	seen := map[string]bool{}
 	for _, route := range slices.Concat(coreRoutes, listed[:min(len(listed), maxRoutes)]) {
 		if !seen[route] {
@@ -56,10 +63,47 @@ func (r *Routes) add(route string) {
 		p.names = append(p.names, match[1])
 		p.spans = append(p.spans, maySpan(route, match[0]))
 	}
+	if !slices.Contains(p.spans, true) {
+		p.segments = segmentsOf(route)
+	}
 	if len(route) < 1000 {
 		p.re, _ = regexp.Compile(`(?i)^(?:` + route + `)$`) // where Go cannot read it, the names alone count
 	}
-	r.patterns = append(r.patterns, p)
+	if n := len(p.segments); n > 0 {
+		r.fixed[n] = append(r.fixed[n], p)
+		return
+	}
+	r.spanning = append(r.spanning, p)
+}
+
+// segmentsOf returns the segments of a pattern of which no parameter has a slash in it,
+// or nothing where a slash stands in a group.
+func segmentsOf(route string) (all []string) {
+	for segment := range strings.SplitSeq(strings.ToLower(route), "/") {
+		if strings.Count(segment, "(") != strings.Count(segment, ")") || strings.ContainsAny(segment, ".^|$") || strings.Contains(segment, `\s`) {
+			return nil
+		}
+		if strings.ContainsAny(segment, `([*+?\{`) {
+			segment = "*"
+		}
+		all = append(all, segment)
+	}
+	return all
+}
+
+// mayMatch reports whether a route in lower case can match, by what costs little.
+func (p *routePattern) mayMatch(route string) bool {
+	if !strings.HasPrefix(route, p.prefix) {
+		return false
+	}
+	for i, segment := range p.segments {
+		own, rest, more := strings.Cut(route, "/")
+		if segment != "*" && segment != own || more != (i < len(p.segments)-1) {
+			return false
+		}
+		route = rest
+	}
+	return true
 }
 
 // narrowGroup is the rest of a group that certainly matches no slash.
@@ -81,32 +125,38 @@ type variable struct {
 // match returns the parameters in the path of a route, by every route that WordPress may
 // take it for. known is false for a route that is not listed.
 func (r *Routes) match(route string) (variables []variable, known bool) {
-	folded := strings.ToLower(strings.TrimSuffix(route, "/"))
+	route = strings.TrimSuffix(route, "/")
+	folded := strings.ToLower(route)
 	known = r.exact[folded]
-	for i := range r.patterns {
-		p := &r.patterns[i]
-		if !strings.HasPrefix(folded, p.prefix) {
-			continue
-		}
-		if p.re == nil {
-			known = true
-			for _, name := range p.names {
-				variables = append(variables, variable{name, len(p.prefix), -1, true})
-			}
-			continue
-		}
-		at := p.re.FindStringSubmatchIndex(strings.TrimSuffix(route, "/"))
-		if at == nil {
-			continue
-		}
-		known = true
-		for j, name := range p.names {
-			if group := p.re.SubexpIndex(name); group > 0 && at[2*group] >= 0 {
-				variables = append(variables, variable{name, at[2*group], at[2*group+1], p.spans[j]})
+	for _, patterns := range [...][]routePattern{r.fixed[1+strings.Count(route, "/")], r.spanning} {
+		for i := range patterns {
+			if p := &patterns[i]; p.mayMatch(folded) {
+				found, ok := p.match(route)
+				variables, known = append(variables, found...), known || ok
 			}
 		}
 	}
 	return variables, known
+}
+
+// match returns the parameters in the path of a route that may match.
+func (p *routePattern) match(route string) (variables []variable, ok bool) {
+	if p.re == nil {
+		for _, name := range p.names {
+			variables = append(variables, variable{name, len(p.prefix), -1, true})
+		}
+		return variables, true
+	}
+	at := p.re.FindStringSubmatchIndex(route)
+	if at == nil {
+		return nil, false
+	}
+	for i, name := range p.names {
+		if group := p.re.SubexpIndex(name); group > 0 && at[2*group] >= 0 {
+			variables = append(variables, variable{name, at[2*group], at[2*group+1], p.spans[i]})
+		}
+	}
+	return variables, true
 }
 
 // coreRoutes are the routes of WordPress 7.1 with parameters in their paths, and those

@@ -45,6 +45,8 @@ type Request struct {
 
 	// Body is the body, or nil where the front-end does not see it.
 	Body *Body
+
+	collector collector // of the profile that reads the request
 }
 
 // Profile knows how one kind of application may read a request. It is safe for
@@ -60,34 +62,51 @@ type Profile interface {
 	Blocked(r *Request) string
 }
 
+// MayManagePasswords reports whether a reading of the request may create, change or
+// revoke application passwords. It costs less than reading the request, and may say yes
+// too often.
+func (r *Request) MayManagePasswords() bool {
+	if strings.IndexByte(r.Target, '%') >= 0 || mayManagePasswords(r.Target) {
+		return true
+	}
+	for name := range r.Header {
+		if IsRouting(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // Reader reads one request by a profile. It is a [sparekey.Upstream], for one attempt
-// and one goroutine.
+// and one goroutine. The zero Reader is ready to use once Profile and Request are set.
 type Reader struct {
 	Profile Profile
 	Request Request
 
-	head, all          sparekey.Readings
-	isHeadRead, isRead bool
+	all    sparekey.Readings
+	isRead bool
+	scoped bool
+	room   [4]sparekey.Reading // for the usual number of them
 }
 
 // Head returns what holds of the request whatever is in its body, as far as it matters
 // to a credential without scopes. It does not read the body.
 func (r *Reader) Head() *sparekey.Readings {
-	if !r.isHeadRead {
-		bodiless := r.Request
-		bodiless.Body = nil
-		r.Profile.Read(&bodiless, false, &r.head)
-		r.isHeadRead = true
-	}
-	return &r.head
+	var head sparekey.Readings
+	body := r.Request.Body
+	r.Request.Body = nil
+	r.Profile.Read(&r.Request, false, &head)
+	r.Request.Body = body
+	return &head
 }
 
 // Readings is part of sparekey.Upstream. It reads the body where the application may
 // find another method, path or object there.
 func (r *Reader) Readings(scoped bool) *sparekey.Readings {
-	if !r.isRead {
+	if !r.isRead || scoped != r.scoped {
+		r.all = sparekey.Readings{All: r.room[:0]}
 		r.Profile.Read(&r.Request, scoped, &r.all)
-		r.isRead = true
+		r.isRead, r.scoped = true, scoped
 	}
 	return &r.all
 }
@@ -107,12 +126,15 @@ type collector struct {
 	methodRoom, pathRoom [2]string // for the usual numbers of them
 }
 
-// begin collects what every application finds in the request line, and returns the query.
-func (c *collector) begin(r *Request) (query string) {
+// begin begins with what every application finds in the request line, and returns the
+// query.
+func (r *Request) begin() (c *collector, query string) {
+	c = &r.collector
+	*c = collector{}
 	path, query := rawpath.Split(r.Target)
 	c.methods, c.paths = append(c.methodRoom[:0], r.Method), c.pathRoom[:0]
 	c.addPath(path)
-	return query
+	return c, query
 }
 
 // addPath adds a path as it was sent, and what applications make of its parameters.

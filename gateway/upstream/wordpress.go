@@ -49,8 +49,7 @@ func (w *wordPress) Blocked(r *Request) string {
 
 // Read is part of Profile.
 func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
-	var c collector
-	query := c.begin(r)
+	c, query := r.begin()
 	c.readHeaders(r)
 	if mayMatter(query) {
 		c.readParameters(query, "query", api)
@@ -59,7 +58,7 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c.readWordPressForm(r)
 	clear := c.unclear == ""
 	c.dropFrontPage()
-	for _, path := range slices.Clone(c.paths) { // the routes to which other paths lead
+	for _, path := range c.paths { // the routes to which other paths lead
 		if route, ok := routeOf(path); ok && !strings.HasPrefix(path, api+"/") && path != api {
 			c.addOnePath(api + route)
 		}
@@ -140,7 +139,10 @@ var coreOnly = sync.OnceValue(func() *Routes { return NewRoutes(nil) })
 // the path. isTold says that the application is a WordPress, so that a route which is not
 // among its routes may have any parameters.
 func (c *collector) readObjects(r *Request, query string, routes func() *Routes, isTold bool) {
-	for _, path := range slices.Clone(c.paths) {
+	if query == "" && !mayHaveFields(r) {
+		return
+	}
+	for _, path := range c.paths { // those that are found on the way do not count
 		route, ok := routeOf(path)
 		if !ok {
 			continue
@@ -249,12 +251,28 @@ func isPlainValue(value, inPath string) bool {
 	return true
 }
 
+// mayHaveFields reports whether WordPress may find parameters in the body.
+func mayHaveFields(r *Request) bool {
+	isJSON, isForm := fieldTypes(r, contentTypes(r.Header))
+	return isJSON || isForm
+}
+
+// fieldTypes reports whether WordPress's API may take a body of these types for JSON, or
+// for a form.
+func fieldTypes(r *Request, types []string) (isJSON, isForm bool) {
+	isForm = len(types) == 0 && r.Method != http.MethodPost
+	for _, t := range types {
+		isJSON = isJSON || mayBeJSON(t)
+		isForm = isForm || !isNoForm(t) || mayBeForm(t)
+	}
+	return isJSON, isForm && !isSafe(r.Method)
+}
+
 // readBody adds the objects that a body names. WordPress reads JSON in a request of any
 // method, and a form in one that may have a body.
 func (o *objects) readBody(r *Request) {
 	types := contentTypes(r.Header)
-	isJSON := slices.ContainsFunc(types, mayBeJSON)
-	isForm := !isSafe(r.Method) && (len(types) == 0 && r.Method != http.MethodPost || slices.ContainsFunc(types, func(t string) bool { return !isNoForm(t) || mayBeForm(t) }))
+	isJSON, isForm := fieldTypes(r, types)
 	if !isJSON && !isForm {
 		return
 	}
