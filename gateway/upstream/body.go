@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,15 +25,28 @@ type Body struct {
 
 	guard     *guard // of a multipart form
 	forbidden fieldNames
+	isSealed  bool
 }
 
 // NewBody returns the body of a request, whose Body it may replace.
 func NewBody(r *http.Request) *Body { return &Body{r: r} }
 
+// Seal ends reading ahead, once the body is passed on. A request that is judged again,
+// by limits that it did not have before, counts as one of which the body is not seen,
+// unless it was read ahead.
+func (b *Body) Seal() { b.isSealed = true }
+
+// underWay says why a body is not looked at.
+const underWay = "its body is under way, so its fields cannot be read any more"
+
 // peek returns the body. It says, as the rest of a sentence, why it cannot: the body is
 // too long, does not arrive, or is compressed, which only some programs undo.
 func (b *Body) peek() (body []byte, why string) {
-	if !b.isPeeked {
+	switch {
+	case b.isPeeked:
+	case b.isSealed:
+		return nil, underWay
+	default:
 		b.isPeeked = true
 		b.ahead, b.why = b.read()
 	}
@@ -82,17 +96,21 @@ type fieldNames struct {
 }
 
 // forbid has the body end with [ErrForbiddenField] where a multipart form has one of
-// these fields, before any of it is passed on. It may be called again with more.
-func (b *Body) forbid(names fieldNames) {
-	if b.r.Body == nil || b.r.Body == http.NoBody {
-		return
-	}
-	if b.guard == nil {
+// these fields, before any of it is passed on. It may be called again with more. It says,
+// as the rest of a sentence, why it cannot.
+func (b *Body) forbid(names fieldNames) (why string) {
+	switch {
+	case b.isSealed && !b.forbidden.has(names):
+		return underWay
+	case b.isSealed || b.r.Body == nil || b.r.Body == http.NoBody:
+		return ""
+	case b.guard == nil:
 		b.guard = &guard{body: b.r.Body}
 		b.r.Body = b.guard
 	}
 	b.forbidden.add(names)
 	b.guard.forbidden = b.forbidden.pattern()
+	return ""
 }
 
 // ErrForbiddenField ends a body that has a field which limits do not allow.
@@ -102,6 +120,12 @@ var ErrForbiddenField = errors.New("the form has a field by which an application
 func (f *fieldNames) add(more fieldNames) {
 	f.route, f.method = f.route || more.route, f.method || more.method
 	f.objects = append(f.objects, more.objects...)
+}
+
+// has reports whether all of others are among the names.
+func (f *fieldNames) has(others fieldNames) bool {
+	return (f.route || !others.route) && (f.method || !others.method) &&
+		!slices.ContainsFunc(others.objects, func(name string) bool { return !slices.Contains(f.objects, name) })
 }
 
 // pattern matches a part's header with a forbidden field, in any spelling that a parser

@@ -103,7 +103,9 @@ func (c *collector) readForm(r *Request) {
 			c.manages = true
 		}
 	case isMultipart(types[0]):
-		r.Body.forbid(fieldNames{method: true, route: true})
+		if why := r.Body.forbid(fieldNames{method: true, route: true}); why != "" {
+			c.cannotTell(why)
+		}
 	default:
 		body, why := r.Body.peek()
 		if why != "" {

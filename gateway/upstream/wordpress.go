@@ -121,7 +121,9 @@ func (c *collector) readWordPressForm(r *Request) {
 	case len(types) > 1 || !isPlainForm(types[0]) && !isMultipart(types[0]):
 		c.cannotTell("programs read a body of the type " + quote(strings.Join(types, ", ")) + " in different ways; send JSON")
 	case isMultipart(types[0]):
-		r.Body.forbid(fieldNames{route: true, method: true})
+		if why := r.Body.forbid(fieldNames{route: true, method: true}); why != "" {
+			c.cannotTell(why)
+		}
 	default:
 		body, why := r.Body.peek()
 		if why != "" {
@@ -331,7 +333,9 @@ func (o *objects) forbid(b *Body) {
 	for _, v := range o.variables {
 		names.objects = append(names.objects, v.name)
 	}
-	b.forbid(names)
+	if why := b.forbid(names); why != "" {
+		o.c.cannotTell(why)
+	}
 }
 
 // IsForAPI reports whether a request-target asks WordPress's REST API for something, in

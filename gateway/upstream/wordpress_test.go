@@ -256,6 +256,27 @@ func TestMultipart(t *testing.T) {
 	}
 }
 
+// TestSealed judges requests again whose bodies are under way.
+func TestSealed(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][2]string{ // at first without scopes; then with some
+		put + jsonBody + `{"id":2}`:                         {"PUT /wp-json/wp/v2/users/6 /users", "unclear"},
+		"POST /contact" + form + "x=1":                      {"POST /contact", "POST /contact"},
+		"POST /contact" + multipart + "--x--":               {"POST /contact", "POST /contact"},
+		"POST /wp-json/wp/v2/media/7" + multipart + "--x--": {"POST /wp-json/wp/v2/media/7", "unclear"},
+		"GET /wp-json/wp/v2/posts/7":                        {"GET /wp-json/wp/v2/posts/7", "GET /wp-json/wp/v2/posts/7"},
+	} {
+		r := request(t, text)
+		body := upstream.NewBody(r)
+		reader := &upstream.Reader{Profile: wordPress, Request: upstream.Request{Method: r.Method, Target: r.RequestURI, Header: r.Header, Body: body}}
+		first := lines(reader.Readings(false))
+		body.Seal()
+		if got := [2]string{first, lines(reader.Readings(true))}; got != want {
+			t.Errorf("%q: got %q", text, got)
+		}
+	}
+}
+
 // trickle is a text that arrives in parts.
 type trickle struct {
 	text string
