@@ -51,12 +51,13 @@ type Config struct {
 	// breaks the attempt. Default: what is right is accepted.
 	Check func(ctx context.Context, id Identity, a Attempt) error
 
-	// Allow answers whether actor may manage target's credentials. Default:
-	// [AllowSelf].
+	// Allow answers whether actor may manage target's credentials. Default: the
+	// directory answers if it is an [Authority], and otherwise [AllowSelf] does.
 	Allow func(ctx context.Context, actor, target User) (bool, error)
 
 	// AllowAll answers whether actor may look through the credentials of all
-	// users at once, with [Manager.Search]. Default: nobody may.
+	// users at once, with [Manager.Search]. Default: the directory answers if it
+	// is an [Authority], and otherwise no user may.
 	AllowAll func(ctx context.Context, actor User) (bool, error)
 
 	// Bundles are the named scopes. Default: [scope.BuiltIn].
@@ -87,7 +88,9 @@ func AllowSelf(_ context.Context, actor, target User) (bool, error) {
 	return actor.ID != "" && actor.ID == target.ID, nil
 }
 
-// AllowAdministrators is AllowSelf, and lets administrators manage everybody's.
+// AllowAdministrators is AllowSelf, and lets administrators manage the credentials of
+// all users. It goes by the name of a role, as the actor had it when it was read: it
+// is for a directory whose roles mean that, and not for one that is an [Authority].
 func AllowAdministrators(ctx context.Context, actor, target User) (bool, error) {
 	if ok, err := AdministratorsOnly(ctx, actor); ok || err != nil {
 		return ok, err
@@ -126,12 +129,7 @@ func New(store Store, users Directory, config Config) *Service {
 	if config.Bundles == nil {
 		config.Bundles = scope.BuiltIn()
 	}
-	if config.Allow == nil {
-		config.Allow = AllowSelf
-	}
-	if config.AllowAll == nil {
-		config.AllowAll = func(context.Context, User) (bool, error) { return false, nil }
-	}
+	config.allowBy(users)
 	if config.Now == nil {
 		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
@@ -141,6 +139,22 @@ func New(store Store, users Directory, config Config) *Service {
 		config: config,
 		memo:   newMemo(store, users),
 		slow:   newSlowLane(),
+	}
+}
+
+// allowBy fills in the rules that the Config leaves open: those of the directory, if
+// it has any.
+func (c *Config) allowBy(users Directory) {
+	allow := AllowSelf
+	allowAll := func(context.Context, User) (bool, error) { return false, nil }
+	if authority, ok := users.(Authority); ok {
+		allow, allowAll = authority.CanManage, authority.CanSearch
+	}
+	if c.Allow == nil {
+		c.Allow = allow
+	}
+	if c.AllowAll == nil {
+		c.AllowAll = allowAll
 	}
 }
 

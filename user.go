@@ -57,6 +57,27 @@ type UserLister interface {
 	Users(ctx context.Context, q UserQuery) (users []User, total int, err error)
 }
 
+// Authority is an optional interface of a [Directory] that knows who may manage
+// whose credentials. A [Service] asks it where [Config.Allow] and [Config.AllowAll]
+// are not set, and package rest asks it who may list users.
+//
+// Its methods must decide by what the directory has now about the user with the
+// actor's ID: the actor may have been read some time ago, and the actor's rights may
+// have changed since. An actor without an ID may do nothing. An error means that the
+// directory could not be asked; callers then allow nothing. The methods must be safe
+// for concurrent use.
+type Authority interface {
+	// CanManage reports whether actor may create, list, change and revoke the
+	// credentials of target.
+	CanManage(ctx context.Context, actor, target User) (bool, error)
+	// CanSearch reports whether actor may look through the credentials of all
+	// users at once.
+	CanSearch(ctx context.Context, actor User) (bool, error)
+	// CanListUsers reports whether actor may list all users, with their logins,
+	// e-mail addresses and roles.
+	CanListUsers(ctx context.Context, actor User) (bool, error)
+}
+
 // Attempt is what a caller presented.
 type Attempt struct {
 	Login  string // login or e-mail address, as it was sent

@@ -33,6 +33,9 @@ type call struct {
 
 	asked  bool  // whether denied is known
 	denied error // see mayManage
+
+	listAsked  bool  // whether listDenied is known
+	listDenied error // see mustListUsers
 }
 
 // readQuery reads what the first line of a request says.

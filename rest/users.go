@@ -160,8 +160,9 @@ func (c *call) userMethods(u sparekey.User) []string {
 }
 
 // mayEdit reports whether the caller may edit a user: themselves, and whose
-// application passwords they may manage. Where those are not available nobody
-// was asked about that, and the caller's roles decide.
+// application passwords they may manage. Where those are not available, that was not
+// asked yet: the directory decides if it is a [sparekey.Authority], and otherwise the
+// caller's roles do.
 func (c *call) mayEdit(u sparekey.User) error {
 	if c.caller.is(u) {
 		return nil
@@ -172,9 +173,37 @@ func (c *call) mayEdit(u sparekey.User) error {
 	_, err := c.manager().Target(c.r.Context(), u.ID)
 	switch {
 	case errors.Is(err, sparekey.ErrUnavailable), errors.Is(err, sparekey.ErrUnavailableForUser):
+		if authority, ok := c.h.svc.Directory().(sparekey.Authority); ok {
+			return forbidUnless(authority.CanManage(c.r.Context(), c.caller.user, u))
+		}
 		return c.requires("edit_users")
 	}
 	return err
+}
+
+// mustListUsers refuses callers who may not list all users: the directory decides if
+// it is a [sparekey.Authority], and otherwise the caller's roles do. It asks once.
+func (c *call) mustListUsers() error {
+	if !c.listAsked {
+		c.listAsked, c.listDenied = true, c.askToListUsers()
+	}
+	return c.listDenied
+}
+
+func (c *call) askToListUsers() error {
+	authority, ok := c.h.svc.Directory().(sparekey.Authority)
+	if !ok || !c.caller.signedIn {
+		return c.requires("list_users")
+	}
+	return forbidUnless(authority.CanListUsers(c.r.Context(), c.caller.user))
+}
+
+// forbidUnless is the answer of an Authority as an error.
+func forbidUnless(allowed bool, broken error) error {
+	if broken == nil && !allowed {
+		return sparekey.ErrForbidden
+	}
+	return broken
 }
 
 // requires refuses callers none of whose roles has a capability.
@@ -200,8 +229,8 @@ func (c *call) subject() (sparekey.User, error) {
 	return c.h.svc.Directory().UserByID(c.r.Context(), id)
 }
 
-// mayReadUser lets callers see themselves, whom they may edit, and with
-// list_users everybody; with context=edit only whom they may edit.
+// mayReadUser lets callers see themselves and those they may edit, and everyone if
+// they may list users; with context=edit only themselves and those they may edit.
 func (c *call) mayReadUser() error {
 	u, err := c.subject()
 	if err != nil || c.caller.is(u) {
@@ -214,7 +243,7 @@ func (c *call) mayReadUser() error {
 	if c.context() == contextEdit {
 		return refuse(codeForbiddenContext)
 	}
-	return c.requires("list_users")
+	return c.mustListUsers()
 }
 
 func (c *call) mayEditUser() error {
@@ -264,13 +293,14 @@ func listUsersArgs() []arg {
 	}
 }
 
-// mayListUsers lets everybody ask for those users whom the public may see, and
-// for more only callers with list_users.
+// mayListUsers lets everyone ask for those users that the public may see, and for
+// more only callers who may list users.
 func (c *call) mayListUsers() error {
 	roles, _ := c.args["roles"].([]string)
+	err := c.mustListUsers()
 	switch {
-	case c.requires("list_users") == nil:
-		return nil
+	case !errors.Is(err, sparekey.ErrForbidden):
+		return err // nil, or there is no answer
 	case len(roles) > 0:
 		return sparekey.ErrForbidden
 	case c.context() == contextEdit:
@@ -279,11 +309,15 @@ func (c *call) mayListUsers() error {
 	return nil
 }
 
-// listUsers lists users for callers with list_users. The public sees those who
-// have published something, which is nobody.
+// listUsers lists users for callers who may. All others see an empty list: the users
+// who have published something, and there are none here.
 func (c *call) listUsers() (*response, error) {
-	if c.requires("list_users") != nil {
-		return c.userPage(nil, 0), nil //nolint:nilerr // who may not list them is shown nobody
+	err := c.mustListUsers()
+	if errors.Is(err, sparekey.ErrForbidden) {
+		return c.userPage(nil, 0), nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	lister, ok := c.h.svc.Directory().(sparekey.UserLister)
 	if !ok {

@@ -191,7 +191,9 @@ func (c *commands) open(ctx context.Context, how opening, config sparekey.Config
 	config.DuplicateNames = c.allowDuplicateNames()
 	config.UsageInterval = time.Duration(c.UsageInterval)
 	config.Bundles, config.Policy = c.Scopes.Bundles, c.policy()
-	config.Allow, config.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
+	if _, ok := b.(sparekey.Authority); !ok { // the directory has no rule of its own
+		config.Allow, config.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
+	}
 	log, err := c.openLog(b, config.Observe)
 	if err != nil {
 		return nil, errors.Join(err, b.Close())

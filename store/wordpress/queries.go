@@ -21,7 +21,7 @@ type queries struct {
 	ledger, again, forget, made, elsewhere             string
 	inUse, setInUse, correctInUse, siteVersion         string
 	userByLogin, userByID, passwordHash, userRoles     string
-	users, userCount                                   string
+	users, userCount, isAway, rights                   string
 	allUsers, seqs                                     string
 	findSession, saveSession, endSession, oldSessions  string
 	epoch, endSessions                                 string
@@ -49,12 +49,22 @@ const (
 
 	stampColumns = `COALESCE(m.umeta_id, 0), COALESCE(LENGTH(m.meta_value), 0), ` + digest
 
-	userColumns = `u.ID, u.user_login, u.user_email, u.display_name, u.user_registered, (
-		SELECT c.meta_value FROM {p}usermeta AS c WHERE c.user_id = u.ID AND c.meta_key = '{p}capabilities' ORDER BY c.umeta_id LIMIT 1)`
+	capabilitiesOfU = `(SELECT c.meta_value FROM {p}usermeta AS c WHERE c.user_id = u.ID AND c.meta_key = '{p}capabilities'
+		AND BINARY c.meta_key = '{p}capabilities' ORDER BY c.umeta_id LIMIT 1)`
+	rolesOption = `FROM {p}options AS o WHERE o.option_name = '{p}user_roles'`
+
+	userColumns = `u.ID, u.user_login, u.user_email, u.display_name, u.user_registered, ` + capabilitiesOfU + `,
+		COALESCE((SELECT SHA2(o.option_value, 256) ` + rolesOption + `), '')`
 	userSelection = `FROM {p}users AS u WHERE (? = '' OR INSTR(LOWER(u.user_login), LOWER(?)) > 0
 			OR INSTR(LOWER(u.user_email), LOWER(?)) > 0 OR INSTR(LOWER(u.display_name), LOWER(?)) > 0)
 		AND (? = '' OR EXISTS (SELECT 1 FROM {p}usermeta AS c WHERE c.user_id = u.ID
 			AND c.meta_key = '{p}capabilities' AND INSTR(c.meta_value, ?) > 0))`
+
+	// away is the condition for a user of a network who exists nowhere in Sparekey.
+	away = `(u.spam <> 0 OR u.deleted <> 0)`
+
+	mainNetwork = `(SELECT MIN(id) FROM {p}site)`
+	superAdmins = `FROM {p}sitemeta AS a WHERE a.site_id = ` + mainNetwork + ` AND a.meta_key = 'site_admins'`
 )
 
 // newQueries returns the statements for a prefix, which must be a valid one.
@@ -67,7 +77,7 @@ func newQueries(prefix string) queries {
 	for _, text := range []*string{
 		&q.recognise, &q.stamp, &q.stampPlain, &q.value, &q.rows, &q.lock, &q.lockedValue, &q.update, &q.updateOthers, &q.add,
 		&q.turn, &q.schemaVersion, &q.revoked, &q.beside, &q.revoke, &q.forgetRevoked, &q.forgetRevokedHash, &q.ledger, &q.again, &q.forget, &q.made,
-		&q.elsewhere, &q.allUsers, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
+		&q.elsewhere, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
 		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
 		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
 		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom, &q.lastSweep, &q.firstSweep, &q.moveLastSweep,
@@ -90,7 +100,6 @@ func (q *queries) credentialQueries() {
 	q.update = `UPDATE {p}usermeta SET meta_value = ? WHERE umeta_id = ? AND COALESCE(SHA2(meta_value, 256), '') = ?`
 	q.updateOthers = `UPDATE {p}usermeta AS m SET m.meta_value = ? WHERE m.user_id = ? AND ` + exactly + ` AND m.umeta_id <> ?`
 	q.add = `INSERT INTO {p}usermeta (user_id, meta_key, meta_value) VALUES (?, '` + metaKey + `', ?)`
-	q.allUsers = `SELECT DISTINCT m.user_id FROM {p}usermeta AS m WHERE ` + exactly + ` ORDER BY m.user_id`
 	q.seqs = `SELECT user_id, uuid, seq FROM {p}sparekey_credentials WHERE ? = 0 OR user_id = ?`
 }
 
@@ -158,31 +167,49 @@ func (q *queries) auditQueries() {
 
 // forSite finishes the statements that differ between one site and several.
 func (q *queries) forSite(multi bool) {
-	active, from, key := ``, `{p}options WHERE option_name`, `option_value`
+	from, key := `{p}options WHERE option_name`, `option_value`
 	q.setInUse = `INSERT IGNORE INTO {p}options (option_name, option_value, autoload) VALUES ('` + flagName + `', '1', ?)`
 	q.correctInUse = `UPDATE {p}options SET option_value = '1' WHERE option_name = '` + flagName + `'`
 	if multi {
-		// Whom an administrator marked as spam cannot sign in to WordPress, either.
-		active = ` AND s.spam = 0 AND s.deleted = 0`
-		from, key = `{p}sitemeta WHERE site_id = (SELECT MIN(id) FROM {p}site) AND meta_key`, `meta_value`
+		from, key = `{p}sitemeta WHERE site_id = `+mainNetwork+` AND meta_key`, `meta_value`
 		q.setInUse = `INSERT INTO {p}sitemeta (site_id, meta_key, meta_value)
 			SELECT MIN(id), '` + flagName + `', IF(? = '', '1', '1') FROM {p}site HAVING NOT EXISTS (
-				SELECT 1 FROM {p}sitemeta AS f WHERE f.meta_key = '` + flagName + `' AND f.site_id = (SELECT MIN(id) FROM {p}site))`
+				SELECT 1 FROM {p}sitemeta AS f WHERE f.meta_key = '` + flagName + `' AND f.site_id = ` + mainNetwork + `)`
 		q.correctInUse = `UPDATE {p}sitemeta SET meta_value = '1' WHERE meta_key = '` + flagName + `'`
 	}
 	q.inUse = `SELECT ` + key + ` FROM ` + from + ` = '` + flagName + `' LIMIT 1`
 	q.siteVersion = `SELECT option_value FROM {p}options WHERE option_name = 'db_version'`
-	q.userRoles = `SELECT option_value FROM {p}options WHERE option_name = '{p}user_roles'`
-	q.userByLogin = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = COALESCE(
-		(SELECT s.ID FROM {p}users AS s WHERE s.user_login = ?` + active + ` ORDER BY s.ID LIMIT 1),
-		(SELECT s.ID FROM {p}users AS s WHERE s.user_email = ?` + active + ` ORDER BY s.ID LIMIT 1))`
-	q.userByID = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = ?`
-	q.passwordHash = `SELECT user_pass FROM {p}users WHERE ID = ?`
-	q.users = `SELECT ` + userColumns + ` ` + userSelection + ` ORDER BY u.ID LIMIT ? OFFSET ?`
-	q.userCount = `SELECT COUNT(*) ` + userSelection
+	q.userQueries(multi)
 	for _, text := range []*string{
-		&q.inUse, &q.setInUse, &q.correctInUse, &q.siteVersion, &q.userRoles, &q.userByLogin, &q.userByID, &q.passwordHash, &q.users, &q.userCount,
+		&q.inUse, &q.setInUse, &q.correctInUse, &q.siteVersion, &q.userRoles, &q.userByLogin, &q.userByID, &q.passwordHash,
+		&q.users, &q.userCount, &q.isAway, &q.rights, &q.allUsers,
 	} {
 		*text = q.replace.Replace(*text)
 	}
+}
+
+// userQueries are those of users. On a network, none of them finds a user who is
+// marked as spam or deleted: only isAway does.
+func (q *queries) userQueries(multi bool) {
+	active, notAway := ``, ``
+	network := `(SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '{p}sitemeta'), NULL, 0`
+	if multi {
+		active = ` AND NOT ` + away
+		notAway = ` AND NOT EXISTS (SELECT 1 FROM {p}users AS u WHERE u.ID = m.user_id AND ` + away + `)`
+		network = `(SELECT COUNT(*) FROM {p}site), (SELECT a.meta_value ` + superAdmins + ` ORDER BY a.meta_id LIMIT 1),
+			(SELECT COUNT(DISTINCT BINARY COALESCE(a.meta_value, '')) ` + superAdmins + `)`
+	}
+	q.userRoles = `SELECT o.option_value, SHA2(o.option_value, 256) ` + rolesOption
+	byName := func(column string) string {
+		return `(SELECT MIN(u.ID) FROM {p}users AS u WHERE u.` + column + ` = ?` + active + `)`
+	}
+	q.userByLogin = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = COALESCE(` + byName("user_login") + `, ` + byName("user_email") + `)`
+	q.userByID = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = ?` + active
+	q.passwordHash = `SELECT u.user_pass FROM {p}users AS u WHERE u.ID = ?` + active
+	q.users = `SELECT ` + userColumns + ` ` + userSelection + active + ` ORDER BY u.ID LIMIT ? OFFSET ?`
+	q.userCount = `SELECT COUNT(*) ` + userSelection + active
+	q.isAway = `SELECT COUNT(*) FROM {p}users AS u WHERE u.ID = ? AND ` + away
+	q.allUsers = `SELECT DISTINCT m.user_id FROM {p}usermeta AS m WHERE ` + exactly + notAway + ` ORDER BY m.user_id`
+	q.rights = `SELECT u.ID, u.user_login, ` + capabilitiesOfU + `, (SELECT o.option_value ` + rolesOption + `), ` + network + `
+		FROM {p}users AS u WHERE u.ID IN (?, ?)` + active
 }

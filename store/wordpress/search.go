@@ -16,7 +16,8 @@ type hit struct {
 
 // Search implements [sparekey.Searcher]. It reads the rows of all users, one after
 // the other, so on a site with many it takes its time. The order is that of their
-// times of creation; of equal ones, that in which Sparekey wrote them.
+// times of creation; of equal ones, that in which Sparekey wrote them. Users of a
+// network who are marked as spam or deleted are left out.
 func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found []sparekey.Credential, total int, err error) {
 	hits, err := s.hits(ctx, q)
 	if err != nil {
@@ -75,6 +76,10 @@ func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, er
 
 func (s *Store) usersWithRows(ctx context.Context, only uint64) (users []uint64, err error) {
 	if only != 0 {
+		away, err := s.isAway(ctx, only)
+		if away || err != nil {
+			return nil, err
+		}
 		return []uint64{only}, nil
 	}
 	err = eachRow(ctx, s.db, s.queries.allUsers, nil, func(scan func(...any) error) error {
@@ -84,6 +89,16 @@ func (s *Store) usersWithRows(ctx context.Context, only uint64) (users []uint64,
 		return err
 	})
 	return users, err
+}
+
+// isAway reports whether a user of a network is marked as spam or deleted.
+func (s *Store) isAway(ctx context.Context, user uint64) (bool, error) {
+	if !s.multi {
+		return false, nil
+	}
+	var found int
+	err := s.queryRow(ctx, s.queries.isAway, []any{user}, &found)
+	return found > 0, err
 }
 
 // seqs is the order in which Sparekey wrote credentials first, by user and UUID.

@@ -31,6 +31,7 @@ var (
 	_ sparekey.Store      = (*Store)(nil)
 	_ sparekey.Directory  = (*Store)(nil)
 	_ sparekey.UserLister = (*Store)(nil)
+	_ sparekey.Authority  = (*Store)(nil)
 	_ sparekey.Searcher   = (*Store)(nil)
 	_ sparekey.Hasher     = (*Store)(nil)
 )

@@ -14,10 +14,11 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/phpserial"
 )
 
-// UserByLogin implements [sparekey.Directory]. It finds whom WordPress's own
-// sign-in finds: markup, percent-encoded bytes and entities do not count, and what
-// is equal is for the column's collation to say (as a rule, neither case nor
-// accents count).
+// UserByLogin implements [sparekey.Directory]. It finds the user that WordPress's own
+// sign-in finds: markup, percent-encoded bytes and entities do not count, and the
+// column's collation decides what is equal (as a rule, neither case nor accents
+// count). Here and everywhere else, a user of a network who is marked as spam or
+// deleted does not exist.
 func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
 	login = sanitizeLogin(login)
 	email := sql.Null[string]{V: login, Valid: emailPattern.MatchString(login)}
@@ -50,34 +51,49 @@ func sanitizeLogin(login string) string {
 }
 
 func (s *Store) oneUser(ctx context.Context, query string, args ...any) (sparekey.User, error) {
-	roles, err := s.roles.known(ctx, s)
-	if err != nil {
-		return sparekey.User{}, err
-	}
 	stmt, err := s.prepared(ctx, query)
 	if err != nil {
 		return sparekey.User{}, err
 	}
-	u, err := scanUser(stmt.QueryRowContext(ctx, args...).Scan, roles)
+	r, err := scanUser(stmt.QueryRowContext(ctx, args...).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return sparekey.User{}, sparekey.ErrUserNotFound
 	}
-	return u, err
+	if err != nil {
+		return sparekey.User{}, err
+	}
+	known, err := s.roles.known(ctx, s, r.siteRoles)
+	if err != nil {
+		return sparekey.User{}, err
+	}
+	return r.user(known), nil
 }
 
-func scanUser(scan func(...any) error, known map[string]bool) (u sparekey.User, err error) {
+// userRow is a user as the database has it.
+type userRow struct {
+	sparekey.User        // without roles
+	capabilities  string // serialised
+	siteRoles     string // digest of the site's roles at that moment; empty: it has none
+}
+
+func scanUser(scan func(...any) error) (r userRow, err error) {
 	var id uint64
 	var registered sql.Null[time.Time]
 	var capabilities sql.Null[string]
-	if err := scan(&id, &u.Login, &u.Email, &u.DisplayName, &registered, &capabilities); err != nil {
-		return sparekey.User{}, err
+	if err := scan(&id, &r.Login, &r.Email, &r.DisplayName, &registered, &capabilities, &r.siteRoles); err != nil {
+		return userRow{}, err
 	}
-	u.ID = formatID(id)
+	r.ID, r.capabilities = formatID(id), capabilities.V
 	if registered.Valid && registered.V.Year() > 1 {
-		u.Registered = registered.V.UTC()
+		r.Registered = registered.V.UTC()
 	}
-	u.Roles = rolesOf(capabilities.V, known)
-	return u, nil
+	return r, nil
+}
+
+// user is the user with those roles that the site has.
+func (r userRow) user(known map[string]bool) sparekey.User {
+	r.Roles = rolesOf(r.capabilities, known)
+	return r.User
 }
 
 // rolesOf reads the roles of a user: those keys of the capabilities that the site
@@ -96,52 +112,52 @@ func rolesOf(capabilities string, known map[string]bool) (roles []string) {
 	return roles
 }
 
-// isTrue is what PHP takes for true, of what WordPress writes there.
-func isTrue(v phpserial.Value) bool {
-	text := plain(v)
-	return text != "" && text != "0"
-}
-
-// roleNames remembers for a minute which roles the site has, since the option is
-// large and hardly ever changes.
+// roleNames has the names of the site's roles as they were last read. The option is
+// large and hardly ever changes, so it is read only when its digest has changed.
 type roleNames struct {
-	mu    sync.Mutex
-	names map[string]bool // nil: not to be read, so that every capability counts as one
-	read  time.Time
+	mu     sync.Mutex
+	names  map[string]bool // nil: they cannot be read, so every capability counts as a role
+	digest string
 }
 
-const rolesFor = time.Minute
-
-func (r *roleNames) known(ctx context.Context, s *Store) (map[string]bool, error) {
-	now := s.config.Now()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if age := now.Sub(r.read); !r.read.IsZero() && age >= 0 && age < rolesFor {
-		return r.names, nil
+// known returns the names of the site's roles. digest is that of the option, as the
+// database gave it a moment ago; empty: there is no such option.
+func (r *roleNames) known(ctx context.Context, s *Store, digest string) (map[string]bool, error) {
+	if digest == "" {
+		return nil, nil
 	}
-	var option string
-	err := s.db.QueryRowContext(ctx, s.queries.userRoles).Scan(&option)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	r.mu.Lock()
+	names, same := r.names, r.digest == digest
+	r.mu.Unlock()
+	if same {
+		return names, nil
+	}
+	var option sql.Null[string]
+	var now sql.Null[string]
+	err := s.queryRow(ctx, s.queries.userRoles, nil, &option, &now)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read the site's roles: %w", err)
 	}
-	r.names, r.read = nil, now
-	if v, err := phpserial.Decode(option); err == nil && len(v.Pairs()) > 0 {
-		r.names = map[string]bool{}
+	names = nil
+	if v, err := phpserial.Decode(option.V); err == nil && len(v.Pairs()) > 0 {
+		names = map[string]bool{}
 		for _, p := range v.Pairs() {
 			name, _ := p.Key.Text()
-			r.names[name] = true
+			names[name] = true
 		}
 	}
-	return r.names, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.names, r.digest = names, now.V
+	return names, nil
 }
 
-// Users implements [sparekey.UserLister]. Whatever their case is the column's
-// collation's to say.
+// Users implements [sparekey.UserLister]. Whether upper and lower case count as equal
+// is decided by the column's collation.
 func (s *Store) Users(ctx context.Context, q sparekey.UserQuery) (users []sparekey.User, total int, err error) {
-	known, err := s.roles.known(ctx, s)
-	if err != nil {
-		return nil, 0, failed("list users", err)
-	}
 	holds := ""
 	if q.Role != "" {
 		holds = phpserial.NewString(q.Role).Encoding() + "b:1;"
@@ -154,13 +170,21 @@ func (s *Store) Users(ctx context.Context, q sparekey.UserQuery) (users []sparek
 	if limit == 0 {
 		limit = 1 << 62
 	}
+	var rows []userRow
 	err = eachRow(ctx, s.db, s.queries.users, append(selection, limit, q.Offset), func(scan func(...any) error) error {
-		u, err := scanUser(scan, known)
-		users = append(users, u)
+		r, err := scanUser(scan)
+		rows = append(rows, r)
 		return err
 	})
+	if err != nil || len(rows) == 0 {
+		return nil, total, failed("list users", err)
+	}
+	known, err := s.roles.known(ctx, s, rows[0].siteRoles) // one statement, so all have the same
 	if err != nil {
 		return nil, 0, failed("list users", err)
+	}
+	for _, r := range rows {
+		users = append(users, r.user(known))
 	}
 	return users, total, nil
 }
