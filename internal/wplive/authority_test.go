@@ -156,8 +156,53 @@ func TestAuthority(t *testing.T) {
 						t.Errorf("%s about %s: WordPress says %s, and this test expects %s", actor, target, theirs, want)
 					}
 				}
+				s.testListUsers(t, actor, tt.supers, tt.config.Multisite)
+			}
+			if tt.config.Multisite {
+				s.testOutsider(t, append(tt.kinds, outsider))
 			}
 		})
+	}
+}
+
+// testListUsers: on a single site the same users may list all users as in WordPress.
+// On a network Sparekey's list has the users of all sites, and is for super admins.
+func (s *authoritySite) testListUsers(t *testing.T, actor string, supers []string, network bool) {
+	t.Helper()
+	c := wptest.Call{Path: "/wp-json/wp/v2/users?context=edit", Login: actor, Secret: s.secrets[actor]}
+	theirs, ours := wptest.Send(t, s.wordpress.url, c), wptest.Send(t, s.sparekey.url, c)
+	want := theirs.Status
+	if network && !slices.Contains(supers, actor) {
+		want = http.StatusForbidden
+	}
+	if ours.Status != want {
+		t.Errorf("%s lists users: WordPress says %d, Sparekey %s, want %d", actor, theirs.Status, ours, want)
+	}
+}
+
+// testOutsider: WordPress's API of the main site does not know users who have no role
+// there, not even to themselves. Its network administration does, and Sparekey lets
+// the same users manage them.
+func (s *authoritySite) testOutsider(t *testing.T, kinds []string) {
+	t.Helper()
+	s.secrets[outsider], _ = s.CreatePassword(t, outsider, "asking")
+	_, s.victims[outsider] = s.CreatePassword(t, outsider, "asked about")
+	for _, actor := range kinds {
+		if got := s.ask(t, s.wordpress, actor, outsider); got != unknownUser {
+			t.Errorf("%s about the outsider: WordPress says %s", actor, got)
+		}
+		may := s.PHP(t, `echo user_can( (int) $args[0], 'edit_user', (int) $args[1] ) ? 'yes' : 'no';`, s.id(actor), s.id(outsider))
+		want := map[string]string{"yes": allowed, "no": forbidden}[may]
+		if got := s.ask(t, s.sparekey, actor, outsider); got != want {
+			t.Errorf("%s about the outsider: Sparekey says %s, want %s", actor, got, want)
+		}
+		if actor == outsider {
+			continue
+		}
+		theirs, ours := s.ask(t, s.wordpress, outsider, actor), s.ask(t, s.sparekey, outsider, actor)
+		if theirs != ours || ours != forbidden {
+			t.Errorf("the outsider about %s: WordPress says %s, Sparekey %s", actor, theirs, ours)
+		}
 	}
 }
 

@@ -111,25 +111,95 @@ func TestUserList(t *testing.T) {
 func TestMultisite(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, multiSite)
-	w.exec(users + `UPDATE {p}users SET spam = 1 WHERE ID = 1; UPDATE {p}users SET deleted = 1 WHERE ID = 4;`)
+	w.exec(users)
 	s := w.open(wordpress.Config{})
-	for login, want := range map[string]error{
-		"k_admin": sparekey.ErrUserNotFound, "k_admin@example.com": sparekey.ErrUserNotFound, "fourth": sparekey.ErrUserNotFound, "other": nil,
-	} {
-		if _, err := s.UserByLogin(t.Context(), login); !errors.Is(err, want) {
-			t.Errorf("%s: %v, want %v", login, err, want)
-		}
+	for _, id := range []string{"1", "2", "4"} {
+		insert(t, s, id, "of "+id)
 	}
-	if _, err := s.UserByID(t.Context(), "1"); err != nil {
-		t.Errorf("by ID: %v", err)
-	}
-	insert(t, s, "2", "first")
-	insert(t, s, "2", "second")
+	wantExisting(t, s, map[string]bool{"1": true, "2": true, "4": true})
+	w.exec(`UPDATE {p}users SET spam = 1 WHERE ID = 1; UPDATE {p}users SET deleted = 1 WHERE ID = 4;`)
+	wantExisting(t, s, map[string]bool{"1": false, "2": true, "4": false})
+	w.exec(`UPDATE {p}users SET spam = 0, deleted = 0`)
+	wantExisting(t, s, map[string]bool{"1": true, "2": true, "4": true})
 	if got := w.text(`SELECT CONCAT(COUNT(*), ' ', MIN(site_id), ' ', MIN(meta_value)) FROM {p}sitemeta WHERE meta_key = 'using_application_passwords'`); got != "1 1 1" {
 		t.Errorf("the network's mark: %q", got)
 	}
 	if got := w.text(`SELECT COUNT(*) FROM {p}options WHERE option_name = 'using_application_passwords'`); got != "0" {
 		t.Errorf("%s marks of a single site", got)
+	}
+}
+
+// wantExisting looks for users of the table users in every place.
+func wantExisting(t *testing.T, s *wordpress.Store, exist map[string]bool) {
+	t.Helper()
+	ctx := t.Context()
+	logins := map[string][]string{"1": {"k_admin", "k_admin@example.com"}, "2": {"other"}, "4": {"fourth"}}
+	listed, total, err := s.Users(ctx, sparekey.UserQuery{})
+	found, _, searchErr := s.Search(ctx, sparekey.CredentialQuery{})
+	if err := errors.Join(err, searchErr); err != nil || total != len(listed) {
+		t.Errorf("%d of %d users, %v", len(listed), total, err)
+	}
+	for id, exists := range exist {
+		want := sparekey.ErrUserNotFound
+		if exists {
+			want = nil
+		}
+		_, byID := s.UserByID(ctx, id)
+		_, hash := s.PasswordHash(ctx, id)
+		_, epoch := s.SessionEpoch(ctx, id)
+		answers := map[string]error{"by ID": byID, "password": hash, "epoch": epoch, "end sessions": s.EndSessions(ctx, id)}
+		for _, login := range logins[id] {
+			_, answers[login] = s.UserByLogin(ctx, login)
+		}
+		for what, err := range answers {
+			if !errors.Is(err, want) {
+				t.Errorf("user %s, %s: %v, want %v", id, what, err, want)
+			}
+		}
+		if slices.ContainsFunc(listed, func(u sparekey.User) bool { return u.ID == id }) != exists {
+			t.Errorf("user %s is listed: %t", id, !exists)
+		}
+		if slices.ContainsFunc(found, func(c sparekey.Credential) bool { return c.UserID == id }) != exists {
+			t.Errorf("credentials of user %s are found: %t", id, !exists)
+		}
+		if only, _, err := s.Search(ctx, sparekey.CredentialQuery{UserID: id}); err != nil || len(only) > 0 != exists {
+			t.Errorf("credentials of user %s alone: %d, %v", id, len(only), err)
+		}
+		u := sparekey.User{ID: id}
+		if ok, err := s.CanManage(ctx, u, u); err != nil || ok != exists {
+			t.Errorf("user %s may manage their own: %t, %v", id, ok, err)
+		}
+	}
+}
+
+// TestRolesAreReadAnew: a role that the site gets or loses counts at the next look-up.
+func TestRolesAreReadAnew(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	w.exec(users)
+	s := w.open(wordpress.Config{})
+	for _, step := range []struct {
+		roles string
+		want  []string
+	}{
+		{`a:2:{s:13:"administrator";a:0:{}s:6:"editor";a:0:{}}`, []string{"administrator"}},
+		{`a:1:{s:6:"editor";a:0:{}}`, nil},
+		{`a:1:{s:10:"edit_posts";a:0:{}}`, []string{"edit_posts"}},
+		{`broken`, []string{"administrator", "edit_posts"}}, // every capability counts as a role
+		{`a:1:{s:13:"administrator";a:0:{}}`, []string{"administrator"}},
+	} {
+		w.exec(`UPDATE {p}options SET option_value = ? WHERE option_name = '{p}user_roles'`, step.roles)
+		one, err := s.UserByID(t.Context(), "1")
+		byLogin, loginErr := s.UserByLogin(t.Context(), "k_admin")
+		list, _, listErr := s.Users(t.Context(), sparekey.UserQuery{Limit: 1})
+		if err := errors.Join(err, loginErr, listErr); err != nil || len(list) != 1 {
+			t.Fatal(err)
+		}
+		for _, u := range []sparekey.User{one, byLogin, list[0]} {
+			if !slices.Equal(u.Roles, step.want) {
+				t.Errorf("with %s: roles %q, want %q", step.roles, u.Roles, step.want)
+			}
+		}
 	}
 }
 
