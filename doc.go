@@ -56,7 +56,7 @@
 //	wp_is_application_passwords_available              Service.Available; hook Config.Available
 //	wp_is_application_passwords_available_for_user     Service.AvailableFor; hook Config.AvailableFor
 //	wp_authenticate_application_password_errors        hook Config.Check
-//	capability edit_user                               hook Config.Allow
+//	capability edit_user                               hook Config.Allow, or Authority
 //	wp_create_application_password                     event KindCreated
 //	wp_update_application_password                     event KindRenamed
 //	wp_delete_application_password                     event KindRevoked
