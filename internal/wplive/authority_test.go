@@ -140,6 +140,9 @@ func TestAuthority(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			if testing.Short() {
+				tt.kinds = tt.kinds[:7]
+			}
 			s := newAuthoritySite(t, tt.config, tt.kinds)
 			for _, actor := range tt.kinds {
 				for _, target := range tt.kinds {
