@@ -100,18 +100,11 @@ var (
 	// targetBytes are those of a URL (RFC 3986). Others, blanks and backslashes
 	// above all, are read differently by different browsers.
 	targetBytes = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*$`)
-
-	// scriptSchemes run or show what they name in the browser itself, or have
-	// it fetched by something that is not the application that asked.
-	scriptSchemes = []string{
-		"about", "android-app", "blob", "chrome", "chrome-extension", "content", "data", "feed", "file", "filesystem", "ftp",
-		"googlechrome", "gopher", "intent", "jar", "javascript", "ldap", "mailto", "microsoft-edge", "moz-extension", "ms-msdt",
-		"nfs", "res", "resource", "search-ms", "sms", "smb", "tel", "telnet", "vbscript", "view-source", "ws", "wss",
-	}
 )
 
 // validTarget checks a URL that a user may be sent to with a secret: on the web
-// with TLS or on this machine, or an application's own scheme.
+// with TLS or on this machine, or an application's own scheme, which must not lead
+// to the web by way of another program.
 func validTarget(field, target string) error {
 	if target == "" {
 		return nil
@@ -126,8 +119,10 @@ func validTarget(field, target string) error {
 	switch {
 	case u.User != nil:
 		return &InvalidError{field, "must not have a user name or password before its host"}
-	case slices.Contains(scriptSchemes, u.Scheme):
-		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s", u.Scheme)}
+	case !isWeb(u) && leadsElsewhere(u.Scheme):
+		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s, which does not lead to an application alone", u.Scheme)}
+	case !isWeb(u) && opensWeb(u):
+		return &InvalidError{field, "must not name a page on the web behind an application's scheme: write it as my-app://done, or as com.example.app://done"}
 	case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
 		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http is for this device alone, such as 127.0.0.1"}
 	}

@@ -57,7 +57,7 @@ func (b *tab) mustFit(what string) {
 // submit presses the button of a form, in whatever language it is.
 func (b *tab) submit(form string) {
 	b.t.Helper()
-	b.do("submit "+form, chromedp.Click(chromedp.CSS(form+" button[type=submit]")))
+	pressed(b, form, chromedp.CSS(form+" button[type=submit]"))
 }
 
 // enter types into a field, in whatever language its label is, and then enter.
@@ -134,11 +134,11 @@ var states = []state{
 	at("authorise nobody", authorizePath, "#approve"),
 	{"authorise with a name that is taken", func(ann *tab) {
 		ann.open(withQuery(authorizePath, "app_name", "Phone"))
-		ann.do("approve", chromedp.Click(chromedp.CSS("#approve")))
+		pressed(ann, "approve", chromedp.CSS("#approve"))
 	}, "#problem"},
 	{"password to copy", func(ann *tab) {
 		ann.open(withQuery(authorizePath, "app_name", "TV"))
-		ann.do("approve", chromedp.Click(chromedp.CSS("#approve")))
+		pressed(ann, "approve", chromedp.CSS("#approve"))
 	}, ".sk-new"},
 	at("request that cannot be followed", withQuery(authorizePath, "success_url", "javascript:alert(1)"), ".sk-detail"),
 	at("sign out", "/sign-out", "form"),

@@ -262,7 +262,34 @@ func (b *tab) open(target string) {
 // press presses the button with this name.
 func (b *tab) press(name string) {
 	b.t.Helper()
-	b.do("press "+name, chromedp.Click("", b.named(name, "button")))
+	pressed(b, name, "", b.named(name, "button"))
+}
+
+// pressed presses a button as a person with a mouse does: once it can be, and the
+// mouse comes to it first.
+func pressed[S chromedp.Selectable](b *tab, what string, button S, options ...chromedp.QueryOption) {
+	b.t.Helper()
+	b.do("wait for "+what, chromedp.WaitEnabled(button, options...))
+	b.do("press "+what, over(button, options...), chromedp.Click(button, options...))
+}
+
+// over moves the mouse over an element.
+func over[S chromedp.Selectable](element S, options ...chromedp.QueryOption) chromedp.Action[chromedp.Void] {
+	return chromedp.QueryAfter(element, func(ctx context.Context, target *chromedp.Target, nodes []*chromedp.Node) (chromedp.Void, error) {
+		id := nodes[0].NodeID
+		if _, err := cdp.Call(ctx, target, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{NodeID: id}); err != nil {
+			return chromedp.Void{}, err
+		}
+		box, err := cdp.Call(ctx, target, dom.GetContentQuads, dom.GetContentQuadsParams{NodeID: id})
+		switch {
+		case err != nil:
+			return chromedp.Void{}, err
+		case len(box.Quads) == 0:
+			return chromedp.Void{}, chromedp.ErrInvalidDimensions
+		}
+		corner := box.Quads[0]
+		return chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, corner[0]+2, corner[1]+2)(ctx, target)
+	}, append(slices.Clone(options), chromedp.NodeVisible)...)
 }
 
 // follow follows the link with this name.

@@ -372,6 +372,10 @@ func (c *call) handOver(r sparekey.AuthorizationRequest, fields []sparekey.Field
 	return a
 }
 
+// maxAddress is how many characters of a whole address are shown. They are more than
+// an application needs, and do not fill a window.
+const maxAddress = 500
+
 // target is a validated URL of an application, as it is shown. The texts are keys
 // of the catalogue.
 type target struct {
@@ -379,6 +383,7 @@ type target struct {
 	Name    string // scheme and host, or the scheme alone of an application on the device
 	Is      string // text: what is there
 	LeadsTo string // text: that one is sent there
+	Whole   string // the whole address, where any application may claim its scheme
 }
 
 // targetOf describes a URL that Validate passed.
@@ -396,6 +401,9 @@ func targetOf(validated string) target {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
 		t.Name, t.Is, t.LeadsTo = u.Scheme+":", "target.app", "authorize.leads_to_app"
+		if !sparekey.IsReverseDomain(u.Scheme) {
+			t.Whole = first(validated, maxAddress)
+		}
 	case isLoopback(u.Hostname()):
 		t.Is = "target.loopback"
 	case strings.Contains(strings.ToLower(u.Host), "xn--"):

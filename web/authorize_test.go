@@ -38,7 +38,7 @@ func TestAuthorizeShowsWhoAsksForWhat(t *testing.T) {
 		{"http://127.0.0.1:7777/cb", "", []string{"http://127.0.0.1:7777", "A program on this device"}},
 		{"http://[::1]:7777/cb", "", []string{"http://[::1]:7777", "A program on this device"}},
 		{"wordpress://app", "wordpress://no", []string{"An app on this device that opens wordpress: links", "Takes you to the app for wordpress: links"}},
-		{"evil://127.0.0.1/", "", []string{"opens evil: links"}},
+		{"evil://connected/", "", []string{"opens evil: links"}},
 	} {
 		p := s.as("bob").get(ask("success_url", c.success, "reject_url", c.reject)).want(http.StatusOK)
 		for _, want := range c.want {

@@ -170,7 +170,9 @@ func (c *call) frame(title string) Frame {
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
 
-// setHeaders sets what protects a page. Its address is told to this site alone
+// setHeaders sets what protects a page. A window that opened it, or that it opens,
+// cannot reach it (Cross-Origin-Opener-Policy): a page of another site could
+// otherwise lead it elsewhere while a user looks at it. Its address is told to this site alone
 // (Referrer-Policy); with no-referrer, browsers would put "Origin: null" on its
 // own forms, and those without Fetch metadata be taken for another site's.
 func setHeaders(header http.Header, a *answer) {
@@ -179,6 +181,7 @@ func setHeaders(header http.Header, a *answer) {
 		actions = append([]string{"'self'"}, actions...)
 	}
 	header.Set("Content-Security-Policy", contentSecurityPolicy+strings.Join(actions, " "))
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	header.Set("X-Frame-Options", "DENY")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
