@@ -44,7 +44,9 @@ type Config struct {
 
 	// Cookies are the names of those that are none of the application's business, such
 	// as that of Sparekey's own pages at the same host: who has it is signed in there.
-	// They are taken out of requests, and nothing else of Cookie is changed.
+	// They are taken out of requests, and nothing else of Cookie is changed. Answers of
+	// the application that would set one of them lose that line of Set-Cookie, and none
+	// lets a service worker have more of the host than the folder of its script.
 	Cookies []string
 
 	// Refuse says, in one line for people, why an allowed request must not reach the
@@ -126,7 +128,7 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		ModifyResponse: warn,
-		Transport:      config.Transport,
+		Transport:      forOwnHost(config),
 		FlushInterval:  flushInterval,
 		BufferPool:     BufferPool(),
 		ErrorLog:       slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug), // of clients that go away
