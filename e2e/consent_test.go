@@ -33,7 +33,7 @@ func TestConsentTakesAPerson(t *testing.T) {
 	}
 	seen := func() {
 		t.Helper()
-		bob.until("the button can be pressed", func() bool { return eval[bool](bob, approveIs) })
+		canApprove(bob)
 	}
 
 	// The page comes to the front between two clicks. That it is too early does not
@@ -96,7 +96,7 @@ func TestConsentWithoutAMouse(t *testing.T) {
 		"touch": func(b *tab) { b.do("tap", chromedp.Tap(chromedp.CSS("#approve"))) },
 		"second click": func(b *tab) {
 			b.do("click", chromedp.Click(chromedp.CSS("#approve")))
-			b.until("the button can be pressed", func() bool { return eval[bool](b, approveIs) })
+			canApprove(b)
 			b.do("click", chromedp.Click(chromedp.CSS("#approve")))
 		},
 	} {
@@ -105,7 +105,7 @@ func TestConsentWithoutAMouse(t *testing.T) {
 			s := startSite(t)
 			bob := signedIn(t, s, "bob")
 			bob.open(withQuery(authorizePath, "app_name", "Desk app"))
-			bob.until("the button can be pressed", func() bool { return eval[bool](bob, approveIs) })
+			canApprove(bob)
 			press(bob)
 			bob.secret()
 		})

@@ -64,9 +64,9 @@ var pictures = []picture{
 	{file: "authorise-wishes", size: middle, user: "cleo", path: withQuery(authorizePath,
 		"app_name", "Field Notes", "success_url", "https://notes.example/connected", "scope", "wp:posts wp:media", "expires", "90d"), then: undated},
 	{file: "authorise", size: middle, user: "cleo", path: withQuery(authorizePath,
-		"app_name", "Field Notes", "app_id", appID, "success_url", "https://notes.example/connected")},
+		"app_name", "Field Notes", "app_id", appID, "success_url", "https://notes.example/connected"), then: canApprove},
 	{file: "authorise-narrow-dark", size: narrow, user: "cleo", modes: []mode{dark}, path: withQuery(authorizePath,
-		"app_name", "Field Notes", "app_id", appID, "success_url", "field-notes://connected")},
+		"app_name", "Field Notes", "app_id", appID, "success_url", "com.example.field-notes://connected"), then: canApprove},
 	{file: "authorise-error", size: middle, user: "cleo", path: withQuery(authorizePath,
 		"app_name", "Field Notes", "success_url", "http://notes.example/connected")},
 	{file: "all-users", size: wide, user: "ann", path: accountPath + "/all"},
@@ -92,8 +92,14 @@ func limitsOpened(b *tab) {
 	eval[bool](b, `document.querySelector('.sk-limits').open = true`)
 }
 
+// canApprove waits until the consent button can be pressed.
+func canApprove(b *tab) {
+	b.until("the button can be pressed", func() bool { return eval[bool](b, approveIs) })
+}
+
 // undated has the time that depends on today be another one.
 func undated(b *tab) {
+	canApprove(b)
 	eval[bool](b, `document.querySelector('#limit-expires-at time').textContent = 'Jun 12, 2026, 11:26 AM', true`)
 }
 

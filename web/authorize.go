@@ -402,7 +402,7 @@ func targetOf(validated string) target {
 	case u.Scheme != "https" && u.Scheme != "http":
 		t.Name, t.Is, t.LeadsTo = u.Scheme+":", "target.app", "authorize.leads_to_app"
 		if !sparekey.IsReverseDomain(u.Scheme) {
-			t.Whole = first(validated, maxAddress)
+			t.Whole = upTo(validated, maxAddress)
 		}
 	case isLoopback(u.Hostname()):
 		t.Is = "target.loopback"

@@ -204,11 +204,15 @@ const (
 // shown is text that strangers chose, as pages show it: readable, and not too
 // much of it. The templates escape it.
 func shown(text string) string {
-	readable := readable(text)
-	if cut := first(readable, maxShown); cut != readable {
+	return upTo(readable(text), maxShown)
+}
+
+// upTo is a text, of which a longer one is cut off where that can be seen.
+func upTo(text string, characters int) string {
+	if cut := first(text, characters); cut != text {
 		return cut + "…"
 	}
-	return readable
+	return text
 }
 
 // editable is such text in a field.

@@ -150,11 +150,12 @@ func checkElements(t *testing.T, p *page, where string) {
 func checkHeaders(t *testing.T, header http.Header, where string) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"Cache-Control":          "no-store",
-		"Referrer-Policy":        "same-origin",
-		"X-Frame-Options":        "DENY",
-		"X-Content-Type-Options": "nosniff",
-		"Content-Type":           "text/html; charset=utf-8",
+		"Cache-Control":              "no-store",
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Referrer-Policy":            "same-origin",
+		"X-Frame-Options":            "DENY",
+		"X-Content-Type-Options":     "nosniff",
+		"Content-Type":               "text/html; charset=utf-8",
 	} {
 		if got := header.Get(name); got != want {
 			t.Errorf("%s: %s: %q, want %q", where, name, got, want)

@@ -23,6 +23,7 @@ type serveCommand struct {
 	URL             string    `help:"The URL under which clients reach the server. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
 	TLSCert         string    `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" placeholder:"FILE" and:"tls"`
 	TLSKey          string    `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" placeholder:"FILE" and:"tls"`
+	HSTS            string    `name:"hsts" help:"Under an https URL, the header Strict-Transport-Security of Sparekey's own answers, or off. An application behind Sparekey sets its own." default:"max-age=31536000" env:"SPAREKEY_HSTS" placeholder:"HEADER"`
 	TrustedProxy    []network `help:"Address or network of a proxy that is believed about the requests it passes on (X-Forwarded-For and X-Forwarded-Proto), or asks about (/-/auth/). May be given more than once." env:"SPAREKEY_TRUSTED_PROXY" placeholder:"CIDR"`
 	SiteName        string    `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
 	WordpressErrors bool      `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`
@@ -47,7 +48,7 @@ const (
 
 // Validate is called by kong.
 func (c *serveCommand) Validate() error {
-	return errors.Join(c.validateListen(), c.validateURL(), c.validateTLS(), c.gatewaySettings.validate(c.Listen, c.URL),
+	return errors.Join(c.validateListen(), c.validateURL(), c.validateTLS(), c.validateHSTS(), c.gatewaySettings.validate(c.Listen, c.URL),
 		c.throttleSettings.validate(), c.metricsSettings.validate(), c.notifySettings.validate())
 }
 
@@ -194,7 +195,8 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 		return err
 	}
 	api := c.api(site, home, log)
-	handler, err := c.inFront(site, all.Database, home, log, api, c.handler(site, api, home, log))
+	own := c.withHSTS(home, c.origin(), c.handler(site, api, home, log))
+	handler, err := c.inFront(site, all.Database, home, log, api, own)
 	if err != nil {
 		return err
 	}

@@ -53,22 +53,14 @@ func (o ownHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// trailed is the body of an answer, after which its trailers have come.
+// trailed is the body of an answer. Its trailers have come when it is closed, and are
+// passed on after that.
 type trailed struct {
 	io.ReadCloser
 	answer *http.Response
 }
 
-// Read implements [io.Reader].
-func (t *trailed) Read(p []byte) (int, error) {
-	n, err := t.ReadCloser.Read(p)
-	if err != nil {
-		dropFromTrailer(t.answer.Trailer)
-	}
-	return n, err
-}
-
-// Close implements [io.Closer]. Trailers may come by it, too.
+// Close implements [io.Closer].
 func (t *trailed) Close() error {
 	err := t.ReadCloser.Close()
 	dropFromTrailer(t.answer.Trailer)
@@ -120,7 +112,7 @@ func setsCookie(line string, names []string) bool {
 func endsCookie(r rune) bool { return strings.ContainsRune(",;\r\n\x00", r) }
 
 // beforeName reports whether a character around a cookie's name may be dropped by
-// whoever reads it: all but letters, digits, "_" and "-", which are in names.
+// its reader: all but letters, digits, "_" and "-", which are in names.
 func beforeName(r rune) bool {
 	return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
