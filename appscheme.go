@@ -24,7 +24,8 @@ var reverseDomain = regexp.MustCompile(`^[a-z]{2,}(\.[a-z0-9]([a-z0-9-]*[a-z0-9]
 var schemesElsewhere = []string{
 	// The browser shows or runs these itself: the WHATWG URL and Fetch standards, and
 	// the internal pages of the Chromium family and of Firefox.
-	"about", "blob", "chrome", "content", "data", "edge", "file", "filesystem", "jar", "javascript", "res", "resource",
+	"about", "blob", "chrome", "content", "data", "edge", "file", "filesystem", "jar", "javascript",
+	"res", "resource",
 	"vbscript", "view-source", "ws", "wss",
 
 	// Other programs fetch these: protocols in IANA's registry of URI schemes.
@@ -32,18 +33,22 @@ var schemesElsewhere = []string{
 
 	// Websites may handle these: the safelist in the HTML standard, section "Custom
 	// scheme handlers", and what Chromium and Firefox add to it.
-	"bitcoin", "geo", "im", "irc", "ircs", "magnet", "mailto", "matrix", "mms", "news", "nntp", "openpgp4fpr", "sftp",
+	"bitcoin", "geo", "im", "irc", "ircs", "magnet", "mailto", "matrix", "mms", "news", "nntp",
+	"openpgp4fpr", "sftp",
 	"sip", "sips", "sms", "smsto", "ssh", "tel", "urn", "webcal", "webcals", "wtai", "xmpp",
 	"cabal", "dat", "did", "dweb", "ethereum", "hyper", "ipfs", "ipns", "payto", "ssb",
 
 	// Browsers open a web page for these: what browsers for iOS register, as Proton
 	// Mail's and Telegram's lists of browsers to open links in have it.
-	"alook", "arc", "brave", "cakebrowser", "dolphin", "duckduckgo", "firefox", "ghosthttp", "mobilesafari",
-	"onionbrowser", "opera", "opener", "puffin", "puffins", "safari", "samsunginternet", "ucbrowser", "vivaldi", "x-web-search",
+	"alook", "arc", "brave", "cakebrowser", "dolphin", "duckduckgo", "firefox", "ghosthttp",
+	"mobilesafari",
+	"onionbrowser", "opera", "opener", "puffin", "puffins", "safari", "samsunginternet", "ucbrowser",
+	"vivaldi", "x-web-search",
 
 	// The system hands these over: "Android Intents" of Chrome's documentation, the
 	// stores of Android and Apple, "Apple URL Schemes", and Windows' own schemes.
-	"android-app", "app-prefs", "app-settings", "facetime", "facetime-audio", "feed", "feeds", "intent", "macappstore",
+	"android-app", "app-prefs", "app-settings", "facetime", "facetime-audio", "feed", "feeds",
+	"intent", "macappstore",
 	"macappstores", "maps", "market", "prefs", "search", "search-ms", "shortcuts", "steam", "workflow",
 }
 
@@ -51,7 +56,7 @@ var schemesElsewhere = []string{
 var prefixesElsewhere = []string{
 	"web+", "ext+", // websites (HTML standard) and extensions of Firefox (MDN, protocol_handlers)
 	"chrome-", "moz-", "safari-", // extensions and internal pages
-	"googlechrome",       // Chromium, docs/ios/opening_links.md: googlechromes, googlechrome-x-callback
+	"googlechrome",       // Chromium, docs/ios/opening_links.md: also googlechromes
 	"firefox-", "fennec", // Firefox Focus and Klar, and Firefox's builds for tests
 	"microsoft-edge", "ms-", "vnd.ms", // Microsoft Edge, programs of Windows, ms-appinstaller, ms-word
 	"alohabrowser", "brave-", "ddg", // ddgQuickLink, ddgLaunch
@@ -64,8 +69,11 @@ var prefixesElsewhere = []string{
 // application that asked. One that ends in http or https is how browsers are asked
 // to open a page, such as opera-https and touch-http.
 func leadsElsewhere(scheme string) bool {
-	return strings.HasSuffix(scheme, "http") || strings.HasSuffix(scheme, "https") || slices.Contains(schemesElsewhere, scheme) ||
-		slices.ContainsFunc(prefixesElsewhere, func(prefix string) bool { return strings.HasPrefix(scheme, prefix) })
+	if strings.HasSuffix(scheme, "http") || strings.HasSuffix(scheme, "https") {
+		return true
+	}
+	begins := func(prefix string) bool { return strings.HasPrefix(scheme, prefix) }
+	return slices.Contains(schemesElsewhere, scheme) || slices.ContainsFunc(prefixesElsewhere, begins)
 }
 
 // opensWeb reports whether an address with an application's own scheme looks like
@@ -81,12 +89,15 @@ func opensWeb(u *url.URL) bool {
 	case isWebHost(u):
 		return true
 	}
-	if path := strings.ToLower(unescaped(u.Path)); startsWeb(u.Host) || strings.Contains(path, "http:/") || strings.Contains(path, "https:/") {
+	path := strings.ToLower(unescaped(u.Path))
+	if startsWeb(u.Host) || strings.Contains(path, "http:/") || strings.Contains(path, "https:/") {
 		return true
 	}
-	for pair := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
-		name, value, ok := strings.Cut(pair, "=")
-		if name, value = unescaped(name), unescaped(value); startsWeb(name) || ok && isPageParameter(name) && startsWeb(value) {
+	ends := func(r rune) bool { return r == '&' || r == ';' }
+	for pair := range strings.FieldsFuncSeq(u.RawQuery, ends) {
+		name, value, _ := strings.Cut(pair, "=")
+		name, value = unescaped(name), unescaped(value)
+		if startsWeb(name) || isPageParameter(name) && startsWeb(value) {
 			return true
 		}
 	}
@@ -98,13 +109,15 @@ func opensWeb(u *url.URL) bool {
 func isWebHost(u *url.URL) bool {
 	host := u.Hostname()
 	_, err := netip.ParseAddr(host)
-	return err == nil || u.Port() != "" || strings.Contains(host, ".") || strings.EqualFold(host, "localhost")
+	return err == nil || u.Port() != "" || strings.Contains(host, ".") ||
+		strings.EqualFold(host, "localhost")
 }
 
 // isPageParameter reports whether a parameter is named as one with a page to open.
 func isPageParameter(name string) bool {
 	return slices.Contains([]string{
-		"browser_fallback_url", "destination", "goto", "href", "link", "location", "redirect", "redirect_to",
+		"browser_fallback_url", "destination", "goto", "href", "link", "location", "redirect",
+		"redirect_to",
 		"redirect_uri", "redirect_url", "target", "u", "uri", "url",
 	}, strings.ToLower(name))
 }
@@ -113,7 +126,8 @@ func isPageParameter(name string) bool {
 // beginning of one.
 func startsWeb(text string) bool {
 	text = strings.ToLower(strings.TrimLeft(text, " \t/"))
-	return strings.HasPrefix(text, "http:") || strings.HasPrefix(text, "https:") || text == "http" || text == "https"
+	scheme, _, _ := strings.Cut(text, ":")
+	return scheme == "http" || scheme == "https"
 }
 
 // unescaped is text without its percent-encoding, however often it was encoded.

@@ -10,7 +10,10 @@ import (
 )
 
 // approveIs reports whether the consent button can be pressed.
-const approveIs = `!('waiting' in document.querySelector('#approve').dataset)`
+const approveIs = `!('waiting' in ` + approve + `.dataset)`
+
+// approve is the consent button.
+const approve = `document.querySelector('#approve')`
 
 // TestConsentTakesAPerson does to the consent screen what a page of another site can
 // have its visitor do without seeing it.
@@ -21,7 +24,7 @@ func TestConsentTakesAPerson(t *testing.T) {
 	ask := func() (x, y float64) {
 		t.Helper()
 		bob.open(withQuery(authorizePath, "app_name", "Evil"))
-		at := eval[[]float64](bob, `(({x, y}) => [x + 9, y + 9])(document.querySelector('#approve').getBoundingClientRect())`)
+		at := eval[[]float64](bob, `(({x, y}) => [x + 9, y + 9])(`+approve+`.getBoundingClientRect())`)
 		return at[0], at[1]
 	}
 	refused := func(what string) {
@@ -40,11 +43,15 @@ func TestConsentTakesAPerson(t *testing.T) {
 	// depend on how fast this test is: the half second begins at the event.
 	ask()
 	seen()
-	for _, event := range []string{"window.dispatchEvent(new Event('focus'))", "document.dispatchEvent(new Event('visibilitychange'))"} {
+	for _, event := range []string{
+		"window.dispatchEvent(new Event('focus'))",
+		"document.dispatchEvent(new Event('visibilitychange'))",
+	} {
 		if eval[bool](bob, event+`, `+approveIs) {
 			t.Errorf("after %s the button can be pressed at once", event)
 		}
-		if eval[bool](bob, event+`, document.querySelector('#approve').click(), document.querySelector('form').dataset.sent === 'yes'`) {
+		click := event + `, ` + approve + `.click(), document.querySelector('form').dataset.sent === 'yes'`
+		if eval[bool](bob, click) {
 			t.Errorf("after %s a form was sent", event)
 		}
 	}
@@ -56,7 +63,7 @@ func TestConsentTakesAPerson(t *testing.T) {
 	bob.do("click without a move", chromedp.MouseClickXY(x, y))
 	refused("a click without a move")
 	seen()
-	eval[bool](bob, `document.querySelector('#approve').click(), true`)
+	eval[bool](bob, approve+`.click(), true`)
 	refused("a click by a script")
 
 	// Enter, held down since the page before.
@@ -64,7 +71,8 @@ func TestConsentTakesAPerson(t *testing.T) {
 	seen()
 	eval[bool](bob, `document.querySelector('#app_name').focus(), true`)
 	held := input.DispatchKeyEventParams{
-		Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13, AutoRepeat: new(true),
+		Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r",
+		WindowsVirtualKeyCode: 13, AutoRepeat: new(true),
 	}
 	for range 3 {
 		call(bob, input.DispatchKeyEvent, held)
@@ -119,11 +127,14 @@ func TestOpenerIsCutOff(t *testing.T) {
 	s := startSite(t)
 	bob := signedIn(t, s, "bob")
 	for _, path := range []string{withQuery(authorizePath, "app_name", "Prize"), accountPath, "/sign-out"} {
-		_, attacker := startAttacker(t, fmt.Sprintf(`<button onclick="opened = window.open('%s%s')">Get it</button>`, s.url, path))
+		_, attacker := startAttacker(t, fmt.Sprintf(
+			`<button onclick="opened = window.open('%s%s')">Get it</button>`, s.url, path))
 		visitor := bob.another()
 		visitor.allow(attacker + "/")
 		visitor.open(attacker)
 		visitor.press("Get it")
-		visitor.until("the window of "+path+" is out of reach", func() bool { return eval[bool](visitor, `opened.closed`) })
+		visitor.until("the window of "+path+" is out of reach", func() bool {
+			return eval[bool](visitor, `opened.closed`)
+		})
 	}
 }

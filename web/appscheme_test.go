@@ -35,7 +35,8 @@ func TestSharedSchemeIsShownWhole(t *testing.T) {
 		if strings.Contains(p.text(), strings.Repeat("x", 501)) {
 			t.Errorf("%s: it fills the page", c.success)
 		}
-		if described := valueOf(p.id("approve"), "aria-describedby"); strings.Contains(described, "shared-scheme") != c.warned {
+		described := valueOf(p.id("approve"), "aria-describedby")
+		if strings.Contains(described, "shared-scheme") != c.warned {
 			t.Errorf("%s: the button is described by %q", c.success, described)
 		}
 		if strings.Contains(p.text(), "Takes you to the app for "+c.success) {
@@ -49,8 +50,10 @@ func TestSharedSchemesStillWork(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, scheme := range []string{"wordpress", "jetpack", "woocommerce"} {
-		p := s.as("bob").get(ask("success_url", scheme+"://app-authorization")).form().set("app_name", scheme).submit("approve").want(http.StatusSeeOther)
-		if got := p.location(); !strings.HasPrefix(got, scheme+"://app-authorization?site_url=") || !strings.Contains(got, "&password=") {
+		form := s.as("bob").get(ask("success_url", scheme+"://app-authorization")).form()
+		got := form.set("app_name", scheme).submit("approve").want(http.StatusSeeOther).location()
+		if !strings.HasPrefix(got, scheme+"://app-authorization?site_url=") ||
+			!strings.Contains(got, "&password=") {
 			t.Errorf("%s: sent to %s", scheme, got)
 		}
 	}
@@ -61,10 +64,15 @@ func TestSharedSchemesStillWork(t *testing.T) {
 func TestBrowserSchemesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for _, target := range []string{"googlechromes://evil.example", "firefox://open-url?url=https://evil.example", "web+evil://x", "notes://evil.example/"} {
+	for _, target := range []string{
+		"googlechromes://evil.example", "firefox://open-url?url=https://evil.example",
+		"web+evil://x", "notes://evil.example/",
+	} {
 		for _, parameter := range []string{"success_url", "reject_url"} {
 			p := s.as("bob").get(ask(parameter, target)).want(http.StatusBadRequest)
-			if p.has("approve") || strings.Contains(p.header.Get("Content-Security-Policy"), "evil") || strings.Contains(p.body, `href="`+target) {
+			policy := p.header.Get("Content-Security-Policy")
+			if p.has("approve") || strings.Contains(policy, "evil") ||
+				strings.Contains(p.body, `href="`+target) {
 				t.Errorf("%s=%s: %s", parameter, target, p.body)
 			}
 		}

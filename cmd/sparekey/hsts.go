@@ -12,11 +12,13 @@ import (
 )
 
 // hstsValue is what --hsts takes: the header of RFC 6797, section 6.1, or off.
-var hstsValue = regexp.MustCompile(`^(?i:off|max-age=[0-9]{1,10}(; *(includeSubDomains|preload))*)$`)
+var hstsValue = regexp.MustCompile(
+	`^(?i:off|max-age=[0-9]{1,10}(; *(includeSubDomains|preload))*)$`)
 
 func (c *serveCommand) validateHSTS() error {
 	if !hstsValue.MatchString(c.HSTS) {
-		return fmt.Errorf("--hsts %q must be off, or a header such as \"max-age=31536000\" or \"max-age=31536000; includeSubDomains\"", c.HSTS)
+		return fmt.Errorf("--hsts %q must be off, or a header such as \"max-age=31536000\" "+
+			"or \"max-age=31536000; includeSubDomains\"", c.HSTS)
 	}
 	return nil
 }
@@ -25,9 +27,12 @@ func (c *serveCommand) validateHSTS() error {
 // answer of next (RFC 6797). What concerns localhost and addresses would concern
 // every other program there, and browsers take no such header from addresses. It is
 // sent over TLS alone (section 7.2), which a proxy on this machine may have ended.
-func (c *serveCommand) withHSTS(home string, origin clientip.Resolver, next http.Handler) http.Handler {
+func (c *serveCommand) withHSTS(
+	home string, origin clientip.Resolver, next http.Handler,
+) http.Handler {
 	u, err := url.Parse(home)
-	if err != nil || u.Scheme != "https" || strings.EqualFold(c.HSTS, "off") || isLocalOrAddress(u.Hostname()) {
+	if err != nil || u.Scheme != "https" || isLocalOrAddress(u.Hostname()) ||
+		strings.EqualFold(c.HSTS, "off") {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

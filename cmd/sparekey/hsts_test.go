@@ -20,23 +20,28 @@ func TestHSTS(t *testing.T) {
 		}
 	}))
 	t.Cleanup(application.Close)
-	const year = "max-age=31536000"
-	pages := []string{"/sign-in", accountPath, "/wp-json/", "/wp-json/wp/v2/users/me/application-passwords", "/healthz", "/authorize"}
+	const (
+		year   = "max-age=31536000"
+		byName = "--url=https://keys.example"
+		proxy  = "--trusted-proxy=127.0.0.1"
+	)
+	front := []string{byName, "--upstream", application.URL}
+	pages := []string{"/sign-in", accountPath, "/wp-json/", mine, "/healthz", "/authorize"}
 	for _, c := range []struct {
 		args  []string
 		proto string
 		paths []string
 		want  string
 	}{
-		{[]string{"--url=https://keys.example"}, "", pages, year},
-		{[]string{"--url=https://keys.example"}, "http", pages, ""},
-		{[]string{"--url=https://keys.example", "--trusted-proxy=127.0.0.1"}, "https", append(pages, "/no/such/page"), year},
-		{[]string{"--url=https://keys.example", "--trusted-proxy=127.0.0.1"}, "http", pages, ""},
-		{[]string{"--url=https://keys.example", "--hsts=off"}, "", pages, ""},
-		{[]string{"--url=https://keys.example", "--hsts=max-age=60; includeSubDomains"}, "", pages, "max-age=60; includeSubDomains"},
-		{[]string{"--url=https://keys.example", "--upstream", application.URL}, "", []string{"/sign-in", accountPath, "/authorize"}, year},
-		{[]string{"--url=https://keys.example", "--upstream", application.URL}, "", []string{"/", "/app"}, ""},
-		{[]string{"--url=https://keys.example", "--upstream", application.URL}, "", []string{"/app/own"}, "max-age=1"},
+		{[]string{byName}, "", pages, year},
+		{[]string{byName}, "http", pages, ""},
+		{[]string{byName, proxy}, "https", append(pages, "/no/such/page"), year},
+		{[]string{byName, proxy}, "http", pages, ""},
+		{[]string{byName, "--hsts=off"}, "", pages, ""},
+		{[]string{byName, "--hsts=max-age=60; includeSubDomains"}, "", pages, "max-age=60; includeSubDomains"},
+		{front, "", []string{"/sign-in", accountPath, "/authorize"}, year},
+		{front, "", []string{"/", "/app"}, ""},
+		{front, "", []string{"/app/own"}, "max-age=1"},
 		{[]string{"--url=https://localhost:8443"}, "", pages, ""},
 		{[]string{"--url=https://keys.localhost"}, "", pages, ""},
 		{[]string{"--url=https://192.0.2.1"}, "", pages, ""},
@@ -46,7 +51,9 @@ func TestHSTS(t *testing.T) {
 		t.Run("", func(t *testing.T) {
 			t.Parallel()
 			s := startServer(t, filepath.Join(t.TempDir(), "sparekey.db"), c.args...)
-			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			}}
 			for _, path := range c.paths {
 				var header []string
 				if c.proto != "" {
@@ -66,8 +73,10 @@ func TestHSTSOverTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cert, key, roots := certificate(t, dir)
-	s := startServer(t, filepath.Join(dir, "sparekey.db"), "--tls-cert", cert, "--tls-key", key, "--url=https://keys.example")
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}}
+	s := startServer(t, filepath.Join(dir, "sparekey.db"),
+		"--tls-cert", cert, "--tls-key", key, "--url=https://keys.example")
+	trust := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
 	if res, _ := s.get(t, client, "/healthz"); res.Header.Get(headerHSTS) == "" {
 		t.Errorf("no %s over TLS", headerHSTS)
 	}
@@ -76,9 +85,11 @@ func TestHSTSOverTLS(t *testing.T) {
 func TestHSTSValues(t *testing.T) {
 	t.Parallel()
 	for value, valid := range map[string]bool{
-		"off": true, "max-age=0": true, "max-age=31536000": true, "max-age=63072000; includeSubDomains": true,
+		"off": true, "max-age=0": true, "max-age=31536000": true,
+		"max-age=63072000; includeSubDomains":          true,
 		"max-age=63072000; includeSubDomains; preload": true, "Max-Age=1;includesubdomains": true,
-		"": false, "on": false, "31536000": false, "max-age=": false, "max-age=1y": false, "max-age=-1": false, "includeSubDomains": false,
+		"": false, "on": false, "31536000": false, "max-age=": false, "max-age=1y": false,
+		"max-age=-1": false, "includeSubDomains": false,
 		"max-age=1; other": false, "max-age=1\r\nX: y": false, "max-age=1;": false,
 	} {
 		if err := (&serveCommand{HSTS: value}).validateHSTS(); (err == nil) != valid {

@@ -85,7 +85,9 @@ const (
 func dropSetCookies(h http.Header, names []string) {
 	for _, header := range []string{headerSetCookie, headerSetCookie2} {
 		lines := h[header]
-		kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return setsCookie(line, names) })
+		kept := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+			return setsCookie(line, names)
+		})
 		switch {
 		case len(kept) == 0:
 			delete(h, header)
@@ -125,7 +127,9 @@ func keepServiceWorkerNarrow(h http.Header, target string) {
 	script, _, _ := strings.Cut(target, "?")
 	folder := script[:strings.LastIndexByte(script, '/')+1]
 	for _, scope := range h[headerServiceWorkerAllowed] {
-		if folder == "" || !strings.HasPrefix(strings.TrimSpace(scope), folder) || strings.Contains(scope, "..") || strings.ContainsAny(scope, `%\`) {
+		scope = strings.TrimSpace(scope)
+		if folder == "" || !strings.HasPrefix(scope, folder) || strings.Contains(scope, "..") ||
+			strings.ContainsAny(scope, `%\`) {
 			delete(h, headerServiceWorkerAllowed)
 			return
 		}

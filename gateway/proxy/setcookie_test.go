@@ -67,18 +67,24 @@ func (f front) everything(t *testing.T) string {
 func TestApplicationCannotSetOwnCookies(t *testing.T) {
 	t.Parallel()
 	for _, line := range []string{
-		"sparekey=x", "sparekey=x; Path=/; HttpOnly", "__Host-sparekey=x; Secure; Path=/", "sparekey=", "sparekey", "sparekey;Path=/",
+		"sparekey=x", "sparekey=x; Path=/; HttpOnly", "__Host-sparekey=x; Secure; Path=/", "sparekey=",
+		"sparekey", "sparekey;Path=/",
 		"SpareKey=x", "__HOST-sparekey=x", "__host-sparekey=x",
 		"  sparekey=x", "\tsparekey=x", "sparekey =x", "sparekey\t=x", "sparekey = x",
-		"=sparekey=x", " = sparekey=x", "==sparekey=x", "=sparekey", "= __Host-sparekey=x; Path=/", "; sparekey=x",
+		"=sparekey=x", " = sparekey=x", "==sparekey=x", "=sparekey", "= __Host-sparekey=x; Path=/",
+		"; sparekey=x",
 		`"sparekey"=x`, `'sparekey'=x`, `="sparekey=x"`, "$sparekey=x", "\u00a0sparekey=x",
-		"a=1, sparekey=x", "a=1; Path=/, __Host-sparekey=x; Path=/", "a=1,sparekey=x", "a=1; sparekey=x", "a=\"1, sparekey=x\"",
+		"a=1, sparekey=x", "a=1; Path=/, __Host-sparekey=x; Path=/", "a=1,sparekey=x",
+		"a=1; sparekey=x", "a=\"1, sparekey=x\"",
 		"sparekey=x; Domain=example.org", "sparekey=x; Max-Age=0", "sparekey=\"x; y\"", "sparekey==x",
 	} {
 		for _, name := range []string{"Set-Cookie", "set-cookie", "SET-COOKIE", "Set-Cookie2"} {
-			f := startBefore(t, scripted(t, "HTTP/1.1 200 OK\nSet-Cookie: first=1; Path=/\n"+name+": "+line+"\nSet-Cookie: last=2\nContent-Length: 2\n\nok"), own, gateway.Config{})
+			f := startBefore(t, scripted(t, "HTTP/1.1 200 OK\nSet-Cookie: first=1; Path=/\n"+
+				name+": "+line+"\nSet-Cookie: last=2\nContent-Length: 2\n\nok"), own, gateway.Config{})
 			res, body := f.send(t, "GET / HTTP/1.1\n\n")
-			if got := res.Header["Set-Cookie"]; !slices.Equal(got, []string{"first=1; Path=/", "last=2"}) || res.Header["Set-Cookie2"] != nil || body != "ok" {
+			got := res.Header["Set-Cookie"]
+			if !slices.Equal(got, []string{"first=1; Path=/", "last=2"}) ||
+				res.Header["Set-Cookie2"] != nil || body != "ok" {
 				t.Errorf("%s: %q became %q, %q", name, line, got, body)
 			}
 		}
@@ -89,15 +95,20 @@ func TestApplicationCannotSetOwnCookies(t *testing.T) {
 func TestOtherCookiesAreSet(t *testing.T) {
 	t.Parallel()
 	lines := []string{
-		"session=1; Path=/; HttpOnly", "sparekey2=x", "my-sparekey=x", "sparekey_app=x", "wp-sparekey=1", "__Secure-sparekey=x", "a=sparekey", "a=sparekey=x",
-		"a=1; Path=/sparekey", "a=1; Domain=sparekey.example", "a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "=nameless", "", "a", `a="b, c"; Path=/`,
+		"session=1; Path=/; HttpOnly", "sparekey2=x", "my-sparekey=x", "sparekey_app=x",
+		"wp-sparekey=1", "__Secure-sparekey=x", "a=sparekey", "a=sparekey=x",
+		"a=1; Path=/sparekey", "a=1; Domain=sparekey.example",
+		"a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", "=nameless", "", "a", `a="b, c"; Path=/`,
 	}
-	f := startBefore(t, scripted(t, "HTTP/1.1 200 OK\nSet-Cookie: "+strings.Join(lines, "\nSet-Cookie: ")+"\nContent-Length: 0\n\n"), own, gateway.Config{})
+	f := startBefore(t, scripted(t, "HTTP/1.1 200 OK\nSet-Cookie: "+
+		strings.Join(lines, "\nSet-Cookie: ")+"\nContent-Length: 0\n\n"), own, gateway.Config{})
 	if res, _ := f.send(t, "GET / HTTP/1.1\n\n"); !slices.Equal(res.Header["Set-Cookie"], lines) {
 		t.Errorf("%q became %q", lines, res.Header["Set-Cookie"])
 	}
-	all := startBefore(t, scripted(t, "HTTP/1.1 200 OK\nSet-Cookie: sparekey=x\nService-Worker-Allowed: /\nContent-Length: 0\n\n"), proxy.Config{}, gateway.Config{})
-	if res, _ := all.send(t, "GET /app/sw.js HTTP/1.1\n\n"); res.Header.Get("Set-Cookie") != "sparekey=x" || res.Header.Get("Service-Worker-Allowed") != "/" {
+	all := startBefore(t, scripted(t, "HTTP/1.1 200 OK\nSet-Cookie: sparekey=x\n"+
+		"Service-Worker-Allowed: /\nContent-Length: 0\n\n"), proxy.Config{}, gateway.Config{})
+	res, _ := all.send(t, "GET /app/sw.js HTTP/1.1\n\n")
+	if res.Header.Get("Set-Cookie") != "sparekey=x" || res.Header.Get("Service-Worker-Allowed") != "/" {
 		t.Errorf("without pages of our own: %q", res.Header)
 	}
 }
@@ -106,19 +117,27 @@ func TestOtherCookiesAreSet(t *testing.T) {
 // its first ones.
 func TestCookiesElsewhereInAnAnswer(t *testing.T) {
 	t.Parallel()
-	const cookie = "Set-Cookie: sparekey=evil\nService-Worker-Allowed: /\n"
+	const (
+		cookie  = "Set-Cookie: sparekey=evil\nService-Worker-Allowed: /\n"
+		hint    = "HTTP/1.1 103 Early Hints\nLink: </a>; rel=preload\n" + cookie + "\n"
+		answer  = "HTTP/1.1 200 OK\nContent-Length: 2\n\nok"
+		chunks  = "Transfer-Encoding: chunked\n\n2\nok\n0\nX-Sum: 7\n" + cookie + "\n"
+		whole   = cookie + "Content-Length: 2\n\nok"
+		trailer = "Trailer: Set-Cookie, X-Sum, Service-Worker-Allowed\n"
+	)
 	for name, c := range map[string]struct{ answer, want string }{
-		"an early hint":                    {"HTTP/1.1 103 Early Hints\nLink: </a>; rel=preload\n" + cookie + "\nHTTP/1.1 200 OK\nContent-Length: 2\n\nok", "rel=preload"},
-		"two of them":                      {"HTTP/1.1 103 Early Hints\n" + cookie + "\nHTTP/1.1 103 Early Hints\n" + cookie + "\nHTTP/1.1 200 OK\nContent-Length: 2\n\nok", "103 Early Hints"},
-		"processing":                       {"HTTP/1.1 102 Processing\n" + cookie + "\nHTTP/1.1 200 OK\nContent-Length: 2\n\nok", "102 Processing"},
-		"a trailer":                        {"HTTP/1.1 200 OK\nTrailer: Set-Cookie, X-Sum, Service-Worker-Allowed\nTransfer-Encoding: chunked\n\n2\nok\n0\nX-Sum: 7\n" + cookie + "\n", "X-Sum: 7"},
-		"a trailer that was not announced": {"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nok\n0\nX-Sum: 7\n" + cookie + "\n", "X-Sum: 7"},
-		"a redirect":                       {"HTTP/1.1 302 Found\nLocation: /\n" + cookie + "Content-Length: 2\n\nok", "Location: /"},
-		"an error":                         {"HTTP/1.1 500 Broken\n" + cookie + "Content-Length: 2\n\nok", "500"},
+		"an early hint":          {hint + answer, "rel=preload"},
+		"two of them":            {hint + hint + answer, "103 Early Hints"},
+		"processing":             {"HTTP/1.1 102 Processing\n" + cookie + "\n" + answer, "102 Processing"},
+		"a trailer":              {"HTTP/1.1 200 OK\n" + trailer + chunks, "X-Sum: 7"},
+		"an unannounced trailer": {"HTTP/1.1 200 OK\n" + chunks, "X-Sum: 7"},
+		"a redirect":             {"HTTP/1.1 302 Found\nLocation: /\n" + whole, "Location: /"},
+		"an error":               {"HTTP/1.1 500 Broken\n" + whole, "500"},
 	} {
 		f := startBefore(t, scripted(t, c.answer), own, gateway.Config{})
 		got := f.everything(t)
-		if strings.Contains(got, "sparekey") || strings.Contains(got, "Service-Worker") || !strings.Contains(got, c.want) || !strings.Contains(got, "ok") {
+		if strings.Contains(got, "sparekey") || strings.Contains(got, "Service-Worker") ||
+			!strings.Contains(got, c.want) || !strings.Contains(got, "ok") {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
@@ -127,11 +146,14 @@ func TestCookiesElsewhereInAnAnswer(t *testing.T) {
 // TestCookieWhenSwitchingProtocols sets the cookie as a websocket is opened.
 func TestCookieWhenSwitchingProtocols(t *testing.T) {
 	t.Parallel()
-	application := scripted(t, "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: websocket\nSet-Cookie: a=1\nSet-Cookie: sparekey=evil\n\nhello")
+	application := scripted(t, "HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\n"+
+		"Upgrade: websocket\nSet-Cookie: a=1\nSet-Cookie: sparekey=evil\n\nhello")
 	f := startBefore(t, application, own, gateway.Config{})
 	r, _ := f.dial(t, "GET / HTTP/1.1\nConnection: Upgrade\nUpgrade: websocket\n\n")
 	all, err := io.ReadAll(r)
-	if got := string(all); err != nil || strings.Contains(got, "sparekey") || !strings.Contains(got, "Set-Cookie: a=1") || !strings.HasSuffix(got, "hello") {
+	got := string(all)
+	if err != nil || strings.Contains(got, "sparekey") || !strings.Contains(got, "Set-Cookie: a=1") ||
+		!strings.HasSuffix(got, "hello") {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -164,7 +186,8 @@ func TestServiceWorkersStayInTheirFolder(t *testing.T) {
 			w.Header().Set("Service-Worker-Allowed", c.scope)
 		}), own)
 		res, _ := f.send(t, fmt.Sprintf("GET %s HTTP/1.1\nService-Worker: script\n\n", c.path))
-		if got := res.Header.Values("Service-Worker-Allowed"); (len(got) == 1) != c.kept || res.StatusCode != http.StatusOK {
+		got := res.Header.Values("Service-Worker-Allowed")
+		if (len(got) == 1) != c.kept || res.StatusCode != http.StatusOK {
 			t.Errorf("%s: %q became %q, %d", c.path, c.scope, got, res.StatusCode)
 		}
 	}
@@ -196,7 +219,8 @@ func TestBrowserKeepsOwnCookie(t *testing.T) {
 		t.Fatal(err)
 	}
 	res.Body.Close()
-	if got := jar.Cookies(at); res.StatusCode != http.StatusOK || len(got) != 1 || got[0].Value != "mine" {
+	got := jar.Cookies(at)
+	if res.StatusCode != http.StatusOK || len(got) != 1 || got[0].Value != "mine" {
 		t.Errorf("%d, the jar has %v", res.StatusCode, got)
 	}
 }
