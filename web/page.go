@@ -136,7 +136,7 @@ func (c *call) render(a *answer) (*bytes.Buffer, error) {
 		to   io.Writer
 		name string
 		data any
-	}{{&head, "head", frame}, {&content, a.template, a.data}} {
+	}{{&head, "head", headOf{frame, a.template == "authorize"}}, {&content, a.template, a.data}} {
 		if err := c.pages.ExecuteTemplate(part.to, part.name, part.data); err != nil {
 			return nil, err
 		}
@@ -147,6 +147,12 @@ func (c *call) render(a *answer) (*bytes.Buffer, error) {
 		return nil, err
 	}
 	return &whole, nil
+}
+
+// headOf is what the head of a page is made of.
+type headOf struct {
+	Frame
+	AsksForConsent bool // by a button that has to be guarded
 }
 
 func (c *call) frame(title string) Frame {
