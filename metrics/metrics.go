@@ -160,9 +160,9 @@ func brokenReason(err error) string {
 func (m *Metrics) Decided(_ context.Context, d gateway.Decision) {
 	rule := d.Rule
 	switch {
-	case slices.Contains(m.rules, rule):
-	case d.Outcome == gateway.Allowed:
+	case d.ByScope(): // whatever the scope is called
 		rule = ruleScope
+	case slices.Contains(m.rules, rule):
 	default:
 		rule = reasonOther
 	}

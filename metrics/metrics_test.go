@@ -152,8 +152,8 @@ func TestDecisions(t *testing.T) {
 	}
 	for _, d := range []gateway.Decision{
 		{Outcome: gateway.Allowed, Rule: gateway.RuleCredential},
-		{Outcome: gateway.Allowed, Rule: "GET /wp-json/wp/v2/posts*"},
-		{Outcome: gateway.Allowed, Rule: "read"},
+		byScope("GET /wp-json/wp/v2/posts*"),
+		byScope("read"),
 		{Outcome: gateway.Refused, Rule: string(sparekey.ReasonOutOfScope)},
 		{Outcome: gateway.Refused, Rule: "moon"},
 		{Outcome: gateway.Broken, Rule: gateway.RuleBroken},
@@ -167,6 +167,11 @@ func TestDecisions(t *testing.T) {
 		`sparekey_decisions_total{outcome="refused",rule="other"}`:        "1",
 		`sparekey_decisions_total{outcome="broken",rule="broken"}`:        "1",
 	})
+}
+
+// byScope is the decision that a scope of a credential makes.
+func byScope(rule string) gateway.Decision {
+	return gateway.Decision{Outcome: gateway.Allowed, Rule: rule, Identity: sparekey.Identity{Rule: rule}}
 }
 
 // TestInputMakesNoSeries feeds all that a client or a hook can choose.
@@ -186,6 +191,7 @@ func TestInputMakesNoSeries(t *testing.T) {
 			})
 		}
 		m.Decided(t.Context(), gateway.Decision{Outcome: gateway.Outcome(i % 3), Rule: text})
+		m.Decided(t.Context(), byScope(text))
 	}
 	for i := range 3 {
 		feed(i)
