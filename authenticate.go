@@ -128,6 +128,9 @@ func (s *Service) authenticate(ctx context.Context, a *Attempt, f *finding) (err
 		return err
 	}
 	f.ExpiresSoon = s.expiresSoon(&f.Credential, now)
+	if f.OldSecret {
+		f.OldSecretUntil = s.orEnd(&f.Credential, f.Credential.OldUntil)
+	}
 	if s.config.Check != nil {
 		if err := s.config.Check(ctx, f.Identity, *a); err != nil {
 			return err

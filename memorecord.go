@@ -13,9 +13,9 @@ import (
 // times, numbers and texts are what is in a record, beside the roles and what is
 // true or false. A field that is not keeps an identity that has it from being
 // remembered.
-func (id *Identity) times() [6]*time.Time {
+func (id *Identity) times() [7]*time.Time {
 	c := &id.Credential
-	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.ExpiresSoon}
+	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.ExpiresSoon, &id.OldSecretUntil}
 }
 
 func (id *Identity) numbers() [2]*int {

@@ -111,6 +111,9 @@ type Identity struct {
 	// OldSecret says that the secret is the one from before the last rotation,
 	// which will soon be refused.
 	OldSecret bool
+	// OldSecretUntil is until when that secret is accepted, as
+	// [Service.OldSecretUntil] says; zero unless OldSecret is true.
+	OldSecretUntil time.Time
 	// ExpiresSoon is when the credential stops being accepted, if that is within
 	// [ExpiryNotice], and else zero.
 	ExpiresSoon time.Time

@@ -14,7 +14,7 @@ const (
 	// is there within [sparekey.ExpiryNotice] of that time.
 	HeaderExpires = "Sparekey-Expires"
 	// HeaderOldSecret says that the secret is the one from before a rotation, and
-	// until when it is accepted.
+	// until when it is accepted: [sparekey.Identity.OldSecretUntil].
 	HeaderOldSecret = "Sparekey-Old-Secret-Until"
 )
 
@@ -24,7 +24,7 @@ func Warn(h http.Header, id sparekey.Identity) {
 	if !id.ExpiresSoon.IsZero() {
 		h.Set(HeaderExpires, id.ExpiresSoon.UTC().Format(time.RFC3339))
 	}
-	if id.OldSecret {
-		h.Set(HeaderOldSecret, id.Credential.OldUntil.UTC().Format(time.RFC3339))
+	if !id.OldSecretUntil.IsZero() {
+		h.Set(HeaderOldSecret, id.OldSecretUntil.UTC().Format(time.RFC3339))
 	}
 }

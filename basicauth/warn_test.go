@@ -8,6 +8,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
+	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
 func TestWarnings(t *testing.T) {
@@ -55,4 +56,39 @@ func TestWarnings(t *testing.T) {
 	}
 	check(second, "", "")
 	check(first, "", "2026-03-04T06:06:07Z")
+}
+
+// TestWarningsUnderALaterPolicy wants the end of a grace period to be the one that the
+// present policy leaves of it.
+func TestWarningsUnderALaterPolicy(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	config := sparekey.Config{Now: func() time.Time { return now }}
+	svc, first := newService(t, config)
+	user, err := svc.Directory().UserByLogin(t.Context(), "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := svc.AsOperator().List(t.Context(), user.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("got %v, %v", list, err)
+	}
+	if _, _, err := svc.AsOperator().Rotate(t.Context(), user.ID, list[0].UUID, 90*24*time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for lifetime, want := range map[time.Duration]string{
+		time.Hour: "2026-03-04T06:06:07Z", 30 * 24 * time.Hour: "2026-04-03T05:06:07Z",
+		90 * 24 * time.Hour: "2026-06-02T05:06:07Z", 400 * 24 * time.Hour: "2026-06-02T05:06:07Z",
+	} {
+		config.Policy = sparekey.Policy{MaxLifetime: lifetime}
+		store := svc.Directory().(*memory.Store)
+		guard := basicauth.New(sparekey.New(store, store, config), basicauth.Config{})
+		ok := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		for range 2 { // the second is answered from memory
+			res := send(guard.Require(ok), basic("ann:"+first.Reveal()))
+			if got := res.Header.Get(basicauth.HeaderOldSecret); res.StatusCode != http.StatusOK || got != want {
+				t.Errorf("with a lifetime of %v: %d, got %q, want %q", lifetime, res.StatusCode, got, want)
+			}
+		}
+	}
 }

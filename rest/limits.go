@@ -164,7 +164,7 @@ func (c *call) rotatePassword() (*response, error) {
 	fields := append(passwordFields(), secretField())
 	item := c.passwordItem(password{credential, secret}, fields, contextEdit, c.passwordMethods())
 	if grace > 0 {
-		item = append(item, member{"old_secret_until", timeOrNull(credential.OldUntil)})
+		item = append(item, member{"old_secret_until", timeOrNull(c.h.svc.OldSecretUntil(credential))})
 	}
 	return &response{status: http.StatusCreated, body: item}, nil
 }

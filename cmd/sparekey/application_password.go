@@ -97,14 +97,14 @@ var passwordColumns = []string{"uuid", "app_id", "name", "password", "created", 
 
 // passwordListing lists credentials as wp-cli does: the hash as "password",
 // times in Unix seconds, nothing for what never happened.
-func passwordListing(list []sparekey.Credential) listing {
+func passwordListing(svc *sparekey.Service, list []sparekey.Credential) listing {
 	l := listing{id: "uuid", columns: passwordColumns, more: limitColumns}
 	for _, c := range list {
 		r := row{
 			"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
 			"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
 		}
-		maps.Copy(r, limitValues(c))
+		maps.Copy(r, limitValues(svc, c))
 		l.rows = append(l.rows, r)
 	}
 	return l
@@ -145,7 +145,7 @@ func (c *passwordListCommand) Run(ctx context.Context, all *commands, t terminal
 		if err != nil {
 			return err
 		}
-		l := passwordListing(list)
+		l := passwordListing(s.service, list)
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err
 		}
@@ -220,7 +220,7 @@ func (c *passwordGetCommand) Run(ctx context.Context, all *commands, t terminal)
 		if err != nil {
 			return c.explain(err)
 		}
-		l := passwordListing([]sparekey.Credential{found})
+		l := passwordListing(s.service, []sparekey.Credential{found})
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err
 		}

@@ -127,10 +127,10 @@ func flagNames(err error) error {
 // limitColumns are the columns that wp-cli does not have.
 var limitColumns = []string{"expires", "scopes", "networks", "max_uses", "uses", "old_until"}
 
-func limitValues(c sparekey.Credential) row {
+func limitValues(svc *sparekey.Service, c sparekey.Credential) row {
 	r := row{
 		"expires": unixOrNil(c.Limits.Expires), "scopes": listOrNil(c.Limits.Scopes.Rules()),
-		"networks": listOrNil(c.Limits.Networks.Strings()), "old_until": unixOrNil(c.OldUntil),
+		"networks": listOrNil(c.Limits.Networks.Strings()), "old_until": unixOrNil(svc.OldSecretUntil(c)),
 	}
 	if c.Limits.MaxUses > 0 {
 		r["max_uses"], r["uses"] = int64(c.Limits.MaxUses), int64(c.Uses)
@@ -152,7 +152,7 @@ type passwordRotateCommand struct {
 }
 
 func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return c.toChange(ctx, all, func(_ *site, m sparekey.Manager, u sparekey.User) error {
+	return c.toChange(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		secret, changed, err := m.Rotate(ctx, u.ID, c.UUID, time.Duration(c.Grace))
 		if err != nil {
 			return c.explain(flagNames(err))
@@ -167,8 +167,8 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 		}
 		fmt.Fprintf(t.out, "The application password %q of %s has another secret. It is shown this once.\nPassword: %s\n",
 			changed.Name, u.Login, secret.Reveal())
-		if !changed.OldUntil.IsZero() {
-			fmt.Fprintf(t.out, "The one before is accepted until %s.\n", changed.OldUntil.Format(time.RFC3339))
+		if until := s.service.OldSecretUntil(changed); !until.IsZero() {
+			fmt.Fprintf(t.out, "The previous secret is accepted until %s.\n", until.Format(time.RFC3339))
 		}
 		return nil
 	})
