@@ -152,7 +152,9 @@ func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Se
 	if err == nil {
 		return secret, c, nil
 	}
-	if len(made) > 0 { // nobody will ever know its secret
+	if len(made) > 0 { // its secret goes to nothing but this function
+		ctx, cancel := completing(ctx)
+		defer cancel()
 		if _, undo := m.service.store.Delete(ctx, target.ID, c.UUID); !errors.Is(undo, ErrNotFound) {
 			err = errors.Join(err, undo)
 		}
@@ -505,6 +507,8 @@ func (m Manager) revoked(ctx context.Context, target User, write func(context.Co
 	if err == nil || len(gone) == 0 {
 		return gone, err
 	}
+	ctx, cancel := completing(ctx)
+	defer cancel()
 	if _, again := write(ctx); again != nil && !errors.Is(again, ErrNotFound) {
 		return nil, errors.Join(err, again)
 	}

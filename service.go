@@ -211,6 +211,15 @@ func (s *Service) atomically(ctx context.Context, do func(context.Context) error
 	return do(ctx)
 }
 
+// completionTime bounds a write that has to happen although its caller may have left.
+const completionTime = 10 * time.Second
+
+// completing returns a context for a write that undoes or completes what was begun: it
+// has the values of ctx, and goes on for [completionTime] where ctx has ended.
+func completing(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), completionTime)
+}
+
 // record tells Config.Record what was done.
 func (s *Service) record(ctx context.Context, events []Event) error {
 	if s.config.Record == nil {

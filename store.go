@@ -78,7 +78,7 @@ type CredentialQuery struct {
 	AppID      string    // exactly
 	UsedBefore time.Time // used, and last used before this time
 	NeverUsed  bool      // never used at all; not to be combined with UsedBefore
-	Offset     int       // how many to leave out at the beginning
+	Offset     int       // how many to leave out at the beginning; for pages that people turn
 	Limit      int       // how many at the most; 0: all
 }
 
@@ -99,7 +99,21 @@ type Searcher interface {
 	// Search returns the selected credentials, the last inserted first, and how
 	// many there are without Offset and Limit.
 	Search(ctx context.Context, q CredentialQuery) (found []Credential, total int, err error)
+
+	// NextPage returns up to limit credentials of all users that come after a key, in
+	// an order of the store's own that no write changes. The zero key comes before
+	// all others, and there need not be a credential with the key. An empty page says
+	// that none is left. So pages that begin after the last key of the one before
+	// have every credential once that was there from the first to the last of
+	// them, whatever is written meanwhile. limit must be positive.
+	NextPage(ctx context.Context, after CredentialKey, limit int) ([]Credential, error)
 }
+
+// CredentialKey names a credential among those of all users.
+type CredentialKey struct{ UserID, UUID string }
+
+// Key returns what names the credential.
+func (c Credential) Key() CredentialKey { return CredentialKey{UserID: c.UserID, UUID: c.UUID} }
 
 // Transactor is an optional interface of a [Store] that can make one step of
 // several writes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -151,7 +152,9 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	}
 	swept, err := s.sweep(ctx, searcher, last, now)
 	if err != nil { // the next one is to begin where this one did
-		return swept, errors.Join(fmt.Errorf("sweep: %w", err), s.unclaim(context.WithoutCancel(ctx), now, last))
+		ctx, cancel := completing(ctx)
+		defer cancel()
+		return swept, errors.Join(fmt.Errorf("sweep: %w", err), s.unclaim(ctx, now, last))
 	}
 	return swept, nil
 }
@@ -185,28 +188,44 @@ func (s *Service) unclaim(ctx context.Context, now, last time.Time) error {
 	return err
 }
 
-// sweepPage is how many credentials are looked at in one go.
-const sweepPage = 5000
+// pageSize is how many credentials are read at once.
+const pageSize = 5000
 
-// sweep first finds what is due and then does it, since doing it changes what a
-// search finds.
+// allCredentials goes through the credentials of all users, page by page. After an
+// error there is nothing else.
+func allCredentials(ctx context.Context, searcher Searcher) iter.Seq2[Credential, error] {
+	return func(yield func(Credential, error) bool) {
+		var after CredentialKey
+		for {
+			page, err := searcher.NextPage(ctx, after, pageSize)
+			if err != nil {
+				yield(Credential{}, fmt.Errorf("read a page of application passwords: %w", err))
+				return
+			}
+			if len(page) == 0 {
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			after = page[len(page)-1].Key()
+		}
+	}
+}
+
+// sweep first finds what is due and then does it.
 func (s *Service) sweep(ctx context.Context, searcher Searcher, last, now time.Time) (swept Swept, err error) {
 	var expiring, over []Credential
-	for offset := 0; ; offset += sweepPage {
-		page, total, err := searcher.Search(ctx, CredentialQuery{Offset: offset, Limit: sweepPage})
-		if err != nil {
+	for c, err := range allCredentials(ctx, searcher) {
+		switch {
+		case err != nil:
 			return swept, err
-		}
-		for _, c := range page {
-			switch {
-			case s.isOver(c, now):
-				over = append(over, c)
-			case isNoticeDue(c.Created, s.Expires(c), last, now):
-				expiring = append(expiring, c)
-			}
-		}
-		if offset+sweepPage >= total {
-			break
+		case s.isOver(c, now):
+			over = append(over, c)
+		case isNoticeDue(c.Created, s.Expires(c), last, now):
+			expiring = append(expiring, c)
 		}
 	}
 	for _, c := range expiring {

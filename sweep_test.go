@@ -3,6 +3,8 @@ package sparekey_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -286,4 +288,75 @@ func FuzzParseExpiry(f *testing.F) {
 			}
 		}
 	})
+}
+
+// busy is a store in which others insert and delete between the pages of whatever reads
+// all of it.
+type busy struct {
+	*memory.Store
+	t     *testing.T
+	user  string
+	spare []sparekey.Credential // to delete, one after each page
+}
+
+func (s *busy) meanwhile() {
+	c := sparekey.Credential{UUID: fmt.Sprintf("ffffffff-0000-4000-8000-%012d", len(s.spare)), UserID: s.user, Name: "new", Hash: "$generic$new"}
+	if err := s.Insert(s.t.Context(), c, nil); err != nil && !errors.Is(err, sparekey.ErrConflict) {
+		s.t.Error(err)
+	}
+	if len(s.spare) == 0 {
+		return
+	}
+	if _, err := s.Delete(s.t.Context(), s.spare[0].UserID, s.spare[0].UUID); err != nil {
+		s.t.Error(err)
+	}
+	s.spare = s.spare[1:]
+}
+
+func (s *busy) Search(ctx context.Context, q sparekey.CredentialQuery) ([]sparekey.Credential, int, error) {
+	defer s.meanwhile()
+	return s.Store.Search(ctx, q)
+}
+
+func (s *busy) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
+	defer s.meanwhile()
+	return s.Store.NextPage(ctx, after, limit)
+}
+
+// TestSweepWhileOthersWrite sweeps more credentials than are read at once, while others
+// are made and revoked: each of those that stay is warned of once.
+func TestSweepWhileOthersWrite(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	store := &busy{Store: memory.New(), t: t}
+	ann, err := store.CreateUser(t.Context(), sparekey.User{Login: "ann"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.user = ann.ID
+	const many = 12_000
+	for i := range many {
+		c := sparekey.Credential{
+			UUID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", i*2654435761&0xefffffff), UserID: ann.ID, Name: strconv.Itoa(i),
+			Hash: "$generic$" + strconv.Itoa(i), Created: clock.Now().AddDate(0, -1, 0), Limits: sparekey.Limits{Expires: clock.Now().Add(7*day - time.Hour)},
+		}
+		if i%5000 == 0 {
+			c.Name, c.Limits.Expires = "spare", time.Time{}
+			store.spare = append(store.spare, c)
+		}
+		if err := store.Insert(t.Context(), c, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, seen := many-len(store.spare), swept{}
+	svc := sparekey.New(store, store, sparekey.Config{Now: clock.Now, Observe: seen.observe})
+	got, err := svc.Sweep(t.Context())
+	if err != nil || got.Expiring != want || len(seen) != want {
+		t.Errorf("got %+v, %v, of %d credentials, want %d", got, err, len(seen), want)
+	}
+	for name, n := range seen {
+		if n != 1 {
+			t.Errorf("%d times: %s", n, name)
+		}
+	}
 }

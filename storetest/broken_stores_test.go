@@ -437,6 +437,59 @@ func (s countsPage) Search(ctx context.Context, q sparekey.CredentialQuery) ([]s
 	return found, len(found), err
 }
 
+type pagesByOffset struct {
+	*memory.Store
+	offset int
+}
+
+func (s *pagesByOffset) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
+	if after == (sparekey.CredentialKey{}) {
+		s.offset = 0
+	}
+	page, _, err := s.Search(ctx, sparekey.CredentialQuery{Offset: s.offset, Limit: limit})
+	s.offset += len(page)
+	return page, err
+}
+
+type pagesFromRow struct{ *memory.Store }
+
+func (s pagesFromRow) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
+	all, _, err := s.Search(ctx, sparekey.CredentialQuery{})
+	at := 0
+	if after != (sparekey.CredentialKey{}) {
+		at = slices.IndexFunc(all, func(c sparekey.Credential) bool { return c.Key() == after }) + 1
+		if at == 0 {
+			return nil, err
+		}
+	}
+	return all[at:min(at+limit, len(all))], err
+}
+
+type pagesOfUser struct{ *memory.Store }
+
+func (s pagesOfUser) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
+	page, err := s.Store.NextPage(ctx, after, limit)
+	return slices.DeleteFunc(page, func(c sparekey.Credential) bool {
+		return after.UserID != "" && after.UserID != c.UserID
+	}), err
+}
+
+type pagesOfAll struct{ *memory.Store }
+
+func (s pagesOfAll) NextPage(ctx context.Context, after sparekey.CredentialKey, _ int) ([]sparekey.Credential, error) {
+	return s.Store.NextPage(ctx, after, 1<<30)
+}
+
+// pagesEnd loses the rest of many.
+type pagesEnd struct{ *memory.Store }
+
+func (s pagesEnd) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
+	if after.UUID > "8" {
+		return nil, nil
+	}
+	return s.Store.NextPage(ctx, after, limit)
+}
+
 type sweepsAlone struct{ *memory.Store }
 
 func (s sweepsAlone) MoveLastSweep(ctx context.Context, _, to time.Time) (bool, error) {

@@ -273,6 +273,8 @@ func testLarge(tb testing.TB, s sparekey.Store) {
 	insert(tb, s, want...)
 	wantList(tb, s, alice, want...)
 
+	wantPages(tb, s, size/4, append(inserted(tb, s, bob, "one", "two"), want...))
+
 	middle := size / 2
 	if got, err := s.Find(ctx, alice, want[middle].Hash); err != nil || got != want[middle] {
 		tb.Errorf("Find: got %+v, %v, want %+v", got, err, want[middle])

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,6 +82,86 @@ func testSearch(tb testing.TB, s sparekey.Store) {
 		got, total, err := searcher.Search(tb.Context(), c.query)
 		if err != nil || total != c.total || !slices.Equal(got, c.want) {
 			tb.Errorf("Search, %s:\ngot  %+v, %d, %v\nwant %+v, %d", c.name, got, total, err, c.want, c.total)
+		}
+	}
+}
+
+// readPages reads all pages, and calls between after each of them but the last.
+func readPages(tb testing.TB, s sparekey.Searcher, limit int, between func(page []sparekey.Credential)) (all []sparekey.Credential) {
+	tb.Helper()
+	var after sparekey.CredentialKey
+	for range 200 {
+		page, err := s.NextPage(tb.Context(), after, limit)
+		if err != nil || len(page) > limit {
+			tb.Fatalf("NextPage after %+v: got %d credentials of at most %d, %v", after, len(page), limit, err)
+		}
+		if len(page) == 0 {
+			return all
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].Key()
+		between(page)
+	}
+	tb.Fatalf("NextPage: there is no end after %d credentials", len(all))
+	return nil
+}
+
+// wantPages wants all pages to have these credentials, each once, in whatever order.
+func wantPages(tb testing.TB, s sparekey.Store, limit int, want []sparekey.Credential) {
+	tb.Helper()
+	searcher, ok := s.(sparekey.Searcher)
+	if !ok {
+		return
+	}
+	got := readPages(tb, searcher, limit, func([]sparekey.Credential) {})
+	byUUID := func(a, b sparekey.Credential) int { return strings.Compare(a.UUID, b.UUID) }
+	slices.SortFunc(got, byUUID)
+	slices.SortFunc(want, byUUID)
+	if !slices.Equal(got, want) {
+		tb.Errorf("pages of %d: got %d credentials, want %d", limit, len(got), len(want))
+	}
+}
+
+// testPages holds pages to having every credential once, whatever is inserted, changed
+// and deleted between them.
+func testPages(tb testing.TB, s sparekey.Store) {
+	searcher, ok := s.(sparekey.Searcher)
+	if !ok {
+		tb.Skip("the store is no Searcher")
+	}
+	if page, err := searcher.NextPage(tb.Context(), sparekey.CredentialKey{}, 3); err != nil || len(page) > 0 {
+		tb.Errorf("NextPage of none: got %v, %v", page, err)
+	}
+	var all []sparekey.Credential
+	for range 8 {
+		for _, user := range []string{alice, bob, carol} {
+			all = append(all, inserted(tb, s, user, "app")...)
+		}
+	}
+	for _, limit := range []int{1, 7, len(all) - 1, len(all), len(all) + 1} {
+		wantPages(tb, s, limit, slices.Clone(all))
+	}
+
+	seen := map[string]int{}
+	var gone []string
+	for _, c := range readPages(tb, searcher, 5, func(page []sparekey.Credential) {
+		for _, user := range []string{alice, bob, carol} {
+			inserted(tb, s, user, "meanwhile")
+		}
+		if _, err := s.Update(tb.Context(), page[0].UserID, page[0].UUID, touch, nil); err != nil {
+			tb.Errorf("Update: %v", err)
+		}
+		for _, c := range []sparekey.Credential{page[len(page)-1], all[len(gone)%len(all)]} { // the page's last is the key of the next
+			if _, err := s.Delete(tb.Context(), c.UserID, c.UUID); err == nil {
+				gone = append(gone, c.UUID)
+			}
+		}
+	}) {
+		seen[c.UUID]++
+	}
+	for _, c := range all {
+		if n := seen[c.UUID]; n > 1 || n == 0 && !slices.Contains(gone, c.UUID) {
+			tb.Errorf("pages have a credential %d times that was there all along: %+v", n, c)
 		}
 	}
 }

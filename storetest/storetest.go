@@ -61,6 +61,7 @@ func storeCases() []storeCase {
 		{"Large", testLarge},
 		{"Version", testVersion},
 		{"Search", testSearch},
+		{"Pages", testPages},
 		{"Sweeps", testSweeps},
 
 		{"InsertConflict", testInsertConflict},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -156,6 +157,9 @@ func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (sparekey
 	return sparekey.Grant{SiteURL: h.config.SiteURL, Login: a.user.Login, Secret: secret}, nil
 }
 
+// undoTime bounds the revocation of a password that was made and is not wanted.
+const undoTime = 10 * time.Second
+
 // makeApproved makes what a user agreed to, if they still may, and do.
 func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret, error) {
 	var err error
@@ -170,8 +174,10 @@ func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret
 		return sparekey.Secret{}, err
 	}
 	if err := h.stillApproved(ctx, a); err != nil { // it ended before this one was there to be revoked
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime) // also where the client has left
+		defer cancel()
 		if _, undo := h.svc.As(a.user).Revoke(ctx, a.user.ID, made.UUID); undo != nil && !sparekey.Refused(undo) {
-			err = undo // but nobody will ever know the secret
+			err = undo // but the secret goes nowhere
 		}
 		return sparekey.Secret{}, err
 	}

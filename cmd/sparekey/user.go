@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
@@ -304,6 +305,10 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, all *commands, t ter
 	})
 }
 
+// completionTime bounds what has to happen after a change that is made, also where the
+// command was interrupted meanwhile.
+const completionTime = 10 * time.Second
+
 func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t terminal, name string) error {
 	u, err := s.findUser(ctx, name)
 	if err != nil {
@@ -317,6 +322,8 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 	if err := s.accounts.SetPassword(ctx, u.ID, password); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), completionTime)
+	defer cancel()
 	revoked, err := s.service.PasswordChanged(ctx, u.ID)
 	if err != nil {
 		return fmt.Errorf("user %s has a new main password, but their application passwords are not revoked: %w", u.Login, err)

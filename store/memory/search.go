@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -35,4 +36,22 @@ func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found [
 		found = found[:min(q.Limit, len(found))]
 	}
 	return found, total, nil
+}
+
+// NextPage implements [sparekey.Searcher]. The order is that of the UUIDs.
+func (s *Store) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
+	if err := s.rlock(ctx); err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	var page []sparekey.Credential
+	for _, own := range s.owned {
+		for _, c := range own.list {
+			if c.UUID > after.UUID {
+				page = append(page, c)
+			}
+		}
+	}
+	slices.SortFunc(page, func(a, b sparekey.Credential) int { return strings.Compare(a.UUID, b.UUID) })
+	return page[:min(limit, len(page))], nil
 }

@@ -49,6 +49,9 @@ const (
 
 	queryFound = `SELECT ` + credentialColumns + credentialSelection + ` ORDER BY seq DESC LIMIT ?7 OFFSET ?8`
 
+	// By the index that makes UUIDs unique.
+	queryNextPage = `SELECT ` + credentialColumns + ` FROM credentials WHERE uuid > ? ORDER BY uuid LIMIT ?`
+
 	queryFoundCount = `SELECT count(*)` + credentialSelection
 )
 

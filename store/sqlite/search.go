@@ -26,6 +26,15 @@ func (s *Store) Search(ctx context.Context, q sparekey.CredentialQuery) (found [
 	return found, total, nil
 }
 
+// NextPage implements [sparekey.Searcher]. The order is that of the UUIDs.
+func (s *Store) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) (page []sparekey.Credential, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) (err error) {
+		page, err = queryCredentials(ctx, tx, queryNextPage, after.UUID, limit)
+		return err
+	})
+	return page, failed("read a page of credentials", err)
+}
+
 // rowLimit is the limit of a query as SQLite has it, where -1 is none.
 func rowLimit(limit int) int {
 	if limit == 0 {

@@ -3,6 +3,7 @@ package wordpress
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/sparekey-dev/sparekey"
 )
@@ -72,6 +73,42 @@ func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, er
 		}
 	}
 	return hits, nil
+}
+
+// NextPage implements [sparekey.Searcher]. The order is that of the users' IDs, and
+// of the UUIDs of each. Like Search, it leaves out rows that cannot be read.
+func (s *Store) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
+	page, err := s.nextPage(ctx, after, limit)
+	return page, failed("read a page of credentials", err)
+}
+
+func (s *Store) nextPage(ctx context.Context, after sparekey.CredentialKey, limit int) (page []sparekey.Credential, err error) {
+	first, _ := parseID(after.UserID) // of none: 0, which is before all others
+	users, err := s.usersWithRows(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, user := range users {
+		if user < first {
+			continue
+		}
+		k, err := s.know(ctx, formatID(user))
+		if isRowError(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		own := slices.DeleteFunc(slices.Clone(k.index().list), func(c sparekey.Credential) bool {
+			return user == first && c.UUID <= after.UUID
+		})
+		slices.SortFunc(own, func(a, b sparekey.Credential) int { return strings.Compare(a.UUID, b.UUID) })
+		page = append(page, own[:min(limit-len(page), len(own))]...)
+		if len(page) == limit {
+			break
+		}
+	}
+	return page, nil
 }
 
 func (s *Store) usersWithRows(ctx context.Context, only uint64) (users []uint64, err error) {
