@@ -54,20 +54,40 @@ func (l Limits) orInherit(parent Limits) Limits {
 }
 
 // valid returns the limits as they are kept, or an [*InvalidError]. What is left as
-// it was before may be over already.
+// it was before may be over already. Scopes and networks are brought into the form that
+// [scope.Parse] and [ParseNetworks] give them, so that every way in (Go, REST, pages,
+// command line) accepts the same texts and keeps the same form of them. What these
+// cannot read is refused here, since it would deny every request later.
 func (l Limits) valid(before Limits, now time.Time, bundles scope.Bundles) (Limits, error) {
 	l.Expires = l.Expires.UTC().Truncate(time.Second)
 	if !l.Expires.IsZero() && !l.Expires.Equal(before.Expires) && !l.Expires.After(now) {
 		return l, &InvalidError{"expires", "must be in the future"}
 	}
+	if l.Expires.Year() > maxYear {
+		return l, &InvalidError{"expires", fmt.Sprintf("must be in the year %d or before", maxYear)}
+	}
 	if l.MaxUses < 0 {
 		return l, &InvalidError{"max_uses", "must be a positive number, or be left out"}
+	}
+	var err error
+	if l.Scopes != "" && l.Scopes != before.Scopes {
+		if l.Scopes, err = scope.Parse(l.Scopes.Rules()); err != nil {
+			return l, &InvalidError{"scopes", err.Error()}
+		}
+	}
+	if l.Networks != "" && l.Networks != before.Networks {
+		if l.Networks, err = l.Networks.canonical(); err != nil {
+			return l, &InvalidError{"networks", err.Error()}
+		}
 	}
 	if err := bundles.Check(l.Scopes); err != nil {
 		return l, &InvalidError{"scopes", err.Error()}
 	}
 	return l, nil
 }
+
+// maxYear is the last one that RFC 3339 can write.
+const maxYear = 9999
 
 // Edit says what to change of a credential. What is nil stays as it is.
 type Edit struct {
@@ -134,6 +154,16 @@ func ParseNetworks(texts []string) (Networks, error) {
 		all = append(all, prefix.String())
 	}
 	return Networks(strings.Join(all, " ")), nil
+}
+
+// canonical returns networks that are not empty in the form that ParseNetworks gives
+// them. It never returns the empty Networks, which are everywhere.
+func (n Networks) canonical() (Networks, error) {
+	parsed, err := ParseNetworks(n.Strings())
+	if err == nil && parsed == "" {
+		err = fmt.Errorf("%q has neither an address nor a network: leave it empty for everywhere", string(n))
+	}
+	return parsed, err
 }
 
 func parseNetwork(text string) (netip.Prefix, error) {

@@ -218,11 +218,11 @@ type brokenSearch struct {
 	broken bool
 }
 
-func (b *brokenSearch) Search(ctx context.Context, q sparekey.CredentialQuery) ([]sparekey.Credential, int, error) {
+func (b *brokenSearch) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
 	if b.broken {
-		return nil, 0, errors.New("down")
+		return nil, errors.New("down")
 	}
-	return b.Store.Search(ctx, q)
+	return b.Store.NextPage(ctx, after, limit)
 }
 
 func TestBrokenSweepIsMadeUpFor(t *testing.T) {
