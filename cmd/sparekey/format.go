@@ -245,9 +245,29 @@ func box(b *strings.Builder, lines [][]string) {
 	}
 }
 
+// defused is a cell of CSV that no spreadsheet takes for a formula: one that could be
+// one gets an apostrophe in front, as wp-cli does it. Names and logins are others'
+// choice, and a formula can send what is in the sheet elsewhere.
+func defused(cell string) string {
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(cell, unicode.IsSpace))
+	if strings.ContainsRune("=+-@＝＋－＠", first) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// printCSV prints no raw controls: a tab or a CR at the beginning is \u0009 or \u000d.
 func (l listing) printCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
-	if err := c.WriteAll(l.lines()); err != nil {
+	lines := l.lines()
+	for i, line := range lines[1:] {
+		for column, cell := range line {
+			if _, isNumber := l.rows[i][l.columns[column]].(int64); !isNumber {
+				line[column] = defused(cell)
+			}
+		}
+	}
+	if err := c.WriteAll(lines); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	return nil
