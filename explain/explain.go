@@ -63,10 +63,14 @@ func fill(text string, pairs []any) string {
 	return strings.NewReplacer(replace...).Replace(text)
 }
 
-// Credential says what an application password may do: first whether it is accepted
-// at all, then what for, from where, and for how long.
-func Credential(svc *sparekey.Service, c sparekey.Credential) []Sentence {
-	all := []Sentence{state(svc, c), purpose(svc, c), managing(svc, c), origin(c.Limits), lifetime(svc, c)}
+// Credential says what an application password of a user may do: first whether it is
+// accepted at all, then what for, from where, and for how long.
+func Credential(svc *sparekey.Service, owner sparekey.User, c sparekey.Credential) []Sentence {
+	all := []Sentence{state(svc, c), purpose(svc, c)}
+	if c.Limits.Scopes == "" && MayScript(owner) {
+		all = append(all, sentence("scripts"))
+	}
+	all = append(all, managing(svc, c), origin(c.Limits), lifetime(svc, c))
 	if c.Limits.MaxUses > 0 {
 		all = append(all, sentence("uses", "uses", c.Uses, "most", c.Limits.MaxUses))
 	}
@@ -77,6 +81,14 @@ func Credential(svc *sparekey.Service, c sparekey.Credential) []Sentence {
 		all = append(all, sentence("rotated", "time", Time{until}))
 	}
 	return all
+}
+
+// MayScript reports whether WordPress may let a user publish markup with scripts in it
+// (its capability unfiltered_html): an administrator and an editor, though on a network
+// of sites only super administrators. So may an application with an unlimited
+// application password of theirs.
+func MayScript(u sparekey.User) bool {
+	return u.HasRole(sparekey.RoleAdministrator) || u.HasRole("editor")
 }
 
 func sentence(key string, pairs ...any) Sentence { return Sentence{Key: key, Pairs: pairs} }

@@ -25,11 +25,37 @@ func service(policy sparekey.Policy) *sparekey.Service {
 }
 
 func text(svc *sparekey.Service, c sparekey.Credential) string {
+	return textOf(svc, sparekey.User{Roles: []string{"author"}}, c)
+}
+
+func textOf(svc *sparekey.Service, owner sparekey.User, c sparekey.Credential) string {
 	var lines []string
-	for _, s := range explain.Credential(svc, c) {
+	for _, s := range explain.Credential(svc, owner, c) {
 		lines = append(lines, explain.English(s))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// TestScripts is about the users whom WordPress lets publish scripts.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		roles  []string
+		limits sparekey.Limits
+		want   bool
+	}{
+		"administrator":           {[]string{"administrator"}, sparekey.Limits{}, true},
+		"editor":                  {[]string{"subscriber", "editor"}, sparekey.Limits{}, true},
+		"editor, from one place":  {[]string{"editor"}, sparekey.Limits{Networks: "10.0.0.0/8", MaxUses: 3}, true},
+		"editor, limited to read": {[]string{"editor"}, sparekey.Limits{Scopes: "read"}, false},
+		"author":                  {[]string{"author"}, sparekey.Limits{}, false},
+		"no role":                 {nil, sparekey.Limits{}, false},
+	} {
+		got := textOf(service(sparekey.Policy{}), sparekey.User{Roles: c.roles}, sparekey.Credential{Created: now, Limits: c.limits})
+		if strings.Contains(got, "publish scripts that run in visitors' browsers") != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 }
 
 func TestCredential(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/explain"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -270,6 +271,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 		Rejected: targetOf(r.Rejected()),
 		Hidden:   append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
 	}
+	p.Limits.Scripts = explain.MayScript(c.signed)
 	if c.config.SignOutURL != "" {
 		p.SignOutURL = c.detour(c.config.SignOutURL, c.here).location
 	}

@@ -24,6 +24,7 @@ type limitsForm struct {
 	Required bool   // scopes must be chosen
 	Asked    bool   // an application asked for scopes, and there are no others
 	Owner    string // whose account it is about; empty for the viewer's own
+	Scripts  bool   // that account can publish scripts in WordPress
 	Expires  []choice
 	At       timed  // what the first of these is, if that is a time
 	On       string // a date
@@ -86,11 +87,12 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string
 	return f
 }
 
-// of names the owner, unless that is the viewer.
+// of names the owner, unless that is the viewer, and says what else depends on them.
 func (f *limitsForm) of(o owner) {
 	if !o.Own {
 		f.Owner = o.Name()
 	}
+	f.Scripts = explain.MayScript(o.User)
 }
 
 // backAgain puts back what was typed before the detour over confirming who one is.
@@ -381,8 +383,8 @@ type fact struct {
 
 // facts says what a credential may do, as "sparekey user application-password
 // explain" does.
-func (c *call) facts(cr sparekey.Credential) (facts []fact) {
-	for _, s := range explain.Credential(c.svc, cr) {
+func (c *call) facts(owner sparekey.User, cr sparekey.Credential) (facts []fact) {
+	for _, s := range explain.Credential(c.svc, owner, cr) {
 		f := fact{timed: c.lang.saysTimed(s)}
 		for _, item := range s.Items {
 			f.Items = append(f.Items, choice{Text: item.Rule, Note: c.lang.says(item.Sentence)})
@@ -423,7 +425,7 @@ func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) (*answ
 	}
 	back := c.back(o.List)
 	p := &limitsPage{
-		nav: tabs, Problem: c.formProblem(problem), Facts: c.facts(cr), Limits: c.limitsForm(cr.Limits, false, c.problems(problem)),
+		nav: tabs, Problem: c.formProblem(problem), Facts: c.facts(o.User, cr), Limits: c.limitsForm(cr.Limits, false, c.problems(problem)),
 		Action: c.r.URL.RequestURI(), Rotate: below(o.List, "rotate", cr.UUID, back), Form: newFormToken(), Back: back,
 		History: c.historyURL(o.List, cr.UUID, back),
 	}

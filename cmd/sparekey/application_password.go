@@ -87,7 +87,7 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 		}
 		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\nUUID: %s\n", u.Login, secret.Reveal(), created.UUID)
 		if !created.Limits.IsZero() {
-			printExplanation(s, created, t)
+			printExplanation(s, u, created, t)
 		}
 		return nil
 	})
@@ -267,7 +267,7 @@ func (c *passwordUpdateCommand) Run(ctx context.Context, all *commands, t termin
 		}
 		fmt.Fprintf(t.out, "The application password is named %q.\n", found.Name)
 		if hasLimits {
-			printExplanation(s, found, t)
+			printExplanation(s, u, found, t)
 		}
 		return nil
 	})

@@ -201,7 +201,7 @@ func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t termi
 			return c.answer(s, all.Database, found, asked, t)
 		}
 		fmt.Fprintf(t.out, "%s %q of %s\n", found.UUID, found.Name, user.Login)
-		printExplanation(s, found, t)
+		printExplanation(s, user, found, t)
 		return nil
 	})
 }
@@ -226,8 +226,8 @@ func (c *passwordExplainCommand) asked() (args []string, asked sparekey.Request,
 }
 
 // printExplanation prints what an application password may do.
-func printExplanation(s *site, c sparekey.Credential, t terminal) {
-	for _, sentence := range explain.Credential(s.service, c) {
+func printExplanation(s *site, owner sparekey.User, c sparekey.Credential, t terminal) {
+	for _, sentence := range explain.Credential(s.service, owner, c) {
 		fmt.Fprintln(t.out, explain.English(sentence))
 	}
 }
