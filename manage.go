@@ -87,6 +87,11 @@ func (m Manager) toChange(ctx context.Context, userID string) (User, error) {
 	return target, nil
 }
 
+// toRevoke is toChange for what revokes.
+func (m Manager) toRevoke(ctx context.Context, userID string) (User, error) {
+	return m.orGone(ctx, userID, m.toChange)
+}
+
 // confirm refuses to go on once the credential that acts is not what it was when
 // the request with it arrived: a request can be under way for long.
 func (m Manager) confirm(ctx context.Context) error {
@@ -230,9 +235,10 @@ func hasName(list []Credential, name string) bool {
 	return slices.ContainsFunc(list, func(c Credential) bool { return sameName(c.Name, name) })
 }
 
-// List returns a user's credentials, oldest first.
+// List returns a user's credentials, oldest first. The operator also gets those that a
+// user left who is gone; see [Service.UserDeleted].
 func (m Manager) List(ctx context.Context, userID string) ([]Credential, error) {
-	target, err := m.Target(ctx, userID)
+	target, err := m.orGone(ctx, userID, m.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -439,9 +445,10 @@ func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Creden
 }
 
 // Revoke takes a credential back and returns what it was. When it returns, the
-// secret is dead. It refuses with [ErrNotFound] or [ErrBeyondLimits].
+// secret is dead. It refuses with [ErrNotFound] or [ErrBeyondLimits]. The operator can
+// also revoke what a user left who is gone.
 func (m Manager) Revoke(ctx context.Context, userID, uuid string) (Credential, error) {
-	target, err := m.toChange(ctx, userID)
+	target, err := m.toRevoke(ctx, userID)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -482,9 +489,10 @@ func (m Manager) mayRevoke(ctx context.Context, target User, selected func(Crede
 }
 
 // RevokeAll takes all credentials of a user back and returns what they were. It
-// refuses with [ErrBeyondLimits], and then revokes none.
+// refuses with [ErrBeyondLimits], and then revokes none. The operator can also revoke
+// what a user left who is gone.
 func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, error) {
-	target, err := m.toChange(ctx, userID)
+	target, err := m.toRevoke(ctx, userID)
 	if err != nil {
 		return nil, err
 	}

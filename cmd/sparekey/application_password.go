@@ -24,6 +24,7 @@ type applicationPasswordCommands struct {
 	Rotate      passwordRotateCommand      `cmd:"" help:"Give an application password another secret and print it, this once."`
 	Explain     passwordExplainCommand     `cmd:"" help:"Say what an application password may do, or whether it may do one thing, and why."`
 	Delete      passwordDeleteCommand      `cmd:"" help:"Revoke application passwords."`
+	Orphans     passwordOrphansCommand     `cmd:"" help:"List application passwords whose users are gone, or revoke them."`
 	RecordUsage passwordRecordUsageCommand `cmd:"" help:"Record that an application password was used now."`
 }
 
@@ -49,7 +50,7 @@ func (o owner) toChange(ctx context.Context, all *commands, do func(*site, spare
 
 func (o owner) manage(ctx context.Context, do func(*site, sparekey.Manager, sparekey.User) error) func(*site) error {
 	return func(s *site) error {
-		u, err := s.findUser(ctx, o.User)
+		u, err := s.findOwner(ctx, o.User)
 		if err != nil {
 			return err
 		}

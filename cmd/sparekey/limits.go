@@ -254,6 +254,9 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q: \"sparekey user application-password list USER\" shows those of a user", uuid)
 	}
 	user, err := s.service.Directory().UserByID(ctx, list[0].UserID)
+	if errors.Is(err, sparekey.ErrUserNotFound) {
+		user, err = goneUser(list[0].UserID), nil
+	}
 	return user, list[0], err
 }
 

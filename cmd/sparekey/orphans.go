@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// findOwner is findUser. It also finds a user who is gone, by the ID, where there are
+// application passwords left of them.
+func (s *site) findOwner(ctx context.Context, name string) (sparekey.User, error) {
+	u, err := s.findUser(ctx, name)
+	if err == nil || name == "" || strings.Trim(name, "0123456789") != "" {
+		return u, err
+	}
+	if left, listErr := s.service.AsOperator().List(ctx, name); listErr == nil && len(left) > 0 {
+		return goneUser(name), nil
+	}
+	return u, err
+}
+
+// goneUser stands for a user who is gone, in what a command prints.
+func goneUser(id string) sparekey.User {
+	return sparekey.User{ID: id, Login: id + " (this user is gone)"}
+}
+
+type passwordOrphansCommand struct {
+	listFlags
+	Delete bool `help:"Revoke them."`
+}
+
+func (c *passwordOrphansCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if c.Delete {
+		return all.toChange(ctx, func(s *site) error { return c.revoke(ctx, s, t) })
+	}
+	return all.with(ctx, func(s *site) error {
+		orphans, err := s.service.AsOperator().Orphans(ctx)
+		if err != nil {
+			return err
+		}
+		l := passwordListing(s.service, orphans)
+		l.more = append(l.columns, l.more...)
+		l.columns = []string{"user", "uuid", "name", "created", "last_used", "last_ip"}
+		for i, o := range orphans {
+			l.rows[i]["user"] = o.UserID
+		}
+		return c.print(t, l)
+	})
+}
+
+func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal) error {
+	m := s.service.AsOperator()
+	orphans, err := m.Orphans(ctx)
+	if err != nil {
+		return err
+	}
+	revoked := 0
+	for _, o := range orphans {
+		_, err := m.Revoke(ctx, o.UserID, o.UUID)
+		if errors.Is(err, sparekey.ErrNotFound) || errors.Is(err, sparekey.ErrUserNotFound) { // another was faster
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		revoked++
+	}
+	fmt.Fprintf(t.out, "Revoked the application passwords whose users are gone: %d.\n", revoked)
+	return nil
+}
