@@ -17,7 +17,7 @@ import (
 
 // siteSettings are what every command on the same site must agree about.
 type siteSettings struct {
-	Database       string   `help:"Path of a SQLite file, or URL of a database." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
+	Database       string   `type:"orfile" help:"Path of a SQLite file, or URL of a database. Other accounts of the machine can see a URL with a password in ps: give it as @FILE, which reads the first line of a file, or in SPAREKEY_DATABASE." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
 	DuplicateNames string   `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does. Default: allow on the database of a WordPress site, else reject." enum:"auto,reject,allow" default:"auto" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
 	UsageInterval  duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" group:"Settings of the site"`
 

@@ -95,7 +95,7 @@ func (c *doctorCommand) secret(t terminal) (string, error) {
 	if !c.SecretStdin {
 		return "", errors.New("there is no terminal to ask for the application password on: give --secret-stdin or --secret-file")
 	}
-	secret, _, err := mainPassword("-", t)
+	secret, _, err := mainPassword("-", "", t)
 	return secret, err
 }
 

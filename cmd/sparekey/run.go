@@ -147,6 +147,7 @@ func newParser(c *commands, t terminal) *kong.Kong {
 		kong.Exit(func(code int) { panic(exitStatus(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 		kong.Help(ownFlagsFirst),
+		kong.NamedMapper("orfile", kong.MapperFunc(orFile)),
 		kong.Vars{
 			"version":       version(),
 			"usageInterval": sparekey.DefaultUsageInterval.String(),

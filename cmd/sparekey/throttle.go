@@ -11,7 +11,7 @@ import (
 
 // throttleSettings say who is turned away for failing too often.
 type throttleSettings struct {
-	Throttle           string        `help:"Turn away who fails too often: on, off, or the URL of a Redis or Valkey server, such as redis://127.0.0.1:6379/0, where several servers count together. Default: on." default:"on" env:"SPAREKEY_THROTTLE" placeholder:"on|off|URL" group:"Throttle"`
+	Throttle           string        `help:"Turn away who fails too often: on, off, or the URL of a Redis or Valkey server, such as redis://127.0.0.1:6379/0, where several servers count together. A URL with a password is safer as @FILE, which reads the first line of a file, than on the command line. Default: on." type:"orfile" default:"on" env:"SPAREKEY_THROTTLE" placeholder:"on|off|URL" group:"Throttle"`
 	ThrottlePerLogin   throttle.Rate `help:"Failures of one login from one address, and the time in which they come back. Default: ${throttlePerLogin}." default:"${throttlePerLogin}" env:"SPAREKEY_THROTTLE_PER_LOGIN" placeholder:"N/TIME" group:"Throttle"`
 	ThrottlePerAddress throttle.Rate `help:"Failures from one address, whatever the login; an IPv6 address is its /64. Default: ${throttlePerAddress}." default:"${throttlePerAddress}" env:"SPAREKEY_THROTTLE_PER_ADDRESS" placeholder:"N/TIME" group:"Throttle"`
 	ThrottleSite       throttle.Rate `help:"Failures of the whole site past which addresses that failed, and were never right, are turned away. Default: ${throttleSite}." default:"${throttleSite}" env:"SPAREKEY_THROTTLE_SITE" placeholder:"N/TIME" group:"Throttle"`

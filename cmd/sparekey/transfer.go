@@ -47,8 +47,8 @@ func (wordPressSchemaCommand) Run(all *commands, t terminal) error {
 
 // transferFlags are those of a copy from one database to another.
 type transferFlags struct {
-	From   string `required:"" help:"The database to read, which is not changed: a path or a URL." placeholder:"DATABASE"`
-	To     string `required:"" help:"The database to write: a path or a URL." placeholder:"DATABASE"`
+	From   string `required:"" help:"The database to read, which is not changed: a path or a URL. A URL with a password is safer as @FILE, which reads the first line of a file, than on the command line." type:"orfile" placeholder:"DATABASE"`
+	To     string `required:"" help:"The database to write: a path or a URL. A URL with a password is safer as @FILE." type:"orfile" placeholder:"DATABASE"`
 	DryRun bool   `help:"Change nothing, and report what would be done."`
 }
 

@@ -41,16 +41,17 @@ func (s *site) findUser(ctx context.Context, name string) (sparekey.User, error)
 }
 
 type userCreateCommand struct {
-	Login       string `arg:"" help:"The login, which the user signs in with."`
-	Email       string `arg:"" help:"The e-mail address."`
-	Role        string `help:"One of ${roles}." default:"${defaultRole}" predictor:"role"`
-	UserPass    string `name:"user_pass" help:"The main password, or - to read it from standard input. Default: a random one is made and printed." placeholder:"PASSWORD"`
-	DisplayName string `name:"display_name" help:"The name to show. Default: the login." placeholder:"NAME"`
-	Porcelain   bool   `help:"Print the new user's ID alone."`
+	Login        string `arg:"" help:"The login, which the user signs in with."`
+	Email        string `arg:"" help:"The e-mail address."`
+	Role         string `help:"One of ${roles}." default:"${defaultRole}" predictor:"role"`
+	UserPass     string `name:"user_pass" help:"The main password, or - to read it from standard input. Other accounts of the machine can see a password on the command line in ps: use - or --user_pass_file. Default: a random one is made and printed." placeholder:"PASSWORD" xor:"user_pass"`
+	UserPassFile string `name:"user_pass_file" aliases:"user-pass-file" help:"Read the main password from the first line of this file." placeholder:"FILE" xor:"user_pass"`
+	DisplayName  string `name:"display_name" help:"The name to show. Default: the login." placeholder:"NAME"`
+	Porcelain    bool   `help:"Print the new user's ID alone."`
 }
 
 func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	password, isRandom, err := mainPassword(c.UserPass, t)
+	password, isRandom, err := mainPassword(c.UserPass, c.UserPassFile, t)
 	if err != nil {
 		return err
 	}
@@ -81,8 +82,13 @@ func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) 
 }
 
 // mainPassword is the password that a flag gives, or that standard input gives
-// where the flag is -, or a random one where there is no flag.
-func mainPassword(flag string, t terminal) (password string, isRandom bool, err error) {
+// where the flag is -, or the first line of a file, or a random one where there is none
+// of these.
+func mainPassword(flag, file string, t terminal) (password string, isRandom bool, err error) {
+	if file != "" {
+		password, err = firstLine(file)
+		return password, false, err
+	}
 	switch flag {
 	case "":
 		return login.RandomPassword(), true, nil
@@ -289,9 +295,10 @@ func (c *userSetRoleCommand) Run(ctx context.Context, all *commands, t terminal)
 }
 
 type userResetPasswordCommand struct {
-	Users     []string `arg:"" name:"user" help:"IDs, logins or e-mail addresses."`
-	UserPass  string   `name:"user_pass" help:"The new main password, or - to read it from standard input. Default: a random one for each is made and printed." placeholder:"PASSWORD"`
-	Porcelain bool     `help:"Print the new passwords alone."`
+	Users        []string `arg:"" name:"user" help:"IDs, logins or e-mail addresses."`
+	UserPass     string   `name:"user_pass" help:"The new main password, or - to read it from standard input. Other accounts of the machine can see a password on the command line in ps: use - or --user_pass_file. Default: a random one for each is made and printed." placeholder:"PASSWORD" xor:"user_pass"`
+	UserPassFile string   `name:"user_pass_file" aliases:"user-pass-file" help:"Read the main password from the first line of this file." placeholder:"FILE" xor:"user_pass"`
+	Porcelain    bool     `help:"Print the new passwords alone."`
 }
 
 func (c *userResetPasswordCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -314,7 +321,7 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 	if err != nil {
 		return err
 	}
-	password, isRandom, err := mainPassword(c.UserPass, t)
+	password, isRandom, err := mainPassword(c.UserPass, c.UserPassFile, t)
 	if err != nil {
 		return err
 	}
