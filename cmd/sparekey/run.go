@@ -83,6 +83,7 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 	parsed, err := parser.Parse(args)
 	if err == nil {
 		warnOfEnvironment(parser.Model, os.Environ(), t)
+		c.warnOfDatabaseFiles(parsed.Command(), t)
 		parsed.BindTo(ctx, (*context.Context)(nil))
 		err = parsed.Run(&c, t)
 	}

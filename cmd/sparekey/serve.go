@@ -159,6 +159,9 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	if err != nil {
 		return err
 	}
+	for _, f := range openFiles(databaseOpenToOthers, databaseFiles(all.Database)...) {
+		log.Warn(f.String())
+	}
 	if err := site.checkKey(ctx); err != nil {
 		return errors.Join(keyAdvice(err), site.Close())
 	}

@@ -115,8 +115,13 @@ func objectCache(database string) (without string, cache *wpcache.Cache, err err
 // isWordPress reports whether a database is WordPress's.
 func isWordPress(database string) bool { return strings.HasPrefix(database, "wordpress:") }
 
+// sqlitePath is the path of a SQLite file that is given as a path or as a URL.
+func sqlitePath(database string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
+}
+
 func openSQLite(ctx context.Context, database string, how opening) (backend, error) {
-	path := strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
+	path := sqlitePath(database)
 	info, err := os.Stat(path)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	isEmpty := err == nil && info.Mode().IsRegular() && info.Size() == 0
