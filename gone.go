@@ -54,7 +54,7 @@ func (m Manager) Orphans(ctx context.Context) ([]Credential, error) {
 }
 
 // orGone returns the user that find finds. For the operator it is also one who is gone
-// and has left credentials, of whom only the ID is known.
+// and has left credentials; then only the ID is known.
 func (m Manager) orGone(ctx context.Context, userID string, find func(context.Context, string) (User, error)) (User, error) {
 	target, err := find(ctx, userID)
 	if !m.operator || !errors.Is(err, ErrUserNotFound) {

@@ -86,7 +86,7 @@ func Credential(svc *sparekey.Service, owner sparekey.User, c sparekey.Credentia
 // MayScript reports whether WordPress may let a user publish markup with scripts in it
 // (its capability unfiltered_html): an administrator and an editor, though on a network
 // of sites only super administrators. So may an application with an unlimited
-// application password of theirs.
+// application password that such a user made.
 func MayScript(u sparekey.User) bool {
 	return u.HasRole(sparekey.RoleAdministrator) || u.HasRole("editor")
 }

@@ -36,7 +36,7 @@ func textOf(svc *sparekey.Service, owner sparekey.User, c sparekey.Credential) s
 	return strings.Join(lines, "\n")
 }
 
-// TestScripts is about the users whom WordPress lets publish scripts.
+// TestScripts is about the users that WordPress lets publish scripts.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -39,7 +39,7 @@ func testSweeps(tb testing.TB, s sparekey.Store) {
 func testSearch(tb testing.TB, s sparekey.Store) {
 	searcher, ok := s.(sparekey.Searcher)
 	if !ok {
-		tb.Skip("the store is no Searcher")
+		tb.Skip("the store is not a Searcher")
 	}
 	const app = "2b1c7a3e-5d4f-4a6b-8c9d-0e1f2a3b4c5d"
 	used := func(c sparekey.Credential, days int) sparekey.Credential {
@@ -127,7 +127,7 @@ func wantPages(tb testing.TB, s sparekey.Store, limit int, want []sparekey.Crede
 func testPages(tb testing.TB, s sparekey.Store) {
 	searcher, ok := s.(sparekey.Searcher)
 	if !ok {
-		tb.Skip("the store is no Searcher")
+		tb.Skip("the store is not a Searcher")
 	}
 	if page, err := searcher.NextPage(tb.Context(), sparekey.CredentialKey{}, 3); err != nil || len(page) > 0 {
 		tb.Errorf("NextPage of none: got %v, %v", page, err)
