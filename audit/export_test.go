@@ -9,7 +9,8 @@ func FlushDue(ctx context.Context, l *Log) error { return l.flush(ctx, false) }
 func Remembered(l *Log) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.uses.entries) + len(l.refusals.entries) + len(l.strangers.entries) + len(l.repairs.entries)
+	return len(l.uses.entries) + len(l.refusals.entries) + len(l.strangers.entries) +
+		len(l.signIns.entries) + len(l.failedIns.entries) + len(l.repairs.entries)
 }
 
 // AddressesOf is how many addresses of a credential are in memory.

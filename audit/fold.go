@@ -30,7 +30,7 @@ type alike struct {
 	kind       sparekey.Kind
 	reason     sparekey.Reason
 	user       string     // ID
-	credential string     // UUID
+	credential string     // UUID; of sign-ins empty
 	addr       netip.Addr // of IPv6, the network of 64 bits: whoever has one address has them all
 	rule       string
 }
@@ -40,7 +40,7 @@ type crowd int
 
 const (
 	nobodyElse    crowd = iota // all of alike
-	oneCredential              // all but the address and the rule
+	oneCredential              // all but the address and the rule; of sign-ins, those of one user
 	everybody                  // the kind and the reason
 	crowds
 )
@@ -49,13 +49,27 @@ const (
 // who have their secrets: no others are told apart by credential.
 type fold struct {
 	callers int
+	byUser  bool // tells events apart by user, as those about main passwords have no credential
+	// everyUser has each user told apart, however many there are. It is for sign-ins that
+	// succeeded: there are never more users among them than accounts.
+	everyUser bool
+
 	entries map[alike]*entry
 	open    [crowds]int    // how many entries there are of each crowd
-	each    map[string]int // how many a credential has, by UUID
+	each    map[string]int // how many a credential has, by UUID; of sign-ins, how many a user has, by ID
 }
 
 func newFold(callers int) fold {
 	return fold{callers: callers, entries: map[alike]*entry{}, each: map[string]int{}}
+}
+
+// subject is what a fold tells apart for as long as it can: the credential, or of
+// sign-ins the user. It is empty where the event has none.
+func (f *fold) subject(key alike) string {
+	if f.byUser {
+		return key.user
+	}
+	return key.credential
 }
 
 // entry counts events since the last record of them was written.
@@ -97,14 +111,14 @@ func network(addr netip.Addr) netip.Addr {
 // it; and where there are too many credentials, that of everybody.
 func (f *fold) find(key alike) *entry {
 	of := nobodyElse
-	if f.open[nobodyElse] >= f.callers || f.each[key.credential] >= maxEach {
+	if !f.everyUser && f.open[nobodyElse] >= f.callers || f.each[f.subject(key)] >= maxEach {
 		of, key = f.join(key)
 	}
 	if f.entries[key] == nil {
 		f.entries[key] = &entry{crowd: of, reason: key.reason}
 		f.open[of]++
-		if key.credential != "" {
-			f.each[key.credential]++
+		if subject := f.subject(key); subject != "" {
+			f.each[subject]++
 		}
 	}
 	return f.entries[key]
@@ -112,12 +126,12 @@ func (f *fold) find(key alike) *entry {
 
 // join returns the crowd that a caller becomes one of.
 func (f *fold) join(key alike) (crowd, alike) {
-	if key.credential != "" {
+	if subject := f.subject(key); subject != "" {
 		with := alike{kind: key.kind, reason: key.reason, user: key.user, credential: key.credential}
-		if f.each[key.credential] >= maxEach+maxEachReasons && f.entries[with] == nil {
+		if f.each[subject] >= maxEach+maxEachReasons && f.entries[with] == nil {
 			with.reason = ""
 		}
-		if f.entries[with] != nil || f.open[oneCredential] < credentialsEach*f.callers {
+		if f.everyUser || f.entries[with] != nil || f.open[oneCredential] < credentialsEach*f.callers {
 			return oneCredential, with
 		}
 	}
@@ -132,8 +146,9 @@ func (f *fold) join(key alike) (crowd, alike) {
 func (f *fold) forget(key alike) {
 	f.open[f.entries[key].crowd]--
 	delete(f.entries, key)
-	if f.each[key.credential]--; f.each[key.credential] <= 0 {
-		delete(f.each, key.credential)
+	subject := f.subject(key)
+	if f.each[subject]--; f.each[subject] <= 0 {
+		delete(f.each, subject)
 	}
 }
 

@@ -46,10 +46,10 @@ type Config struct {
 	// one was written. Default: DefaultFoldInterval.
 	FoldInterval time.Duration
 
-	// Callers is how many are told apart within a FoldInterval, of uses, of
-	// refusals of right secrets, and of other refusals each. What others do is
-	// counted together. It bounds memory and the growth of the log. Default:
-	// DefaultCallers.
+	// Callers is how many are told apart within a FoldInterval, of uses, of refusals
+	// of right secrets, of other refusals, of sign-ins and of failed sign-ins each.
+	// What others do is counted together, but sign-ins always by user. It bounds
+	// memory and the growth of the log. Default: DefaultCallers.
 	Callers int
 
 	// Addresses is how many addresses are kept of each credential. Default:
@@ -76,6 +76,8 @@ type Log struct {
 	uses      fold
 	refusals  fold // of who had the right secret, whom no flood of strangers may crowd out
 	strangers fold
+	signIns   fold                // that succeeded, and sign-outs: no flood of anything else may hide them
+	failedIns fold                // sign-ins that were refused, which are counted together only among themselves
 	repairs   fold                // of what another program overwrites, which nobody manages
 	counted   map[string]*counted // by UUID
 
@@ -108,11 +110,15 @@ func New(store Store, config Config) *Log {
 	if config.Now == nil {
 		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
-	return &Log{
+	l := &Log{
 		store: store, config: config,
-		uses: newFold(config.Callers), refusals: newFold(config.Callers), strangers: newFold(config.Callers), repairs: newFold(config.Callers),
+		uses: newFold(config.Callers), refusals: newFold(config.Callers), strangers: newFold(config.Callers),
+		signIns: newFold(config.Callers), failedIns: newFold(config.Callers), repairs: newFold(config.Callers),
 		counted: map[string]*counted{},
 	}
+	l.signIns.byUser, l.signIns.everyUser = true, true
+	l.failedIns.byUser = true
+	return l
 }
 
 // Record writes a record of an event before it returns. It is for
@@ -160,10 +166,10 @@ func (l *Log) Observe(_ context.Context, e sparekey.Event) {
 	case sparekey.KindAuthenticated:
 		l.uses.add(e)
 		l.count(e)
-	case KindSignedIn:
-		l.uses.add(e)
+	case KindSignedIn, KindSignedOut:
+		l.signIns.add(e)
 	case KindSignInRefused:
-		l.strangers.add(e)
+		l.failedIns.add(e)
 	case sparekey.KindRefused:
 		if e.Credential.UUID != "" {
 			l.refusals.add(e)
@@ -224,7 +230,7 @@ func (l *Log) flushRecords(ctx context.Context, all bool) error {
 	}
 	var batch []taken
 	l.mu.Lock()
-	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers, &l.repairs} {
+	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers, &l.signIns, &l.failedIns, &l.repairs} {
 		batch = append(batch, f.take(now, written)...)
 	}
 	l.mu.Unlock()

@@ -13,12 +13,13 @@ const (
 	KindCheckpoint sparekey.Kind = "checkpoint" // the lines up to Through were removed, since they had been kept for long enough
 )
 
-// The kinds of records about main passwords and users, which are no kind of event
-// of a credential either. Record writes them, but for the first two, which Observe
-// counts as it does attempts with credentials.
+// The kinds of records about main passwords and users, which are not events of a
+// credential either. Observe counts the first three, apart from attempts with
+// credentials. Record writes the others.
 const (
 	KindSignedIn            sparekey.Kind = "signed_in"             // a main password was right, where the pages asked for it
 	KindSignInRefused       sparekey.Kind = "sign_in_refused"       // it was not, or there were too many tries; Reason says why
+	KindSignedOut           sparekey.Kind = "signed_out"            // a user ended the session of one browser
 	KindSignedOutEverywhere sparekey.Kind = "signed_out_everywhere" // a user ended all of their sessions
 	KindUserCreated         sparekey.Kind = "user_created"          // Roles are what they got
 	KindUserDeleted         sparekey.Kind = "user_deleted"
