@@ -31,9 +31,9 @@ const (
 //
 // Passwords longer than 4096 bytes are not worth hashing: [Verify] refuses them.
 func Argon2id(password string) string {
-	salt := make([]byte, 16)
+	salt := make([]byte, argon2Salt)
 	rand.Read(salt) // documented never to fail
-	settings := argon2Settings{variant: "argon2id", memory: 19 * 1024, passes: 2, lanes: 1, salt: salt, tagBytes: 32}
+	settings := argon2Settings{variant: "argon2id", memory: argon2Memory, passes: argon2Passes, lanes: 1, salt: salt, tagBytes: argon2Tag}
 	return settings.hash(password)
 }
 

@@ -18,6 +18,7 @@ const (
 	// bcryptMaxCost is four times the work of PHP's highest default, 12. Each step up
 	// doubles it, and 14 is a second already; the format goes to 31, which is days.
 	bcryptMaxCost = 14
+	bcryptMinCost = 4 // of the format; below it nothing is hashed
 
 	// bcryptPasswordBytes is how much of a password bcrypt uses: the eighteen 32-bit
 	// words of the Blowfish key schedule. PHP ignores the rest without an error.

@@ -2,7 +2,6 @@ package passhash
 
 import (
 	"crypto/md5"
-	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -25,12 +24,7 @@ const (
 // before 6.8: for what such a site has to verify, and nothing else. Hashing the
 // same password again gives another string.
 func Phpass(password string) string {
-	var random [8]byte
-	rand.Read(random[:]) // documented never to fail
-	for i, b := range random {
-		random[i] = phpassAlphabet[int(b)%len(phpassAlphabet)]
-	}
-	salt := string(random[:])
+	salt := randomCrypt(8)
 	return phpassPrefix + phpassAlphabet[phpassLog2Rounds:phpassLog2Rounds+1] + salt + phpassDigest(salt, password, 1<<phpassLog2Rounds)
 }
 
