@@ -101,6 +101,8 @@ func userCases() []userCase {
 		{"Delete", testUserDelete},
 		{"DeleteWithCredentials", testUserDeleteWithCredentials},
 		{"PasswordHash", testPasswordHash},
+		{"ReplacePasswordHash", testReplacePasswordHash},
+		{"ReplaceRaces", testReplaceRaces},
 		{"List", testUserList},
 		{"Copies", testUserCopies},
 		{"Cancelled", testUserCancelled},

@@ -167,8 +167,8 @@ func (s *Store) PasswordHash(ctx context.Context, id string) (string, error) {
 	return p.passwordHash, nil
 }
 
-// SetPasswordHash replaces the hash of a user's own password. It refuses with
-// [sparekey.ErrUserNotFound].
+// SetPasswordHash gives a user another own password, by its hash, and makes their
+// SessionEpoch another one. It refuses with [sparekey.ErrUserNotFound].
 func (s *Store) SetPasswordHash(ctx context.Context, id, hash string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -179,6 +179,7 @@ func (s *Store) SetPasswordHash(ctx context.Context, id, hash string) error {
 		return err
 	}
 	p.passwordHash = hash
+	p.sessionEpoch++
 	s.version++
 	return nil
 }

@@ -113,7 +113,14 @@ const (
 
 	queryPasswordHash = `SELECT password_hash FROM users WHERE id = ?`
 
-	querySetPasswordHash = `UPDATE users SET password_hash = ? WHERE id = ? RETURNING id`
+	// Another password ends all sessions.
+	querySetPasswordHash = `UPDATE users SET password_hash = ?, session_epoch = session_epoch + 1 WHERE id = ? RETURNING id`
+
+	queryReplacePasswordHash = `UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?`
+
+	// The users who came first and last, so that a large table costs no more than a small one.
+	querySamplePasswordHashes = `SELECT password_hash FROM (SELECT password_hash FROM users ORDER BY id DESC LIMIT ?1)
+		UNION SELECT password_hash FROM (SELECT password_hash FROM users ORDER BY id LIMIT ?1)`
 )
 
 const (

@@ -137,8 +137,8 @@ func (s *Store) PasswordHash(ctx context.Context, id string) (hash string, err e
 	return hash, failed("read a user's password hash", orUserNotFound(err))
 }
 
-// SetPasswordHash replaces the hash of a user's own password. It refuses with
-// [sparekey.ErrUserNotFound].
+// SetPasswordHash gives a user another own password, by its hash, and makes their
+// SessionEpoch another one. It refuses with [sparekey.ErrUserNotFound].
 func (s *Store) SetPasswordHash(ctx context.Context, id, hash string) error {
 	err := s.writeUser(ctx, id, func(tx *sql.Tx, row int64) error {
 		return orUserNotFound(tx.QueryRowContext(ctx, querySetPasswordHash, hash, row).Scan(&row))

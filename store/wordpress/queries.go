@@ -21,6 +21,7 @@ type queries struct {
 	ledger, again, forget, made, elsewhere             string
 	inUse, setInUse, correctInUse, siteVersion         string
 	userByLogin, userByID, passwordHash, userRoles     string
+	sampleHashes                                       string
 	users, userCount, isAway, rights                   string
 	allUsers, seqs                                     string
 	findSession, saveSession, endSession, oldSessions  string
@@ -181,7 +182,7 @@ func (q *queries) forSite(multi bool) {
 	q.siteVersion = `SELECT option_value FROM {p}options WHERE option_name = 'db_version'`
 	q.userQueries(multi)
 	for _, text := range []*string{
-		&q.inUse, &q.setInUse, &q.correctInUse, &q.siteVersion, &q.userRoles, &q.userByLogin, &q.userByID, &q.passwordHash,
+		&q.inUse, &q.setInUse, &q.correctInUse, &q.siteVersion, &q.userRoles, &q.userByLogin, &q.userByID, &q.passwordHash, &q.sampleHashes,
 		&q.users, &q.userCount, &q.isAway, &q.rights, &q.allUsers,
 	} {
 		*text = q.replace.Replace(*text)
@@ -206,6 +207,8 @@ func (q *queries) userQueries(multi bool) {
 	q.userByLogin = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = COALESCE(` + byName("user_login") + `, ` + byName("user_email") + `)`
 	q.userByID = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = ?` + active
 	q.passwordHash = `SELECT u.user_pass FROM {p}users AS u WHERE u.ID = ?` + active
+	q.sampleHashes = `(SELECT user_pass FROM {p}users ORDER BY ID DESC LIMIT ?)
+		UNION (SELECT user_pass FROM {p}users ORDER BY ID LIMIT ?)`
 	q.users = `SELECT ` + userColumns + ` ` + userSelection + active + ` ORDER BY u.ID LIMIT ? OFFSET ?`
 	q.userCount = `SELECT COUNT(*) ` + userSelection + active
 	q.isAway = `SELECT COUNT(*) FROM {p}users AS u WHERE u.ID = ? AND ` + away
