@@ -16,6 +16,9 @@ const (
 	argon2Tag    = 32
 )
 
+// NewCost is the [Cost] of what [Argon2id] returns.
+const NewCost = "$argon2id$m=19456,t=2,p=1"
+
 // Cost names the work of checking a password against hash: two hashes have the same
 // Cost where [Verify] does the same slow work for both, whatever the password. It is
 // empty where Verify answers without slow work: for $generic$ and MD5, and for a hash

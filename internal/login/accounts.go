@@ -14,7 +14,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -33,7 +32,7 @@ type Store interface {
 	UpdateUser(ctx context.Context, id string, change func(*sparekey.User) error) (sparekey.User, error)
 	DeleteUser(ctx context.Context, id string) (sparekey.User, error)
 	PasswordHash(ctx context.Context, id string) (string, error)
-	SetPasswordHash(ctx context.Context, id, hash string) error
+	SetPasswordHash(ctx context.Context, id, hash string) error // of a Rehasher, makes the epoch another one as well
 	SessionEpoch(ctx context.Context, id string) (int64, error)
 	EndSessions(ctx context.Context, id string) error // makes the epoch another one
 }
@@ -68,18 +67,20 @@ type Accounts struct {
 	store Store
 	log   Log // nil: nobody is told
 	now   func() time.Time
-	slow  chan struct{} // a place for each password hash that may be computed at the same time
-	decoy func() string // the hash that an unknown user's password is checked against
+	queue hashQueue
+	costs costs
+
+	verify func(hash, password string) bool // passhash.Verify
 }
 
 // New returns the accounts in store. log may be nil; now is the clock.
 func New(store Store, log Log, now func() time.Time) *Accounts {
 	return &Accounts{
-		store: store,
-		log:   log,
-		now:   now,
-		slow:  make(chan struct{}, runtime.GOMAXPROCS(0)),
-		decoy: sync.OnceValue(func() string { return passhash.Argon2id(RandomPassword()) }),
+		store:  store,
+		log:    log,
+		now:    now,
+		queue:  hashQueue{slots: runtime.GOMAXPROCS(0)},
+		verify: passhash.Verify,
 	}
 }
 
@@ -258,65 +259,25 @@ func (a *Accounts) atomically(ctx context.Context, do func(context.Context) erro
 // time is now: UTC in whole seconds, as records have it.
 func (a *Accounts) time() time.Time { return a.now().UTC().Truncate(time.Second) }
 
-// Verify returns the user with this login or e-mail address and main password.
-// It refuses with [sparekey.ErrUnauthenticated], for an unknown user as for a
-// wrong password and after the same work.
+// Verify returns the user with this login or e-mail address and main password. It is
+// for the operator, who comes before everyone else. It refuses with
+// [sparekey.ErrUnauthenticated], for an unknown user as for a wrong password, after the
+// same work and at the same instants.
 func (a *Accounts) Verify(ctx context.Context, login, password string) (sparekey.User, error) {
-	decoy := a.decoy() // made for known users too, so that the first of all attempts tells nothing
-	u, hash, err := a.find(ctx, login)
-	unknown := errors.Is(err, sparekey.ErrUserNotFound)
-	if err != nil && !unknown {
-		return sparekey.User{}, fmt.Errorf("find the account: %w", err)
-	}
-	has := hash != "" // a user may have no password, and then cannot sign in
-	if !has {
-		hash = decoy
-	}
-	right, err := a.verify(ctx, hash, password)
+	one, err := a.prove(ctx, login, password, caller{good: true})
 	if err != nil {
 		return sparekey.User{}, err
 	}
-	if unknown || !has || !right {
-		return sparekey.User{}, &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
-	}
-	return u, nil
+	return one.user, nil
 }
 
-func (a *Accounts) find(ctx context.Context, login string) (u sparekey.User, hash string, err error) {
-	if u, err = a.store.UserByLogin(ctx, login); err != nil {
-		return sparekey.User{}, "", err
+func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
+	leave, err := a.queue.enter(ctx, caller{good: true})
+	if err != nil {
+		return "", err
 	}
-	hash, err = a.store.PasswordHash(ctx, u.ID)
-	return u, hash, err
-}
-
-func (a *Accounts) hash(ctx context.Context, password string) (hash string, err error) {
-	err = a.slowly(ctx, func() { hash = passhash.Argon2id(password) })
-	return hash, err
-}
-
-func (a *Accounts) verify(ctx context.Context, hash, password string) (right bool, err error) {
-	if len(password) > maxPassword {
-		return false, nil
-	}
-	err = a.slowly(ctx, func() { right = passhash.Verify(hash, password) })
-	// WordPress hashes and checks what is left without blanks at either end.
-	if trimmed := strings.Trim(password, " \t\n\r\v\x00"); err == nil && !right && trimmed != password {
-		err = a.slowly(ctx, func() { right = passhash.Verify(hash, trimmed) })
-	}
-	return right, err
-}
-
-// slowly bounds how many of the memory-hungry hashes run at the same moment.
-func (a *Accounts) slowly(ctx context.Context, work func()) error {
-	select {
-	case a.slow <- struct{}{}:
-		defer func() { <-a.slow }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait to check a password: %w", ctx.Err())
-	}
-	work()
-	return nil
+	defer leave()
+	return passhash.Argon2id(password), nil
 }
 
 // RandomPassword makes a main password of some 130 random bits.

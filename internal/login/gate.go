@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -55,6 +56,8 @@ type Gate struct {
 	log      *slog.Logger
 	now      func() time.Time
 	limiter  *throttle.Limiter
+	good     *goodAddresses
+	busy     atomic.Int64 // when it was last logged that too many wait, in Unix seconds
 }
 
 // The names of the session's cookie.
@@ -88,7 +91,7 @@ func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throt
 		log.ErrorContext(r.Context(), "the session store does not answer", "error", err)
 		http.Error(w, "Signing in is not possible right now. Try again in a moment.", http.StatusServiceUnavailable)
 	}
-	return &Gate{accounts: accounts, sessions: s, log: log, now: accounts.now, limiter: limiter}
+	return &Gate{accounts: accounts, sessions: s, log: log, now: accounts.now, limiter: limiter, good: newGoodAddresses(limiter)}
 }
 
 // Load gives next the session of each request, and keeps what next changed of
@@ -158,18 +161,17 @@ type withoutSession struct{ context.Context } //nolint:containedctx // it is one
 
 func (withoutSession) Value(any) any { return nil }
 
-// mark is another one after the user's main password was changed or all of their
-// sessions were ended, and gives nothing of the password away.
+// mark is the mark of a user as they are now.
 func (g *Gate) mark(ctx context.Context, id string) (string, error) {
-	hash, err := g.accounts.store.PasswordHash(ctx, id)
-	if err != nil {
-		return "", err
-	}
 	epoch, err := g.accounts.store.SessionEpoch(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	return digest(fmt.Sprintf("%d %s", epoch, hash)), nil
+	hash, err := g.accounts.store.PasswordHash(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return g.accounts.mark(epoch, hash), nil
 }
 
 // digest is a text of fixed size that stands for another of any.
@@ -189,47 +191,42 @@ func (g *Gate) Confirmed(r *http.Request) bool {
 }
 
 // SignIn begins a session, under a new token. It refuses with an
-// [*sparekey.AuthError]: [sparekey.ReasonWrongSecret] or [sparekey.ReasonThrottled].
+// [*sparekey.AuthError], [sparekey.ReasonWrongSecret] or [sparekey.ReasonThrottled], and
+// with a [BusyError] where too many wait to be checked.
 func (g *Gate) SignIn(ctx context.Context, login, password string, addr netip.Addr) error {
-	u, err := g.verify(ctx, login, password, addr)
+	one, err := g.verify(ctx, login, password, addr)
 	if err == nil {
-		err = g.begin(ctx, u)
+		err = g.begin(ctx, one)
 	}
-	g.tell(ctx, u, login, addr, err)
+	g.tell(ctx, one, addr, err)
 	return err
 }
 
-// tell tells the log of a sign-in, or of its refusal: for that with the user whom
-// the login names, but never with the login itself, into which people type
-// passwords. One that was turned away costs no question to the store.
-func (g *Gate) tell(ctx context.Context, u sparekey.User, login string, addr netip.Addr, err error) {
+// tell tells the log of a sign-in, or of its refusal: for that with the user that the
+// login names, but never with the login itself, into which people type passwords.
+func (g *Gate) tell(ctx context.Context, one account, addr netip.Addr, err error) {
 	var refused *sparekey.AuthError
 	if g.accounts.log == nil || err != nil && !errors.As(err, &refused) {
 		return
 	}
-	e := sparekey.Event{Kind: audit.KindSignedIn, Time: g.accounts.time(), User: u, Addr: addr}
+	e := sparekey.Event{Kind: audit.KindSignedIn, Time: g.accounts.time(), User: one.user, Addr: addr}
 	if err != nil {
 		e.Kind, e.Reason = audit.KindSignInRefused, refused.Reason
-	}
-	if err != nil && refused.Reason != sparekey.ReasonThrottled {
-		e.User, err = g.accounts.store.UserByLogin(ctx, login)
-		if errors.Is(err, sparekey.ErrUserNotFound) {
+		if one.unknown {
 			e.Reason = sparekey.ReasonUnknownLogin
 		}
 	}
 	g.accounts.log.Observe(ctx, e)
 }
 
-// begin begins a session of a user.
-func (g *Gate) begin(ctx context.Context, u sparekey.User) error {
-	mark, err := g.mark(ctx, u.ID)
-	if err != nil {
-		return fmt.Errorf("sign in: %w", err)
-	}
+// begin begins a session of an account, which ends if its password was changed since
+// that was checked.
+func (g *Gate) begin(ctx context.Context, one account) error {
 	if err := g.sessions.RenewToken(ctx); err != nil {
 		return fmt.Errorf("begin a session: %w", err)
 	}
-	value, err := json.Marshal(session{User: u.ID, Mark: mark, Confirmed: g.now().Unix()})
+	mark := g.accounts.mark(one.epoch, one.hash)
+	value, err := json.Marshal(session{User: one.user.ID, Mark: mark, Confirmed: g.now().Unix()})
 	if err != nil {
 		return fmt.Errorf("begin a session: %w", err)
 	}
@@ -251,18 +248,52 @@ func (g *Gate) Confirm(ctx context.Context, password string, addr netip.Addr) er
 }
 
 // verify checks a main password, unless too many guesses came before it.
-func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Addr) (sparekey.User, error) {
+func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Addr) (account, error) {
 	done, err := g.limiter.Try(ctx, login, password, addr)
 	if err != nil {
-		return sparekey.User{}, err
+		return account{}, err
 	}
-	u, err := g.accounts.Verify(ctx, login, password)
+	one, err := g.accounts.prove(ctx, login, password, caller{addr, g.good.has(addr, g.now())})
 	done(err)
-	return u, err
+	if err == nil {
+		g.good.add(addr, g.now())
+	}
+	if one.notRehashed != nil {
+		g.log.WarnContext(ctx, "a main password was not stored anew in a better format", "error", one.notRehashed)
+	}
+	if errors.Is(err, BusyError{}) {
+		g.warnBusy(ctx)
+	}
+	return one, err
+}
+
+// warnBusy says that attempts are refused because too many wait: once a minute, however
+// many they are.
+func (g *Gate) warnBusy(ctx context.Context) {
+	now, last := g.now().Unix(), g.busy.Load()
+	if now-last >= 60 && g.busy.CompareAndSwap(last, now) {
+		g.log.WarnContext(ctx, "sign-ins are refused for now: too many wait to be checked")
+	}
 }
 
 // SignOut ends the session.
 func (g *Gate) SignOut(ctx context.Context) error {
+	u, err := g.viewer(ctx)
+	if err != nil {
+		g.log.ErrorContext(ctx, "cannot tell who signs out", "error", err)
+	}
+	if err := g.end(ctx); err != nil {
+		return err
+	}
+	if u.ID != "" && g.accounts.log != nil {
+		e := sparekey.Event{Kind: audit.KindSignedOut, Time: g.accounts.time(), User: u}
+		e.Addr, _ = sparekey.CallerFrom(ctx)
+		g.accounts.log.Observe(ctx, e)
+	}
+	return nil
+}
+
+func (g *Gate) end(ctx context.Context) error {
 	if err := g.sessions.Destroy(ctx); err != nil {
 		return fmt.Errorf("end the session: %w", err)
 	}
@@ -280,7 +311,7 @@ func (g *Gate) SignOutEverywhere(ctx context.Context) error {
 			return fmt.Errorf("end the sessions of user %s: %w", u.ID, err)
 		}
 	}
-	return g.SignOut(ctx)
+	return g.end(ctx)
 }
 
 // endSessions ends all sessions of a user who wants it, whatever becomes of the

@@ -109,20 +109,38 @@ func (h *house) browser(t *testing.T) *browser {
 // want asks for a page and compares what it says.
 func (b *browser) want(page, want string) *http.Response {
 	b.t.Helper()
+	res, body := b.ask(page)
+	if body != want {
+		b.t.Errorf("%s says %q, want %q", page, body, want)
+	}
+	return res
+}
+
+// read asks for a page and returns what it says.
+func (b *browser) read(page string) string {
+	b.t.Helper()
+	_, body := b.ask(page)
+	return body
+}
+
+func (b *browser) ask(page string) (*http.Response, string) {
+	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.h.URL+page, nil)
 	if err != nil {
-		b.t.Fatal(err)
+		b.t.Error(err)
+		return &http.Response{}, ""
 	}
 	res, err := b.Do(r)
 	if err != nil {
-		b.t.Fatal(err)
+		b.t.Error(err)
+		return &http.Response{}, ""
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil || string(body) != want {
-		b.t.Errorf("%s says %q, want %q (%v)", page, body, want, err)
+	if err != nil {
+		b.t.Error(err)
 	}
-	return res
+	return res, string(body)
 }
 
 const (
