@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -441,7 +442,14 @@ type gate struct {
 	calls    []string
 	throttle bool
 	broken   bool
+	busy     bool
 }
+
+// busyError says that too many wait.
+type busyError struct{}
+
+func (busyError) Error() string             { return "busy" }
+func (busyError) RetryAfter() time.Duration { return 1100 * time.Millisecond }
 
 func (g *gate) note(call, password string) error {
 	g.mu.Lock()
@@ -450,6 +458,8 @@ func (g *gate) note(call, password string) error {
 	switch {
 	case g.broken:
 		return errDown
+	case g.busy:
+		return fmt.Errorf("sign in: %w", busyError{})
 	case g.throttle:
 		return sparekey.Throttled(1500 * time.Millisecond)
 	case password != "right":

@@ -8,14 +8,16 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 )
 
 // Gate is the accounts and sessions behind the sign-in pages. The session is in
 // the context of the request. An [*sparekey.AuthError] refuses, with
-// [sparekey.ReasonThrottled] after too many tries; any other error means that there is no
-// answer. It must be safe for concurrent use.
+// [sparekey.ReasonThrottled] after too many tries. An error with a method RetryAfter()
+// [time.Duration] says that nothing was checked, since too many wait for it. Any other
+// error means that the gate could not answer. It must be safe for concurrent use.
 type Gate interface {
 	// SignIn begins a session of the user with this login or e-mail address and
 	// main password. It gives the session another token.
@@ -131,20 +133,33 @@ func (g gatekeeper) confirm(c *call) (*answer, error) {
 	return redirect(c.redirectTo()), nil
 }
 
-// gateProblem is the message and the status for a refusal of the gate. It is the
-// same whatever was wrong, so that nobody learns which logins exist.
+// gateProblem is the message and the status for a refusal of the gate. It is the same
+// whatever was wrong, so that it does not tell which logins exist. The form stays as it
+// is, but for the password.
 func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	var refused *sparekey.AuthError
+	var busy interface {
+		error
+		RetryAfter() time.Duration
+	}
 	switch {
+	case errors.As(err, &busy):
+		c.retryAfter(busy.RetryAfter())
+		return c.lang.T("problem.busy"), http.StatusServiceUnavailable
 	case !errors.As(err, &refused):
 		return "", 0
 	case refused.Reason == sparekey.ReasonThrottled:
-		if seconds := math.Ceil(refused.RetryAfter.Seconds()); seconds > 0 {
-			c.w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
-		}
+		c.retryAfter(refused.RetryAfter)
 		return c.lang.T("problem.throttled"), http.StatusTooManyRequests
 	}
 	return c.lang.T(key), http.StatusForbidden
+}
+
+// retryAfter says when to try again (RFC 9110, section 10.2.3).
+func (c *call) retryAfter(wait time.Duration) {
+	if seconds := math.Ceil(wait.Seconds()); seconds > 0 {
+		c.w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
+	}
 }
 
 // showSignOut leads who has signed out already on from here, once they sign in
