@@ -71,6 +71,12 @@ func TestUserByID(t *testing.T) {
 			}
 		}
 	}
+	for n, want := range map[int][]string{0: nil, 1: {"$P$Bhash", "x"}, 100: {"$P$Bhash", "$wp$2y$10$hash", "x"}} {
+		hashes, err := s.SamplePasswordHashes(t.Context(), n)
+		if slices.Sort(hashes); err != nil || !slices.Equal(hashes, want) {
+			t.Errorf("password hashes of %d oldest and newest users: %q, %v, want %q", n, hashes, err, want)
+		}
+	}
 	if hash, err := s.PasswordHash(t.Context(), "2"); err != nil || hash != "$wp$2y$10$hash" {
 		t.Errorf("hash: %q, %v", hash, err)
 	}
