@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What [Argon2id] hashes with: the settings OWASP recommends.
+// The settings of [Argon2id], which OWASP recommends.
 const (
 	argon2Memory = 19 * 1024 // KiB
 	argon2Passes = 2

@@ -134,8 +134,8 @@ func (g gatekeeper) confirm(c *call) (*answer, error) {
 }
 
 // gateProblem is the message and the status for a refusal of the gate. It is the same
-// whatever was wrong, so that it does not tell which logins exist. The form stays as it
-// is, but for the password.
+// whatever was wrong, so that it does not tell which logins exist. The form keeps
+// everything except the password.
 func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	var refused *sparekey.AuthError
 	var busy interface {

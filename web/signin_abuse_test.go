@@ -38,7 +38,7 @@ func TestSignInBusy(t *testing.T) {
 
 // TestOtherSitesCannotTryPasswords has pages of other sites send forms with the visitor's
 // browser, in all the ways in which browsers say so. The gate never hears of them, so
-// that they cost no hash and count against no visitor. What the visitor sends does.
+// that they cost no hash and count against no visitor. It hears of the visitor's own forms.
 func TestOtherSitesCannotTryPasswords(t *testing.T) {
 	t.Parallel()
 	forms := map[string]struct {

@@ -32,6 +32,7 @@ type house struct {
 	gate     *login.Gate
 	lasts    func(ctx context.Context) (bool, error) // of the session that asked for /hold
 	log      *audit.Log
+	store    store
 	ann      sparekey.User
 	clock    *time.Time
 }
@@ -46,7 +47,7 @@ type store interface {
 func newHouse(t *testing.T, s store, secure bool) *house {
 	t.Helper()
 	now := time.Now()
-	h := &house{clock: &now}
+	h := &house{clock: &now, store: s}
 	h.log = audit.New(s, audit.Config{})
 	h.accounts = login.New(s, h.log, func() time.Time { return *h.clock })
 	var err error
@@ -62,7 +63,10 @@ func newHouse(t *testing.T, s store, secure bool) *house {
 	mux.HandleFunc("/confirm", func(w http.ResponseWriter, r *http.Request) {
 		report(w, h.gate.Confirm(r.Context(), r.FormValue("password"), netip.MustParseAddr(r.FormValue("from"))))
 	})
-	mux.HandleFunc("/out", func(w http.ResponseWriter, r *http.Request) { report(w, h.gate.SignOut(r.Context())) })
+	mux.HandleFunc("/out", func(w http.ResponseWriter, r *http.Request) {
+		ctx := sparekey.WithCaller(r.Context(), netip.MustParseAddr("192.0.2.1"), r.Method, r.RequestURI)
+		report(w, h.gate.SignOut(ctx))
+	})
 	mux.HandleFunc("/everywhere", func(w http.ResponseWriter, r *http.Request) { report(w, h.gate.SignOutEverywhere(r.Context())) })
 	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
 		u, ok := h.gate.Viewer(r)
@@ -233,6 +237,9 @@ func TestAccountsAreOnRecord(t *testing.T) {
 		b.want("/in?login=ann@example.com&password=guessed-secret&from=192.0.2.7", "wrong_secret")
 		b.want("/in?login=typed-secret&password=x&from=192.0.2.8", "wrong_secret")
 		b.want(right, "ok")
+		b.want("/out", "ok")
+		b.want("/out", "ok") // of a browser that is not signed in
+		b.want(right, "ok")
 		b.want("/confirm?password=guessed-secret&from=192.0.2.9", "wrong_secret")
 		b.want("/everywhere", "ok")
 		if err := h.accounts.SetPassword(t.Context(), h.ann.ID, "new-secret"); err != nil {
@@ -267,6 +274,7 @@ func TestAccountsAreOnRecord(t *testing.T) {
 			"sign_in_refused ann 192.0.2.7 wrong_secret [] ",
 			"sign_in_refused ann 192.0.2.9 wrong_secret [] ",
 			"signed_in ann 192.0.2.1  [] ",
+			"signed_out ann 192.0.2.1  [] ",
 			"signed_out_everywhere ann invalid IP  [] ann",
 			"user_created ann invalid IP  [editor] operator",
 			"user_deleted ann invalid IP  [] operator",
@@ -448,6 +456,45 @@ func TestGuessesAreThrottled(t *testing.T) {
 	b.want(strings.ReplaceAll(right, "192.0.2.1", "192.0.2.2"), "ok")          // never from elsewhere
 	*h.clock = h.clock.Add(time.Minute)
 	b.want(right, "ok")
+}
+
+// TestGuessesOfThoseWhoHangUpCount has a client that hangs up while its password is being
+// checked, since a right one would be answered before a wrong one. Its guesses count and
+// are on record like others.
+func TestGuessesOfThoseWhoHangUpCount(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	hangUp := func() {}
+	login.Watch(h.accounts, func(string, string) { hangUp() })
+	for n := range 11 {
+		var got error
+		h.gate.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancel(r.Context())
+			defer cancel()
+			hangUp = cancel
+			got = h.gate.SignIn(ctx, "ann", "wrong", netip.MustParseAddr("192.0.2.1"))
+		})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
+		want := sparekey.ReasonWrongSecret
+		if n == 10 {
+			want = sparekey.ReasonThrottled
+		}
+		if outcomeOf(got) != string(want) {
+			t.Errorf("attempt %d: %v, want %s", n, got, want)
+		}
+	}
+	h.browser(t).want(right, "throttled")
+	if err := h.log.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[sparekey.Reason]int{}
+	for _, r := range recordsOf(t, h.store) {
+		if r.Kind == audit.KindSignInRefused {
+			counts[r.Reason] += max(1, r.Count)
+		}
+	}
+	if counts[sparekey.ReasonWrongSecret] != 10 || counts[sparekey.ReasonThrottled] != 2 {
+		t.Errorf("on record: %v", counts)
+	}
 }
 
 func TestIPv6NeighboursCountTogether(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 
 const (
 	// waitingPerSlot is how many may wait for each hash that is computed at a time.
-	// With a new hash of some 25 ms, whoever is admitted is served within half a second.
+	// With a new hash of some 25 ms, an attempt that is admitted is served within half a second.
 	waitingPerSlot = 20
 
 	// busyRetry is when a caller should try again who found the queue full.

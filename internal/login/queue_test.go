@@ -132,7 +132,7 @@ func waitFor(t *testing.T, isSo func() bool) {
 
 // TestCrowdOfStrangersHoldsUpNoKnownAddress has 300 strangers whose passwords are being
 // hashed, and take as long as they like. Those beyond the queue are refused at once. With
-// more than one slot, whoever comes from a known address is served while all strangers
+// more than one slot, a sign-in from a known address is served while all strangers
 // wait; with one, right after the one hash that is being computed.
 func TestCrowdOfStrangersHoldsUpNoKnownAddress(t *testing.T) {
 	t.Parallel()
