@@ -17,7 +17,7 @@ const floodOf = 50_000
 // addrOf returns an address that is different for each number.
 func addrOf(n int) netip.Addr {
 	var bytes [4]byte
-	binary.BigEndian.PutUint32(bytes[:], 10<<24|uint32(n)) //nolint:gosec // a small number
+	binary.BigEndian.PutUint32(bytes[:], 10<<24|uint32(n))
 	return netip.AddrFrom4(bytes)
 }
 
