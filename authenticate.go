@@ -228,9 +228,28 @@ func (s *Service) settled(id *Identity) int64 {
 	return s.standsUntil(c).Unix()
 }
 
-// lookUp asks the directory and the store. It does not stop at an unknown user,
-// but goes on with one who has nothing, so that both ways take as long.
+// lookUp finds the user and the credential of an attempt, by way of Config.AroundLookup.
 func (s *Service) lookUp(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
+	if s.config.AroundLookup == nil {
+		return s.find(ctx, a, id, now)
+	}
+	found := false
+	err := s.config.AroundLookup(ctx, *a, func(ctx context.Context) (User, error) {
+		err := s.find(ctx, a, id, now)
+		found = err == nil
+		return id.User, err
+	})
+	if err == nil && !found {
+		return errNotLookedUp
+	}
+	return err
+}
+
+var errNotLookedUp = errors.New("Config.AroundLookup accepts what was not found")
+
+// find asks the directory and the store. It does not stop at an unknown user,
+// but goes on with one who has nothing, so that both ways take as long.
+func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	user, err := s.users.UserByLogin(ctx, a.Login)
 	unknown := errors.Is(err, ErrUserNotFound)
 	if err != nil && !unknown {
@@ -266,7 +285,7 @@ func unknownReason(login string) Reason {
 func (s *Service) match(ctx context.Context, userID string, secret Secret, now time.Time) (c Credential, old bool, err error) {
 	hash := secret.Hash()
 	before, versioned := s.memo.version()
-	c, old, err = s.find(ctx, userID, hash, secret, now)
+	c, old, err = s.findByHash(ctx, userID, hash, secret, now)
 	if !errors.Is(err, ErrNotFound) {
 		return c, old, err
 	}
@@ -283,11 +302,11 @@ func (s *Service) match(ctx context.Context, userID string, secret Secret, now t
 	}
 	// Another request may have upgraded the hash in between, so that it was not yet to
 	// be found first, and none of the older ones then.
-	return s.find(ctx, userID, hash, secret, now)
+	return s.findByHash(ctx, userID, hash, secret, now)
 }
 
-// find finds the user's credential by a hash that secrets are stored under.
-func (s *Service) find(ctx context.Context, userID, hash string, secret Secret, now time.Time) (c Credential, old bool, err error) {
+// findByHash finds the user's credential by a hash that secrets are stored under.
+func (s *Service) findByHash(ctx context.Context, userID, hash string, secret Secret, now time.Time) (c Credential, old bool, err error) {
 	c, err = s.store.Find(ctx, userID, hash)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Credential{}, false, fmt.Errorf("find the application password: %w", err)

@@ -46,6 +46,14 @@ type Config struct {
 	// all are admitted.
 	Admit func(ctx context.Context, a Attempt) error
 
+	// AroundLookup makes the look-up of an attempt that the cache cannot answer. It calls lookUp
+	// once, maybe after a while, and returns its error. Where that is a refusal, it may return
+	// another one instead, such as that of [Throttled]. Any error that is not made by [Refuse] or
+	// [Throttled] breaks the attempt, and so does none where lookUp was not called or found no
+	// credential. It must treat an unknown login and a wrong secret alike. Default: lookUp is
+	// called at once.
+	AroundLookup func(ctx context.Context, a Attempt, lookUp Lookup) error
+
 	// Check has the last word on an attempt whose secret is right, before its
 	// use is recorded; it may turn it away with [Refuse]. Any other error
 	// breaks the attempt. Default: what is right is accepted.
@@ -82,6 +90,10 @@ type Config struct {
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
+
+// Lookup looks up the user and the credential of an attempt. It returns the user whom the login
+// names, also beside a refusal, and the zero User for an unknown login.
+type Lookup func(ctx context.Context) (User, error)
 
 // AllowSelf lets every user manage their own credentials and nobody else's.
 func AllowSelf(_ context.Context, actor, target User) (bool, error) {

@@ -10,6 +10,9 @@ import (
 type Slot struct {
 	Key  Key
 	Rate Rate
+	// UserID is the ID of the user whose login the Key is of, and empty if there is none. It is
+	// kept beside the count, so that people can be shown whose it is.
+	UserID string
 }
 
 // Every is how long it takes until one failure of a slot is forgotten.
@@ -31,12 +34,28 @@ type Counts interface {
 	Add(ctx context.Context, n int, slots []Slot) (owed []time.Duration, err error)
 }
 
-// The slots of a failure.
+// Lister is an optional interface of Counts that can be looked through. Limiter.List and
+// Limiter.Clear use it.
+type Lister interface {
+	// List returns the keys that owe something.
+	List(ctx context.Context) ([]Debt, error)
+	// Delete makes keys owe nothing.
+	Delete(ctx context.Context, keys []Key) error
+}
+
+// Debt is what a key owes.
+type Debt struct {
+	Key    Key
+	UserID string // as in Slot
+	Owed   time.Duration
+}
+
+// The slots of a failure: the site, and each level of its network, with and without the login.
 const (
-	ofSite = iota
-	ofAddress
-	ofLogin
-	slotCount
+	ofSite    = 0
+	ofAddress = 1
+	ofLogin   = ofAddress + len(levels)
+	slotCount = ofLogin + len(levels)
 )
 
 type (
@@ -44,21 +63,38 @@ type (
 	owed  [slotCount]time.Duration
 )
 
-// local counts in this process. It holds at most a number of keys of each kind;
-// past that it forgets one rather than growing with what strangers send.
+// debt is when a key owes nothing any more, in Unix nanoseconds.
+type debt struct {
+	whole  int64
+	userID string
+}
+
+// local counts in this process. Of networks and of logins at networks it holds at most a number
+// each; past that it forgets one rather than growing with what strangers send.
 type local struct {
 	keys int
 
-	mu    sync.Mutex
-	whole [slotCount]map[Key]int64 // when nothing is owed any more, in Unix nanoseconds
+	mu     sync.Mutex
+	tables [3]map[Key]debt // the site, networks, logins
 }
 
 func newLocal(keys int) *local {
 	l := &local{keys: keys}
-	for i := range l.whole {
-		l.whole[i] = map[Key]int64{}
+	for i := range l.tables {
+		l.tables[i] = map[Key]debt{}
 	}
 	return l
+}
+
+// table is where a key is counted.
+func (l *local) table(k Key) map[Key]debt {
+	switch {
+	case k.origin == originSite:
+		return l.tables[0]
+	case k.login == 0:
+		return l.tables[1]
+	}
+	return l.tables[2]
 }
 
 // add is Counts.Add.
@@ -66,42 +102,74 @@ func (l *local) add(n int, s *slots, now time.Time) (was owed) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range s {
-		was[i] = l.addTo(l.whole[i], n, s[i], now.UnixNano())
+		if s[i].Rate != (Rate{}) {
+			was[i] = l.addTo(l.table(s[i].Key), n, &s[i], now.UnixNano())
+		}
 	}
 	return was
 }
 
-func (l *local) addTo(whole map[Key]int64, n int, s Slot, now int64) time.Duration {
-	at, known := whole[s.Key]
-	was := time.Duration(max(0, at-now))
+func (l *local) addTo(table map[Key]debt, n int, s *Slot, now int64) time.Duration {
+	d, known := table[s.Key]
+	was := time.Duration(max(0, d.whole-now))
 	if n == 0 {
 		return was
 	}
 	is := s.Rate.owes(was, n)
 	switch {
 	case is == 0:
-		delete(whole, s.Key)
+		delete(table, s.Key)
 		return was
-	case !known && len(whole) >= l.keys:
-		makeRoom(whole, func(at int64) int64 { return at })
+	case !known && len(table) >= l.keys:
+		makeRoom(table, func(d debt) int64 { return d.whole })
 	}
-	whole[s.Key] = now + int64(is)
+	table[s.Key] = debt{now + int64(is), s.UserID}
 	return was
+}
+
+// owes reports whether a key owes anything.
+func (l *local) owes(k Key, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.table(k)[k].whole > now.UnixNano()
+}
+
+// list is Lister.List.
+func (l *local) list(now time.Time) (debts []Debt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, table := range l.tables {
+		for k, d := range table {
+			if d.whole > now.UnixNano() {
+				debts = append(debts, Debt{k, d.userID, time.Duration(d.whole - now.UnixNano())})
+			}
+		}
+	}
+	return debts
+}
+
+// delete is Lister.Delete.
+func (l *local) delete(keys []Key) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range keys {
+		delete(l.table(k), k)
+	}
 }
 
 // size is how many keys are held.
 func (l *local) size() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, m := range l.whole {
+	for _, m := range l.tables {
 		n += len(m)
 	}
 	return n
 }
 
 // makeRoom forgets the entry of the lowest rank among a few. Maps are walked
-// from a random place, so nobody can say which, and those of high rank stay: a
-// flood of new keys does not wash away whoever failed most.
+// from a random place, so a caller cannot choose which, and those of high rank stay: a
+// flood of new keys does not wash away those that failed most.
 func makeRoom[K comparable, V any](m map[K]V, rank func(V) int64) {
 	const tries = 16
 	var victim K

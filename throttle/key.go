@@ -3,79 +3,197 @@ package throttle
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"fmt"
+	"encoding/hex"
+	"errors"
 	"net/netip"
 	"strings"
 )
 
-// The kinds of keys.
+// Kind says which secrets failures are of. Each kind has counts of its own, so that failures of
+// the one never use up what the other has.
+type Kind uint8
+
+// The kinds.
 const (
-	kindSite uint8 = iota
-	kindUnknown
-	kindIPv4
-	kindIPv6
+	ApplicationPassword Kind = iota // cannot be guessed; a right one always passes
+	SignIn                          // a main password at the sign-in page
 )
 
-// Key names what failures are counted by: the site, a network, or a login at a
-// network. It has the same small size whatever was presented.
+func (k Kind) String() string {
+	if k == SignIn {
+		return "sign-in"
+	}
+	return "application password"
+}
+
+// The origins of failures.
+const (
+	originSite uint8 = iota
+	originUnknown
+	originIPv4
+	originIPv6
+)
+
+// Key names what failures are counted by: the site, a network, or a login at a network, and of
+// which Kind they are. It has the same small size whatever was presented.
 //
-// A login is there as 24 bits of its hash: enough to tell the logins apart that
-// are tried from one network, and too few to tell what was typed, which is a
-// password now and then.
+// A login is there as 24 bits of a hash: enough to tell the logins apart that are tried from one
+// network, and too few to tell what was typed, which sometimes is a password.
 type Key struct {
 	network uint64
 	login   uint32 // 24 bits and isLogin, or 0 for all logins
-	kind    uint8
+	origin  uint8
+	bits    uint8 // length of the prefix, of IPv6 only
+	kind    Kind
 }
 
 const isLogin = 1 << 24
 
-// String is the Key for a store that processes share. It is the same in all of
-// them, and consists of lower-case letters, digits, dots, colons and slashes.
+// signInPrefix begins the texts of all keys of sign-ins.
+const signInPrefix = "sign-in:"
+
+// String is the Key for a store that processes share. It is the same in all of them, and consists
+// of lower-case letters, digits, dots, colons, hyphens and slashes. ParseKey reads it.
 func (k Key) String() string {
-	switch {
-	case k.kind == kindSite:
-		return "site"
-	case k.login != 0:
-		return fmt.Sprintf("login:%s:%06x", k.origin(), k.login&^isLogin)
+	prefix := ""
+	if k.kind == SignIn {
+		prefix = signInPrefix
 	}
-	return "address:" + k.origin()
+	switch {
+	case k.origin == originSite:
+		return prefix + "site"
+	case k.login != 0:
+		var login [4]byte
+		binary.BigEndian.PutUint32(login[:], k.login)
+		return prefix + "login:" + k.from() + ":" + hex.EncodeToString(login[1:])
+	}
+	return prefix + "address:" + k.from()
 }
 
-// origin is the network of a Key as people write it.
-func (k Key) origin() string {
-	var bytes [16]byte
-	binary.BigEndian.PutUint64(bytes[:], k.network)
-	switch k.kind {
-	case kindIPv4:
-		return netip.AddrFrom4([4]byte(bytes[4:8])).String()
-	case kindIPv6:
-		return netip.PrefixFrom(netip.AddrFrom16(bytes), 64).String()
+var errNoKey = errors.New("this is not a key of the throttle")
+
+// ParseKey reads the text of a Key.
+func ParseKey(text string) (Key, error) {
+	var k Key
+	rest, isSignIn := strings.CutPrefix(text, signInPrefix)
+	if isSignIn {
+		k.kind = SignIn
+	}
+	if rest == "site" {
+		return k, nil
+	}
+	from, isAddress := strings.CutPrefix(rest, "address:")
+	if !isAddress {
+		end := strings.LastIndexByte(rest, ':')
+		login, err := hex.DecodeString(rest[end+1:])
+		if !strings.HasPrefix(rest, "login:") || end < len("login:") || err != nil || len(login) != 3 {
+			return Key{}, errNoKey
+		}
+		from = rest[len("login:"):end]
+		k.login = isLogin | uint32(login[0])<<16 | uint32(login[1])<<8 | uint32(login[2])
+	}
+	if from == "unknown" {
+		k.origin = originUnknown
+		return k, nil
+	}
+	addr, err := netip.ParseAddr(from)
+	if prefix, prefixErr := netip.ParsePrefix(from); prefixErr == nil && prefix.Addr().Is6() {
+		k.origin, k.bits = originIPv6, uint8(prefix.Bits()) //nolint:gosec // at most 128
+		bytes := prefix.Addr().As16()
+		k.network = binary.BigEndian.Uint64(bytes[:8])
+		return k, nil
+	}
+	if err != nil || !addr.Is4() {
+		return Key{}, errNoKey
+	}
+	bytes := addr.As4()
+	k.origin, k.network = originIPv4, uint64(binary.BigEndian.Uint32(bytes[:]))
+	return k, nil
+}
+
+// from is the network of a Key as people write it.
+func (k Key) from() string {
+	if p := k.prefix(); p.IsValid() {
+		if k.origin == originIPv4 {
+			return p.Addr().String()
+		}
+		return p.String()
 	}
 	return "unknown"
 }
 
-// nat64 is the network in which an IPv6-only site sees callers who have only
-// IPv4 (RFC 6052). All of the Internet is in one /64 there.
+// prefix is the network of a Key, or the zero Prefix where it has none.
+func (k Key) prefix() netip.Prefix {
+	var bytes [16]byte
+	binary.BigEndian.PutUint64(bytes[:], k.network)
+	switch k.origin {
+	case originIPv4:
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte(bytes[4:8])), 32)
+	case originIPv6:
+		return netip.PrefixFrom(netip.AddrFrom16(bytes), int(k.bits))
+	}
+	return netip.Prefix{}
+}
+
+// nat64 is the prefix by which IPv6-only networks reach IPv4 (RFC 6052). Whoever
+// comes through it is one of many, each with an IPv4 address.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// networkKey is the Key of an address: the address itself for IPv4, and the /64
-// for IPv6, all of which one customer has.
-func networkKey(addr netip.Addr) Key {
-	addr = addr.Unmap()
+// canonical is an address in the one form by which it is counted.
+func canonical(addr netip.Addr) netip.Addr {
+	addr = addr.Unmap().WithZone("")
+	if addr.IsValid() && nat64.Contains(addr) {
+		bytes := addr.As16()
+		return netip.AddrFrom4([4]byte(bytes[12:]))
+	}
+	return addr
+}
+
+// levels are the lengths of the IPv6 prefixes that are counted, and how many times the allowance
+// of one address each has. One customer has a /64 at least, and often a /56 or a /48 (RFC 6177).
+var levels = [...]struct {
+	bits  uint8
+	times int
+}{{64, 1}, {56, 4}, {48, 16}}
+
+// networks are the Keys of an address: the address itself for IPv4, and a prefix of each level for
+// IPv6. count says how many there are.
+func networks(kind Kind, addr netip.Addr) (keys [len(levels)]Key, count int) {
+	addr = canonical(addr)
 	bytes := addr.As16()
 	switch {
 	case !addr.IsValid():
-		return Key{kind: kindUnknown}
-	case addr.Is4() || nat64.Contains(addr.WithZone("")):
-		return Key{kind: kindIPv4, network: uint64(binary.BigEndian.Uint32(bytes[12:]))}
+		keys[0] = Key{kind: kind, origin: originUnknown}
+		return keys, 1
+	case addr.Is4():
+		keys[0] = Key{kind: kind, origin: originIPv4, network: uint64(binary.BigEndian.Uint32(bytes[12:]))}
+		return keys, 1
 	}
-	return Key{kind: kindIPv6, network: binary.BigEndian.Uint64(bytes[:8])}
+	network := binary.BigEndian.Uint64(bytes[:8])
+	for i, level := range levels {
+		masked := network >> (64 - level.bits) << (64 - level.bits)
+		keys[i] = Key{kind: kind, origin: originIPv6, network: masked, bits: level.bits}
+	}
+	return keys, len(levels)
 }
 
-// withLogin is the Key of a login at the network k, whatever its case.
-func (k Key) withLogin(login string) Key {
-	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(login))))
+// networkKey is the Key of an address: the narrowest of networks.
+func networkKey(kind Kind, addr netip.Addr) Key {
+	keys, _ := networks(kind, addr)
+	return keys[0]
+}
+
+// withLogin is the Key of a login at the network k: of the user if userID names one, and else of
+// the login as it was presented, whatever its case.
+func (k Key) withLogin(login, userID string) Key {
+	text := "l" + normalise(login)
+	if userID != "" {
+		text = "u" + userID
+	}
+	sum := sha256.Sum256([]byte(text))
 	k.login = isLogin | binary.BigEndian.Uint32(sum[:])>>8
 	return k
 }
+
+// normalise is the one spelling by which an unknown login is counted.
+func normalise(login string) string { return strings.ToLower(strings.TrimSpace(login)) }

@@ -22,7 +22,8 @@ func TestKeysOfAddresses(t *testing.T) {
 		"0.0.0.0":              "address:0.0.0.0",
 		"2001:db8:1:2::":       "address:2001:db8:1:2::/64",
 	} {
-		if got := throttle.NetworkKey(netip.MustParseAddr(addr)).String(); got != want {
+		key := throttle.NetworkKey(netip.MustParseAddr(addr))
+		if got := key.String(); got != want {
 			t.Errorf("%s: %s, want %s", addr, got, want)
 		}
 	}
@@ -31,6 +32,38 @@ func TestKeysOfAddresses(t *testing.T) {
 	}
 	if got := (throttle.Key{}).String(); got != "site" {
 		t.Errorf("the site: %s", got)
+	}
+}
+
+func TestWideKeys(t *testing.T) {
+	t.Parallel()
+	want := "sign-in:address:2001:db8:1:234::/64 sign-in:address:2001:db8:1:200::/56 sign-in:address:2001:db8:1::/48"
+	var texts []string
+	for _, k := range throttle.NetworkKeys(netip.MustParseAddr("2001:db8:1:234:5::6")) {
+		texts = append(texts, k.String())
+	}
+	if got := strings.Join(texts, " "); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestKeysAreRead has the texts of keys read, and other texts refused.
+func TestKeysAreRead(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"site", "sign-in:site", "address:unknown", "sign-in:address:192.0.2.1", "address:2001:db8::/48", "login:192.0.2.1:0a0b0c",
+		"sign-in:login:2001:db8::/64:000000", "login:unknown:ffffff",
+	} {
+		if k, err := throttle.ParseKey(text); err != nil || k.String() != text {
+			t.Errorf("%s: %s, %v", text, k, err)
+		}
+	}
+	for _, text := range []string{
+		"", "seen", "seen-key", "address:", "address:::1", "login:", "login:::", "login:192.0.2.1:", "login:192.0.2.1:0a0b", "login:abcdef", "x:address:192.0.2.1",
+	} {
+		if k, err := throttle.ParseKey(text); err == nil {
+			t.Errorf("%q is read as %s", text, k)
+		}
 	}
 }
 
@@ -50,6 +83,11 @@ func FuzzKeys(f *testing.F) {
 		for _, k := range []throttle.Key{throttle.NetworkKey(x), throttle.LoginKey(x, login), throttle.LoginKey(y, other)} {
 			if !keyText.MatchString(k.String()) {
 				t.Errorf("%s with %q: %q", x, login, k)
+			}
+		}
+		for _, k := range append(throttle.NetworkKeys(x), throttle.LoginKey(x, login)) {
+			if again, err := throttle.ParseKey(k.String()); err != nil || again != k {
+				t.Errorf("%s is read as %s, %v", k, again, err)
 			}
 		}
 		same := throttle.NetworkKey(x) == throttle.NetworkKey(y)

@@ -28,7 +28,14 @@ type known struct {
 // sighting is when something was right the last time.
 type sighting struct {
 	last        atomic.Int64 // Unix nanoseconds
+	noted       atomic.Int64 // when the durable record was given it, in Unix nanoseconds
 	unconfirmed atomic.Int32 // how often it was let through since
+}
+
+// noteDue reports, once a day, that the durable record should be given a sighting.
+func (s *sighting) noteDue(now time.Time) bool {
+	noted := s.noted.Load()
+	return now.UnixNano()-noted > int64(noteEvery) && s.noted.CompareAndSwap(noted, now.UnixNano())
 }
 
 func newKnown(keys int, goodFor time.Duration) *known {
@@ -38,14 +45,19 @@ func newKnown(keys int, goodFor time.Duration) *known {
 // id is the number of a login with a secret at a network, or of the network
 // alone where both are empty.
 func (k *known) id(network Key, login, secret string) uint64 {
-	var lengths [25]byte // so that one text cannot end where another begins
-	binary.BigEndian.PutUint64(lengths[:], uint64(len(login)))
-	binary.BigEndian.PutUint64(lengths[8:], uint64(len(secret)))
-	binary.BigEndian.PutUint64(lengths[16:], network.network)
-	lengths[24] = network.kind
+	return digest(k.seed, network, login, secret)
+}
+
+// digest is a number for a login with a secret at a network.
+func digest(seed maphash.Seed, network Key, login, secret string) uint64 {
+	var fixed [26]byte // the lengths, so that one text cannot end where another begins
+	binary.BigEndian.PutUint64(fixed[:], uint64(len(login)))
+	binary.BigEndian.PutUint64(fixed[8:], uint64(len(secret)))
+	binary.BigEndian.PutUint64(fixed[16:], network.network)
+	fixed[24], fixed[25] = network.origin, uint8(network.kind)
 	var h maphash.Hash
-	h.SetSeed(k.seed)
-	_, _ = h.Write(lengths[:]) // never fails, as it documents
+	h.SetSeed(seed)
+	_, _ = h.Write(fixed[:]) // never fails, as it documents
 	_, _ = h.WriteString(login)
 	_, _ = h.WriteString(secret)
 	return h.Sum64()
@@ -73,7 +85,7 @@ func (k *known) admits(id uint64, now time.Time) bool {
 func (k *known) has(id uint64, now time.Time) bool { return k.find(id, now) != nil }
 
 // remember keeps that this is right.
-func (k *known) remember(id uint64, now time.Time) {
+func (k *known) remember(id uint64, now time.Time) *sighting {
 	k.mu.RLock()
 	s := k.seen[id]
 	k.mu.RUnlock()
@@ -82,6 +94,7 @@ func (k *known) remember(id uint64, now time.Time) {
 	}
 	s.last.Store(now.UnixNano())
 	s.unconfirmed.Store(0)
+	return s
 }
 
 func (k *known) size() int {

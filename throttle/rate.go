@@ -63,3 +63,12 @@ func (r Rate) owes(owed time.Duration, n int) time.Duration {
 func (r Rate) wait(owed time.Duration) time.Duration {
 	return max(0, owed+r.every()-time.Duration(r.Failures)*r.every())
 }
+
+// times is a Rate of so many times the failures within the same time, as far as it can be counted
+// with.
+func (r Rate) times(n int) Rate {
+	if wide := (Rate{r.Failures * n, r.Within}); wide.isUsable() {
+		return wide
+	}
+	return r
+}

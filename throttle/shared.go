@@ -30,12 +30,32 @@ func (s *shared) add(ctx context.Context, n int, of *slots, now time.Time) (was 
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sharedTimeout)
 	defer cancel()
-	answer, err := s.counts.Add(ctx, n, of[:])
+	counted := make([]Slot, 0, len(of))
+	for _, slot := range of {
+		if slot.Rate != (Rate{}) {
+			counted = append(counted, slot)
+		}
+	}
+	answer, err := s.counts.Add(ctx, n, counted)
 	s.note(ctx, err, now)
-	if err != nil || len(answer) != len(was) {
+	if err != nil || len(answer) != len(counted) {
 		return was, false
 	}
-	return owed(answer), true
+	for i := range of {
+		if of[i].Rate != (Rate{}) {
+			was[i], answer = answer[0], answer[1:]
+		}
+	}
+	return was, true
+}
+
+// lister is the Counts where they can be looked through, and else nil.
+func (s *shared) lister() Lister {
+	if s == nil {
+		return nil
+	}
+	l, _ := s.counts.(Lister)
+	return l
 }
 
 func (s *shared) mayAsk(now time.Time) bool {

@@ -1,26 +1,32 @@
-// Package throttle turns away who fails to authenticate too often, at all
-// entry points of a [sparekey.Service] together.
+// Package throttle bounds guessing at secrets, at all entry points of a [sparekey.Service] together.
 //
 //	limiter := throttle.New(throttle.Config{})
 //	svc := sparekey.New(store, users, limiter.Protect(sparekey.Config{}))
 //
-// Failures are counted by address (an IPv6 address by its /64), by address and
-// login, and for the whole site. Never by login alone: whoever is elsewhere
-// cannot lock anybody out. A login and a secret that were right from an address
-// keep working from there, whatever others do behind the same address. Past the
-// ceiling of the site, only addresses are turned away from which something
-// failed and nothing was right.
+// Application passwords cannot be guessed, so a right one always passes. Where too much has failed,
+// wrong ones are refused with [sparekey.ReasonThrottled], and look-ups from there take turns in a
+// queue, which bounds what they cost. Main passwords can be guessed: [Limiter.Try] refuses attempts
+// at the sign-in page before they are made. Each has counts of its own.
 //
-// Only a wrong secret and an unknown login count. A secret that is right but
-// may not do what was asked (expired, out of scope) is no guess.
+// Failures are counted by network (an IPv4 address; an IPv6 address by its /64, and with larger
+// allowances by its /56 and /48), by login at a network, and for the whole site. They are never
+// counted by login alone, so that an attacker elsewhere cannot lock a user out. A login and a
+// secret that were right from an address keep working from there, whatever else fails behind the
+// same address. Past the ceiling of the site, only networks are refused from which something failed
+// and nothing was right.
 //
-// The counts are in this process, or shared by several through [Counts]. Memory
-// is bounded in either case.
+// Only a wrong secret and an unknown login count, and a wrong application password that is
+// presented again counts once. A secret that is right but may not do what was asked (expired, out
+// of scope) is not a guess.
+//
+// The counts are in this process, or shared by several through [Counts]. Memory is bounded in
+// either case.
 package throttle
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync/atomic"
@@ -29,67 +35,74 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// What Config has where it says nothing.
+// The defaults of Config.
 const (
 	defaultKeys    = 100_000
 	defaultGoodFor = 7 * 24 * time.Hour
 )
 
-// DefaultPerAddress is [Config.PerAddress] where it says nothing.
+// DefaultPerAddress is the default of [Config.PerAddress].
 func DefaultPerAddress() Rate { return Rate{100, 20 * time.Minute} }
 
-// DefaultPerLogin is [Config.PerLogin] where it says nothing.
+// DefaultPerLogin is the default of [Config.PerLogin].
 func DefaultPerLogin() Rate { return Rate{10, 10 * time.Minute} }
 
-// DefaultSite is [Config.Site] where it says nothing.
+// DefaultSite is the default of [Config.Site].
 func DefaultSite() Rate { return Rate{1000, time.Minute} }
 
-// Config holds the options of a [Limiter].
+// Config holds the options of a [Limiter]. Each [Kind] has counts of its own by these rates.
 type Config struct {
-	// PerAddress bounds the failures from one address. Default:
-	// DefaultPerAddress.
+	// PerAddress bounds the failures from one address, or from one IPv6 /64. A /56 has four times
+	// as many, and a /48 sixteen times. Default: DefaultPerAddress.
 	PerAddress Rate
 
-	// PerLogin bounds the failures of one login from one address. Its time
-	// should be longer, for each failure, than that of PerAddress: then a single
-	// program with an old secret does not use up what its address has. Default:
-	// DefaultPerLogin.
+	// PerLogin bounds the failures of one login from one address, a /56 and a /48 as with
+	// PerAddress. Its time should be longer, for each failure, than that of PerAddress: then the
+	// failures of a single login do not use up what its address has. Default: DefaultPerLogin.
 	PerLogin Rate
 
-	// Site is how many failures of the whole site are normal. Past them,
-	// addresses from which something failed and nothing was right lately are
-	// turned away. Default: DefaultSite.
+	// Site is how many failures of the whole site are normal. Past them, networks from which
+	// something failed and nothing was right lately are throttled. Default: DefaultSite.
 	Site Rate
 
-	// Keys bounds how many addresses, logins at addresses, and successes are
-	// remembered, each. All together take some 110 bytes for each of Keys.
-	// Default: 100,000.
+	// Keys bounds how many networks, logins at networks, wrong secrets and successes are
+	// remembered, each. Default: 100,000.
 	Keys int
 
-	// GoodFor is how long something that was right from an address keeps its
-	// preference there. Default: seven days.
+	// GoodFor is how long something that was right from an address keeps its preference there.
+	// Default: seven days.
 	GoodFor time.Duration
+
+	// Users resolves logins at the sign-in page, so that a login and an e-mail address of one user
+	// count together. Default: those count by their spelling. Application passwords need it not.
+	Users sparekey.Directory
 
 	// Shared are counts that several processes have in common. While they do
 	// not answer, this process counts for itself. Default: none.
 	Shared Counts
 
-	// Log is told who is turned away, and when Shared comes and goes. Default:
-	// nobody is.
+	// Sightings keep what was right from where beyond the end of the process; see [Limiter.Load] and
+	// [Limiter.Run]. Default: it is forgotten then.
+	Sightings Sightings
+
+	// Log gets a line when the last failure that is allowed was used up, and when Shared comes and
+	// goes. Default: nothing is logged.
 	Log *slog.Logger
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
 
-// Limiter turns away who fails too often. It is safe for concurrent use. A nil
-// Limiter turns nobody away.
+// Limiter bounds guessing. It is safe for concurrent use. A nil Limiter bounds nothing.
 type Limiter struct {
-	config Config
-	local  *local
-	shared *shared // nil: none
-	known  *known
-	turned atomic.Uint64
+	config  Config
+	local   *local
+	shared  *shared // nil: none
+	known   *known
+	durable *durable
+	guesses *guesses
+	queue   *queue
+	turned  atomic.Uint64
 }
 
 // New returns a Limiter. It panics on a Rate that cannot be counted with.
@@ -109,7 +122,14 @@ func New(config Config) *Limiter {
 	if config.Now == nil {
 		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
-	l := &Limiter{config: config, local: newLocal(config.Keys), known: newKnown(config.Keys, config.GoodFor)}
+	l := &Limiter{
+		config: config, local: newLocal(config.Keys), known: newKnown(config.Keys, config.GoodFor),
+		guesses: newGuesses(config.Keys), queue: newQueue(),
+		durable: &durable{
+			store: config.Sightings, keys: config.Keys, goodFor: config.GoodFor, log: config.Log,
+			seen: map[[16]byte]durableSighting{}, pending: map[[16]byte]time.Time{},
+		},
+	}
 	if config.Shared != nil {
 		l.shared = &shared{counts: config.Shared, log: config.Log}
 	}
@@ -125,18 +145,24 @@ func setRate(r *Rate, byDefault Rate) {
 	}
 }
 
-// Protect puts the Limiter into a configuration, before its own Admit and after
-// its own Check and Observe.
+// Protect puts the Limiter into a configuration: around its own AroundLookup, and after its own
+// Check.
 func (l *Limiter) Protect(c sparekey.Config) sparekey.Config {
 	if l == nil {
 		return c
 	}
-	admit, check, observe := c.Admit, c.Check, c.Observe
-	c.Admit = func(ctx context.Context, a sparekey.Attempt) error {
-		if err := l.Admit(ctx, a); err != nil || admit == nil {
-			return err
+	around, check := c.AroundLookup, c.Check
+	c.AroundLookup = l.AroundLookup
+	if around != nil {
+		c.AroundLookup = func(ctx context.Context, a sparekey.Attempt, lookUp sparekey.Lookup) error {
+			return l.AroundLookup(ctx, a, func(ctx context.Context) (user sparekey.User, err error) {
+				err = around(ctx, a, func(ctx context.Context) (sparekey.User, error) {
+					user, err = lookUp(ctx)
+					return user, err
+				})
+				return user, err
+			})
 		}
-		return admit(ctx, a)
 	}
 	c.Check = func(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error {
 		if check != nil {
@@ -146,63 +172,114 @@ func (l *Limiter) Protect(c sparekey.Config) sparekey.Config {
 		}
 		return l.Check(ctx, id, a)
 	}
-	c.Observe = l.Observe
-	if observe != nil {
-		c.Observe = sparekey.Observers(observe, l.Observe)
-	}
 	return c
 }
 
-// Admit turns an attempt away if too much failed before it. It is for
-// [sparekey.Config.Admit].
-func (l *Limiter) Admit(ctx context.Context, a sparekey.Attempt) error {
-	now := l.config.Now()
-	from := networkKey(a.Addr)
-	if l.known.admits(l.known.id(from, a.Login, a.Secret.Reveal()), now) {
-		return nil
+// AroundLookup makes the look-up of an attempt: at once, or in turn with others where something
+// failed lately. If the attempt is wrong and too much failed before it, the error is that of
+// [sparekey.Throttled]. It never refuses one that is right. It is for
+// [sparekey.Config.AroundLookup].
+func (l *Limiter) AroundLookup(ctx context.Context, a sparekey.Attempt, lookUp sparekey.Lookup) error {
+	from := networkKey(ApplicationPassword, a.Addr)
+	guess := l.guesses.id(from, a.Login, a.Secret.Reveal())
+	again := l.guesses.has(guess, l.config.Now())
+	leave := func() {}
+	if (again || l.local.owes(from, l.config.Now())) && !l.skipsQueue(from, a) {
+		var err error
+		if leave, err = l.queue.enter(ctx, from); err != nil {
+			return fmt.Errorf("wait for a look-up: %w", err)
+		}
 	}
-	s := l.slots(from, a.Login)
-	_, err := l.add(ctx, 0, &s, now)
+	user, err := l.lookUp(ctx, lookUp, leave)
+	if !failed(err) {
+		return err
+	}
+	now := l.config.Now()
+	s := l.slots(ApplicationPassword, a.Addr, a.Login, user.ID)
+	if again {
+		if _, throttled := l.add(ctx, 0, &s, now); throttled != nil {
+			return throttled
+		}
+		return err
+	}
+	was, throttled := l.add(ctx, 1, &s, now)
+	if throttled != nil {
+		l.takeBack(ctx, &s, was)
+		return throttled
+	}
+	l.guesses.add(guess, now)
+	l.tell(ctx, &s, was.own)
 	return err
+}
+
+// lookUp makes a look-up, and then leaves the queue, also if it panics.
+func (l *Limiter) lookUp(ctx context.Context, lookUp sparekey.Lookup, leave func()) (sparekey.User, error) {
+	defer leave()
+	return lookUp(ctx)
+}
+
+// skipsQueue reports whether an attempt was right here before, as far as can be told without a
+// look-up.
+func (l *Limiter) skipsQueue(from Key, a sparekey.Attempt) bool {
+	now := l.config.Now()
+	return l.known.admits(l.known.id(from, a.Login, a.Secret.Reveal()), now) || l.durable.admits(from, a.Login, now)
 }
 
 // Check remembers that an attempt was right. It is for [sparekey.Config.Check]
 // and never refuses.
 func (l *Limiter) Check(_ context.Context, _ sparekey.Identity, a sparekey.Attempt) error {
-	from := networkKey(a.Addr)
-	l.remember(from, l.known.id(from, a.Login, a.Secret.Reveal()))
+	from := networkKey(ApplicationPassword, a.Addr)
+	l.remember(from, a.Login, l.known.id(from, a.Login, a.Secret.Reveal()))
 	return nil
 }
 
-// Observe counts failures. It is for [sparekey.Config.Observe].
-func (l *Limiter) Observe(ctx context.Context, e sparekey.Event) {
-	if e.Kind != sparekey.KindRefused || !isFailure(e.Reason) {
-		return
-	}
-	l.fail(ctx, l.slots(networkKey(e.Addr), e.Login))
-}
-
-// isFailure reports whether a refusal may be somebody guessing.
+// isFailure reports whether a refusal may be a guess.
 func isFailure(r sparekey.Reason) bool {
 	return r == sparekey.ReasonUnknownLogin || r == sparekey.ReasonUnknownEmail || r == sparekey.ReasonWrongSecret
 }
 
-// Try begins an attempt at a sign-in of another kind, whose check takes so long
+// IsKnown reports whether a main password or an application password was right from the network of
+// an address lately, in this process or before it began. A sign-in page can keep places for such
+// addresses. A nil Limiter knows none.
+func (l *Limiter) IsKnown(addr netip.Addr) bool {
+	return l != nil && l.isKnown(networkKey(SignIn, addr), l.config.Now())
+}
+
+// isKnown is IsKnown for the network of a Key, of either Kind.
+func (l *Limiter) isKnown(from Key, now time.Time) bool {
+	for _, from.kind = range [...]Kind{SignIn, ApplicationPassword} {
+		if l.known.has(l.known.id(from, "", ""), now) || l.durable.has(from, "", now) {
+			return true
+		}
+	}
+	return false
+}
+
+// Try begins an attempt at the sign-in page, whose check takes so long
 // that many could be begun before the first one fails: it counts a failure at
 // once. done must be called with what came of it, and takes the failure back if
-// there was none. err refuses the attempt, which must then not be made.
+// there was none. err refuses the attempt, which must then not be made; it is not an
+// [*sparekey.AuthError] where the user could not be looked up.
 func (l *Limiter) Try(ctx context.Context, login, secret string, addr netip.Addr) (done func(error), err error) {
 	if l == nil {
 		return func(error) {}, nil
 	}
+	userID, err := l.resolve(ctx, login)
+	if err != nil {
+		return nil, err
+	}
 	now := l.config.Now()
-	from := networkKey(addr)
-	proof := l.known.id(from, login, secret)
-	s := l.slots(from, login)
+	from := networkKey(SignIn, addr)
+	who := "u" + userID
+	if userID == "" {
+		who = "l" + normalise(login)
+	}
+	proof := l.known.id(from, who, secret)
+	s := l.slots(SignIn, addr, login, userID)
 	if l.known.admits(proof, now) {
 		return func(err error) {
 			if err == nil {
-				l.remember(from, proof)
+				l.remember(from, who, proof)
 			} else if failed(err) {
 				l.fail(ctx, s)
 			}
@@ -220,22 +297,34 @@ func (l *Limiter) Try(ctx context.Context, login, secret string, addr netip.Addr
 		}
 		l.takeBack(ctx, &s, was)
 		if err == nil {
-			l.remember(from, proof)
+			l.remember(from, who, proof)
 		}
 	}, nil
 }
 
-// failed reports whether an error may be somebody guessing.
+// resolve returns the ID of the user of a login, or an empty one where there is none.
+func (l *Limiter) resolve(ctx context.Context, login string) (string, error) {
+	if l.config.Users == nil {
+		return "", nil
+	}
+	u, err := l.config.Users.UserByLogin(ctx, login)
+	if err != nil && !errors.Is(err, sparekey.ErrUserNotFound) {
+		return "", fmt.Errorf("find the user: %w", err)
+	}
+	return u.ID, nil
+}
+
+// failed reports whether an error may be a guess.
 func failed(err error) bool {
 	var refused *sparekey.AuthError
 	return errors.As(err, &refused) && isFailure(refused.Reason)
 }
 
 // Reach asks the shared counts once, if there are any, so that their being away
-// is told before somebody fails.
+// is logged before something fails.
 func (l *Limiter) Reach(ctx context.Context) {
 	if l.shared != nil {
-		s := l.slots(Key{}, "")
+		s := l.slots(ApplicationPassword, netip.Addr{}, "", "")
 		l.shared.add(ctx, 0, &s, l.config.Now())
 	}
 }
@@ -244,19 +333,24 @@ func (l *Limiter) Reach(ctx context.Context) {
 // the moment.
 func (l *Limiter) IsShared() bool { return l.shared != nil && !l.shared.away.Load() }
 
-// Turned is how many attempts were turned away.
+// Turned is how many attempts were throttled.
 func (l *Limiter) Turned() uint64 { return l.turned.Load() }
 
-// Size is how much is remembered in this process, in keys and successes.
-func (l *Limiter) Size() int { return l.local.size() + l.known.size() }
+// Size is how much is remembered in this process, in keys, wrong secrets and successes.
+func (l *Limiter) Size() int {
+	return l.local.size() + l.known.size() + l.guesses.size() + l.durable.size()
+}
 
-// slots are what a failure of a login from a network counts for.
-func (l *Limiter) slots(from Key, login string) slots {
-	return slots{
-		ofSite:    {Key{}, l.config.Site},
-		ofAddress: {from, l.config.PerAddress},
-		ofLogin:   {from.withLogin(login), l.config.PerLogin},
+// slots are what a failure of a login from an address counts for.
+func (l *Limiter) slots(kind Kind, addr netip.Addr, login, userID string) (s slots) {
+	s[ofSite] = Slot{Key: Key{kind: kind}, Rate: l.config.Site}
+	keys, count := networks(kind, addr)
+	for i, k := range keys[:count] {
+		s[ofAddress+i] = Slot{Key: k, Rate: l.rate(k)}
+		k = k.withLogin(login, userID)
+		s[ofLogin+i] = Slot{Key: k, Rate: l.rate(k), UserID: userID}
 	}
+	return s
 }
 
 // before is what was owed before something was added: here, and in the shared
@@ -268,8 +362,8 @@ type before struct {
 
 // add adds n failures to the slots of an attempt, here and then in the shared
 // counts, and refuses the attempt as soon as one of the two says so. That of
-// this process goes on while the other is away, or begins anew; and whoever is
-// turned away here does not cost a question.
+// this process goes on while the other is away, or begins anew; and an
+// attempt that is refused here does not cost a question.
 func (l *Limiter) add(ctx context.Context, n int, s *slots, now time.Time) (was before, err error) {
 	was.own = l.local.add(n, s, now)
 	if err := l.judge(s, was.own, now); err != nil || l.shared == nil {
@@ -311,17 +405,21 @@ func (s *slots) added(was owed) *slots {
 	return &added
 }
 
-// judge refuses a caller who owes too much.
+// judge refuses an attempt before which too much failed.
 func (l *Limiter) judge(s *slots, o owed, now time.Time) error {
 	from := s[ofAddress].Key
-	isKnown := from.kind != kindUnknown
-	if isKnown { // else all who come that way would be locked out together
-		if wait := max(s.wait(o, ofAddress), s.wait(o, ofLogin)); wait > 0 {
+	hasAddress := from.origin != originUnknown
+	if hasAddress { // else all that come that way would be locked out together
+		var wait time.Duration
+		for i := ofAddress; i < slotCount; i++ {
+			wait = max(wait, s.wait(o, i))
+		}
+		if wait > 0 {
 			return l.turnAway(wait)
 		}
 	}
 	flooded := s.wait(o, ofSite)
-	if flooded == 0 || isKnown && (o[ofAddress] == 0 || l.known.has(l.known.id(from, "", ""), now)) {
+	if flooded == 0 || hasAddress && (o[ofAddress] == 0 || l.isKnown(from, now)) {
 		return nil
 	}
 	return l.turnAway(flooded)
@@ -332,21 +430,42 @@ func (l *Limiter) turnAway(wait time.Duration) error {
 	return sparekey.Throttled(wait)
 }
 
-func (s *slots) wait(o owed, i int) time.Duration { return s[i].Rate.wait(o[i]) }
+func (s *slots) wait(o owed, i int) time.Duration {
+	if s[i].Rate == (Rate{}) {
+		return 0
+	}
+	return s[i].Rate.wait(o[i])
+}
 
-// tell says that a failure, before which so much was owed, was the last one
+// tell logs that a failure, before which so much was owed, was the last one
 // allowed.
 func (l *Limiter) tell(ctx context.Context, s *slots, was owed) {
-	for i, by := range [slotCount]string{ofSite: "site", ofAddress: "address", ofLogin: "address and login"} {
-		r := s[i].Rate
-		if r.wait(was[i]) == 0 && r.wait(r.owes(was[i], 1)) > 0 {
-			l.config.Log.WarnContext(ctx, "too many attempts fail", "by", by, "from", s[ofAddress].Key.origin())
+	for i, slot := range s {
+		r := slot.Rate
+		if r == (Rate{}) || r.wait(was[i]) > 0 || r.wait(r.owes(was[i], 1)) == 0 {
+			continue
 		}
+		by := "address"
+		switch {
+		case i == ofSite:
+			by = "site"
+		case i >= ofLogin:
+			by = "address and login"
+		}
+		from := slot.Key
+		if i == ofSite {
+			from = s[ofAddress].Key
+		}
+		l.config.Log.WarnContext(ctx, "too many attempts fail", "kind", from.kind.String(), "by", by, "from", from.from())
 	}
 }
 
-func (l *Limiter) remember(from Key, proof uint64) {
+// remember keeps that a login was right at a network, with the secret that proof is of.
+func (l *Limiter) remember(from Key, login string, proof uint64) {
 	now := l.config.Now()
-	l.known.remember(proof, now)
+	s := l.known.remember(proof, now)
 	l.known.remember(l.known.id(from, "", ""), now)
+	if l.durable.store != nil && s.noteDue(now) {
+		l.durable.note(from, login, now)
+	}
 }

@@ -26,6 +26,7 @@ type house struct {
 	user string
 	clock   atomic.Int64
 	refused atomic.Int64
+	guesses atomic.Int64
 }
 
 // rates are small, and easy to reckon with.
@@ -40,8 +41,9 @@ func newHouse(t *testing.T, config throttle.Config) *house {
 	h := &house{t: t}
 	h.clock.Store(time.Unix(1_700_000_000, 0).UnixNano())
 	config.Now = h.now
-	h.limiter = throttle.New(config)
 	store := memory.New()
+	config.Users = store
+	h.limiter = throttle.New(config)
 	h.svc = sparekey.New(store, store, h.limiter.Protect(sparekey.Config{
 		Now:     h.now,
 		Observe: func(context.Context, sparekey.Event) { h.refused.Add(1) },
@@ -88,23 +90,93 @@ func (h *house) want(want sparekey.Reason, login, secret, addr string) {
 }
 
 const (
-	wrong     = "wrong"
+	ok        = "ok"
 	throttled = sparekey.ReasonThrottled
+	wrong     = sparekey.ReasonWrongSecret
+	unknown   = sparekey.ReasonUnknownLogin
 )
+
+// guess makes an attempt with a wrong secret that was not tried before.
+func (h *house) guess(want sparekey.Reason, login, addr string) {
+	h.t.Helper()
+	h.want(want, login, h.newGuess(), addr)
+}
+
+func (h *house) newGuess() string { return fmt.Sprint("guess ", h.guesses.Add(1)) }
 
 func TestLoginAtAnAddress(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
 	for range 3 {
-		h.want(sparekey.ReasonWrongSecret, "ann", wrong, "192.0.2.1")
+		h.guess(wrong, "ann", "192.0.2.1")
 	}
-	h.want(throttled, "ann", wrong, "192.0.2.1")
-	h.want(throttled, " ANN ", wrong, "192.0.2.1")
-	h.want(throttled, "ann", h.secret, "192.0.2.1")
-	h.want("ok", "ann", h.secret, "192.0.2.2") // never from elsewhere
-	h.want(sparekey.ReasonUnknownLogin, "bob", wrong, "192.0.2.1")
+	h.guess(throttled, "ann", "192.0.2.1")
+	h.want(ok, "ann", h.secret, "192.0.2.1") // what is right passes, also here for the first time
+	h.guess(throttled, "ann", "192.0.2.1")
+	h.guess(wrong, "ann", "192.0.2.2") // never from elsewhere
+	h.guess(unknown, "bob", "192.0.2.1")
 	h.wait(20 * time.Second)
-	h.want("ok", "ann", h.secret, "192.0.2.1")
+	h.guess(wrong, "ann", "192.0.2.1")
+}
+
+// TestLoginCountsByItsUser tries spellings of one user's login, and then of a login that does not
+// exist.
+func TestLoginCountsByItsUser(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, rates)
+	for _, login := range []string{"ann", "ANN", "Ann@Example.com"} {
+		h.guess(wrong, login, "192.0.2.1")
+	}
+	for _, login := range []string{"ann", "Ann", "ann@example.com", "ANN@EXAMPLE.COM"} {
+		h.guess(throttled, login, "192.0.2.1")
+	}
+	for _, login := range []string{"bob", " BOB", "Bob "} {
+		h.guess(unknown, login, "192.0.2.2")
+	}
+	h.guess(throttled, "bOb", "192.0.2.2")
+	h.guess(sparekey.ReasonUnknownEmail, "bob@example.com", "192.0.2.2")
+
+	signIn := func(login string) bool {
+		done, err := h.limiter.Try(t.Context(), login, h.newGuess(), netip.MustParseAddr("192.0.2.3"))
+		if err == nil {
+			done(&sparekey.AuthError{Reason: wrong})
+		}
+		return err == nil
+	}
+	for i, login := range []string{"ann", "Ann@Example.com", "ANN", "ann", "ann@example.com"} {
+		if got := signIn(login); got != (i < 3) {
+			t.Errorf("sign-in %d as %s is tried: %v", i, login, got)
+		}
+	}
+}
+
+// TestSameSecretIsOneGuess has a device go on with a revoked password, beside one with a right one.
+func TestSameSecretIsOneGuess(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, throttle.Config{})
+	for range 1000 {
+		h.want(wrong, "ann", "revoked", "192.0.2.1")
+		h.want(ok, "ann", h.secret, "192.0.2.1")
+		h.wait(time.Second)
+	}
+	h.want(wrong, "ANN ", "revoked", "192.0.2.1") // another spelling is no other guess
+	for range 9 {
+		h.guess(wrong, "ann", "192.0.2.1") // the allowance is there but for one
+		h.wait(time.Millisecond)
+	}
+	h.want(unknown, "bob", "revoked", "192.0.2.1") // another login is another guess
+	h.want(wrong, "ann", "revoked", "192.0.2.2")   // and so is another address
+}
+
+func TestSecretsOfDifferentLengthsAreDifferentGuesses(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, rates)
+	for i, pair := range [][2]string{{"a", "bc"}, {"ab", "c"}, {"abc", "d"}, {"a", "bcd"}, {"x", "y"}, {"y", "x"}} {
+		if got := h.try(pair[0], pair[1], "192.0.2.1"); got != unknown {
+			t.Errorf("guess %d: %s", i, got)
+		}
+	}
+	h.want(throttled, "z", "z", "192.0.2.1") // so all six counted
 }
 
 // TestUnknownLoginIsThrottledAlike has the same attempts answered in the same
@@ -112,10 +184,14 @@ func TestLoginAtAnAddress(t *testing.T) {
 func TestUnknownLoginIsThrottledAlike(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
-	for i := range 8 {
-		known, unknown := h.try("ann", wrong, "192.0.2.1"), h.try("bob", wrong, "192.0.2.2")
-		if (known == throttled) != (unknown == throttled) {
-			t.Errorf("attempt %d: %s, and %s for nobody", i, known, unknown)
+	for i := range 12 {
+		secret := h.newGuess()
+		if i%3 == 2 {
+			secret = "again"
+		}
+		known, missing := h.try("ann", secret, "192.0.2.1"), h.try("bob", secret, "192.0.2.2")
+		if (known == throttled) != (missing == throttled) {
+			t.Errorf("attempt %d: %s, and %s for an unknown login", i, known, missing)
 		}
 	}
 }
@@ -124,24 +200,76 @@ func TestAddress(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
 	for i := range 6 {
-		h.want(sparekey.ReasonUnknownLogin, fmt.Sprint("user", i), wrong, "192.0.2.1")
+		h.guess(unknown, fmt.Sprint("user", i), "192.0.2.1")
 	}
-	h.want(throttled, "user9", wrong, "192.0.2.1")
-	h.want(throttled, "ann", h.secret, "192.0.2.1")
-	h.want("ok", "ann", h.secret, "192.0.2.2")
+	h.guess(throttled, "user9", "192.0.2.1")
+	h.want(ok, "ann", h.secret, "192.0.2.1")
+	h.guess(wrong, "ann", "192.0.2.2")
 	h.wait(10 * time.Second)
-	h.want(sparekey.ReasonUnknownLogin, "user9", wrong, "192.0.2.1")
-	h.want(throttled, "user9", wrong, "192.0.2.1")
+	h.guess(unknown, "user9", "192.0.2.1")
+	h.guess(throttled, "user9", "192.0.2.1")
 }
 
 func TestNeighboursInAnIPv6NetworkCountTogether(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
 	for i := range 6 {
-		h.want(sparekey.ReasonUnknownLogin, fmt.Sprint("user", i), wrong, fmt.Sprintf("2001:db8::%x", i+1))
+		h.guess(unknown, fmt.Sprint("user", i), fmt.Sprintf("2001:db8::%x", i+1))
 	}
-	h.want(throttled, "user9", wrong, "2001:db8::ffff:0:0:1")
-	h.want("ok", "ann", h.secret, "2001:db8:0:1::1")
+	h.guess(throttled, "user9", "2001:db8::ffff:0:0:1")
+	h.guess(unknown, "user9", "2001:db8:0:1::1")
+}
+
+// TestWideNetworks guesses from every /64 of a /56 and of a /48, for as long as that is not refused.
+func TestWideNetworks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		addr string // of the n-th /64
+		want int
+	}{
+		"a /64": {"2001:db8:0:1::%x", 6},
+		"a /56": {"2001:db8:0:%x::1", 4 * 6},
+		"a /48": {"2001:db8:0:%x00::1", 16 * 6},
+		"more":  {"2001:db8:%x::1", 255},
+	} {
+		for _, kind := range []string{"application passwords", "sign-in"} {
+			config := rates
+			config.Site = throttle.Rate{Failures: 10000, Within: time.Minute}
+			h := newHouse(t, config)
+			allowed := 0
+			for n := range 255 {
+				addr := fmt.Sprintf(c.addr, n+1)
+				if kind == "sign-in" {
+					if done, err := h.limiter.Try(t.Context(), fmt.Sprint("user", n), "x", netip.MustParseAddr(addr)); err == nil {
+						done(&sparekey.AuthError{Reason: wrong})
+						allowed++
+					}
+				} else if h.try(fmt.Sprint("user", n), h.newGuess(), addr) != throttled {
+					allowed++
+				}
+			}
+			if allowed != c.want {
+				t.Errorf("%s, %s: %d guesses, want %d", name, kind, allowed, c.want)
+			}
+		}
+	}
+}
+
+// TestOneLoginFromAWideNetwork guesses at one login from every /64 of a /48.
+func TestOneLoginFromAWideNetwork(t *testing.T) {
+	t.Parallel()
+	config := rates
+	config.Site = throttle.Rate{Failures: 10000, Within: time.Minute}
+	h := newHouse(t, config)
+	allowed := 0
+	for n := range 255 {
+		if h.try("ann", h.newGuess(), fmt.Sprintf("2001:db8:0:%x00::1", n+1)) != throttled {
+			allowed++
+		}
+	}
+	if allowed != 16*3 {
+		t.Errorf("%d guesses, want %d", allowed, 16*3)
+	}
 }
 
 // TestTheSameAddressInAnotherForm tries to get another allowance by writing an
@@ -150,106 +278,142 @@ func TestTheSameAddressInAnotherForm(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
 	for i := range 6 {
-		h.want(sparekey.ReasonUnknownLogin, fmt.Sprint("user", i), wrong, []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1"}[i%3])
+		h.guess(unknown, fmt.Sprint("user", i), []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1"}[i%3])
 	}
 	for _, addr := range []string{"192.0.2.1", "::ffff:192.0.2.1", "64:ff9b::192.0.2.1"} {
-		h.want(throttled, "user9", wrong, addr)
+		h.guess(throttled, "user9", addr)
 	}
-	h.want("ok", "ann", h.secret, "64:ff9b::192.0.2.2")
+	h.guess(unknown, "user9", "64:ff9b::192.0.2.2")
 }
 
-// TestRightKeepsWorkingBehindNAT has a stranger fail at the address of somebody
-// whose credential works.
-func TestRightKeepsWorkingBehindNAT(t *testing.T) {
+// TestRightIsNeverRefused fails in every way that there is a bound for, and presents what is right
+// where it never was before.
+func TestRightIsNeverRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
-	h.want("ok", "ann", h.secret, "192.0.2.1")
-	for range 10 {
-		h.try("ann", wrong, "192.0.2.1")
-		h.try("bob", wrong, "192.0.2.1")
-		h.try("carl", wrong, "192.0.2.1")
+	for _, addr := range []string{"192.0.2.1", "2001:db8::1", ""} {
+		for i := range 40 {
+			h.try("ann", h.newGuess(), addr)
+			h.try(fmt.Sprint("user", i), h.newGuess(), addr)
+			h.want(ok, []string{"ann", "ANN", "ann@example.com"}[i%3], h.secret, addr)
+		}
+		h.guess(throttled, "ann", addr)
+		h.guess(throttled, "dora", addr)
 	}
-	h.want(throttled, "dora", wrong, "192.0.2.1")
-	for range 500 {
-		h.want("ok", "ann", h.secret, "192.0.2.1")
-	}
-	h.want(throttled, "ann", h.secret+"x", "192.0.2.1")
-	h.want(throttled, "ann@example.com", h.secret, "192.0.2.1") // which was never used here
-	h.wait(8 * 24 * time.Hour)
+	h.guess(throttled, "ann", "2001:db8::2")
+	h.want(ok, "ann", h.secret, "2001:db8::2")
+	h.wait(8 * 24 * time.Hour) // what was right here is forgotten
 	for i := range 6 {
-		h.want(sparekey.ReasonUnknownLogin, fmt.Sprint("user", i), wrong, "192.0.2.1")
+		h.guess(unknown, fmt.Sprint("user", i), "192.0.2.1")
 	}
-	h.want(throttled, "ann", h.secret, "192.0.2.1") // too long ago
+	h.want(ok, "ann", h.secret, "192.0.2.1")
 }
 
-// TestRevokedLosesItsPreference uses a credential that was right, and is not any
-// more, to get past the limiter.
-func TestRevokedLosesItsPreference(t *testing.T) {
+// TestRevokedIsNotRight uses a credential that was right, and is revoked, to get past the limiter.
+func TestRevokedIsNotRight(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
-	h.want("ok", "ann", h.secret, "192.0.2.1")
+	h.want(ok, "ann", h.secret, "192.0.2.1")
 	if _, err := h.svc.AsOperator().Revoke(t.Context(), h.user, h.credential); err != nil {
 		t.Fatal(err)
 	}
-	tries := 0
-	for h.try("ann", h.secret, "192.0.2.1") != throttled {
-		if tries++; tries > 64 {
-			t.Fatal("a revoked credential is never turned away")
-		}
+	for range 100 {
+		h.want(wrong, "ann", h.secret, "192.0.2.1") // one guess, however often
 	}
+	for range 2 {
+		h.guess(wrong, "ann", "192.0.2.1")
+	}
+	h.want(throttled, "ann", h.secret, "192.0.2.1")
 }
 
 // TestCeiling floods the site from many addresses.
 func TestCeiling(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
-	h.want("ok", "ann", h.secret, "198.51.100.1")
+	h.want(ok, "ann", h.secret, "198.51.100.1")
 	for i := range 20 {
-		h.want(sparekey.ReasonUnknownLogin, fmt.Sprint("user", i), wrong, fmt.Sprintf("192.0.2.%d", i))
+		h.guess(unknown, fmt.Sprint("user", i), fmt.Sprintf("192.0.2.%d", i))
 	}
-	h.want(throttled, "user0", wrong, "192.0.2.1")                // failed before
-	h.want("ok", "ann", h.secret, "198.51.100.1")                 // was right here
-	h.want("ok", "ann@example.com", h.secret, "198.51.100.2")     // nothing failed here
-	h.want(sparekey.ReasonWrongSecret, "ann", wrong, "192.0.3.1") // nor here
-	h.want(throttled, "ann", wrong, "192.0.3.1")
-	h.want(sparekey.ReasonWrongSecret, "ann", wrong, "198.51.100.1") // known good, but somebody mistypes
-	h.want("ok", "ann@example.com", h.secret, "198.51.100.1")
+	h.guess(throttled, "user0", "192.0.2.1")                // failed before
+	h.want(ok, "ann", h.secret, "192.0.2.1")                // and has what is right as well
+	h.want(ok, "ann@example.com", h.secret, "198.51.100.2") // nothing failed here
+	h.guess(wrong, "ann", "192.0.3.1")                      // nor here
+	h.guess(throttled, "ann", "192.0.3.1")
+	h.guess(wrong, "ann", "198.51.100.1") // known good, but mistyped
+	h.guess(wrong, "ann", "198.51.100.1")
 	h.wait(3 * time.Second)
-	h.want(sparekey.ReasonUnknownLogin, "user0", wrong, "192.0.2.1")
+	h.guess(unknown, "user2", "192.0.2.2")
 }
 
-// TestUnknownAddresses are those behind a proxy that does not say whom it passes
-// on: nobody may be locked out by the others.
+// TestUnknownAddresses are those behind a proxy that does not name its clients: none may be locked
+// out by the others.
 func TestUnknownAddresses(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
-	h.want("ok", "ann", h.secret, "")
+	h.want(ok, "ann", h.secret, "")
 	for range 20 {
-		h.want(sparekey.ReasonUnknownLogin, "bob", wrong, "")
+		h.guess(unknown, "bob", "")
 	}
-	h.want(throttled, "bob", wrong, "")
-	h.want("ok", "ann", h.secret, "")
-	h.want("ok", "ann@example.com", h.secret, "192.0.2.1")
+	h.guess(throttled, "bob", "")
+	h.want(ok, "ann", h.secret, "")
+	h.want(ok, "ann@example.com", h.secret, "192.0.2.1")
 }
 
-func TestWhatIsNoGuessDoesNotCount(t *testing.T) {
+func TestNotAGuess(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
-	addr := netip.MustParseAddr("192.0.2.1")
+	a := sparekey.Attempt{Login: "ann", Addr: netip.MustParseAddr("192.0.2.1")}
+	guesses := []sparekey.Reason{wrong, sparekey.ReasonUnknownEmail, unknown}
+	outcomes := []error{errors.New("store down"), context.Canceled, sparekey.ErrForbidden}
 	for _, r := range sparekey.Reasons() {
-		if slices.Contains([]sparekey.Reason{sparekey.ReasonWrongSecret, sparekey.ReasonUnknownEmail, sparekey.ReasonUnknownLogin}, r) {
-			continue
-		}
-		for range 30 {
-			h.limiter.Observe(t.Context(), sparekey.Event{Kind: sparekey.KindRefused, Reason: r, Addr: addr, Login: "ann"})
+		if !slices.Contains(guesses, r) {
+			outcomes = append(outcomes, &sparekey.AuthError{Reason: r})
 		}
 	}
-	for _, k := range []sparekey.Kind{sparekey.KindAuthenticated, sparekey.KindCreated, sparekey.KindRevoked} {
+	for _, outcome := range outcomes {
 		for range 30 {
-			h.limiter.Observe(t.Context(), sparekey.Event{Kind: k, Addr: addr, Login: "ann"})
+			a.Secret = sparekey.ParseSecret(h.newGuess())
+			err := h.limiter.AroundLookup(t.Context(), a, func(context.Context) (sparekey.User, error) { return sparekey.User{}, outcome })
+			if !errors.Is(err, outcome) {
+				t.Fatalf("%v became %v", outcome, err)
+			}
 		}
 	}
-	h.want("ok", "ann", h.secret, "192.0.2.1")
+	h.guess(wrong, "ann", "192.0.2.1")
+}
+
+// TestKindsCountApart uses up what the one kind has, and then the other.
+func TestKindsCountApart(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{"application passwords", "sign-in"} {
+		h := newHouse(t, rates)
+		tries := map[string]func() bool{
+			"application passwords": func() bool { return h.try("ann", h.newGuess(), "192.0.2.1") == wrong },
+			"sign-in": func() bool {
+				done, err := h.limiter.Try(t.Context(), "ann", h.newGuess(), netip.MustParseAddr("192.0.2.1"))
+				if err == nil {
+					done(&sparekey.AuthError{Reason: wrong})
+				}
+				return err == nil
+			},
+		}
+		for range 3 {
+			if !tries[first]() {
+				t.Fatalf("%s: refused too early", first)
+			}
+		}
+		if tries[first]() {
+			t.Errorf("%s: a guess too many", first)
+		}
+		delete(tries, first)
+		for second, try := range tries {
+			for i := range 4 {
+				if got := try(); got != (i < 3) {
+					t.Errorf("%s after %s: guess %d allowed: %v", second, first, i, got)
+				}
+			}
+		}
+	}
 }
 
 // TestBrokenProgramLeavesTheOthersRoom has one program go on for an hour with an
@@ -258,10 +422,10 @@ func TestBrokenProgramLeavesTheOthersRoom(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, throttle.Config{})
 	for second := range 3600 {
-		h.try("robot", wrong, "192.0.2.1")
+		h.try("robot", "old", "192.0.2.1")
 		if second%600 == 599 {
-			h.want(sparekey.ReasonWrongSecret, "ann", wrong, "192.0.2.1")
-			h.want("ok", "ann", h.secret, "192.0.2.1")
+			h.guess(wrong, "ann", "192.0.2.1")
+			h.want(ok, "ann", h.secret, "192.0.2.1")
 		}
 		h.wait(time.Second)
 	}
@@ -270,27 +434,33 @@ func TestBrokenProgramLeavesTheOthersRoom(t *testing.T) {
 func TestProtectKeepsHooks(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rates)
-	h.want(sparekey.ReasonWrongSecret, "ann", wrong, "192.0.2.1")
-	if h.refused.Load() == 0 {
-		t.Error("the observer of the configuration is not told")
-	}
 	calls := ""
 	config := h.limiter.Protect(sparekey.Config{
-		Admit: func(context.Context, sparekey.Attempt) error { calls += "a"; return nil },
+		AroundLookup: func(ctx context.Context, _ sparekey.Attempt, lookUp sparekey.Lookup) error {
+			calls += "l"
+			_, err := lookUp(ctx)
+			return err
+		},
 		Check: func(context.Context, sparekey.Identity, sparekey.Attempt) error {
 			calls += "c"
 			return sparekey.Refuse("moon", "Not at night.")
 		},
 	})
 	a := sparekey.Attempt{Login: "ann", Secret: sparekey.ParseSecret("x"), Addr: netip.MustParseAddr("192.0.2.9")}
-	if err := config.Admit(t.Context(), a); err != nil {
-		t.Error(err)
+	err := config.AroundLookup(t.Context(), a, func(context.Context) (sparekey.User, error) {
+		return sparekey.User{ID: h.user}, &sparekey.AuthError{Reason: wrong}
+	})
+	if err == nil {
+		t.Error("the refusal is lost")
 	}
-	if err := config.Check(t.Context(), sparekey.Identity{}, a); err == nil || calls != "ac" {
+	if err := config.Check(t.Context(), sparekey.Identity{}, a); err == nil || calls != "lc" {
 		t.Errorf("calls %s, %v", calls, err)
 	}
+	h.guess(wrong, "ann", "192.0.2.9")
+	h.guess(wrong, "ann@example.com", "192.0.2.9")
+	h.guess(throttled, "ann", "192.0.2.9") // so the user of the inner look-up counted
 	var none *throttle.Limiter
-	if c := none.Protect(sparekey.Config{}); c.Admit != nil || c.Check != nil || c.Observe != nil {
+	if c := none.Protect(sparekey.Config{}); c.AroundLookup != nil || c.Check != nil || c.Observe != nil || none.IsKnown(a.Addr) {
 		t.Error("no limiter changes nothing")
 	}
 }
@@ -316,17 +486,19 @@ func TestTry(t *testing.T) {
 		}
 	}
 	for range 3 {
-		if !attempt("wrong", guess) {
+		if !attempt(h.newGuess(), guess) {
 			t.Fatal("refused too early")
 		}
 	}
-	if attempt("wrong", guess) {
+	if attempt(h.newGuess(), guess) {
 		t.Error("a guess too many")
 	}
 	if !attempt("right", nil) {
-		t.Error("what was right here is turned away")
+		t.Error("what was right here is refused")
 	}
-	h.want(throttled, "ann", wrong, "192.0.2.1") // the entry points count together
+	if !h.limiter.IsKnown(addr) || h.limiter.IsKnown(netip.MustParseAddr("192.0.2.2")) {
+		t.Error("it is not known where something was right")
+	}
 	var none *throttle.Limiter
 	if done, err := none.Try(t.Context(), "ann", "x", addr); err != nil {
 		t.Error(err)
@@ -362,7 +534,7 @@ func TestConcurrentUse(t *testing.T) {
 	for i := range 8 {
 		wg.Go(func() {
 			for n := range 200 {
-				h.try(fmt.Sprint("user", n), wrong, fmt.Sprintf("192.0.2.%d", n%200))
+				h.try(fmt.Sprint("user", n), "wrong", fmt.Sprintf("192.0.2.%d", n%200))
 				if got := h.try("ann", h.secret, "192.0.2.1"); got != "ok" {
 					t.Errorf("goroutine %d: %s", i, got)
 					return

@@ -37,13 +37,14 @@ func (s metricsSettings) validate() error {
 // numbers is what a server counts, and where it shows that. nil counts nothing.
 type numbers struct {
 	*metrics.Metrics
-	handler  http.Handler
-	listener net.Listener
+	throttled func(*throttle.Limiter) error // adds what a limiter does
+	handler   http.Handler
+	listener  net.Listener
 }
 
 // metrics makes the numbers that the settings ask for, and listens where they will
 // be shown.
-func (s metricsSettings) metrics(ctx context.Context, limiter *throttle.Limiter) (*numbers, error) {
+func (s metricsSettings) metrics(ctx context.Context) (*numbers, error) {
 	if s.MetricsListen == "" {
 		return nil, nil //nolint:nilnil // none is a way to count
 	}
@@ -52,18 +53,22 @@ func (s metricsSettings) metrics(ctx context.Context, limiter *throttle.Limiter)
 	if err != nil {
 		return nil, err
 	}
-	if limiter != nil {
-		if err := metrics.Throttle(registry, limiter); err != nil {
-			return nil, err
-		}
-	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics.Handler(registry))
 	listener, err := listen(ctx, "metrics-listen", s.MetricsListen)
 	if err != nil {
 		return nil, err
 	}
-	return &numbers{m, mux, listener}, nil
+	throttled := func(l *throttle.Limiter) error { return metrics.Throttle(registry, l) }
+	return &numbers{m, throttled, mux, listener}, nil
+}
+
+// throttle adds what a limiter does, if there is one.
+func (n *numbers) throttle(limiter *throttle.Limiter) error {
+	if n == nil || limiter == nil {
+		return nil
+	}
+	return n.throttled(limiter)
 }
 
 // close ends the listening.

@@ -28,6 +28,7 @@ type commands struct {
 	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
 	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`
 	Audit       auditCommands             `cmd:"" help:"Read and verify the log of what happened to application passwords."`
+	Throttle    throttleCommands          `cmd:"" help:"Show and clear what is throttled because too many attempts failed."`
 	Import      importCommands            `cmd:"" help:"Copy from elsewhere into a database of Sparekey's own."`
 	Export      exportCommands            `cmd:"" help:"Copy application passwords elsewhere."`
 	Wordpress   wordPressCommands         `cmd:"" name:"wordpress" help:"Commands about the database of a WordPress site."`
@@ -174,7 +175,7 @@ type site struct {
 	service  *sparekey.Service
 	accounts *login.Accounts
 	log      *audit.Log        // nil where the database keeps none
-	limiter  *throttle.Limiter // nil: nobody is turned away
+	limiter  *throttle.Limiter // nil: nothing is throttled
 	numbers  *numbers          // nil: nobody counts
 }
 
@@ -207,7 +208,12 @@ func (c *commands) open(ctx context.Context, how opening, config sparekey.Config
 			config.Observe = sparekey.Observers(config.Observe, log.Observe)
 		}
 	}
-	return &site{backend: b, service: sparekey.New(b, b, config), accounts: login.New(b, accountLog, time.Now), log: log}, nil
+	var limiter *throttle.Limiter
+	if how.limiter != nil {
+		limiter = how.limiter(b)
+	}
+	service := sparekey.New(b, b, limiter.Protect(config))
+	return &site{backend: b, service: service, accounts: login.New(b, accountLog, time.Now), log: log, limiter: limiter}, nil
 }
 
 // atomically makes one step of what do writes, as far as the database can.

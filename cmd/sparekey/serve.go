@@ -16,6 +16,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/throttle"
+	"github.com/sparekey-dev/sparekey/throttle/redis"
 )
 
 type serveCommand struct {
@@ -132,19 +133,19 @@ func isWildcard(host string) bool {
 func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	log := c.logger(t)
 	c.warnOfKeyFiles(all.AuditKey, log)
-	limiter, stop, err := c.limiter(ctx, log)
+	counts, stop, err := c.counts(log)
 	if err != nil {
 		return err
 	}
-	numbers, err := c.metrics(ctx, limiter)
+	numbers, err := c.metrics(ctx)
 	if err != nil {
 		return errors.Join(err, stop())
 	}
 	defer numbers.close()
-	return errors.Join(c.run(ctx, all, t, log, limiter, numbers), stop())
+	return errors.Join(c.run(ctx, all, t, log, counts, numbers), stop())
 }
 
-func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *slog.Logger, limiter *throttle.Limiter, numbers *numbers) error {
+func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *slog.Logger, counts *redis.Counts, numbers *numbers) error {
 	notices, err := c.notifier(log)
 	if err != nil {
 		return err
@@ -154,20 +155,25 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 		return err
 	}
 	defer listener.Close()
-	config := limiter.Protect(sparekey.Config{Observe: notices.observe(numbers.observe(logEvents(log))), NoGrace: c.noGrace(all.Database)})
-	site, err := all.open(ctx, opening{create: true, log: log}, config)
+	config := sparekey.Config{Observe: notices.observe(numbers.observe(logEvents(log))), NoGrace: c.noGrace(all.Database)}
+	limiter := func(b backend) *throttle.Limiter { return c.limiter(ctx, b, counts, log) }
+	site, err := all.open(ctx, opening{create: true, log: log, limiter: limiter}, config)
 	if err != nil {
 		return err
 	}
 	for _, f := range openFiles(databaseOpenToOthers, databaseFiles(all.Database)...) {
 		log.Warn(f.String())
 	}
+	if err := numbers.throttle(site.limiter); err != nil {
+		return errors.Join(err, site.Close())
+	}
 	if err := site.checkKey(ctx); err != nil {
 		return errors.Join(keyAdvice(err), site.Close())
 	}
-	site.limiter, site.numbers = limiter, numbers
+	site.numbers = numbers
 	stopMetrics := numbers.serve(ctx, log)
 	stopLog := site.keepLog(ctx)
+	stopThrottle := site.keepThrottle(ctx)
 	stopRepairs := site.keepRepaired(ctx)
 	stopNotices := notices.start(ctx)
 	stopSweeps := inBackground(ctx, sweeper{site.service, log}.Run)
@@ -176,6 +182,7 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	stopSweeps()
 	stopNotices()
 	stopRepairs()
+	stopThrottle()
 	stopLog()
 	return errors.Join(err, site.Close())
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
 	"github.com/sparekey-dev/sparekey/store/wordpress"
+	"github.com/sparekey-dev/sparekey/throttle"
 )
 
 // backend is what the program needs of a database.
@@ -35,6 +36,7 @@ type opening struct {
 	observe func(ctx context.Context, e sparekey.Event) // is told what a database repairs; nil: nobody is
 	log     *slog.Logger                                // nil: nothing is logged
 	made    func(path string)                           // is told of a file that was made; nil: nobody is
+	limiter func(b backend) *throttle.Limiter           // makes what bounds guessing on the database; nil: nothing does
 }
 
 // opener opens a database.

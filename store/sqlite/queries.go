@@ -80,6 +80,31 @@ const (
 )
 
 const (
+	querySightingKey = `SELECT key FROM sighting_key`
+
+	queryDrawSightingKey = `INSERT INTO sighting_key (id, key) VALUES (1, ?) ON CONFLICT DO NOTHING`
+
+	querySightings = `SELECT hash, seen FROM sightings ORDER BY seen DESC LIMIT ?`
+
+	querySaveSighting = `INSERT INTO sightings (hash, seen) VALUES (?, ?)
+		ON CONFLICT (hash) DO UPDATE SET seen = max(seen, excluded.seen)`
+
+	queryForgetSightings = `DELETE FROM sightings WHERE seen < (SELECT seen FROM sightings ORDER BY seen DESC LIMIT 1 OFFSET ?)`
+
+	queryForgetAnswers = `DELETE FROM throttle_answers WHERE question NOT IN (SELECT id FROM throttle_questions WHERE asked > ?)`
+
+	queryForgetQuestions = `DELETE FROM throttle_questions WHERE asked <= ?`
+
+	queryAskServers = `INSERT INTO throttle_questions (asked, body) VALUES (?, ?)`
+
+	queryQuestions = `SELECT id, body FROM throttle_questions WHERE id > ? AND asked > ?`
+
+	queryAnswerCommand = `INSERT INTO throttle_answers (question, body) SELECT id, ? FROM throttle_questions WHERE id = ?`
+
+	queryAnswers = `SELECT body FROM throttle_answers WHERE question = ?`
+)
+
+const (
 	userColumns = `id, login, email, display_name, roles, registered`
 
 	// Where nobody is found, the row of user 0 stands for nobody, and both indexes

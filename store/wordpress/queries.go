@@ -31,6 +31,9 @@ type queries struct {
 	addUses, addAddress, addresses, uses               string
 	forgetAddress, forgetUses, forgetUsedFrom          string
 	lastSweep, firstSweep, moveLastSweep               string
+
+	sightingKey, drawSightingKey, sightings, saveSightings, forgetSightings  string
+	forgetAnswers, forgetQuestions, ask, questions, answerCommand, answersTo string
 }
 
 // digest tells one value of a column from another without carrying it over. For a
@@ -75,6 +78,7 @@ func newQueries(prefix string) queries {
 	q.ownQueries()
 	q.watchQueries()
 	q.auditQueries()
+	q.throttleQueries()
 	for _, text := range []*string{
 		&q.recognise, &q.stamp, &q.stampPlain, &q.value, &q.rows, &q.lock, &q.lockedValue, &q.update, &q.updateOthers, &q.add,
 		&q.turn, &q.schemaVersion, &q.revoked, &q.beside, &q.revoke, &q.forgetRevoked, &q.forgetRevokedHash, &q.ledger, &q.again, &q.forget, &q.made,
@@ -82,6 +86,8 @@ func newQueries(prefix string) queries {
 		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
 		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
 		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom, &q.lastSweep, &q.firstSweep, &q.moveLastSweep,
+		&q.sightingKey, &q.drawSightingKey, &q.sightings, &q.saveSightings, &q.forgetSightings,
+		&q.forgetAnswers, &q.forgetQuestions, &q.ask, &q.questions, &q.answerCommand, &q.answersTo,
 	} {
 		*text = q.replace.Replace(*text)
 	}
@@ -215,4 +221,22 @@ func (q *queries) userQueries(multi bool) {
 	q.allUsers = `SELECT DISTINCT m.user_id FROM {p}usermeta AS m WHERE ` + exactly + notAway + ` ORDER BY m.user_id`
 	q.rights = `SELECT u.ID, u.user_login, ` + capabilitiesOfU + `, (SELECT o.option_value ` + rolesOption + `), ` + network + `
 		FROM {p}users AS u WHERE u.ID IN (?, ?)` + active
+}
+
+// throttleQueries are about what package throttle keeps.
+func (q *queries) throttleQueries() {
+	q.sightingKey = `SELECT secret FROM {p}sparekey_sighting_key WHERE id = 1`
+	q.drawSightingKey = `INSERT IGNORE INTO {p}sparekey_sighting_key (id, secret) VALUES (1, ?)`
+	q.sightings = `SELECT hash, seen FROM {p}sparekey_sightings ORDER BY seen DESC LIMIT ?`
+	q.saveSightings = `INSERT INTO {p}sparekey_sightings (hash, seen) VALUES {rows}
+		ON DUPLICATE KEY UPDATE seen = GREATEST(seen, VALUES(seen))`
+	q.forgetSightings = `DELETE FROM {p}sparekey_sightings WHERE seen <
+		(SELECT seen FROM (SELECT seen FROM {p}sparekey_sightings ORDER BY seen DESC LIMIT 1 OFFSET ?) AS last)`
+	q.forgetAnswers = `DELETE FROM {p}sparekey_throttle_answers WHERE question NOT IN
+		(SELECT id FROM {p}sparekey_throttle_questions WHERE asked > ?)`
+	q.forgetQuestions = `DELETE FROM {p}sparekey_throttle_questions WHERE asked <= ?`
+	q.ask = `INSERT INTO {p}sparekey_throttle_questions (asked, body) VALUES (?, ?)`
+	q.questions = `SELECT id, body FROM {p}sparekey_throttle_questions WHERE id > ? AND asked > ?`
+	q.answerCommand = `INSERT INTO {p}sparekey_throttle_answers (question, body) VALUES (?, ?)`
+	q.answersTo = `SELECT body FROM {p}sparekey_throttle_answers WHERE question = ?`
 }

@@ -113,7 +113,7 @@ func TestSweepsOnEarlierTables(t *testing.T) {
 	if ok, err := w.open(wordpress.Config{}).MoveLastSweep(t.Context(), time.Time{}, time.Unix(1, 0)); err != nil || !ok {
 		t.Fatalf("%v, %v", ok, err)
 	}
-	w.exec(`DROP TABLE {p}sparekey_sweeps; UPDATE {p}sparekey_schema SET version = version - 1`)
+	w.exec(`DROP TABLE {p}sparekey_sweeps; UPDATE {p}sparekey_schema SET version = 7`)
 	s := w.open(wordpress.Config{})
 	if last, err := s.LastSweep(t.Context()); err != nil || !last.IsZero() {
 		t.Errorf("%v, %v", last, err)

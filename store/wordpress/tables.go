@@ -86,6 +86,28 @@ var schema = []string{ //nolint:gochecknoglobals // a constant
 		id TINYINT NOT NULL PRIMARY KEY,
 		last BIGINT NULL
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	// What was right from where: keyed hashes, and their key in one row.
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_sighting_key (
+		id TINYINT NOT NULL PRIMARY KEY,
+		secret VARBINARY(64) NOT NULL
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_sightings (
+		hash VARBINARY(16) NOT NULL PRIMARY KEY,
+		seen BIGINT NOT NULL,
+		KEY seen (seen)
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	// What "sparekey throttle" asks the servers, and what they answer.
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_throttle_questions (
+		id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+		asked BIGINT NOT NULL,
+		body BLOB NOT NULL
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_throttle_answers (
+		id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+		question BIGINT UNSIGNED NOT NULL,
+		body MEDIUMBLOB NOT NULL,
+		KEY question (question)
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
 }
 
 // makeTables makes Sparekey's own tables, or those that are missing of them. They

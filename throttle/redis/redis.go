@@ -57,11 +57,11 @@ func Open(url string) (*Counts, error) {
 // Add is part of [throttle.Counts].
 func (c *Counts) Add(ctx context.Context, n int, slots []throttle.Slot) ([]time.Duration, error) {
 	keys := make([]string, len(slots))
-	args := make([]any, 1, 1+2*len(slots))
+	args := make([]any, 1, 1+3*len(slots))
 	args[0] = n
 	for i, s := range slots {
 		keys[i] = prefix + s.Key.String()
-		args = append(args, s.Every().Microseconds(), s.Most().Microseconds())
+		args = append(args, s.Every().Microseconds(), s.Most().Microseconds(), s.UserID)
 	}
 	micros, err := c.add.Run(ctx, c.client, keys, args...).Int64Slice()
 	if err != nil {
