@@ -173,10 +173,10 @@ func (m *Metrics) Decided(_ context.Context, d gateway.Decision) {
 func Throttle(registry prometheus.Registerer, l *throttle.Limiter) error {
 	return register(registry,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "sparekey_throttled_total", Help: "Attempts that were turned away because too many had failed, at all entry points, the sign-in page included.",
+			Name: "sparekey_throttled_total", Help: "Attempts that were refused because too many had failed, at all entry points, the sign-in page included.",
 		}, func() float64 { return float64(l.Turned()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "sparekey_throttle_keys", Help: "Addresses, logins at addresses and successes that the throttle remembers in this process.",
+			Name: "sparekey_throttle_keys", Help: "Addresses, logins at addresses, wrong secrets and successes that the throttle remembers in this process.",
 		}, func() float64 { return float64(l.Size()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "sparekey_throttle_shared_up", Help: "1 if failures are counted together with the other servers, 0 if this one counts for itself.",

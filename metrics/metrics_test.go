@@ -101,8 +101,8 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	}
 	try("ann", secret.Reveal(), false)
 	try("bob", "x", true)
-	for range 4 {
-		try("ann", "wrong", true)
+	for i := range 4 {
+		try("ann", fmt.Sprint("wrong", i), true)
 	}
 	for _, err := range []error{errors.New("disk on fire"), context.Canceled, fmt.Errorf("x: %w", context.DeadlineExceeded)} {
 		store.err = err
@@ -130,7 +130,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		`sparekey_credential_events_total{event="rotated"}`:                     "0",
 		`sparekey_throttled_total`:                                              "2",
 		`sparekey_throttle_shared_up`:                                           "0",
-		`sparekey_throttle_keys`:                                                "6", // the site, the address, two logins; the success and its address
+		`sparekey_throttle_keys`:                                                "9", // the site, the address, two logins; three wrong secrets; the success and its address
 	})
 	if sum := series[`sparekey_attempt_duration_seconds_sum{outcome="ok"}`]; sum == "" || sum == "0" {
 		t.Errorf("attempts took %q seconds", sum)

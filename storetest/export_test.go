@@ -32,3 +32,12 @@ func AuditCases() map[string]func(testing.TB, AuditStore) {
 	}
 	return cases
 }
+
+// ThrottleCases returns the cases of RunThrottle by name.
+func ThrottleCases() map[string]func(testing.TB, ThrottleStore) {
+	cases := map[string]func(testing.TB, ThrottleStore){}
+	for _, c := range throttleCases() {
+		cases[c.name] = c.run
+	}
+	return cases
+}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
@@ -153,19 +154,21 @@ func TestLoginCountsByItsUser(t *testing.T) {
 // TestSameSecretIsOneGuess has a device go on with a revoked password, beside one with a right one.
 func TestSameSecretIsOneGuess(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, throttle.Config{})
-	for range 1000 {
-		h.want(wrong, "ann", "revoked", "192.0.2.1")
-		h.want(ok, "ann", h.secret, "192.0.2.1")
-		h.wait(time.Second)
-	}
-	h.want(wrong, "ANN ", "revoked", "192.0.2.1") // another spelling is no other guess
-	for range 9 {
-		h.guess(wrong, "ann", "192.0.2.1") // the allowance is there but for one
-		h.wait(time.Millisecond)
-	}
-	h.want(unknown, "bob", "revoked", "192.0.2.1") // another login is another guess
-	h.want(wrong, "ann", "revoked", "192.0.2.2")   // and so is another address
+	synctest.Test(t, func(t *testing.T) { // in which the pauses of the queue take no time
+		h := newHouse(t, throttle.Config{})
+		for range 1000 {
+			h.want(wrong, "ann", "revoked", "192.0.2.1")
+			h.want(ok, "ann", h.secret, "192.0.2.1")
+			h.wait(time.Second)
+		}
+		h.want(wrong, "ANN ", "revoked", "192.0.2.1") // another spelling is no other guess
+		for range 9 {
+			h.guess(wrong, "ann", "192.0.2.1") // the allowance is there but for one
+			h.wait(time.Millisecond)
+		}
+		h.want(unknown, "bob", "revoked", "192.0.2.1") // another login is another guess
+		h.want(wrong, "ann", "revoked", "192.0.2.2")   // and so is another address
+	})
 }
 
 func TestSecretsOfDifferentLengthsAreDifferentGuesses(t *testing.T) {
@@ -420,15 +423,17 @@ func TestKindsCountApart(t *testing.T) {
 // old secret, every second, at an address that others sign in from.
 func TestBrokenProgramLeavesTheOthersRoom(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, throttle.Config{})
-	for second := range 3600 {
-		h.try("robot", "old", "192.0.2.1")
-		if second%600 == 599 {
-			h.guess(wrong, "ann", "192.0.2.1")
-			h.want(ok, "ann", h.secret, "192.0.2.1")
+	synctest.Test(t, func(t *testing.T) { // in which the pauses of the queue take no time
+		h := newHouse(t, throttle.Config{})
+		for second := range 3600 {
+			h.try("robot", "old", "192.0.2.1")
+			if second%600 == 599 {
+				h.guess(wrong, "ann", "192.0.2.1")
+				h.want(ok, "ann", h.secret, "192.0.2.1")
+			}
+			h.wait(time.Second)
 		}
-		h.wait(time.Second)
-	}
+	})
 }
 
 func TestProtectKeepsHooks(t *testing.T) {

@@ -173,8 +173,10 @@ func TestForwardAuth(t *testing.T) {
 		}
 	}
 	// All dialects count failures together, by the client's address.
+	guesses := 0
 	guess := func(from, target string) int {
-		status, _ := s.ask(t, account{"ann", "wrong"}, target, append(tells[target], "X-Forwarded-For", from, "X-Forwarded-Proto", "https")...)
+		guesses++
+		status, _ := s.ask(t, account{"ann", fmt.Sprint("wrong", guesses)}, target, append(tells[target], "X-Forwarded-For", from, "X-Forwarded-Proto", "https")...)
 		return status
 	}
 	throttled := 0

@@ -19,7 +19,7 @@ func TestMetrics(t *testing.T) {
 	ann := newAccount(t, database)
 	s := startServer(t, database, "--metrics-listen=127.0.0.1:0", "--throttle=on", "--throttle-per-login=2/1h",
 		"--trusted-proxy=127.0.0.1", "--url=https://keys.example")
-	for _, secret := range []string{ann.secret, "wrong", "wrong", "wrong"} {
+	for _, secret := range []string{ann.secret, "wrong 1", "wrong 2", "wrong 3"} {
 		s.knock(t, account{"ann", secret}, "192.0.2.1", mine)
 	}
 	s.get(t, http.DefaultClient, "/-/auth/nginx", "X-Original-Method", "GET", "X-Original-URI", "/", "X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https", "X-Original-Host", "keys.example")

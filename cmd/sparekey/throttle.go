@@ -202,7 +202,7 @@ func (c *throttleClearCommand) Run(ctx context.Context, all *commands, t termina
 		for _, a := range answers {
 			cleared += a.Cleared
 		}
-		fmt.Fprintf(t.out, "Cleared %d counts in %d servers.\n", cleared, len(answers))
+		fmt.Fprintf(t.out, "Counts cleared: %d. Servers that answered: %d.\n", cleared, len(answers))
 		return err
 	})
 }

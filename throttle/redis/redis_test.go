@@ -3,9 +3,11 @@ package redis_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -51,20 +53,50 @@ func newProcess(t *testing.T, url string) *process {
 	return p
 }
 
+// guesses makes each secret another one.
+var guesses atomic.Int64
+
 func attempt(login, addr string) sparekey.Attempt {
-	return sparekey.Attempt{Login: login, Secret: sparekey.ParseSecret("wrong"), Addr: netip.MustParseAddr(addr), Secure: true}
+	secret := sparekey.ParseSecret(fmt.Sprint("wrong", guesses.Add(1)))
+	return sparekey.Attempt{Login: login, Secret: secret, Addr: netip.MustParseAddr(addr), Secure: true}
 }
 
-// fails makes an attempt that fails, and reports whether it was let through.
+// isWrong is what a look-up finds of a wrong secret.
+func isWrong(context.Context) (sparekey.User, error) {
+	return sparekey.User{ID: "42"}, &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
+}
+
+// isUnknown is what a look-up finds of an unknown login.
+func isUnknown(context.Context) (sparekey.User, error) {
+	return sparekey.User{}, &sparekey.AuthError{Reason: sparekey.ReasonUnknownLogin}
+}
+
+// fails makes an attempt that fails, and reports whether it was not throttled.
 func (p *process) fails(login, addr string) bool {
+	return p.failsIn(p.t.Context(), login, addr, isUnknown)
+}
+
+func (p *process) failsIn(ctx context.Context, login, addr string, lookUp sparekey.Lookup) bool {
 	p.t.Helper()
-	a := attempt(login, addr)
-	if p.Admit(p.t.Context(), a) != nil {
+	var refused *sparekey.AuthError
+	if err := p.AroundLookup(ctx, attempt(login, addr), lookUp); !errors.As(err, &refused) {
+		p.t.Errorf("%s from %s: %v", login, addr, err)
 		return false
 	}
-	p.Observe(p.t.Context(), sparekey.Event{Kind: sparekey.KindRefused, Reason: sparekey.ReasonWrongSecret, Login: a.Login, Addr: a.Addr})
-	return true
+	return refused.Reason != sparekey.ReasonThrottled
 }
+
+// failsGone makes an attempt that fails, of a client that hangs up during its look-up.
+func (p *process) failsGone(gone context.Context, login, addr string) {
+	p.t.Helper()
+	// It waits for no turn, so that the look-up is made although the context has ended.
+	p.failsIn(notDone{gone}, login, addr, isUnknown)
+}
+
+// notDone is a context that has ended, and does not show it to those who wait.
+type notDone struct{ context.Context }
+
+func (notDone) Done() <-chan struct{} { return nil }
 
 func TestProcessesCountTogether(t *testing.T) {
 	t.Parallel()
@@ -207,7 +239,7 @@ func TestCallersWhoLeave(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 4 {
-		a.Observe(gone, sparekey.Event{Kind: sparekey.KindRefused, Reason: sparekey.ReasonWrongSecret, Login: "ann", Addr: netip.MustParseAddr("192.0.2.1")})
+		a.failsGone(gone, "ann", "192.0.2.1")
 	}
 	if b.fails("ann", "192.0.2.1") {
 		t.Error("whoever hangs up is not counted")
@@ -230,7 +262,7 @@ func TestKeysExpireAndTellNothing(t *testing.T) {
 	client := goredis.NewClient(options)
 	defer client.Close()
 	keys, err := client.Keys(t.Context(), "*").Result()
-	if err != nil || len(keys) != 3 {
+	if err != nil || len(keys) != 7 { // the site, three networks, the login in each
 		t.Fatalf("%q, %v", keys, err)
 	}
 	for _, key := range keys {
@@ -252,7 +284,7 @@ func TestKeysExpireAndTellNothing(t *testing.T) {
 			t.Errorf("owed %v, %v", owed, err)
 		}
 	}
-	if left, err := client.DBSize(t.Context()).Result(); left != 3 || err != nil {
+	if left, err := client.DBSize(t.Context()).Result(); left != 7 || err != nil {
 		t.Errorf("a slot without a rate changed something: %d keys, %v", left, err)
 	}
 	// Whatever somebody else put there, nobody is locked out for longer than the rate says.
@@ -264,6 +296,100 @@ func TestKeysExpireAndTellNothing(t *testing.T) {
 	slot := throttle.Slot{Rate: throttle.Rate{Failures: 4, Within: time.Hour}} // of the site
 	if owed, err := counts.Add(t.Context(), 0, []throttle.Slot{slot}); err != nil || owed[0] != time.Hour {
 		t.Errorf("owed %v, %v", owed, err)
+	}
+}
+
+// TestListAndClear shows and clears what processes count together, in all of them.
+func TestListAndClear(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	a, b := newProcess(t, server.URL), newProcess(t, server.URL)
+	for range 2 {
+		a.failsIn(t.Context(), "ann", "192.0.2.1", isWrong)
+		b.failsIn(t.Context(), "ann", "192.0.2.1", isWrong)
+		a.fails("bob", "2001:db8::1")
+		b.fails("bob", "2001:db8::1")
+	}
+	list := func(p *process) string {
+		t.Helper()
+		entries, err := p.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var texts []string
+		for _, e := range entries {
+			texts = append(texts, fmt.Sprintf("%s %s %v %q", e.Kind, e.Network, e.Login, e.UserID))
+		}
+		slices.Sort(texts)
+		return strings.Join(texts, "; ")
+	}
+	const ann, bob = `application password 192.0.2.1 true "42"`, `application password 2001:db8::/64 true ""`
+	if got, other := list(a), list(b); got != ann+"; "+bob || other != got {
+		t.Errorf("throttled are %s, and %s", got, other)
+	}
+	if _, err := newProcess(t, server.URL).Clear(t.Context(), throttle.Selection{UserID: "42"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(b); got != bob {
+		t.Errorf("throttled are %s", got)
+	}
+	if _, err := a.Clear(t.Context(), throttle.Selection{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := list(b); got != "" {
+		t.Errorf("throttled are %s", got)
+	}
+	server.Kill()
+	if _, err := a.List(t.Context()); err == nil {
+		t.Error("the server is gone, and its counts are listed without an error")
+	}
+}
+
+// TestSightingsAreShared has one process know what was right from where in another.
+func TestSightingsAreShared(t *testing.T) {
+	t.Parallel()
+	server := testdb.StartRedis(t)
+	start := func() *throttle.Limiter {
+		counts, err := redis.Open(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = counts.Close() })
+		config := rates
+		config.Shared, config.Sightings = counts, counts
+		l := throttle.New(config)
+		if err := l.Load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	a := start()
+	if err := a.Check(t.Context(), sparekey.Identity{}, attempt("ann", "192.0.2.1")); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	a.Run(ended)
+	b := start()
+	if !b.IsKnown(netip.MustParseAddr("192.0.2.1")) || b.IsKnown(netip.MustParseAddr("192.0.2.2")) {
+		t.Error("it is not known what was right from where")
+	}
+	counts, err := redis.Open(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer counts.Close()
+	key, before, err := counts.LoadSightings(t.Context(), 100)
+	if err != nil || len(before) != 2 {
+		t.Fatalf("%d sightings, %v", len(before), err)
+	}
+	newer := map[[16]byte]time.Time{{1}: time.Now().Add(time.Minute), {2}: time.Now().Add(time.Hour)}
+	if err := counts.SaveSightings(t.Context(), newer, 3); err != nil {
+		t.Fatal(err)
+	}
+	again, after, err := counts.LoadSightings(t.Context(), 100)
+	if err != nil || len(after) != 3 || after[[16]byte{2}].Unix() != newer[[16]byte{2}].Unix() || !bytes.Equal(key, again) {
+		t.Errorf("%d sightings are kept of four, want the latest three; %v", len(after), err)
 	}
 }
 
@@ -294,6 +420,6 @@ func BenchmarkShared(b *testing.B) {
 	config.Shared = counts
 	l := throttle.New(config)
 	for b.Loop() {
-		_ = l.Admit(b.Context(), attempt("ann", "192.0.2.1"))
+		_ = l.AroundLookup(b.Context(), attempt("ann", "192.0.2.1"), isWrong)
 	}
 }
