@@ -16,20 +16,21 @@ import (
 )
 
 const (
-	addresses = 10_000 // that the flood comes from
-	flooders  = 8      // connections that bring it
+	flooders  = 8 // connections that bring it
 	floodRate = 2000
 	phase     = 2 * time.Second
-	phases    = 15 // of each kind
 )
 
+// ownAddress is where the good client is.
+const ownAddress = "203.0.113.9"
+
 // flood prints what a client with a right credential waits for its answers while
-// wrong ones come from everywhere, and while they do not, and what memory is held
-// afterwards.
-func flood(server *url.URL, authorization string) error {
+// wrong ones come from a number of addresses, and while they do not, and what memory is
+// held afterwards. A single address is that of the good client.
+func flood(server *url.URL, authorization string, addresses int64, phases int) error {
 	before := heap()
 	var quiet, flooded []time.Duration
-	var f flooding
+	f := flooding{addresses: addresses}
 	for range phases {
 		waits, err := good(server, authorization)
 		if err != nil {
@@ -49,7 +50,7 @@ func flood(server *url.URL, authorization string) error {
 	}
 	a, b := median(quiet), median(flooded)
 	fmt.Printf("a good client waits %v (median of %d), while %.0f wrong credentials a second come from %d addresses %v (median of %d): ratio %.2f\n",
-		a, len(quiet), float64(f.refused.Load()+f.throttled.Load())/(phases*phase.Seconds()), addresses, b, len(flooded), float64(b)/float64(a))
+		a, len(quiet), float64(f.refused.Load()+f.throttled.Load())/(float64(phases)*phase.Seconds()), addresses, b, len(flooded), float64(b)/float64(a))
 	fmt.Printf("of the flood %d were 401 and %d were 429; memory held afterwards: %.1f MB more\n",
 		f.refused.Load(), f.throttled.Load(), float64(heap()-before)/1e6)
 	return nil
@@ -66,7 +67,7 @@ func good(server *url.URL, authorization string) (waits []time.Duration, err err
 	r := bufio.NewReader(conn)
 	for begin := time.Now(); time.Since(begin) < phase; time.Sleep(3 * time.Millisecond) {
 		sent := time.Now()
-		status, err := exchange(conn, r, authorization, "203.0.113.9")
+		status, err := exchange(conn, r, authorization, ownAddress)
 		if err != nil || status != http.StatusOK {
 			return nil, fmt.Errorf("a right credential: status %d, %w", status, err)
 		}
@@ -91,7 +92,10 @@ func exchange(conn net.Conn, r *bufio.Reader, authorization, address string) (st
 }
 
 // flooding counts what became of a flood.
-type flooding struct{ sent, refused, throttled, failed atomic.Int64 }
+type flooding struct {
+	addresses                        int64 // that it comes from
+	sent, refused, throttled, failed atomic.Int64
+}
 
 // start begins to send wrong credentials, until stop is called.
 func (f *flooding) start(server *url.URL) (stop func()) {
@@ -128,7 +132,10 @@ func (f *flooding) send(conn net.Conn, done chan bool) {
 		if n%2 == 0 {
 			login = fmt.Sprintf("user%d", n)
 		}
-		address := fmt.Sprintf("198.18.%d.%d", n%addresses/250, n%addresses%250)
+		address := ownAddress
+		if f.addresses > 1 {
+			address = fmt.Sprintf("198.18.%d.%d", n%f.addresses/250, n%f.addresses%250)
+		}
 		switch status, err := exchange(conn, r, basic(login, fmt.Sprint("wrong", n)), address); {
 		case err == nil && status == http.StatusUnauthorized:
 			f.refused.Add(1)

@@ -14,6 +14,7 @@ package main
 import (
 	"context"
 	"encoding/base64"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -37,12 +38,15 @@ import (
 )
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	onlyFlood := flag.Bool("flood", false, "measure only what a client notices of a flood")
+	phases := flag.Int("phases", 15, "how many times, for two seconds each, the flood comes and goes")
+	flag.Parse()
+	if err := run(context.Background(), *onlyFlood, *phases); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, onlyFlood bool, phases int) error {
 	dir, err := os.MkdirTemp("", "proxybench")
 	if err != nil {
 		return err
@@ -71,6 +75,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if onlyFlood {
+		return floods(guarded, authorization, phases)
+	}
 	for _, than := range []struct {
 		name string
 		pool httputil.BufferPool
@@ -91,7 +98,17 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
-	return flood(guarded, authorization)
+	return floods(guarded, authorization, phases)
+}
+
+// floods measures a flood from everywhere, and one from the good client's own address.
+func floods(guarded *url.URL, authorization string, phases int) error {
+	for _, addresses := range []int64{10_000, 1} {
+		if err := flood(guarded, authorization, addresses, phases); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seed makes a user with a credential that has 20 rules, and returns its header.
