@@ -161,9 +161,9 @@ func TestSameSecretIsOneGuess(t *testing.T) {
 			h.want(ok, "ann", h.secret, "192.0.2.1")
 			h.wait(time.Second)
 		}
-		h.want(wrong, "ANN ", "revoked", "192.0.2.1") // another spelling is no other guess
+		h.want(wrong, "ANN ", "revoked", "192.0.2.1") // not another guess
 		for range 9 {
-			h.guess(wrong, "ann", "192.0.2.1") // the allowance is there but for one
+			h.guess(wrong, "ann", "192.0.2.1") // one of the allowance is used up
 			h.wait(time.Millisecond)
 		}
 		h.want(unknown, "bob", "revoked", "192.0.2.1") // another login is another guess
