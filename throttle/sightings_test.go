@@ -1,11 +1,13 @@
 package throttle_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ type record struct {
 	seen   map[[16]byte]time.Time
 	writes int
 	broken bool
+	key    string // of 32 bytes, or empty for one that is always the same
 }
 
 func (r *record) LoadSightings(context.Context, int) ([]byte, map[[16]byte]time.Time, error) {
@@ -28,7 +31,7 @@ func (r *record) LoadSightings(context.Context, int) ([]byte, map[[16]byte]time.
 	if r.broken {
 		return nil, nil, errors.New("on fire")
 	}
-	return []byte("0123456789abcdef0123456789abcdef"), maps.Clone(r.seen), nil
+	return []byte(cmp.Or(r.key, "0123456789abcdef0123456789abcdef")), maps.Clone(r.seen), nil
 }
 
 func (r *record) SaveSightings(_ context.Context, seen map[[16]byte]time.Time, _ int) error {
@@ -125,19 +128,24 @@ func TestRightFromWhereSurvivesARestart(t *testing.T) {
 func TestSightingsAreKeyed(t *testing.T) {
 	t.Parallel()
 	clock := func() time.Time { return time.Unix(1_700_000_000, 0) }
-	hashes := func(login, secret string) [][16]byte {
-		r := &record{}
+	hashes := func(key, login, secret string) [][16]byte {
+		r := &record{key: key}
 		l := restart(t, r, clock)
 		right(t, l, login, secret, "192.0.2.1")
 		stop(t, l)
 		return slices.SortedFunc(maps.Keys(r.seen), func(a, b [16]byte) int { return slices.Compare(a[:], b[:]) })
 	}
-	one := hashes("ann", "secret")
-	if !slices.Equal(one, hashes(" ANN", "another")) {
+	one := hashes("", "ann", "secret")
+	if !slices.Equal(one, hashes("", " ANN", "another")) {
 		t.Error("the hashes depend on the secret, or on the spelling")
 	}
-	if slices.Equal(one, hashes("bob", "secret")) || len(one) != 2 {
+	if slices.Equal(one, hashes("", "bob", "secret")) || len(one) != 2 {
 		t.Errorf("%d hashes for a login", len(one))
+	}
+	for _, h := range hashes(strings.Repeat("k", 32), "ann", "secret") {
+		if slices.Contains(one, h) {
+			t.Error("another key makes the same hash")
+		}
 	}
 }
 

@@ -348,7 +348,7 @@ func (l *Limiter) slots(kind Kind, addr netip.Addr, login, userID string) (s slo
 	for i, k := range keys[:count] {
 		s[ofAddress+i] = Slot{Key: k, Rate: l.rate(k)}
 		k = k.withLogin(login, userID)
-		s[ofLogin+i] = Slot{Key: k, Rate: l.rate(k), UserID: userID}
+		s[ofLogin+i] = Slot{Key: k, Rate: l.rate(k), UserID: userID} //nolint:gosec // there are as many logins as networks
 	}
 	return s
 }

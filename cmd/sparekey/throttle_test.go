@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey/internal/testdb"
+	"github.com/sparekey-dev/sparekey/store/sqlite"
 )
 
 // knock asks for something with a credential, as a caller from an address that
@@ -137,9 +138,27 @@ func TestRightBesideRevoked(t *testing.T) {
 		if err := s.stop(); err != nil {
 			t.Fatalf("run %d: %v", run, err)
 		}
+		if n := sightings(t, database); n != 2 { // the network, and ann's login there
+			t.Errorf("run %d: %d sightings are kept", run, n)
+		}
 		s = startServer(t, database, args...)
 	}
 	s.wantStatus(t, ann, "192.0.2.1", http.StatusOK)
+}
+
+// sightings is how many the database has of what was right from where.
+func sightings(t *testing.T, database string) int {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	_, seen, err := store.LoadSightings(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(seen)
 }
 
 // TestFloodRefusesNothingRight floods the server with wrong credentials, from one address and from

@@ -86,18 +86,6 @@ func (p *process) failsIn(ctx context.Context, login, addr string, lookUp sparek
 	return refused.Reason != sparekey.ReasonThrottled
 }
 
-// failsGone makes an attempt that fails, of a client that hangs up during its look-up.
-func (p *process) failsGone(gone context.Context, login, addr string) {
-	p.t.Helper()
-	// It waits for no turn, so that the look-up is made although the context has ended.
-	p.failsIn(notDone{gone}, login, addr, isUnknown)
-}
-
-// notDone is a context that has ended, and does not show it to those who wait.
-type notDone struct{ context.Context }
-
-func (notDone) Done() <-chan struct{} { return nil }
-
 func TestProcessesCountTogether(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t)
@@ -236,10 +224,12 @@ func TestCallersWhoLeave(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t)
 	a, b := newProcess(t, server.URL), newProcess(t, server.URL)
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range 4 {
-		a.failsGone(gone, "ann", "192.0.2.1")
+	for range 4 { // the client hangs up during the look-up
+		gone, cancel := context.WithCancel(t.Context())
+		a.failsIn(gone, "ann", "192.0.2.1", func(ctx context.Context) (sparekey.User, error) {
+			cancel()
+			return isUnknown(ctx)
+		})
 	}
 	if b.fails("ann", "192.0.2.1") {
 		t.Error("whoever hangs up is not counted")
