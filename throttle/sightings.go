@@ -5,7 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"log/slog"
+
 	"sync"
 	"time"
 )
@@ -35,7 +35,6 @@ type durable struct {
 	store   Sightings // nil: none
 	keys    int
 	goodFor time.Duration
-	log     *slog.Logger
 
 	mu      sync.Mutex
 	key     []byte // nil: not loaded yet

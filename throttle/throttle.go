@@ -126,7 +126,7 @@ func New(config Config) *Limiter {
 		config: config, local: newLocal(config.Keys), known: newKnown(config.Keys, config.GoodFor),
 		guesses: newGuesses(config.Keys), queue: newQueue(),
 		durable: &durable{
-			store: config.Sightings, keys: config.Keys, goodFor: config.GoodFor, log: config.Log,
+			store: config.Sightings, keys: config.Keys, goodFor: config.GoodFor,
 			seen: map[[16]byte]durableSighting{}, pending: map[[16]byte]time.Time{},
 		},
 	}
