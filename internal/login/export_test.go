@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"net/netip"
-	"time"
 )
 
 // AnswerEvery is at which instants failures are answered.
@@ -52,22 +51,3 @@ func Free(a *Accounts) bool {
 func Enter(ctx context.Context, a *Accounts, addr netip.Addr, good bool) (leave func(), err error) {
 	return a.queue.enter(ctx, caller{addr, good})
 }
-
-// Good is the addresses from which people signed in.
-type Good struct{ *goodAddresses }
-
-// NewGood returns a Good with another source.
-func NewGood(known KnownAddresses) Good {
-	g := newGoodAddresses(nil)
-	g.limiter = known
-	return Good{g}
-}
-
-// Add notes a sign-in.
-func (g Good) Add(addr netip.Addr, now time.Time) { g.add(addr, now) }
-
-// Has reports whether an address is known to be good.
-func (g Good) Has(addr netip.Addr, now time.Time) bool { return g.has(addr, now) }
-
-// Size is how many addresses are kept.
-func (g Good) Size() int { return len(g.seen) }

@@ -56,7 +56,6 @@ type Gate struct {
 	log      *slog.Logger
 	now      func() time.Time
 	limiter  *throttle.Limiter
-	good     *goodAddresses
 	busy     atomic.Int64 // when it was last logged that too many wait, in Unix seconds
 }
 
@@ -91,7 +90,7 @@ func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throt
 		log.ErrorContext(r.Context(), "the session store does not answer", "error", err)
 		http.Error(w, "Signing in is not possible right now. Try again in a moment.", http.StatusServiceUnavailable)
 	}
-	return &Gate{accounts: accounts, sessions: s, log: log, now: accounts.now, limiter: limiter, good: newGoodAddresses(limiter)}
+	return &Gate{accounts: accounts, sessions: s, log: log, now: accounts.now, limiter: limiter}
 }
 
 // Load gives next the session of each request, and keeps what next changed of
@@ -253,11 +252,8 @@ func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Ad
 	if err != nil {
 		return account{}, err
 	}
-	one, err := g.accounts.prove(ctx, login, password, caller{addr, g.good.has(addr, g.now())})
+	one, err := g.accounts.prove(ctx, login, password, caller{addr, g.limiter.IsKnown(addr)})
 	done(err)
-	if err == nil {
-		g.good.add(addr, g.now())
-	}
 	if one.notRehashed != nil {
 		g.log.WarnContext(ctx, "a main password was not stored anew in a better format", "error", one.notRehashed)
 	}

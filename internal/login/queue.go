@@ -189,3 +189,17 @@ func (l *waitingLine) makeRoom(joining netip.Addr) bool {
 	last.served <- BusyError{}
 	return true
 }
+
+// nat64 is the network in which a site with IPv6 alone sees callers with IPv4 (RFC 6052).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
+// networkOf is what callers are told apart by: an IPv4 address, or the /64 of an IPv6
+// address, all of which one customer has.
+func networkOf(addr netip.Addr) netip.Addr {
+	const bits = 64
+	addr = addr.Unmap().WithZone("")
+	if addr.Is6() && !nat64.Contains(addr) {
+		return netip.PrefixFrom(addr, bits).Masked().Addr()
+	}
+	return addr
+}

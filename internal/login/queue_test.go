@@ -280,39 +280,3 @@ func TestWhoGivesUpLosesNoPlace(t *testing.T) {
 		t.Error("places in the queue are lost")
 	}
 }
-
-// known is what another part knows of addresses.
-type known struct{ addr netip.Addr }
-
-func (k known) KnownGood(addr netip.Addr) bool { return addr == k.addr }
-
-func TestGoodAddresses(t *testing.T) {
-	t.Parallel()
-	now := time.Now()
-	g := login.NewGood(known{stranger(1)})
-	g.Add(stranger(2), now)
-	g.Add(netip.MustParseAddr("2001:db8::1"), now)
-	g.Add(netip.Addr{}, now)
-	for addr, want := range map[netip.Addr]bool{
-		stranger(1):                             true,
-		stranger(2):                             true,
-		stranger(3):                             false,
-		netip.MustParseAddr("2001:db8::2"):      true,
-		netip.MustParseAddr("2001:db8:1::1"):    false,
-		netip.MustParseAddr("::ffff:127.1.0.2"): true,
-		{}:                                      false,
-	} {
-		if got := g.Has(addr, now); got != want {
-			t.Errorf("%s is known: %t, want %t", addr, got, want)
-		}
-	}
-	if later := now.Add(8 * 24 * time.Hour); g.Has(stranger(2), later) || !g.Has(stranger(1), later) {
-		t.Error("after eight days, only what the other part knows is known")
-	}
-	for n := range 30_000 {
-		g.Add(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), now)
-	}
-	if g.Size() > 10_000 {
-		t.Errorf("%d addresses are kept", g.Size())
-	}
-}
