@@ -58,8 +58,10 @@ type Config struct {
 
 // Gateway makes decisions. It is safe for concurrent use.
 type Gateway struct {
-	guard  *basicauth.Guard
-	config Config
+	guard     *basicauth.Guard
+	auth      basicauth.Authenticator
+	rechecker Rechecker // auth, or nil
+	config    Config
 }
 
 // New returns a Gateway that asks auth.
@@ -72,26 +74,42 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
-	return &Gateway{guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, SeesForms: config.SeesForms, Fail: fail}), config: config}
+	guard := basicauth.New(auth, basicauth.Config{Realm: config.Realm, SeesForms: config.SeesForms, Fail: fail})
+	return &Gateway{guard: guard, auth: auth, rechecker: rechecker(auth), config: config}
 }
 
 // Decide decides about a client's request, which came from origin. It reads
 // Method, RequestURI, Host and Header, and neither changes nor reads the rest.
 func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
-	d := g.decide(r, origin)
+	d, _ := g.decide(r, origin)
 	if g.config.Observe != nil {
 		g.config.Observe(r.Context(), d)
 	}
 	return d
 }
 
-func (g *Gateway) decide(r *http.Request, origin clientip.Origin) Decision {
-	id, presented, err := g.guard.IdentifyFrom(r, origin)
+// decide decides, and returns the attempt that an allowed request made.
+func (g *Gateway) decide(r *http.Request, origin clientip.Origin) (Decision, sparekey.Attempt) {
+	a, presented, err := g.guard.AttemptFrom(r, origin)
+	if err == nil && presented {
+		var id sparekey.Identity
+		if id, err = g.auth.Authenticate(r.Context(), a); err == nil {
+			return allowed(id), a
+		}
+	}
+	return g.without(err), sparekey.Attempt{}
+}
+
+func allowed(id sparekey.Identity) Decision {
+	return Decision{Outcome: Allowed, Rule: cmp.Or(id.Rule, RuleCredential), Identity: id}
+}
+
+// without decides about a request of which err says why it is not accepted, or nil
+// that it carries no credential.
+func (g *Gateway) without(err error) Decision {
 	switch {
 	case err != nil:
 		return failed(err)
-	case presented:
-		return Decision{Outcome: Allowed, Rule: cmp.Or(id.Rule, RuleCredential), Identity: id}
 	case g.config.Optional:
 		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
 	}

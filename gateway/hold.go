@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
+	"github.com/sparekey-dev/sparekey/clientip"
+)
+
+// Rechecker is an optional interface of the [basicauth.Authenticator] that a [Gateway] asks,
+// which [sparekey.Service] has: Recheck reports whether an attempt that was accepted as id
+// still is. It must count no use.
+//
+// Where an Authenticator does not have it, what was allowed stays allowed until it ends.
+// Asking its Authenticate again is not a substitute: it may count a use each time, or throttle.
+// One that embeds a Service has the Service's Recheck, which knows nothing of rules that the
+// embedding type adds in its Authenticate; it should then have a Recheck of its own.
+type Rechecker interface {
+	Recheck(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error
+}
+
+// Hold is what a front-end keeps of a request that it let through, to learn whether the
+// request would still be let through. It holds the secret that was presented, and prints
+// without it. It is safe for concurrent use.
+type Hold struct {
+	auth    Rechecker
+	attempt sparekey.Attempt
+	id      sparekey.Identity
+}
+
+// DecideAndHold is Decide for a front-end that carries out requests which may last. The
+// Hold is nil where the decision stands for as long as the request lasts: it is not
+// Allowed, the request is anonymous, or the Authenticator is no [Rechecker].
+func (g *Gateway) DecideAndHold(r *http.Request, origin clientip.Origin) (Decision, *Hold) {
+	d, a := g.decide(r, origin)
+	if g.config.Observe != nil {
+		g.config.Observe(r.Context(), d)
+	}
+	if d.Outcome != Allowed || d.Identity.User.ID == "" || g.rechecker == nil {
+		return d, nil
+	}
+	return d, &Hold{g.rechecker, a, d.Identity}
+}
+
+// Recheck decides again about the request, as things are now: Allowed, with the identity
+// that was found at first, Refused or Broken. It counts no use, and Config.Observe is not
+// called. With a context of [sparekey.ShareLookups], requests with the same credential share
+// the look-up. ctx bounds how long it may take.
+func (h *Hold) Recheck(ctx context.Context) Decision {
+	if err := h.auth.Recheck(ctx, h.id, h.attempt); err != nil {
+		return failed(err)
+	}
+	return allowed(h.id)
+}
+
+// Format prints which credential is held, and no secret.
+func (h *Hold) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "hold of %s", h.id.Credential.UUID)
+}
+
+// rechecker returns the Authenticator as a Rechecker, or nil.
+func rechecker(auth basicauth.Authenticator) Rechecker {
+	again, _ := auth.(Rechecker)
+	return again
+}
