@@ -40,6 +40,7 @@ type live struct {
 	clock *testclock.Clock
 	log   *safeBuffer
 	ended atomic.Int64
+	open  atomic.Int64 // requests that the proxy serves
 }
 
 // away is a store that does not answer while it is away. It is not [sparekey.Versioned],
@@ -92,7 +93,11 @@ func startLive(t *testing.T, application http.Handler, config proxy.Config) *liv
 	config.Log = slog.New(slog.NewTextHandler(l.log, nil))
 	config.Ended = func(context.Context, gateway.Decision) { l.ended.Add(1) }
 	l.proxy = proxy.New(gateway.New(l.svc, gateway.Config{Optional: true}), u, config)
-	server := httptest.NewUnstartedServer(l.proxy)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.open.Add(1)
+		defer l.open.Add(-1)
+		l.proxy.ServeHTTP(w, r)
+	}))
 	server.Config.ErrorLog = quiet()
 	server.Start()
 	t.Cleanup(server.Close)
@@ -398,6 +403,9 @@ func TestUnderWayEnds(t *testing.T) {
 				t.Fatalf("%d ended before the change: %s", n, l.log)
 			}
 			c.change(t, l, credential)
+			until(t, "the proxy is done with what was opened, though the clients have read nothing", func() bool {
+				return l.ended.Load() >= int64(len(lastingRequests)) && l.open.Load() <= 1
+			})
 			for path, r := range open {
 				if path == "/wait" || path == "/upload" {
 					if res, body := answer(t, r); res.StatusCode != c.status {
@@ -421,6 +429,36 @@ func TestUnderWayEnds(t *testing.T) {
 			}
 			io.Copy(io.Discard, other) // ends as well
 		})
+	}
+}
+
+// TestUnderWayEndsHTTP2 is about requests of a client that speaks HTTP/2.
+func TestUnderWayEndsHTTP2(t *testing.T) {
+	t.Parallel()
+	app := lasting{make(chan string, 2)}
+	l := startLive(t, app, proxy.Config{RecheckInterval: 20 * time.Millisecond})
+	server := httptest.NewUnstartedServer(l.proxy)
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	for path, want := range map[string]int{"/stream": http.StatusOK, "/wait": http.StatusUnauthorized} {
+		c := l.create(t, sparekey.Limits{})
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", l.authorization)
+		time.AfterFunc(100*time.Millisecond, func() { l.revoke(t, c) })
+		res, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if res.ProtoMajor != 2 || res.StatusCode != want || (err != nil) != (want == http.StatusOK) {
+			t.Errorf("%s: HTTP/%d, %d %q %v", path, res.ProtoMajor, res.StatusCode, body, err)
+		}
+		<-app.ended
 	}
 }
 
