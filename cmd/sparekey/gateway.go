@@ -209,6 +209,7 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),
 		Refuse:               c.refuses(database, site.isLimited),
+		Ended:                site.numbers.ended(),
 		Log:                  log,
 	}), nil
 }
