@@ -157,13 +157,13 @@ func TestRecheckLegacy(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		clock := newClock()
 		s := newSite(t, sparekey.Config{Now: clock.Now, KeepHashes: keep})
-		secret, c := s.create(t, "App")
+		_, c := s.create(t, "App")
 		setHash := func(hash string) {
 			if _, err := s.store.Update(t.Context(), s.ann.ID, c.UUID, func(c *sparekey.Credential) error { c.Hash = hash; return nil }, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
-		secret = sparekey.ParseSecret(legacySecret)
+		secret := sparekey.ParseSecret(legacySecret)
 		setHash(legacyHash)
 		a := attempt("ann", secret)
 		id := s.accept(t, a)

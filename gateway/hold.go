@@ -28,9 +28,11 @@ type Rechecker interface {
 // request would still be let through. It holds the secret that was presented, and prints
 // without it. It is safe for concurrent use.
 type Hold struct {
-	auth    Rechecker
+	auth Rechecker
+	id   sparekey.Identity
+
+	mu      sync.Mutex // what an attempt says of its request may be read only when it is judged
 	attempt sparekey.Attempt
-	id      sparekey.Identity
 }
 
 // DecideAndHold is Decide for a front-end that carries out requests which may last. The
@@ -44,7 +46,7 @@ func (g *Gateway) DecideAndHold(r *http.Request, origin clientip.Origin) (Decisi
 	if d.Outcome != Allowed || d.Identity.User.ID == "" || g.rechecker == nil {
 		return d, nil
 	}
-	return d, &Hold{g.rechecker, a, d.Identity}
+	return d, &Hold{auth: g.rechecker, id: d.Identity, attempt: a}
 }
 
 // Recheck decides again about the request, as things are now: Allowed, with the identity
@@ -57,6 +59,8 @@ func (h *Hold) Recheck(ctx context.Context) (d Decision) {
 			d = failed(fmt.Errorf("panic while an application password was checked again: %v", p))
 		}
 	}()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if err := h.auth.Recheck(ctx, h.id, h.attempt); err != nil {
 		return failed(err)
 	}

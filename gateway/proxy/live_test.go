@@ -47,10 +47,12 @@ type live struct {
 // so nothing is answered from memory.
 type away struct {
 	sparekey.Store
-	is atomic.Bool
+	is    atomic.Bool
+	finds atomic.Int64
 }
 
 func (a *away) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
+	a.finds.Add(1)
 	if a.is.Load() {
 		return sparekey.Credential{}, errors.New("no disk")
 	}
@@ -496,6 +498,29 @@ func TestUnderWayStays(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	if n := l.ended.Load(); n > 0 || len(app.ended) > 0 {
 		t.Errorf("%d ended: %s", n, l.log)
+	}
+}
+
+// TestRoundsShareLookups has many streams of one application password open, on a store of
+// which nothing is remembered: each round looks it up once.
+func TestRoundsShareLookups(t *testing.T) {
+	t.Parallel()
+	const streams = 200
+	app := lasting{make(chan string, streams)}
+	l := startLive(t, app, proxy.Config{RecheckInterval: 50 * time.Millisecond})
+	c := l.create(t, sparekey.Limits{})
+	for range streams {
+		l.openLasting(t, "/stream")
+	}
+	time.Sleep(100 * time.Millisecond) // the last of them is in the rounds by now
+	before := l.away.finds.Load()
+	until(t, "five rounds", func() bool { return l.away.finds.Load() >= before+5 })
+	if n := l.away.finds.Load() - before; n >= streams {
+		t.Errorf("%d look-ups for %d streams", n, streams)
+	}
+	l.revoke(t, c)
+	for range streams {
+		<-app.ended
 	}
 }
 

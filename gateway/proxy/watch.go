@@ -67,7 +67,7 @@ func (w *watch) all() (open []*exchange, holds []*gateway.Hold) {
 }
 
 func (w *watch) round(open []*exchange, holds []*gateway.Hold) {
-	ctx, cancel := context.WithTimeout(context.Background(), recheckTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), recheckTimeout) //nolint:forbidigo // a round belongs to several requests
 	defer cancel()
 	gateway.RecheckAll(ctx, holds, func(i int, d gateway.Decision) { w.judged(open[i], d) })
 }
