@@ -10,6 +10,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/testclock"
+	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
 // accept makes an attempt that succeeds.
@@ -35,8 +36,8 @@ func reasonOf(err error) sparekey.Reason {
 }
 
 // TestRecheck accepts a request with an application password, changes something, and asks
-// whether the request still is accepted. Each service is asked twice: one that remembers
-// whom it found, and one that looks everything up.
+// whether the request still is accepted. Each service is asked twice: one that answers from
+// memory, and one that looks everything up.
 func TestRecheck(t *testing.T) {
 	t.Parallel()
 	type changed struct {
@@ -71,6 +72,17 @@ func TestRecheck(t *testing.T) {
 		"another's use": {change: func(t *testing.T, s changed) { t.Helper(); s.create(t, "Another") }, want: "ok"},
 		"revoked": {change: func(t *testing.T, s changed) {
 			t.Helper()
+			if _, err := s.AsOperator().Revoke(t.Context(), s.ann.ID, s.c.UUID); err != nil {
+				t.Fatal(err)
+			}
+		}, want: sparekey.ReasonWrongSecret},
+		"revoked, but another has its secret": {change: func(t *testing.T, s changed) {
+			t.Helper()
+			twin := s.c
+			twin.UUID = "00000000-0000-4000-8000-000000000009"
+			if err := s.store.Insert(t.Context(), twin, nil); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := s.AsOperator().Revoke(t.Context(), s.ann.ID, s.c.UUID); err != nil {
 				t.Fatal(err)
 			}
@@ -302,5 +314,41 @@ func TestRecheckAsksTheHooks(t *testing.T) {
 		if err := s.Recheck(t.Context(), id, a); err != nil {
 			t.Errorf("%s taken back: %v", c.want, err)
 		}
+	}
+}
+
+// still is a store and directory whose revision never changes, as if only uses were
+// recorded.
+type still struct{ *memory.Store }
+
+func (still) Version() (uint64, bool) { return 1, true }
+
+// TestRecheckAfterAnUnseenUse has another process record a use that the revision does not
+// tell of: what is in memory says that the credential was not used for too long.
+func TestRecheckAfterAnUnseenUse(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	svc := sparekey.New(still{s.store}, still{s.store}, sparekey.Config{
+		Now: clock.Now, Policy: sparekey.Policy{RevokeUnused: 48 * time.Hour},
+	})
+	secret, c := s.create(t, "App")
+	a := attempt("ann", secret)
+	var id sparekey.Identity
+	for range 2 { // the second one is answered from memory
+		var err error
+		if id, err = svc.Authenticate(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.Pass(49 * time.Hour)
+	if _, err := s.store.Update(t.Context(), s.ann.ID, c.UUID, func(c *sparekey.Credential) error {
+		c.LastUsed = clock.Now()
+		return nil
+	}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := svc.Recheck(t.Context(), id, a); err != nil {
+		t.Error(err)
 	}
 }

@@ -37,7 +37,7 @@ type Hold struct {
 
 // DecideAndHold is Decide for a front-end that carries out requests which may last. The
 // Hold is nil where the decision stands for as long as the request lasts: it is not
-// Allowed, the request is anonymous, or the Authenticator is no [Rechecker].
+// Allowed, the request is anonymous, or the Authenticator has no Recheck.
 func (g *Gateway) DecideAndHold(r *http.Request, origin clientip.Origin) (Decision, *Hold) {
 	d, a := g.decide(r, origin)
 	if g.config.Observe != nil {

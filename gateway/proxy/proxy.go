@@ -63,8 +63,8 @@ type Config struct {
 
 	// RecheckInterval is how often a request that is under way is checked again: whether
 	// the application password that it came with would still be accepted for it. One that
-	// would not is ended. Requests that take less time are not checked again, but for the
-	// end of their body. Default: 400 ms, so that a request ends within a second.
+	// would not is ended. Of requests that take less time, only the end of a body is
+	// checked again. Default: 400 ms, so that a request ends within a second.
 	RecheckInterval time.Duration
 
 	// UnconfirmedLimit is how long a request may stay under way where it cannot be
