@@ -17,10 +17,11 @@ import (
 )
 
 // newLastingApplication starts an application whose requests last: a websocket, an event
-// stream, and uploads, of which it reports those that came whole.
+// stream, and uploads. Of each upload it reports nil when it has begun, and then the
+// error with which its body ended.
 func newLastingApplication(t *testing.T) (url string, uploads <-chan error) {
 	t.Helper()
-	bodies := make(chan error, 1)
+	bodies := make(chan error, 2)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		switch r.URL.Path {
@@ -39,7 +40,9 @@ func newLastingApplication(t *testing.T) (url string, uploads <-chan error) {
 			control.Flush()
 			<-r.Context().Done()
 		case "/upload":
-			_, err := io.Copy(io.Discard, r.Body)
+			_, err := io.ReadFull(r.Body, make([]byte, 4))
+			bodies <- err
+			_, err = io.Copy(io.Discard, r.Body)
 			bodies <- err
 		}
 	}))
@@ -112,6 +115,9 @@ func TestRequestsUnderWayEnd(t *testing.T) {
 			events, _ := s.open(t, as, "/events")
 			upload, body := s.open(t, as, "/upload")
 			io.WriteString(body, "1234")
+			if err := <-uploads; err != nil {
+				t.Fatalf("%s: the application got no half upload: %v", name, err)
+			}
 			args := slices.Clone(c.args)
 			args[slices.Index(args, "UUID")] = uuid
 			mustCLI(t, database, append([]string{"user", "application-password"}, args...)...)

@@ -273,11 +273,15 @@ func TestAnswersBeforeTheBodyEnds(t *testing.T) {
 	}
 }
 
-// lasting is an application with requests that last until they are ended, which it
-// reports.
-type lasting struct{ ended chan string }
+// lasting is an application with requests that last until they are ended. It reports when
+// one has begun and when it is over.
+type lasting struct{ begun, ended chan string }
+
+// newLasting has place for the reports about n requests.
+func newLasting(n int) lasting { return lasting{make(chan string, n), make(chan string, n)} }
 
 func (a lasting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.begun <- r.URL.Path
 	defer func() { a.ended <- r.URL.Path }()
 	flush := http.NewResponseController(w).Flush
 	switch r.URL.Path {
@@ -323,9 +327,12 @@ var lastingRequests = map[string]string{
 }
 
 // openLasting sends one of them, and returns when the application has it.
-func (l *live) openLasting(t *testing.T, path string) (*bufio.Reader, net.Conn) {
+func (l *live) openLasting(t *testing.T, app lasting, path string) (*bufio.Reader, net.Conn) {
 	t.Helper()
 	r, conn := l.dial(t, lastingRequests[path])
+	if begun := <-app.begun; begun != path {
+		t.Fatalf("%s has begun, and not %s", begun, path)
+	}
 	if path == "/wait" || path == "/flood" || path == "/upload" {
 		return r, conn
 	}
@@ -389,14 +396,14 @@ func TestUnderWayEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := lasting{make(chan string, 2*len(lastingRequests))}
+			app := newLasting(2 * len(lastingRequests))
 			l := startLive(t, app, proxy.Config{RecheckInterval: 20 * time.Millisecond, UnconfirmedLimit: 300 * time.Millisecond})
 			l.create(t, sparekey.Limits{})
-			other, _ := l.openLasting(t, "/stream")
+			other, _ := l.openLasting(t, app, "/stream")
 			credential := l.create(t, c.limits)
 			open := make(map[string]*bufio.Reader)
 			for path := range lastingRequests {
-				open[path], _ = l.openLasting(t, path)
+				open[path], _ = l.openLasting(t, app, path)
 			}
 			time.Sleep(100 * time.Millisecond) // rounds in which all are accepted
 			if n := l.ended.Load(); n > 0 {
@@ -435,23 +442,32 @@ func TestUnderWayEnds(t *testing.T) {
 // TestUnderWayEndsHTTP2 is about requests of a client that speaks HTTP/2.
 func TestUnderWayEndsHTTP2(t *testing.T) {
 	t.Parallel()
-	app := lasting{make(chan string, 2)}
+	app := newLasting(2)
 	l := startLive(t, app, proxy.Config{RecheckInterval: 20 * time.Millisecond})
 	server := httptest.NewUnstartedServer(l.proxy)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	for path, want := range map[string]int{"/stream": http.StatusOK, "/wait": http.StatusUnauthorized} {
-		c := l.create(t, sparekey.Limits{})
+		c, answered := l.create(t, sparekey.Limits{}), make(chan bool)
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", l.authorization)
-		time.AfterFunc(100*time.Millisecond, func() { l.revoke(t, c) })
+		go func() {
+			<-app.begun
+			if path == "/stream" { // so that its answer has begun, too
+				<-answered
+			}
+			l.revoke(t, c)
+		}()
 		res, err := server.Client().Do(r)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if path == "/stream" {
+			close(answered)
 		}
 		body, err := io.ReadAll(res.Body)
 		res.Body.Close()
@@ -486,12 +502,12 @@ func (l *live) wantLog(t *testing.T, c sparekey.Credential, reason string) {
 // away, and such as came back in time before the limit of the unconfirmed.
 func TestUnderWayStays(t *testing.T) {
 	t.Parallel()
-	app := lasting{make(chan string, 4)}
+	app := newLasting(4)
 	l := startLive(t, app, proxy.Config{RecheckInterval: 10 * time.Millisecond, UnconfirmedLimit: time.Hour})
 	l.create(t, sparekey.Limits{})
-	l.openLasting(t, "/stream")
+	l.openLasting(t, app, "/stream")
 	l.authorization = "Bearer other"
-	l.openLasting(t, "/stream")
+	l.openLasting(t, app, "/stream")
 	l.away.is.Store(true)
 	time.Sleep(100 * time.Millisecond)
 	l.away.is.Store(false)
@@ -506,11 +522,11 @@ func TestUnderWayStays(t *testing.T) {
 func TestRoundsShareLookups(t *testing.T) {
 	t.Parallel()
 	const streams = 200
-	app := lasting{make(chan string, streams)}
+	app := newLasting(streams)
 	l := startLive(t, app, proxy.Config{RecheckInterval: 50 * time.Millisecond})
 	c := l.create(t, sparekey.Limits{})
 	for range streams {
-		l.openLasting(t, "/stream")
+		l.openLasting(t, app, "/stream")
 	}
 	time.Sleep(100 * time.Millisecond) // the last of them is in the rounds by now
 	before := l.away.finds.Load()
@@ -527,7 +543,7 @@ func TestRoundsShareLookups(t *testing.T) {
 // TestWatchStops wants no goroutine before there is something to check, or after.
 func TestWatchStops(t *testing.T) {
 	t.Parallel()
-	app := lasting{make(chan string, 20)}
+	app := newLasting(20)
 	l := startLive(t, app, proxy.Config{RecheckInterval: 20 * time.Millisecond})
 	l.create(t, sparekey.Limits{})
 	if l.proxy.IsWatching() {
@@ -535,14 +551,15 @@ func TestWatchStops(t *testing.T) {
 	}
 	for range 3 {
 		l.send(t, "GET / HTTP/1.1\n\n")
+		<-app.begun
 	}
 	c := l.create(t, sparekey.Limits{})
-	l.openLasting(t, "/stream")
+	l.openLasting(t, app, "/stream")
 	until(t, "it watches a stream", l.proxy.IsWatching)
 	l.revoke(t, c)
 	until(t, "it stops when nothing is open", func() bool { return !l.proxy.IsWatching() })
 	l.create(t, sparekey.Limits{})
-	l.openLasting(t, "/stream")
+	l.openLasting(t, app, "/stream")
 	until(t, "it starts again", l.proxy.IsWatching)
 }
 
