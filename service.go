@@ -56,7 +56,9 @@ type Config struct {
 
 	// Check has the last word on an attempt whose secret is right, before its
 	// use is recorded; it may turn it away with [Refuse]. Any other error
-	// breaks the attempt. Default: what is right is accepted.
+	// breaks the attempt. [Service.Recheck] asks it again about requests that last, then
+	// with a context that is not the request's, so it should not count. Default: what is
+	// right is accepted.
 	Check func(ctx context.Context, id Identity, a Attempt) error
 
 	// Allow answers whether actor may manage target's credentials. Default: the

@@ -58,9 +58,10 @@ type Config struct {
 
 // Gateway makes decisions. It is safe for concurrent use.
 type Gateway struct {
-	auth   basicauth.Authenticator
-	guard  *basicauth.Guard
-	config Config
+	auth      basicauth.Authenticator
+	rechecker Rechecker // auth, or nil
+	guard     *basicauth.Guard
+	config    Config
 
 	readers sync.Pool // of *upstream.Reader, for Decide
 }
@@ -78,7 +79,7 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
-	return &Gateway{auth: auth, guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
+	return &Gateway{auth: auth, rechecker: rechecker(auth), guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
 }
 
 // Decide decides about a client's request, which came from origin, for a front-end that
@@ -92,60 +93,76 @@ func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
 	*reader = upstream.Reader{Profile: g.config.Upstream, Request: upstream.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header,
 	}}
-	d := g.observed(r, g.decide(r, origin, reader))
+	d, _ := g.decide(r, origin, reader)
 	g.readers.Put(reader)
 	return d
 }
 
-// DecideProxied is Decide for a front-end that passes the request on by itself: it may
-// also read the body, and replace r.Body by one that begins with what it has read. The
-// body may end with upstream.ErrForbiddenField. The front-end must apply
-// [StripForwarding] and [StripOddNames] to headers and trailers, and [StripRouting] to
-// trailers.
-func (g *Gateway) DecideProxied(r *http.Request, origin clientip.Origin) Decision {
-	return g.observed(r, g.decide(r, origin, &upstream.Reader{Profile: g.config.Upstream, Request: upstream.Request{
+// DecideProxied is Decide for a front-end that passes the request on by itself, and may
+// carry it out for long. It may also read the body, and replace r.Body by one that begins
+// with what it has read. The body may end with upstream.ErrForbiddenField. The front-end
+// must apply [StripForwarding] and [StripOddNames] to headers and trailers, and
+// [StripRouting] to trailers.
+//
+// The Hold is nil where the decision stands for as long as the request lasts: it is not
+// Allowed, the request is anonymous, or the Authenticator has no Recheck.
+func (g *Gateway) DecideProxied(r *http.Request, origin clientip.Origin) (Decision, *Hold) {
+	body := upstream.NewBody(r)
+	d, a := g.decide(r, origin, &upstream.Reader{Profile: g.config.Upstream, Request: upstream.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Trailer: r.Trailer,
-		DropsForwarded: true, DropsOddNames: true, Body: upstream.NewBody(r),
-	}}))
+		DropsForwarded: true, DropsOddNames: true, Body: body,
+	}})
+	body.Seal()
+	if d.Outcome != Allowed || d.Identity.User.ID == "" || g.rechecker == nil {
+		return d, nil
+	}
+	return d, &Hold{auth: g.rechecker, id: d.Identity, attempt: a}
 }
 
-// observed tells Config.Observe of a decision.
-func (g *Gateway) observed(r *http.Request, d Decision) Decision {
+// decide decides, and returns the attempt that an allowed request made.
+func (g *Gateway) decide(r *http.Request, origin clientip.Origin, reader *upstream.Reader) (Decision, sparekey.Attempt) {
+	d, a := g.judge(r, origin, reader)
 	if g.config.Observe != nil {
 		g.config.Observe(r.Context(), d)
 	}
-	return d
+	return d, a
 }
 
-func (g *Gateway) decide(r *http.Request, origin clientip.Origin, reader *upstream.Reader) Decision {
+func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstream.Reader) (Decision, sparekey.Attempt) {
 	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
-		return Refuse(RuleUpstream, why)
+		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
 	a, presented, err := g.guard.Attempt(r, origin)
+	if err != nil || !presented {
+		return g.without(err), sparekey.Attempt{}
+	}
+	a.Upstream = reader
+	if reader.Request.MayManagePasswords() && reader.Head().ManagePasswords() {
+		a.Deny = errManages
+	}
+	id, err := g.auth.Authenticate(r.Context(), a)
+	if err != nil {
+		return failed(err), sparekey.Attempt{}
+	}
+	return allowed(id), a
+}
+
+func allowed(id sparekey.Identity) Decision {
+	return Decision{Outcome: Allowed, Rule: cmp.Or(id.Rule, RuleCredential), Identity: id}
+}
+
+// without decides about a request that carries no credential, or one that err says is
+// not accepted.
+func (g *Gateway) without(err error) Decision {
 	switch {
 	case err != nil:
 		return failed(err)
-	case presented:
-		return g.authenticate(r.Context(), a, reader)
 	case g.config.Optional:
 		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
 	}
 	d := failed(&sparekey.AuthError{Reason: sparekey.ReasonMalformed})
 	d.Rule = RuleNoCredential
 	return d
-}
-
-// authenticate decides about a request that carries a credential.
-func (g *Gateway) authenticate(ctx context.Context, a sparekey.Attempt, reader *upstream.Reader) Decision {
-	a.Upstream = reader
-	if reader.Request.MayManagePasswords() && reader.Head().ManagePasswords() {
-		a.Deny = errManages
-	}
-	id, err := g.auth.Authenticate(ctx, a)
-	if err != nil {
-		return failed(err)
-	}
-	return Decision{Outcome: Allowed, Rule: cmp.Or(id.Rule, RuleCredential), Identity: id}
 }
 
 // errManages refuses what would manage application passwords in the application, which

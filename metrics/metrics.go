@@ -44,6 +44,7 @@ type Metrics struct {
 	durations *prometheus.HistogramVec
 	changes   *prometheus.CounterVec
 	decisions *prometheus.CounterVec
+	ended     *prometheus.CounterVec
 	notKept   prometheus.Counter
 
 	kinds          []sparekey.Kind // what labels may hold
@@ -68,12 +69,15 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sparekey_decisions_total", Help: "Decisions of the gateway about requests, by their outcome (allowed, refused, broken) and what decided.",
 		}, []string{"outcome", "rule"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "sparekey_requests_ended_total", Help: "Requests to the application that were ended while under way, by why their application password no longer allowed them.",
+		}, []string{"rule"}),
 		notKept: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sparekey_usage_not_kept_total", Help: "Uses that were allowed although the store could not record them.",
 		}),
 	}
 	m.begin()
-	return m, register(registry, m.attempts, m.durations, m.changes, m.decisions, m.notKept)
+	return m, register(registry, m.attempts, m.durations, m.changes, m.decisions, m.ended, m.notKept)
 }
 
 // begin makes all series that are certain to be wanted, so that the first of an
@@ -91,6 +95,9 @@ func (m *Metrics) begin() {
 	}
 	for _, k := range m.kinds {
 		m.changes.WithLabelValues(string(k))
+	}
+	for _, r := range append(reasons(), gateway.RuleForbidden, gateway.RuleBroken, reasonOther) {
+		m.ended.WithLabelValues(r)
 	}
 }
 
@@ -167,6 +174,16 @@ func (m *Metrics) Decided(_ context.Context, d gateway.Decision) {
 		rule = reasonOther
 	}
 	m.decisions.WithLabelValues(d.Outcome.String(), rule).Inc()
+}
+
+// Ended counts a request that was ended while under way. It is for
+// [github.com/sparekey-dev/sparekey/gateway/proxy.Config.Ended].
+func (m *Metrics) Ended(_ context.Context, d gateway.Decision) {
+	rule := d.Rule
+	if !slices.Contains(m.rules, rule) {
+		rule = reasonOther
+	}
+	m.ended.WithLabelValues(rule).Inc()
 }
 
 // Throttle shows what a limiter does.

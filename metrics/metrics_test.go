@@ -174,6 +174,29 @@ func byScope(rule string) gateway.Decision {
 	return gateway.Decision{Outcome: gateway.Allowed, Rule: rule, Identity: sparekey.Identity{Rule: rule}}
 }
 
+// TestEnded counts requests that were ended, by what ended them.
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []gateway.Decision{
+		{Outcome: gateway.Refused, Rule: string(sparekey.ReasonWrongSecret)},
+		{Outcome: gateway.Refused, Rule: "moon"},
+		{Outcome: gateway.Broken, Rule: gateway.RuleBroken},
+	} {
+		m.Ended(t.Context(), d)
+	}
+	want(t, scrape(t, registry), map[string]string{
+		`sparekey_requests_ended_total{rule="wrong_secret"}`: "1",
+		`sparekey_requests_ended_total{rule="other"}`:        "1",
+		`sparekey_requests_ended_total{rule="broken"}`:       "1",
+		`sparekey_requests_ended_total{rule="expired"}`:      "0",
+	})
+}
+
 // TestInputMakesNoSeries feeds all that a client or a hook can choose.
 func TestInputMakesNoSeries(t *testing.T) {
 	t.Parallel()
@@ -192,6 +215,7 @@ func TestInputMakesNoSeries(t *testing.T) {
 		}
 		m.Decided(t.Context(), gateway.Decision{Outcome: gateway.Outcome(i % 3), Rule: text})
 		m.Decided(t.Context(), byScope(text))
+		m.Ended(t.Context(), gateway.Decision{Outcome: gateway.Outcome(i % 3), Rule: text})
 	}
 	for i := range 3 {
 		feed(i)

@@ -236,6 +236,7 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),
 		Refuse:               c.refuses(database),
+		Ended:                site.numbers.ended(),
 		Log:                  log,
 	}), nil
 }

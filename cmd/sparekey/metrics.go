@@ -94,6 +94,14 @@ func (n *numbers) decided() func(context.Context, gateway.Decision) {
 	return n.Decided
 }
 
+// ended counts the requests under way that a proxy ended.
+func (n *numbers) ended() func(context.Context, gateway.Decision) {
+	if n == nil {
+		return nil
+	}
+	return n.Ended
+}
+
 // serve shows the numbers until stop is called.
 func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func()) {
 	if n == nil {

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"bufio"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"time"
 
@@ -13,32 +15,31 @@ import (
 // pace replaces the deadlines that the server has for a whole request: as long as
 // something comes and goes, an upload or a download may take its time.
 type pace struct {
-	control *http.ResponseController
-	idle    time.Duration
-	now     func() time.Time
+	exchange *exchange
+	idle     time.Duration
+	now      func() time.Time
 }
 
-func (p *Proxy) pace(w http.ResponseWriter) pace {
-	return pace{http.NewResponseController(w), p.config.Idle, p.config.Now}
-}
+func (p *Proxy) pace(x *exchange) pace { return pace{x, p.config.Idle, p.config.Now} }
 
 // unlimited ends the server's own deadlines. Where they cannot be set, in tests,
 // there are none.
 func (p pace) unlimited() {
-	_ = p.control.SetReadDeadline(time.Time{})
-	_ = p.control.SetWriteDeadline(time.Time{})
+	p.exchange.setReadDeadline(time.Time{})
+	p.exchange.setWriteDeadline(time.Time{})
 }
 
 // writer is the answer to a client. It has the time of idle to take each part.
 type writer struct {
 	http.ResponseWriter
 	pace
+
 	begun bool // the status is written
 	whole bool // all is written
 }
 
 // extend gives the client the time of idle from now on.
-func (w *writer) extend() { _ = w.control.SetWriteDeadline(w.now().Add(w.idle)) }
+func (w *writer) extend() { w.exchange.setWriteDeadline(w.now().Add(w.idle)) }
 
 // WriteHeader is part of http.ResponseWriter.
 func (w *writer) WriteHeader(status int) {
@@ -59,29 +60,49 @@ func (w *writer) Write(b []byte) (int, error) {
 func (w *writer) end() {
 	w.extend()
 	if w.begun && !w.whole {
-		_ = w.control.Flush() // a client that is gone needs nothing
+		_ = w.exchange.control.Flush() // a client that is gone needs nothing
 	}
 }
+
+// Hijack is part of http.Hijacker: the connection to a client that switches to websocket.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.exchange.hijack() }
 
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// body is the body of a client's request. Each part has the time of idle to come.
+// body is the body of a client's request. Each part has the time of idle to come. Its end
+// is not given out before the request was confirmed once that end had come: the last bytes
+// of a body of known length, since with them it is whole, and else io.EOF. A body of the
+// usual size is one Read, so what is held back needs no place of its own.
 type body struct {
 	io.ReadCloser
 	pace
-	in       *http.Request
-	exchange *exchange
+
+	left      int64 // bytes of a body of known length that are still to come; negative: not known
+	confirm   func(*exchange) bool
+	confirmed bool
 }
 
 // Read is part of io.Reader.
 func (b *body) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(b.now().Add(b.idle))
+	b.exchange.setReadDeadline(b.now().Add(b.idle))
 	n, err := b.ReadCloser.Read(p)
+	isEnd := errors.Is(err, io.EOF)
+	if b.left >= 0 {
+		b.left -= int64(n)
+		isEnd = isEnd || b.left <= 0
+	}
+	if isEnd && !b.confirmed {
+		b.confirmed = b.confirm(b.exchange)
+	}
+	if b.exchange.isEnded() || isEnd && !b.confirmed {
+		b.exchange.cut.Store(true)
+		return 0, errEnded
+	}
 	switch {
 	case errors.Is(err, io.EOF):
 		// From here on the server reads only to see whether the client goes away.
-		_ = b.control.SetReadDeadline(time.Time{})
+		b.exchange.setReadDeadline(time.Time{})
 		b.passTrailer()
 	case errors.Is(err, upstream.ErrForbiddenField):
 		b.exchange.forbidden.Store(true)
@@ -95,7 +116,7 @@ func (b *body) Read(p []byte) (int, error) {
 // request to the application.
 func (b *body) passTrailer() {
 	for name := range b.exchange.trailer {
-		b.exchange.trailer[name] = b.in.Trailer[name]
+		b.exchange.trailer[name] = b.exchange.in.Trailer[name]
 	}
 }
 

@@ -11,8 +11,15 @@
 // set here ([gateway.StripForwarding] takes out the others), CDN-Loop, by which it
 // knows requests that come back (508), and what concerns one connection alone (RFC
 // 9110, section 7.6.1). Protocols are switched to websocket only, since what goes
-// over a switched connection is seen by nobody; trailers that were not announced are
+// over a switched connection is not read by the proxy; trailers that were not announced are
 // dropped.
+//
+// A request ends with what allowed it. The end of a body is passed on only after the
+// request was checked again once that end had arrived; while a request is under way, be it an
+// upload, a download, an event stream or a websocket, it is checked at
+// [Config.RecheckInterval]. Where its application password would no longer be accepted for
+// it, the application sees a body that breaks off and a connection that closes, and the
+// client gets the refusal, or an answer that breaks off if it has begun.
 package proxy
 
 import (
@@ -25,7 +32,6 @@ import (
 	"net/url"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sparekey-dev/sparekey/basicauth"
@@ -57,10 +63,25 @@ type Config struct {
 	// anything of an answer. There is no limit on the whole. Default: one minute.
 	Idle time.Duration
 
+	// RecheckInterval is how often a request that is under way is checked again: whether
+	// the application password that it came with would still be accepted for it. One that
+	// would not is ended. Of requests that take less time, only the end of a body is
+	// checked again. Default: 400 ms, so that a request ends within a second.
+	RecheckInterval time.Duration
+
+	// UnconfirmedLimit is how long a request may stay under way where it cannot be
+	// checked again because there is no answer. Default: 30 seconds.
+	UnconfirmedLimit time.Duration
+
+	// Ended is called for each request under way that was ended, with the decision that
+	// ended it; see Log as well. It should return quickly. Default: it is not called.
+	Ended func(ctx context.Context, d gateway.Decision)
+
 	// Transport sends requests to the application. Default: [Transport].
 	Transport http.RoundTripper
 
-	// Log is told of an application that does not answer. Default: nobody is.
+	// Log gets what the operator should know: an application that does not answer, and
+	// requests under way that were ended. Default: nothing is logged.
 	Log *slog.Logger
 
 	// Now is the clock. Default: time.Now.
@@ -104,6 +125,7 @@ type Proxy struct {
 	config   Config
 	loopID   string
 	reverse  *httputil.ReverseProxy
+	watch    *watch
 }
 
 // New returns a Proxy to the application at upstream, of which the scheme and the
@@ -115,6 +137,12 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	if config.Idle == 0 {
 		config.Idle = time.Minute
 	}
+	if config.RecheckInterval == 0 {
+		config.RecheckInterval = recheckInterval
+	}
+	if config.UnconfirmedLimit == 0 {
+		config.UnconfirmedLimit = unconfirmedLimit
+	}
 	if config.Transport == nil {
 		config.Transport = Transport()
 	}
@@ -125,6 +153,7 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
 	p := &Proxy{gateway: g, upstream: upstream, config: config, loopID: newLoopID()}
+	p.watch = &watch{every: config.RecheckInterval, judged: p.judged, open: make(map[*exchange]struct{})}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		ModifyResponse: warn,
@@ -135,27 +164,6 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 		ErrorHandler:   p.fail,
 	}
 	return p
-}
-
-// exchange is a request under way, and the context that carries it to rewrite.
-type exchange struct {
-	context.Context //nolint:containedctx // it is one
-	target          string
-	origin          clientip.Origin
-	decision        gateway.Decision
-	trailer         http.Header // of the request to the application
-	cut             atomic.Bool // the client's body did not arrive whole
-	forbidden       atomic.Bool // the client's body has a field that limits do not allow
-}
-
-type exchangeKey struct{}
-
-// Value returns the exchange for its key.
-func (x *exchange) Value(key any) any {
-	if key == (exchangeKey{}) {
-		return x
-	}
-	return x.Context.Value(key)
 }
 
 // ServeHTTP decides about a request, and passes it on or refuses it.
@@ -170,31 +178,33 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.gateway.Tell(w, r, http.StatusLoopDetected, "The way to the application leads back here. Whoever runs this site finds more in its log.")
 		return
 	}
-	x := &exchange{Context: r.Context(), target: target, origin: p.config.Origin(r)}
-	x.decision = p.decide(r, x.origin)
+	x := &exchange{Context: r.Context(), in: r, target: target, origin: p.config.Origin(r), control: http.NewResponseController(w)}
+	x.decision, x.hold = p.decide(r, x.origin)
 	if x.decision.Outcome != gateway.Allowed {
 		p.gateway.Fail(w, r, x.decision)
 		return
 	}
+	p.follow(x)
+	defer p.leave(x)
 	r = r.WithContext(x)
-	paced := &writer{ResponseWriter: w, pace: p.pace(w)}
+	paced := &writer{ResponseWriter: w, pace: p.pace(x)}
 	paced.unlimited()
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &body{ReadCloser: r.Body, pace: paced.pace, in: r, exchange: x}
+		r.Body = &body{ReadCloser: r.Body, pace: paced.pace, left: r.ContentLength, confirm: p.confirm}
 	}
 	defer paced.end() // also when the answer breaks off, which ends this by a panic
 	p.reverse.ServeHTTP(paced, r)
 	paced.whole = true
 }
 
-func (p *Proxy) decide(r *http.Request, origin clientip.Origin) gateway.Decision {
-	d := p.gateway.DecideProxied(r, origin)
+func (p *Proxy) decide(r *http.Request, origin clientip.Origin) (gateway.Decision, *gateway.Hold) {
+	d, hold := p.gateway.DecideProxied(r, origin)
 	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
 		if why := p.config.Refuse(r, d); why != "" {
-			return gateway.Refuse(RuleRefuse, why)
+			return gateway.Refuse(RuleRefuse, why), nil
 		}
 	}
-	return d
+	return d, hold
 }
 
 // RuleRefuse is the rule by which Config.Refuse refuses a request.
@@ -244,7 +254,14 @@ func warn(res *http.Response) error {
 // fail answers where the application did not.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var timeout net.Error
-	switch x, ok := r.Context().Value(exchangeKey{}).(*exchange); {
+	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
+	if ok {
+		if d, ended := x.endedBy(); ended {
+			p.gateway.Fail(w, x.in, d)
+			return
+		}
+	}
+	switch {
 	case ok && x.forbidden.Load():
 		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "This application password is limited, and the form has a field by which the application may take it for another request. Leave the field out."))
 	case ok && x.cut.Load():

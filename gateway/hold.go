@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
+)
+
+// Rechecker is an optional interface of the [basicauth.Authenticator] that a [Gateway] asks,
+// which [sparekey.Service] has: Recheck reports whether an attempt that was accepted as id
+// still is. It must count no use.
+//
+// Where an Authenticator does not have it, what was allowed stays allowed until it ends.
+// Asking its Authenticate again is not a substitute: it may count a use each time, or throttle.
+// One that embeds a Service has the Service's Recheck, which knows nothing of rules that the
+// embedding type adds in its Authenticate; it should then have a Recheck of its own.
+type Rechecker interface {
+	Recheck(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error
+}
+
+// Hold is what a front-end keeps of a request that it let through, to learn whether the
+// request would still be let through. It holds the secret that was presented, and prints
+// without it. It is safe for concurrent use.
+type Hold struct {
+	auth Rechecker
+	id   sparekey.Identity
+
+	mu      sync.Mutex // what an attempt says of its request may be read only when it is judged
+	attempt sparekey.Attempt
+}
+
+// Recheck decides again about the request, as things are now: Allowed, with the identity
+// that was found at first, Refused or Broken. It counts no use, and Config.Observe is not
+// called. ctx bounds how long it may take. A hook that panics makes the decision Broken,
+// since front-ends recheck in goroutines where a panic would end the program.
+func (h *Hold) Recheck(ctx context.Context) (d Decision) {
+	defer func() {
+		if p := recover(); p != nil {
+			d = failed(fmt.Errorf("panic while an application password was checked again: %v", p))
+		}
+	}()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.auth.Recheck(ctx, h.id, h.attempt); err != nil {
+		return failed(err)
+	}
+	return allowed(h.id)
+}
+
+// recheckers is how many look-ups of one round run at the same time.
+const recheckers = 8
+
+// RecheckAll rechecks many requests in one round: those with the same login and secret
+// share one look-up, and some look-ups run at the same time. It calls each, from several
+// goroutines, with the index of a Hold and its decision, and returns after the last.
+func RecheckAll(ctx context.Context, holds []*Hold, each func(i int, d Decision)) {
+	ctx = sparekey.ShareLookups(ctx)
+	var (
+		next atomic.Int64
+		wait sync.WaitGroup
+	)
+	for range min(recheckers, len(holds)) {
+		wait.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(holds) {
+					return
+				}
+				each(i, holds[i].Recheck(ctx))
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// Format prints which credential is held, and no secret.
+func (h *Hold) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "hold of %s", h.id.Credential.UUID)
+}
+
+// rechecker returns the Authenticator as a Rechecker, or nil.
+func rechecker(auth basicauth.Authenticator) Rechecker {
+	again, _ := auth.(Rechecker)
+	return again
+}
