@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 type Seen struct {
 	Method, Target string
 	Header         [][2]string // names and values as they were written, in their order
+	Trailer        [][2]string // likewise, announced or not
 	Body           string
 }
 
@@ -26,7 +28,7 @@ const markSeen = "X-Application"
 
 // newApplication starts an application that answers every request with what it has
 // Seen, as JSON. It reads the head by itself, since net/http tidies it.
-func newApplication(t *testing.T) *url.URL {
+func newApplication(t testing.TB) *url.URL {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,20 +52,36 @@ func tell(conn net.Conn) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second)) // it is a TCP connection
 	r := bufio.NewReader(conn)
-	head, err := readHead(r)
+	seen, err := readSeen(r)
 	if err != nil {
 		return
-	}
-	seen := parseHead(head)
-	if request, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head), r))); err == nil {
-		body, _ := io.ReadAll(io.LimitReader(request.Body, 1<<20)) // whatever there is of it
-		seen.Body = string(body)
 	}
 	body, err := json.Marshal(seen)
 	if err != nil {
 		return
 	}
 	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\n%s: yes\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", markSeen, len(body), body)
+}
+
+// readSeen reads one request. It takes whatever there is of a body.
+func readSeen(r *bufio.Reader) (Seen, error) {
+	head, err := readHead(r)
+	if err != nil {
+		return Seen{}, err
+	}
+	seen := parseHead(head)
+	request, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader(head), r)))
+	if err != nil {
+		return seen, nil //nolint:nilerr // of a request that net/http does not read there is the head
+	}
+	body, _ := io.ReadAll(io.LimitReader(request.Body, 1<<20))
+	seen.Body = string(body)
+	for name, values := range request.Trailer {
+		for _, value := range values {
+			seen.Trailer = append(seen.Trailer, [2]string{name, value})
+		}
+	}
+	return seen, nil
 }
 
 func readHead(r *bufio.Reader) (string, error) {
@@ -92,9 +110,10 @@ func parseHead(head string) Seen {
 	return seen
 }
 
-// values returns the values of all headers that CGI and its heirs take for this one.
+// values returns the values of all headers and trailers that CGI and its heirs take for
+// this one.
 func (s Seen) values(name string) (values []string) {
-	for _, h := range s.Header {
+	for _, h := range slices.Concat(s.Header, s.Trailer) {
 		if fold(h[0]) == fold(name) {
 			values = append(values, h[1])
 		}

@@ -1,9 +1,6 @@
 package gatewaytest
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Attack is a way by which gateways were passed by, or could be.
 type Attack struct {
@@ -17,7 +14,7 @@ type Attack struct {
 // has a table of them.
 func Attacks() []Attack {
 	var all []Attack
-	for _, group := range [][]Attack{identityAttacks(), forwardedAttacks(), scopeAttacks(), pathAttacks(), credentialAttacks(), protocolAttacks()} {
+	for _, group := range [][]Attack{identityAttacks(), forwardedAttacks(), scopeAttacks(), readingAttacks(), pathAttacks(), objectAttacks(), escalationAttacks(), credentialAttacks(), protocolAttacks()} {
 		all = append(all, group...)
 	}
 	return all
@@ -96,9 +93,6 @@ func forwardedAttacks() []Attack {
 }
 
 func scopeAttacks() []Attack {
-	form := func(contentType, body string) string {
-		return ask("POST", "/api/posts", "scoped", contentType, fmt.Sprintf("Content-Length: %d", len(body)), "", body)
-	}
 	return []Attack{
 		{"scope-by-method-override", "Rails, Laravel, WordPress obey such headers", "scoped", each("scoped", "/api/posts",
 			"X-HTTP-Method-Override: DELETE", "X-HTTP-Method: DELETE", "X-Method-Override: DELETE", "x-http-method-override: delete", "X_HTTP_Method_Override: DELETE",
@@ -109,9 +103,6 @@ func scopeAttacks() []Attack {
 			"/?rest_route=/wp/v2/users", "/api/posts?rest_route=/wp/v2/users", "/api/posts?rest%5Froute=/wp/v2/users", "/api/posts?rest.route=/wp/v2/users", "/api/posts?rest+route=/wp/v2/users",
 			"/api/posts?rest%20route=/wp/v2/users", "/api/posts?rest[route=/wp/v2/users", "/api/posts?+rest_route=/wp/v2/users", "/api/posts?x=%zz&rest_route=/wp/v2/users", "/api/posts?rest_route[]=/wp/v2/users",
 			"/api/posts?rest_route=&rest_route=/wp/v2/users", "/api/posts?rest_route%00x=/wp/v2/users", "/index.php?rest_route=/wp/v2/users")},
-		{"scope-by-form", "another transport: WordPress takes rest_route from a form", "scoped", []string{
-			form("Content-Type: application/x-www-form-urlencoded", "rest_route=/wp/v2/users"), form("Content-Type: multipart/form-data; boundary=x", "--x--"),
-		}},
 		{"scope-by-rewrite-header", "CVE-2018-14773 (Symfony), Zend, IIS: the application routes by a header", "scoped", each("scoped", "/api/posts",
 			"X-Original-URL: /api/users", "X-Rewrite-URL: /api/users", "x-rewrite-url: /api/users", "X_Rewrite_URL: /api/users", "X_Original-URL: /api/users")},
 		{"scope-widens-itself", "Gitea, Nextcloud: a narrow token makes a wide one", "scoped", []string{

@@ -21,7 +21,7 @@ type Certificate struct {
 	roots           *x509.CertPool
 }
 
-func newCertificate(t *testing.T) Certificate {
+func newCertificate(t testing.TB) Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

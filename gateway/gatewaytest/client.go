@@ -22,7 +22,7 @@ type Answer struct {
 
 // send sends a request as it is written, with line ends as "\n" and credentials as
 // "{name}", from 127.0.0.2.
-func (s *Site) send(t *testing.T, front Front, request string) Answer {
+func (s *Site) send(t testing.TB, front Front, request string) Answer {
 	t.Helper()
 	for name, authorization := range s.authorization {
 		request = strings.ReplaceAll(request, "{"+name+"}", authorization)
@@ -35,7 +35,7 @@ func (s *Site) send(t *testing.T, front Front, request string) Answer {
 	return read(t, bufio.NewReader(conn), method)
 }
 
-func (s *Site) dial(t *testing.T, front Front) net.Conn {
+func (s *Site) dial(t testing.TB, front Front) net.Conn {
 	t.Helper()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: 10 * time.Second}
 	conn, err := dialer.DialContext(t.Context(), "tcp", front.Addr)
@@ -52,7 +52,7 @@ func (s *Site) dial(t *testing.T, front Front) net.Conn {
 }
 
 // read reads the answer to a request of the given method.
-func read(t *testing.T, r *bufio.Reader, method string) Answer {
+func read(t testing.TB, r *bufio.Reader, method string) Answer {
 	t.Helper()
 	res, err := http.ReadResponse(r, &http.Request{Method: method})
 	for err == nil && res.StatusCode == http.StatusContinue {

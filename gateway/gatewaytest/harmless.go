@@ -1,9 +1,9 @@
 package gatewaytest
 
 import (
+	"fmt"
 	"net/http"
-	"net/url"
-	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,7 +11,7 @@ import (
 // harmless looks at how an attack came out: either it did not get through, or what
 // the application got is no more than the credential allows, however the
 // application reads it.
-func (s *Site) harmless(t *testing.T, as, request string, a Answer) {
+func (s *Site) harmless(t testing.TB, as, request string, a Answer) {
 	t.Helper()
 	if a.Seen == nil {
 		if a.Status == http.StatusSwitchingProtocols || a.Status >= 200 && a.Status < 300 {
@@ -20,12 +20,11 @@ func (s *Site) harmless(t *testing.T, as, request string, a Answer) {
 		return
 	}
 	problem := ""
-	switch as {
-	case "good":
-	case "scoped":
-		problem = beyondScope(*a.Seen)
-	default:
-		problem = "it should never have got there"
+	for _, act := range a.Seen.acts() {
+		if !may(as, act) {
+			problem = fmt.Sprintf("it may be taken for %s %s", act.Method, act.Path)
+			break
+		}
 	}
 	if problem == "" && len(a.Seen.values("Upgrade"))+len(a.Seen.values("HTTP2-Settings")) > 0 {
 		problem = "it may switch protocols"
@@ -37,58 +36,49 @@ func (s *Site) harmless(t *testing.T, as, request string, a Answer) {
 	s.checkIdentity(t, as, a.Seen)
 }
 
-// beyondScope says why an application could take a request for another one than the
-// scope allows, or nothing.
-func beyondScope(seen Seen) string {
-	if seen.Method != http.MethodGet && seen.Method != http.MethodHead {
-		return "the method"
+// may reports whether a credential may do something, by the name under which the site
+// has it. It says in code what limits says in rules.
+func may(credential string, act Act) bool {
+	isRead := act.Method == http.MethodGet || act.Method == http.MethodHead
+	below := func(root string) bool { return strings.HasPrefix(act.Path, root) }
+	switch credential {
+	case "good":
+		return !managesPasswords(act)
+	case "expiring", "nearby", "counted", "everything", "writing":
+		return !escalates(act)
+	case "scoped":
+		return isRead && below("/api/posts")
+	case "writer":
+		return act.Method == http.MethodPost && below("/api/posts")
+	case "files":
+		return below("/files/ann/") && !escalates(act)
+	case "pusher":
+		return below("/v2/mine/") && !escalates(act)
+	case "reports":
+		file, isReport := strings.CutPrefix(act.Path, "/reports/")
+		project, isProject := strings.CutPrefix(act.Path, "/projects/")
+		project, rest, _ := strings.Cut(project, "/")
+		return isRead && (isReport && !strings.Contains(file, "/") && strings.HasSuffix(file, ".pdf") || isProject && project != "" && rest == "comments")
 	}
-	for _, name := range []string{"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Original-URL", "X-Rewrite-URL"} {
-		if len(seen.values(name)) > 0 {
-			return name
-		}
-	}
-	target := seen.Target
-	if _, rest, ok := strings.Cut(target, "://"); ok {
-		_, target, _ = strings.Cut(rest, "/")
-		target = "/" + target
-	}
-	raw, query, _ := strings.Cut(target, "?")
-	for _, p := range readings(raw) {
-		if !strings.HasPrefix(p, "/api/posts") {
-			return "the path, read as " + p
-		}
-	}
-	for _, part := range strings.FieldsFunc(query, func(c rune) bool { return c == '&' || c == ';' }) {
-		name, value, _ := strings.Cut(part, "=")
-		name = strings.Trim(fold(decode(decode(name))), "_")
-		if value != "" && (strings.HasPrefix(name, "REST_ROUTE") || strings.HasPrefix(name, "METHOD")) {
-			return "the query"
-		}
-	}
-	return ""
+	return false
 }
 
-// readings are the ways in which programs read a path.
-func readings(raw string) (all []string) {
-	for _, p := range []string{raw, decode(raw), decode(decode(raw))} {
-		p = strings.ReplaceAll(p, `\`, "/")
-		p, _, _ = strings.Cut(p, "\x00")
-		p, _, _ = strings.Cut(p, "#")
-		var withoutParameters []string
-		for segment := range strings.SplitSeq(p, "/") {
-			segment, _, _ = strings.Cut(segment, ";")
-			withoutParameters = append(withoutParameters, segment)
-		}
-		all = append(all, p, path.Clean("/"+p), path.Clean("/"+strings.Join(withoutParameters, "/")))
-	}
-	return all
+// managesPasswords reports whether an act makes, changes or revokes application
+// passwords in the application.
+func managesPasswords(act Act) bool {
+	return !isSafe(act.Method) && strings.Contains(strings.ToLower(act.Path), "application-passwords")
 }
 
-// decode undoes percent-encoding as far as there is some.
-func decode(text string) string {
-	if decoded, err := url.PathUnescape(text); err == nil {
-		return decoded
-	}
-	return text
+// escalates reports whether an act could get a credential more than it may, in
+// WordPress.
+func escalates(act Act) bool {
+	p := strings.ToLower(act.Path) + "/"
+	_, route, isAPI := strings.Cut(p, "/wp-json/")
+	return managesPasswords(act) || isAPI && !isSafe(act.Method) && slices.ContainsFunc([]string{
+		"users/", "plugins/", "themes/", "settings/", "batch/v1/",
+	}, func(name string) bool { return strings.HasPrefix(route, name) || strings.Contains(route, "/"+name) })
+}
+
+func isSafe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }

@@ -44,13 +44,26 @@ var ann = sparekey.User{ID: "1", Login: "ann", Email: "ann@example.org", Roles: 
 // scoped is what the credential "scoped" may do.
 const scoped = "GET /api/posts*"
 
-// limits of the credentials, by name. Requests of the suite come from 127.0.0.2.
+// limits of the credentials, by name. Requests of the suite come from 127.0.0.2. What
+// each may do is in may, in another form.
 var limits = map[string]sparekey.Limits{
 	"good":      {},
 	"expired":   {Expires: time.Unix(1_000_000_000, 0).UTC()},
-	"scoped":    {Scopes: scoped},
 	"networked": {Networks: "10.9.0.0/16"},
-	"nearby":    {Networks: "127.0.0.2/32"},
+
+	// Without scopes.
+	"nearby":   {Networks: "127.0.0.2/32"},
+	"expiring": {Expires: time.Unix(32_000_000_000, 0).UTC()},
+	"counted":  {MaxUses: 100_000},
+
+	// With scopes.
+	"scoped":     {Scopes: scoped},
+	"writer":     {Scopes: "POST /api/posts*"},
+	"writing":    {Scopes: "write"},
+	"everything": {Scopes: "* /*"},
+	"files":      {Scopes: "* /files/ann/*"},
+	"pusher":     {Scopes: "* /v2/mine/*"},
+	"reports":    {Scopes: "GET /projects/*/comments\nGET /reports/*.pdf"},
 }
 
 const signingKey = "the key of the suite, of 32 bytes or more"
@@ -69,8 +82,9 @@ func admit(_ context.Context, a sparekey.Attempt) error {
 	return nil
 }
 
-// newSite starts a site. What front-ends ask it for counts as sent by 127.0.0.1.
-func newSite(t *testing.T, optional bool) *Site {
+// newSite starts a site whose gateway has this config and a Signer. What front-ends ask
+// it for counts as sent by 127.0.0.1.
+func newSite(t testing.TB, config gateway.Config) *Site {
 	t.Helper()
 	store := memory.New()
 	user, err := store.CreateUser(t.Context(), ann, "")
@@ -82,9 +96,10 @@ func newSite(t *testing.T, optional bool) *Site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.Signer = signer
 	wrong := sparekey.NewSecret().Reveal()
 	s := &Site{
-		Gateway:     gateway.New(service, gateway.Config{Optional: optional, Signer: signer}),
+		Gateway:     gateway.New(service, config),
 		Application: newApplication(t),
 		Certificate: newCertificate(t),
 		authorization: map[string]string{
@@ -107,7 +122,7 @@ func newSite(t *testing.T, optional bool) *Site {
 	return s
 }
 
-func (s *Site) listen(t *testing.T) {
+func (s *Site) listen(t testing.TB) {
 	t.Helper()
 	auth := forwardauth.New(s.Gateway, forwardauth.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
 	s.sparekey = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -13,7 +13,7 @@ import (
 // Run runs the suite on a front-end that start puts in front of a site.
 func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, false)
+	site := newSite(t, gateway.Config{})
 	front := start(t, site)
 	t.Run("Answers", func(t *testing.T) { site.answers(t, front) })
 	t.Run("Passed on", func(t *testing.T) { site.passedOn(t, front) })
@@ -34,7 +34,7 @@ func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 // claim, and what is wrong is refused all the same.
 func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, true)
+	site := newSite(t, gateway.Config{Optional: true})
 	front := start(t, site)
 	t.Run("nobody", func(t *testing.T) {
 		a := site.send(t, front, "GET /about HTTP/1.1\nHost: example.org\n\n")
@@ -92,7 +92,7 @@ func (s *Site) checkNobody(t *testing.T, seen *Seen) {
 // for front-ends that ask over the network.
 func RunDown(t *testing.T, status int, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, false)
+	site := newSite(t, gateway.Config{})
 	front := start(t, site)
 	request := "GET /api/posts HTTP/1.1\nHost: example.org\nAuthorization: {good}\n\n"
 	if a := site.send(t, front, request); a.Seen == nil {
@@ -108,7 +108,7 @@ func RunDown(t *testing.T, status int, start func(t *testing.T, site *Site) Fron
 // passwords.example.org, with what proxies tell, and nowhere else.
 func RunPages(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, false)
+	site := newSite(t, gateway.Config{})
 	front := start(t, site)
 	const at = " HTTP/1.1\nHost: passwords.example.org\n"
 	for request, body := range map[string]string{
@@ -197,7 +197,7 @@ func (s *Site) checkHeaders(t *testing.T, a Answer) {
 
 // checkIdentity looks at every header that an application could take for one of
 // Sparekey's.
-func (s *Site) checkIdentity(t *testing.T, as string, seen *Seen) {
+func (s *Site) checkIdentity(t testing.TB, as string, seen *Seen) {
 	t.Helper()
 	want := s.identity(as)
 	for name := range want {

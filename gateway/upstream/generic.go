@@ -62,10 +62,10 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 		c.readObjects(r, query, coreOnly, false)
 	}
 	if g.isHandler {
-		c.put(readings, unnamed)
+		c.put(r, readings, unnamed)
 		return
 	}
-	c.put(readings, managedAnywhere)
+	c.put(r, readings, managedAnywhere)
 }
 
 // unnamed is for handlers that manage application passwords by Sparekey itself.

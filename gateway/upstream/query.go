@@ -123,6 +123,7 @@ func (c *collector) readParameters(text, where, api string) {
 		case !ok || !p.isExactly("rest_route") && isRoute || isMethod && !p.plain:
 			c.cannotTell("programs read the parameter " + quote(p.raw) + " of the " + where + " in different ways; leave it out")
 			c.manages = true
+			c.unclearMethod = c.unclearMethod || isMethod
 			return
 		case isRoute:
 			c.addRoute(api, value)

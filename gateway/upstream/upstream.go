@@ -121,6 +121,7 @@ type collector struct {
 	others         []sparekey.Reading // of a method and a path of their own
 	unclear        string
 	manages        bool // what is unclear may manage users, credentials or code
+	unclearMethod  bool // what is unclear may be another method
 	routes         int  // how many of the paths a parameter has named
 
 	methodRoom, pathRoom [2]string // for the usual numbers of them
@@ -182,7 +183,7 @@ func (c *collector) addMethod(method string) {
 // tooMany gives up on a request that names more than is judged.
 func (c *collector) tooMany() {
 	c.cannotTell("it names too many methods or paths; send one of each")
-	c.manages = true
+	c.manages, c.unclearMethod = true, true
 }
 
 // cannotTell notes why there may be other readings. The first reason stays.
@@ -202,7 +203,7 @@ func isSafe(method string) bool { return method == "GET" || method == "HEAD" || 
 
 // put writes what was collected: each method with each path, and the others. named
 // says which name a rule must have in its path to cover a reading.
-func (c *collector) put(readings *sparekey.Readings, named func(method, path string) string) {
+func (c *collector) put(r *Request, readings *sparekey.Readings, named func(method, path string) string) {
 	for _, path := range c.paths {
 		for _, method := range c.methods {
 			readings.All = append(readings.All, sparekey.Reading{Method: method, Path: path, Named: named(method, path)})
@@ -213,6 +214,29 @@ func (c *collector) put(readings *sparekey.Readings, named func(method, path str
 		readings.All = append(readings.All, other)
 	}
 	readings.Unclear, readings.UnclearManages = c.unclear, c.unclear != "" && c.manages
+	if c.unclear == "" || c.isSafe() && !c.unclearMethod || !r.namesPasswords() {
+		return
+	}
+	// What cannot be read, and has the name of application passwords in it, counts as
+	// managing them: the sender chose to write it so.
+	const path = api + "/" + scope.NamePasswords
+	if name := named(http.MethodPost, path); name != "" {
+		readings.All = append(readings.All, sparekey.Reading{Method: http.MethodPost, Path: path, Named: name})
+	}
+}
+
+// namesPasswords reports whether the name of application passwords is in the target or
+// in a routing header, however it is encoded.
+func (r *Request) namesPasswords() bool {
+	if mayManagePasswords(rawpath.Unescape(r.Target)) {
+		return true
+	}
+	for name, values := range r.Header {
+		if IsRouting(name) && slices.ContainsFunc(values, func(value string) bool { return mayManagePasswords(rawpath.Unescape(value)) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayManagePasswords reports whether a path is one at which application passwords are

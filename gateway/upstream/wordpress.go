@@ -67,7 +67,7 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 		c.readObjects(r, query, w.config.Routes, true)
 	}
 	c.manages = c.manages && !clear // another object of the same kind manages nothing
-	c.put(readings, managed)
+	c.put(r, readings, managed)
 }
 
 // routeOf returns the route of WordPress's API that a path may lead to: in any folder,

@@ -1,0 +1,45 @@
+package upstream_test
+
+import (
+	"testing"
+
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
+)
+
+// TestUnreadablePasswords writes requests to the routes of application passwords in ways
+// that programs read differently. They count as managing application passwords, so that
+// a credential without limits is refused, too.
+func TestUnreadablePasswords(t *testing.T) {
+	t.Parallel()
+	const users = "/wp/v2/users/me/application-passwords"
+	for text, want := range map[string]bool{
+		"POST /wp-json" + users:                                            true,
+		"POST /wp-json//wp/v2/users/me/application-passwords":              true,
+		"POST /wp-json/wp/v2/users/me/%2561pplication-passwords":           true,
+		"POST /wp-json/x/../wp/v2/users/me/application-passwords":          true,
+		"POST /?rest%5Froute=" + users:                                     true,
+		"POST /?rest.route=" + users:                                       true,
+		"POST /?rest_route=/wp/v2/users/me//application%2Dpasswords":       true,
+		"DELETE /a?rest+route=" + users:                                    true,
+		"GET /?rest_route=" + users + "&%5Fmethod=POST":                    true,
+		"POST /a\nX-Original-URL: //wp-json" + users:                       true,
+		"POST /a\nX_Rewrite-URL: /x/..%2f/wp-json/%61pplication-passwords": true,
+
+		"GET /wp-json//wp/v2/users/me/application-passwords": false,
+		"GET /?rest%5Froute=" + users:                        false,
+		"POST /wp-json//wp/v2/posts":                         false,
+		"POST /?rest.route=/wp/v2/posts":                     false,
+		"POST /a//b\nX-Note: application-passwords":          false,
+	} {
+		for kind, profile := range map[string]upstream.Profile{"generic": upstream.Generic(), "wordpress": upstream.WordPress(upstream.WordPressConfig{})} {
+			r := request(t, text)
+			asked := upstream.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header}
+			if got := asked.MayManagePasswords(); want && !got {
+				t.Errorf("%s: %q is not looked into", kind, text)
+			}
+			if got := (&upstream.Reader{Profile: profile, Request: asked}).Head().ManagePasswords(); got != want {
+				t.Errorf("%s: %q manages application passwords: %v", kind, text, got)
+			}
+		}
+	}
+}
