@@ -178,6 +178,11 @@ func TestStripIdentity(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+	for line, want := range map[string]string{"X-Sparekey-User": "X-Sparekey-User", "X-Checksum, x_sparekey.roles": "x_sparekey.roles", "X-Checksum,X-Sparekey": ""} {
+		if got := gateway.Misspelled(http.Header{"Trailer": {"X-Other", line}}); got != want {
+			t.Errorf("trailers %q: %q, want %q", line, got, want)
+		}
+	}
 }
 
 // FuzzIdentityHeaders has any texts in the identity, and reads them back as an

@@ -83,13 +83,21 @@ func foldName(c byte) byte {
 	return '-'
 }
 
-// Misspelled returns the name of a header that only looks like one of Sparekey's,
-// such as X_Sparekey_User, or "". A front-end that can replace headers by their
-// name, but not remove others, must refuse a request that has one.
+// Misspelled returns the name of a header that only looks like one of Sparekey's, such as
+// X_Sparekey_User, or of an announced trailer that looks like one in any spelling; else
+// "". A front-end that can replace headers by their name, but not remove others, must
+// refuse a request that has one.
 func Misspelled(h http.Header) string {
 	for name := range h {
 		if isIdentity(name) && hasOddCharacter(name) {
 			return name
+		}
+	}
+	for _, line := range h["Trailer"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); isIdentity(name) {
+				return name
+			}
 		}
 	}
 	return ""

@@ -2,9 +2,10 @@
 -- transaction: sparekey.status is 200 for a request that may go on, and anything
 -- else for one that must not. Where nobody answers it is 503.
 
--- The client's own words about these are nobody's business.
+-- Sparekey has no use for the client's own words about the connection. It gets all other
+-- headers, and the names of the trailers.
 local dropped = {
-    ["connection"] = true, ["keep-alive"] = true, ["te"] = true, ["trailer"] = true, ["upgrade"] = true,
+    ["connection"] = true, ["keep-alive"] = true, ["te"] = true, ["upgrade"] = true,
     ["transfer-encoding"] = true, ["content-length"] = true, ["expect"] = true, ["host"] = true,
 }
 

@@ -39,8 +39,8 @@ func example(t *testing.T, dir, file string, changes map[string]string) string {
 }
 
 // suite runs the suite on a real proxy, for which run makes the command that starts
-// it at an address.
-func suite(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd) {
+// it at an address. front says what else is to be known of it.
+func suite(t *testing.T, front gatewaytest.Front, run func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd) {
 	t.Helper()
 	start := func(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 		dir := testproc.Dir(t)
@@ -52,7 +52,9 @@ func suite(t *testing.T, run func(t *testing.T, site *gatewaytest.Site, dir, add
 				t.Log(p.Log())
 			}
 		})
-		return gatewaytest.Front{Addr: addr, TLS: true}
+		front := front
+		front.Addr, front.TLS = addr, true
+		return front
 	}
 	gatewaytest.Run(t, start)
 	t.Run("Pages", func(t *testing.T) { gatewaytest.RunPages(t, start) })
@@ -76,7 +78,7 @@ func TestNginx(t *testing.T) {
 
 func testNginx(t *testing.T, settings string) {
 	program := testproc.Program(t, remedy, "nginx")
-	suite(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	suite(t, gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		server := example(t, dir, "nginx/example.conf", map[string]string{
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
 			"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
@@ -100,7 +102,7 @@ http {
 func TestCaddy(t *testing.T) {
 	t.Parallel()
 	program := testproc.Program(t, remedy, "caddy")
-	suite(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	suite(t, gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		_, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +120,7 @@ func TestCaddy(t *testing.T) {
 func TestHAProxy(t *testing.T) {
 	t.Parallel()
 	program := testproc.Program(t, remedy, "haproxy")
-	suite(t, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	suite(t, gatewaytest.Front{PassesTrailers: true}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		lua := example(t, dir, "haproxy/sparekey.lua", nil)
 		file := example(t, dir, "haproxy/haproxy.cfg", map[string]string{
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,

@@ -152,18 +152,23 @@ func TestTraefik(t *testing.T) {
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusInternalServerError, p.start) })
 }
 
+// matcher matches the headers that a part of Envoy's example lists, and these.
+func matcher(t *testing.T, list string, others ...string) *regexp.Regexp {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`(exact|prefix|regex): "?([^",} ]+)`).FindAllStringSubmatch(listed(t, "envoy/envoy.yaml", list)[0], -1) {
+		others = append(others, map[string]string{
+			"exact": "^" + regexp.QuoteMeta(m[2]) + "$", "prefix": "^" + regexp.QuoteMeta(m[2]), "regex": "^(" + m[2] + ")$",
+		}[m[1]])
+	}
+	return regexp.MustCompile(strings.Join(others, "|"))
+}
+
 // TestEnvoy replays Envoy's ext_authz over HTTP: the client's method and Host, its
 // path behind a prefix, Authorization, and the headers that the example names.
 func TestEnvoy(t *testing.T) {
 	t.Parallel()
-	asked, _, _ := strings.Cut(strings.Join(listed(t, "envoy/envoy.yaml", `(?s)allowed_headers:(.*?)http_service:`), ""), "http_service")
-	var allowed []string
-	for _, m := range regexp.MustCompile(`(exact|prefix|regex): "?([^",} ]+)`).FindAllStringSubmatch(asked, -1) {
-		allowed = append(allowed, map[string]string{
-			"exact": "^" + regexp.QuoteMeta(m[2]) + "$", "prefix": "^" + regexp.QuoteMeta(m[2]), "regex": "^(" + m[2] + ")$",
-		}[m[1]])
-	}
-	isAllowed := regexp.MustCompile(strings.Join(append(allowed, "^authorization$"), "|"))
+	isAllowed := matcher(t, `(?s) allowed_headers:(.*?)disallowed_headers:`, "^authorization$")
+	isDisallowed := matcher(t, `(?s)disallowed_headers:(.*?)http_service:`)
 	prefix := listed(t, "envoy/envoy.yaml", `allowed_upstream_headers:\s+patterns:\s+- \{ prefix: ([^,]+),`)[0]
 	if status := listed(t, "envoy/envoy.yaml", `status_on_error: \{ code: (\S+) \}`)[0]; status != "ServiceUnavailable" {
 		t.Errorf("status_on_error is %s", status)
@@ -178,9 +183,12 @@ func TestEnvoy(t *testing.T) {
 			if strings.Contains(name, "_") { // headers_with_underscores_action: REJECT_REQUEST
 				return nil
 			}
-			if isAllowed.MatchString(strings.ToLower(name)) {
-				question.Header[name] = []string{strings.Join(values, ",")}
+			if name := strings.ToLower(name); isAllowed.MatchString(name) && !isDisallowed.MatchString(name) {
+				question.Header[http.CanonicalHeaderKey(name)] = []string{strings.Join(values, ",")}
 			}
+		}
+		for name := range client.Trailer { // net/http has taken them out of the headers
+			question.Header.Add("Trailer", name)
 		}
 		question.Header.Set("X-Forwarded-Proto", "https")
 		question.Header.Set("X-Forwarded-For", clientAddr(client))

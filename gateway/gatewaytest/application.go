@@ -110,6 +110,17 @@ func parseHead(head string) Seen {
 	return seen
 }
 
+// dropUnannounced drops the trailers that the header Trailer does not name.
+func (s *Seen) dropUnannounced() {
+	announced := ""
+	for _, h := range s.Header {
+		if fold(h[0]) == "TRAILER" {
+			announced += "," + fold(h[1])
+		}
+	}
+	s.Trailer = slices.DeleteFunc(s.Trailer, func(h [2]string) bool { return !strings.Contains(announced, fold(h[0])) })
+}
+
 // values returns the values of all headers and trailers that CGI and its heirs take for
 // this one.
 func (s Seen) values(name string) (values []string) {

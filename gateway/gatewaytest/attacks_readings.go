@@ -28,7 +28,7 @@ func readingAttacks() []Attack {
 		{"path-by-path-info", "CGI's variables for the path as headers", "scoped", each("scoped", "/api/posts",
 			"PATH_INFO: /admin/users", "Path-Info: /admin/users", "X-Path-Info: /admin/users", "X_Path_Info: /admin/users", "X.Path.Info: /admin/users", "PATH_TRANSLATED: /admin/users",
 			"Request-Uri: /admin/users", "REQUEST_URI: /admin/users?x", "X-Request-Uri: /admin/users", "X-Original-Path: /admin/users", "X-Envoy-Original-Path: /admin/users",
-			"Path-Info: /api/posts/../users", "PATH_INFO: /api/posts\nPATH_INFO: /admin/users")},
+			"Path-Info: /api/posts/../users", "PATH_INFO: /api/posts\nPATH_INFO: /admin/users", "X-Path-Info: /api/posts\nX-Path-Info: /admin/users", "X-Original-Path: /api/posts, /admin/users")},
 		{"path-by-forwarded-prefix", "X-Forwarded-Prefix (Spring, Werkzeug's ProxyFix) and its like", "scoped", each("scoped", "/api/posts/admin/users",
 			"X-Forwarded-Prefix: /api/posts", "X_Forwarded_Prefix: /api/posts", "x-forwarded_prefix: /admin", "X-Forwarded-Path: /api/posts", "X-Forwarded-Context: /api/posts", "X-Ingress-Path: /admin",
 			"X-Forwarded-Prefix: /api\nX-Forwarded-Prefix: /api/posts")},

@@ -32,7 +32,7 @@ func (s *Site) send(t testing.TB, front Front, request string) Answer {
 	method, _, _ := strings.Cut(request, " ")
 	// A server may answer, and close the connection, before it has read all.
 	_, _ = io.WriteString(conn, strings.ReplaceAll(request, "\n", "\r\n"))
-	return read(t, bufio.NewReader(conn), method)
+	return read(t, front, bufio.NewReader(conn), method)
 }
 
 func (s *Site) dial(t testing.TB, front Front) net.Conn {
@@ -52,7 +52,7 @@ func (s *Site) dial(t testing.TB, front Front) net.Conn {
 }
 
 // read reads the answer to a request of the given method.
-func read(t testing.TB, r *bufio.Reader, method string) Answer {
+func read(t testing.TB, front Front, r *bufio.Reader, method string) Answer {
 	t.Helper()
 	res, err := http.ReadResponse(r, &http.Request{Method: method})
 	for err == nil && res.StatusCode == http.StatusContinue {
@@ -75,6 +75,9 @@ func read(t testing.TB, r *bufio.Reader, method string) Answer {
 		a.Seen = &Seen{}
 		if err := json.Unmarshal(body, a.Seen); err != nil {
 			t.Fatalf("the application says %q", body)
+		}
+		if front.PassesTrailers {
+			a.Seen.dropUnannounced()
 		}
 	}
 	return a

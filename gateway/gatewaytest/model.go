@@ -87,8 +87,10 @@ func (s Seen) otherPaths(raw string) (all []string) {
 		"X-Original-URL", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "Request-URI", "X-Request-URI", "Path-Info", "X-Path-Info", "Path-Translated",
 	} {
 		for _, value := range s.values(name) {
-			value, _, _ = strings.Cut(value, "?")
-			all = append(all, readings(value)...)
+			for part := range strings.SplitSeq(value, ",") { // of several that a proxy has joined
+				part, _, _ = strings.Cut(strings.TrimSpace(part), "?")
+				all = append(all, readings(part)...)
+			}
 		}
 	}
 	for _, name := range []string{"Script-Name", "X-Script-Name", "Script-URL", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Context", "X-Ingress-Path"} {

@@ -35,6 +35,11 @@ type Site struct {
 type Front struct {
 	Addr string
 	TLS  bool // with the site's certificate
+
+	// PassesTrailers says that it passes on trailers that were not announced, as
+	// HAProxy before 3.2 does, and that this is written where operators read it.
+	// Applications must not take such for headers (RFC 9110, section 6.5.1).
+	PassesTrailers bool
 }
 
 // ann is the user whom all credentials are of. Their names are those by which the

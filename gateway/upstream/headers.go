@@ -173,6 +173,10 @@ func (c *collector) readHeader(r *Request, does effect, name string, values []st
 		return
 	}
 	for _, value := range values {
+		if does != namesMethod && strings.Contains(value, ",") {
+			c.cannotTell("the header " + quote(name) + " has a comma, with which some proxies join several; send one, with \"%2C\" for a comma")
+			return
+		}
 		switch does {
 		case namesMethod:
 			c.addMethod(value)

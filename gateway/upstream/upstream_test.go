@@ -134,6 +134,8 @@ func TestGeneric(t *testing.T) {
 		"GET /a\nPATH_INFO: /b": "GET /a, GET /b", "GET /a\nX-Path-Info: /b": "GET /a, GET /b", "GET /a\nX-Forwarded-Prefix: /b": "unclear", "GET /a\nX_Forwarded.Prefix: /b": "unclear",
 		"GET /a\nX_Custom: 1": "unclear", "GET /a\nX.Custom: 1": "unclear", "GET /a\nX-Custom: 1": "GET /a",
 
+		"GET /a\nX-Path-Info: /a,/b": "unclear", "GET /a\nX-Original-URL: /a, /b": "unclear", "PUT /a\nX-Amz-Copy-Source: a,b": "unclear", "PUT /a\nX-Copy-From: /a%2Cb": "GET /a,b, PUT /a",
+
 		// Trailers.
 		"POST /a\nTransfer-Encoding: chunked\nTrailer: X-HTTP-Method-Override":  "unclear",
 		"POST /a\nTransfer-Encoding: chunked\nTrailer: X-Checksum":              "POST /a",
