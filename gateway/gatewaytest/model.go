@@ -3,11 +3,11 @@ package gatewaytest
 import (
 	"bufio"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -31,6 +31,12 @@ func Acts(raw string) []Act {
 
 func (s Seen) acts() (all []Act) {
 	raw, query := s.address()
+	for _, name := range targetHeaders {
+		for _, value := range s.values(name) {
+			_, named, _ := strings.Cut(value, "?")
+			query += "&" + named
+		}
+	}
 	fields := formFields(query)
 	if s.Method == http.MethodPost {
 		fields = append(fields, s.formFields()...)
@@ -79,13 +85,16 @@ func (s Seen) methods(fields []field) []string {
 	return slices.DeleteFunc(all, func(m string) bool { return m == "" })
 }
 
+// targetHeaders name another path, perhaps with a query.
+var targetHeaders = []string{
+	"X-Original-URL", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "Request-URI", "X-Request-URI", "Path-Info", "X-Path-Info", "Path-Translated",
+}
+
 // otherPaths are those to which headers lead. A header with a target takes the place of
 // the request's. A prefix is what gunicorn cuts off the path for SCRIPT_NAME (RFC 3875,
 // section 4.1.13), with all that stands before it; others put it before the path.
 func (s Seen) otherPaths(raw string) (all []string) {
-	for _, name := range []string{
-		"X-Original-URL", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "Request-URI", "X-Request-URI", "Path-Info", "X-Path-Info", "Path-Translated",
-	} {
+	for _, name := range targetHeaders {
 		for _, value := range s.values(name) {
 			for part := range strings.SplitSeq(value, ",") { // of several that a proxy has joined
 				part, _, _ = strings.Cut(strings.TrimSpace(part), "?")
@@ -175,15 +184,17 @@ func fieldName(name string) string {
 	return fold(name)
 }
 
+// boundaryOf finds the first boundary, as PHP does.
+var boundaryOf = regexp.MustCompile(`(?i)multipart/.*?boundary="?([^";, ]+)`)
+
 // formFields are those of the body, by whatever Content-Type there is.
 func (s Seen) formFields() (all []field) {
 	for _, contentType := range s.values("Content-Type") {
-		mediaType, parameters, _ := mime.ParseMediaType(contentType)
-		switch {
+		switch boundary := boundaryOf.FindStringSubmatch(contentType); {
 		case strings.Contains(strings.ToLower(contentType), "urlencoded"):
 			all = append(all, formFields(s.Body)...)
-		case strings.HasPrefix(mediaType, "multipart/"):
-			parts := multipart.NewReader(strings.NewReader(s.Body), parameters["boundary"])
+		case boundary != nil:
+			parts := multipart.NewReader(strings.NewReader(s.Body), boundary[1])
 			for part, err := parts.NextPart(); err == nil; part, err = parts.NextPart() {
 				value, _ := io.ReadAll(part) // whatever there is of it
 				all = append(all, field{fieldName(part.FormName()), strings.TrimSpace(string(value))})

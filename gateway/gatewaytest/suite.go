@@ -16,17 +16,22 @@ func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	site := newSite(t, gateway.Config{})
 	front := start(t, site)
 	t.Run("Answers", func(t *testing.T) { site.answers(t, front) })
+	t.Run("Limited", func(t *testing.T) { site.limited(t, front) })
 	t.Run("Passed on", func(t *testing.T) { site.passedOn(t, front) })
 	t.Run("Targets", func(t *testing.T) { site.targets(t, front) })
 	t.Run("Attacks", func(t *testing.T) {
 		for _, a := range Attacks() {
-			t.Run(a.Name, func(t *testing.T) {
-				for _, request := range a.Requests {
-					site.harmless(t, a.As, request, site.send(t, front, request))
-				}
-			})
+			t.Run(a.Name, func(t *testing.T) { site.try(t, front, a) })
 		}
 	})
+}
+
+// try makes one attack.
+func (s *Site) try(t testing.TB, front Front, a Attack) {
+	t.Helper()
+	for _, request := range a.Requests {
+		s.harmless(t, a.As, request, s.send(t, front, request))
+	}
 }
 
 // RunOptional runs what is different where a front-end also lets through who sends no
@@ -175,6 +180,36 @@ func (s *Site) answers(t *testing.T, front Front) {
 					t.Errorf("the application saw %s %s", a.Seen.Method, a.Seen.Target)
 				}
 				s.checkIdentity(t, c.as, a.Seen)
+			}
+		})
+	}
+}
+
+// limited sends what limited credentials may do: a front-end that refuses attacks must
+// not refuse these with them.
+func (s *Site) limited(t *testing.T, front Front) {
+	for name, request := range map[string]string{
+		"JSON where a form would be refused":  post("/api/posts", "writer", "application/json", `{"_method":"x"}`),
+		"a file":                              post("/api/posts/1", "writer", "image/png", "x"),
+		"COPY to one's own path":              ask("COPY", "/files/ann/a", "files", "Destination: /files/ann/b"),
+		"MOVE to one's own address":           ask("MOVE", "/files/ann/a", "files", "Destination: http://example.org/files/ann/b%20c"),
+		"a copy of one's own object":          ask("PUT", "/files/ann/a", "files", "Content-Length: 0", "X-Amz-Copy-Source: /files/ann/b"),
+		"a mount of one's own blob":           ask("POST", "/v2/mine/blobs/uploads/?mount=sha256:0&from=mine/other", "pusher", "Content-Length: 0"),
+		"a report":                            ask("GET", "/reports/a%20b.pdf", "reports"),
+		"comments":                            ask("GET", "/projects/1/comments", "reports"),
+		"a post of WordPress, with an expiry": post("/wp-json/wp/v2/posts", "expiring", "application/json", "{}"),
+		"a post of WordPress, in a network":   post("/wp-json/wp/v2/posts", "nearby", "application/json", "{}"),
+		"a post of WordPress, by write":       post("/wp-json/wp/v2/posts", "writing", "application/json", "{}"),
+		"reading users, with a few uses":      ask("GET", "/wp-json/wp/v2/users?page=2", "counted"),
+		"reading settings, by * /*":           ask("GET", "/wp-json/wp/v2/settings", "everything"),
+		"other users than WordPress's":        post("/users", "expiring", "application/json", "{}"),
+		"a list of application passwords":     ask("GET", "/wp-json/wp/v2/users/me/application-passwords", "good"),
+		"users, without limits":               post("/wp-json/wp/v2/users", "good", "application/json", "{}"),
+		"a trailer":                           ask("POST", "/api/posts", "writer", "Transfer-Encoding: chunked", "Trailer: X-Checksum", "", "2", "hi", "0", "X-Checksum: 1", "", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if a := s.send(t, front, request); a.Seen == nil || a.Status != http.StatusOK {
+				t.Errorf("%d %s", a.Status, a.Body)
 			}
 		})
 	}

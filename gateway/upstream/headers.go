@@ -201,7 +201,11 @@ func (c *collector) addTarget(name, value string) {
 		c.cannotTell("the header " + quote(name) + " names another path; leave it out")
 		return
 	}
-	path, _ := rawpath.Split(value)
+	path, query := rawpath.Split(value)
+	if query != "" { // in which there may be all that is looked for in the request's own
+		c.cannotTell("the header " + quote(name) + " names another query; leave it out")
+		c.manages, c.unclearMethod = true, true
+	}
 	c.addPath(path)
 }
 

@@ -25,6 +25,9 @@ func TestUnreadablePasswords(t *testing.T) {
 		"POST /a\nX-Original-URL: //wp-json" + users:                       true,
 		"POST /a\nX_Rewrite-URL: /x/..%2f/wp-json/%61pplication-passwords": true,
 
+		"POST /a\nX-Rewrite-URL: /?rest_route=" + users:             true,
+		"GET /a\nX-Rewrite-URL: /wp-json" + users + "?_method=POST": true,
+
 		"GET /wp-json//wp/v2/users/me/application-passwords": false,
 		"GET /?rest%5Froute=" + users:                        false,
 		"POST /wp-json//wp/v2/posts":                         false,

@@ -128,7 +128,7 @@ func TestGeneric(t *testing.T) {
 		"GET /a\nX-HTTP-Method-Override: GET\nX-HTTP-Method-Override: DELETE": "DELETE /a, GET /a",
 
 		// Headers that name or move the path.
-		"GET /a\nX-Original-URL: /b?c": "GET /a, GET /b", "GET /a\nX-Rewrite-URL: /b": "GET /a, GET /b", "GET /a\nx-rewrite-url: /b/../c": "unclear",
+		"GET /a\nX-Original-URL: /b": "GET /a, GET /b", "GET /a\nX-Original-URL: /b?c": "unclear!", "GET /a\nPath-Info: /a?_method=DELETE": "unclear!", "GET /a\nX-Rewrite-URL: /b": "GET /a, GET /b", "GET /a\nx-rewrite-url: /b/../c": "unclear",
 		"GET /a\nX_Rewrite_URL: /b": "GET /a, GET /b", "GET /a\nX-Rewrite-URL: b": "unclear", "GET /a\nX-Envoy-Original-Path: /b": "GET /a, GET /b",
 		"GET /a\nSCRIPT_NAME: /files": "unclear", "GET /a\nScript-Name: /files": "unclear", "GET /a\nX-Script-Name: /x": "unclear",
 		"GET /a\nPATH_INFO: /b": "GET /a, GET /b", "GET /a\nX-Path-Info: /b": "GET /a, GET /b", "GET /a\nX-Forwarded-Prefix: /b": "unclear", "GET /a\nX_Forwarded.Prefix: /b": "unclear",
