@@ -34,9 +34,10 @@ tidy:
 	$(GO) mod tidy -diff
 	cd e2e && $(GO) mod tidy -diff
 
-deps: ## what the tests on a live WordPress, behind other proxies and with Redis need, where root can install it
+deps: ## what the tests on a live WordPress and other applications, behind other proxies and with Redis need, where root can install it
 	scripts/wordpress-deps
 	scripts/proxies
+	scripts/applications
 	scripts/redis
 	command -v jq >/dev/null || scripts/apt-install jq
 

@@ -38,11 +38,15 @@ func example(t *testing.T, dir, file string, changes map[string]string) string {
 	return path
 }
 
-// suite runs the suite on a real proxy, for which run makes the command that starts
-// it at an address. front says what else is to be known of it.
-func suite(t *testing.T, front gatewaytest.Front, run func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd) {
-	t.Helper()
-	start := func(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
+// starter starts a front-end before a site.
+type starter func(t *testing.T, site *gatewaytest.Site) gatewaytest.Front
+
+// command makes the command that starts a proxy at an address, with its files in dir.
+type command func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd
+
+// starting starts a real proxy. front says what else is to be known of it.
+func starting(front gatewaytest.Front, run command) starter {
+	return func(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 		dir := testproc.Dir(t)
 		addr := net.JoinHostPort("127.0.0.1", testproc.FreePort(t))
 		log := filepath.Join(dir, "log")
@@ -56,53 +60,73 @@ func suite(t *testing.T, front gatewaytest.Front, run func(t *testing.T, site *g
 		front.Addr, front.TLS = addr, true
 		return front
 	}
+}
+
+// suite runs the suite on a real proxy.
+func suite(t *testing.T, start starter) {
+	t.Helper()
 	gatewaytest.Run(t, start)
 	t.Run("Pages", func(t *testing.T) { gatewaytest.RunPages(t, start) })
 	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, start) })
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, start) })
 }
 
+// lenient has nginx let headers through that it drops by default. Sparekey refuses them.
+const lenient = "underscores_in_headers on; ignore_invalid_headers off;"
+
 func TestNginx(t *testing.T) {
 	t.Parallel()
 	for name, settings := range map[string]string{
-		"usual": "",
-		// Sparekey refuses what looks like its headers, where nginx lets it through.
-		"lenient": "underscores_in_headers on; ignore_invalid_headers off;",
+		"usual":   "",
+		"lenient": lenient,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			testNginx(t, settings)
+			suite(t, nginx(t, settings))
 		})
 	}
 }
 
-func testNginx(t *testing.T, settings string) {
+// nginx starts the example of nginx with more settings.
+func nginx(t *testing.T, settings string) starter {
+	t.Helper()
 	program := testproc.Program(t, remedy, "nginx")
-	suite(t, gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	return starting(gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		server := example(t, dir, "nginx/example.conf", map[string]string{
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
 			"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
 		})
-		whole := filepath.Join(dir, "nginx.conf")
-		config := strings.ReplaceAll(`daemon off; master_process off; pid DIR/pid; error_log stderr;
+		return nginxCommand(t, program, dir, settings+"\n\tinclude "+server+";")
+	})
+}
+
+// nginxCommand runs nginx with these settings in its block "http".
+func nginxCommand(t *testing.T, program, dir, settings string) *exec.Cmd {
+	t.Helper()
+	whole := filepath.Join(dir, "nginx.conf")
+	config := strings.ReplaceAll(`daemon off; master_process off; pid DIR/pid; error_log stderr;
 events {}
 http {
 	access_log off; client_body_temp_path DIR/body; proxy_temp_path DIR/proxy; fastcgi_temp_path DIR/fastcgi; uwsgi_temp_path DIR/uwsgi; scgi_temp_path DIR/scgi;
 	`+settings+`
-	include `+server+`;
 }
 `, "DIR", dir)
-		if err := os.WriteFile(whole, []byte(config), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return exec.CommandContext(context.WithoutCancel(t.Context()), program, "-p", dir, "-e", "stderr", "-c", whole)
-	})
+	if err := os.WriteFile(whole, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return exec.CommandContext(context.WithoutCancel(t.Context()), program, "-p", dir, "-e", "stderr", "-c", whole)
 }
 
 func TestCaddy(t *testing.T) {
 	t.Parallel()
+	suite(t, caddy(t))
+}
+
+// caddy starts the example of Caddy.
+func caddy(t *testing.T) starter {
+	t.Helper()
 	program := testproc.Program(t, remedy, "caddy")
-	suite(t, gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	return starting(gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		_, port, err := net.SplitHostPort(addr)
 		if err != nil {
 			t.Fatal(err)
@@ -119,8 +143,14 @@ func TestCaddy(t *testing.T) {
 
 func TestHAProxy(t *testing.T) {
 	t.Parallel()
+	suite(t, haproxy(t))
+}
+
+// haproxy starts the example of HAProxy.
+func haproxy(t *testing.T) starter {
+	t.Helper()
 	program := testproc.Program(t, remedy, "haproxy")
-	suite(t, gatewaytest.Front{PassesTrailers: true}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+	return starting(gatewaytest.Front{PassesTrailers: true}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		lua := example(t, dir, "haproxy/sparekey.lua", nil)
 		file := example(t, dir, "haproxy/haproxy.cfg", map[string]string{
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,

@@ -20,6 +20,14 @@ type Answer struct {
 	Seen   *Seen // what the application got, nil if nothing reached it
 }
 
+// Send sends a request to a front-end, or to an application itself. Lines end with "\n",
+// and "{files}" stands for the Authorization of the credential of that name, whose limits
+// are in site.go. It comes from 127.0.0.2.
+func (s *Site) Send(t testing.TB, front Front, request string) Answer {
+	t.Helper()
+	return s.send(t, front, request)
+}
+
 // send sends a request as it is written, with line ends as "\n" and credentials as
 // "{name}", from 127.0.0.2.
 func (s *Site) send(t testing.TB, front Front, request string) Answer {

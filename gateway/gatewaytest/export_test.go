@@ -6,8 +6,8 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway"
 )
 
-// NewSite starts a site whose gateway has this config.
-func NewSite(t testing.TB, config gateway.Config) *Site {
+// NewSiteWith starts a site whose gateway has this config.
+func NewSiteWith(t testing.TB, config gateway.Config) *Site {
 	t.Helper()
 	return newSite(t, config)
 }

@@ -87,6 +87,13 @@ func admit(_ context.Context, a sparekey.Attempt) error {
 	return nil
 }
 
+// NewSite starts a site, for tests that put a front-end before another application than
+// the suite's: they change Application before they start it.
+func NewSite(t testing.TB) *Site {
+	t.Helper()
+	return newSite(t, gateway.Config{})
+}
+
 // newSite starts a site whose gateway has this config and a Signer. What front-ends ask
 // it for counts as sent by 127.0.0.1.
 func newSite(t testing.TB, config gateway.Config) *Site {
