@@ -18,6 +18,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // replay does what a proxy that cannot be had here does, after its documentation
@@ -204,4 +205,26 @@ func TestEnvoy(t *testing.T) {
 	gatewaytest.Run(t, p.start)
 	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, p.start) })
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, p.start) })
+}
+
+// TestExamplesSetNoRoutingHeaders has no example ask by a header that counts as moving the
+// path or naming a method: Sparekey would refuse every request of a limited credential.
+func TestExamplesSetNoRoutingHeaders(t *testing.T) {
+	t.Parallel()
+	for file, pattern := range map[string]string{
+		"nginx/example.conf": `proxy_set_header (\S+) +\$`, "haproxy/sparekey.lua": `headers\["([a-z-]+)"\] = `, "haproxy/haproxy.cfg": `set-header (\S+) `, "envoy/envoy.yaml": `\{ key: ([a-z-]+),`,
+	} {
+		for _, name := range listed(t, file, pattern) {
+			if upstream.IsRouting(name) || upstream.IsOdd(name) {
+				t.Errorf("examples/%s sets %s", file, name)
+			}
+		}
+	}
+	for dialect, told := range tells {
+		for name := range told.header {
+			if upstream.IsRouting(name) {
+				t.Errorf("%s asks by %s", dialect, name)
+			}
+		}
+	}
 }
