@@ -74,7 +74,7 @@ func readSeen(r *bufio.Reader) (Seen, error) {
 	if err != nil {
 		return seen, nil //nolint:nilerr // of a request that net/http does not read there is the head
 	}
-	body, _ := io.ReadAll(io.LimitReader(request.Body, 1<<20))
+	body, _ := io.ReadAll(io.LimitReader(request.Body, 4<<20))
 	seen.Body = string(body)
 	for name, values := range request.Trailer {
 		for _, value := range values {

@@ -53,7 +53,7 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 		c.readMount(query)
 	}
 	if !g.isHandler && r.Method == http.MethodPost {
-		c.readForm(r)
+		c.readForm(r, scoped)
 	}
 	switch {
 	case g.isHandler:
@@ -89,8 +89,9 @@ func (c *collector) dropFrontPage() {
 }
 
 // readForm adds the methods that applications may find in a form, with which browsers
-// can send nothing but POST.
-func (c *collector) readForm(r *Request) {
+// can send nothing but POST. Without scopes, another method on the same path matters as
+// little as the request's own.
+func (c *collector) readForm(r *Request, scoped bool) {
 	types := contentTypes(r.Header)
 	if !slices.ContainsFunc(types, mayBeForm) {
 		return
@@ -99,21 +100,27 @@ func (c *collector) readForm(r *Request) {
 	case r.Body == nil, len(types) > 1, !isPlainForm(types[0]) && !isMultipart(types[0]):
 		c.anyMethod()
 		if c.mayBeWordPress() {
-			c.cannotTell(formMayRoute)
-			c.manages = true
+			c.cannotSeeForm(formMayRoute)
 		}
 	case isMultipart(types[0]):
-		if why := r.Body.forbid(fieldNames{method: true, route: true}); why != "" {
-			c.cannotTell(why)
+		if why := r.Body.forbid(fieldNames{method: scoped, route: true}); why != "" {
+			c.cannotSeeForm(why)
 		}
 	default:
 		body, why := r.Body.peek()
 		if why != "" {
-			c.cannotTell(why)
+			c.cannotSeeForm(why)
 			return
 		}
 		c.readParameters(string(body), "form", api)
 	}
+}
+
+// cannotSeeForm notes why a form cannot be looked into. Where WordPress may be, it may
+// name a route that manages something.
+func (c *collector) cannotSeeForm(why string) {
+	c.cannotTell(why)
+	c.manages = c.manages || c.mayBeWordPress()
 }
 
 // mayBeWordPress reports whether one of the paths is that of WordPress's API or of its

@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"io"
 	"testing"
 
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
@@ -42,6 +43,23 @@ func TestUnreadablePasswords(t *testing.T) {
 			}
 			if got := (&upstream.Reader{Profile: profile, Request: asked}).Head().ManagePasswords(); got != want {
 				t.Errorf("%s: %q manages application passwords: %v", kind, text, got)
+			}
+		}
+	}
+}
+
+// TestMethodsInMultipartForms has an application with forms of its own keep them, where
+// the credential has no scopes.
+func TestMethodsInMultipartForms(t *testing.T) {
+	t.Parallel()
+	const text = "POST /posts/1\nContent-Type: multipart/form-data; boundary=x\n\n--x\r\nContent-Disposition: form-data; name=\""
+	for field, want := range map[string][2]bool{"_method": {true, false}, "rest_route": {false, false}, "title": {true, true}} { // without scopes, with some
+		for i, scoped := range []bool{false, true} {
+			r := request(t, text+field+"\"\r\n\r\nPUT\r\n--x--\r\n")
+			reader := upstream.Reader{Profile: upstream.Generic(), Request: upstream.Request{Method: r.Method, Target: r.RequestURI, Header: r.Header, Body: upstream.NewBody(r)}}
+			reader.Readings(scoped)
+			if _, err := io.ReadAll(r.Body); (err == nil) != want[i] {
+				t.Errorf("%s, with scopes %v: %v", field, scoped, err)
 			}
 		}
 	}
