@@ -39,3 +39,35 @@ func TestTable(t *testing.T) {
 		t.Errorf("docs/gateway.md tells of %s, which is not tried", name)
 	}
 }
+
+// TestFrontEnds holds the table of attacks by front-end to what is tried.
+func TestFrontEnds(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| attack | `--upstream` |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	documented := map[string]bool{}
+	for _, row := range strings.Split(table, "\n")[2:] {
+		cells := strings.Split(row, "|")
+		for _, name := range regexp.MustCompile("`([a-z0-9-]+)`").FindAllStringSubmatch(cells[1], -1) {
+			documented[name[1]] = true
+		}
+		for _, cell := range cells[2:8] {
+			if outcome := strings.Trim(cell, " ¹"); outcome != "refused" && outcome != "taken out" && outcome != "either" {
+				t.Errorf("%s: %q", cells[1], outcome)
+			}
+		}
+	}
+	for _, a := range gatewaytest.Attacks() {
+		if !documented[a.Name] {
+			t.Errorf("docs/security.md does not tell what becomes of %s", a.Name)
+		}
+		delete(documented, a.Name)
+	}
+	for name := range documented {
+		t.Errorf("docs/security.md tells of %s, which is not tried", name)
+	}
+}
