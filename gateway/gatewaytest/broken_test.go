@@ -344,7 +344,7 @@ func brokenAuthorization() map[string]broken {
 			return ""
 		}), []string{"authorization-elsewhere"}},
 		"takes other names": {from(func(r *http.Request) string {
-			return r.Header.Get("Authorization_") + r.Header.Get("HTTP_AUTHORIZATION")
+			return r.Header.Get("Authorization_") + r.Header.Get("Http_authorization")
 		}), []string{"authorization-misspelled"}},
 		"takes an address for a password": {gate{unasked: func(head string) bool {
 			line, _, _ := strings.Cut(head, "\r\n")

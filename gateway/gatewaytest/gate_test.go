@@ -145,12 +145,12 @@ func (p *peeking) Accept() (net.Conn, error) {
 
 func (p *peeking) relay(client net.Conn, request io.Reader) {
 	defer client.Close()
-	application, err := net.Dial("tcp", p.application) //nolint:noctx // it lasts as long as the connection of the client
+	application, err := net.Dial("tcp", p.application)
 	if err != nil {
 		return
 	}
 	defer application.Close()
-	go io.Copy(application, request) //nolint:errcheck // the client learns what became of it by the answer
+	go io.Copy(application, request)
 	_, _ = io.Copy(client, application)
 }
 

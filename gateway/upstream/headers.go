@@ -119,7 +119,7 @@ func IsOdd(name string) bool {
 // readHeaders adds what the headers and announced trailers say.
 func (c *collector) readHeaders(r *Request) {
 	for name, values := range r.Header {
-		if does, ok := effectOf(name); ok && !(r.DropsForwarded && does == movesPath && isForwarded(name)) {
+		if does, ok := effectOf(name); ok && (!r.DropsForwarded || does != movesPath || !isForwarded(name)) {
 			c.readHeader(r, does, name, values)
 			continue
 		}
