@@ -30,11 +30,11 @@ func readingAttacks() []Attack {
 			"SCRIPT_NAME: /x\nSCRIPT_NAME: /api/posts", "Connection: SCRIPT_NAME\nSCRIPT_NAME: /api/posts")},
 		{"path-by-path-info", "CGI's variables for the path as headers", "scoped", each("scoped", "/api/posts",
 			"PATH_INFO: /admin/users", "Path-Info: /admin/users", "X-Path-Info: /admin/users", "X_Path_Info: /admin/users", "X.Path.Info: /admin/users", "PATH_TRANSLATED: /admin/users",
-			"Request-Uri: /admin/users", "REQUEST_URI: /admin/users?x", "X-Request-Uri: /admin/users", "X-Original-Path: /admin/users", "X-Envoy-Original-Path: /admin/users",
+			"Request-Uri: /admin/users", "REQUEST_URI: /admin/users?x", "X-Request-Uri: /admin/users", "X-Original-Path: /admin/users", "X-Envoy-Original-Path: /admin/users", "X-Matched-Path: /admin/users", "X-Invoke-Path: /admin/users",
 			"Path-Info: /api/posts/../users", "PATH_INFO: /api/posts\nPATH_INFO: /admin/users", "X-Path-Info: /api/posts\nX-Path-Info: /admin/users", "X-Original-Path: /api/posts, /admin/users",
 			"X-Original-Path: /api/posts?_method=DELETE", "X-Envoy-Original-Path: /api/posts?rest_route=/wp/v2/users")},
 		{"path-by-forwarded-prefix", "X-Forwarded-Prefix (Spring, Werkzeug's ProxyFix) and its like", "scoped", each("scoped", "/api/posts/admin/users",
-			"X-Forwarded-Prefix: /api/posts", "X_Forwarded_Prefix: /api/posts", "x-forwarded_prefix: /admin", "X-Forwarded-Path: /api/posts", "X-Forwarded-Context: /api/posts", "X-Ingress-Path: /admin",
+			"X-Forwarded-Prefix: /api/posts", "X_Forwarded_Prefix: /api/posts", "x-forwarded_prefix: /admin", "X-Forwarded-Path: /api/posts", "X-Forwarded-Context: /api/posts", "X-Ingress-Path: /admin", "X-Accel-Mapping: /api/posts=/admin",
 			"X-Forwarded-Prefix: /api\nX-Forwarded-Prefix: /api/posts")},
 		{"scope-by-trailer", "an application may take trailers for headers: Trailer: X-HTTP-Method-Override", "writer", []string{
 			trailing("Trailer: X-HTTP-Method-Override", "X-HTTP-Method-Override: DELETE"),
@@ -72,16 +72,17 @@ func trailing(announced string, trailers ...string) string {
 func objectAttacks() []Attack {
 	return []Attack{
 		{"destination-elsewhere", "COPY and MOVE of WebDAV write to Destination (RFC 4918, section 10.3)", "files", append(destinations("MOVE"), destinations("COPY")...)},
-		{"copy-of-another-object", "stores of objects copy what a header names: X-Amz-Copy-Source", "files", copies(
+		{"copy-of-another-object", "stores of objects copy, link to or rename what a header names: X-Amz-Copy-Source", "files", copies(
 			"X-Amz-Copy-Source: /files/bob/secret", "X-Amz-Copy-Source: files/bob/secret", "x-amz-copy-source: %2Ffiles%2Fbob%2Fsecret", "X-Amz-Copy-Source: /files/ann/../bob/secret",
 			"X-Amz-Copy-Source: /files/bob/secret?versionId=1", "X-Goog-Copy-Source: files/bob/secret", "X-Ms-Copy-Source: /files/bob/secret", "X_Amz_Copy_Source: /files/bob/secret",
-			"X-Copy-From: /files/bob/secret", "X-Copy-From: files/bob/secret", "X-Amz-Copy-Source: /files/ann/a\nX-Amz-Copy-Source: /files/bob/secret")},
+			"X-Copy-From: /files/bob/secret", "X-Copy-From: files/bob/secret", "X-Amz-Copy-Source: /files/ann/a\nX-Amz-Copy-Source: /files/bob/secret",
+			"X-Symlink-Target: files/bob/secret", "X-Object-Manifest: files/bob/secret", "X-Ms-Rename-Source: /files/bob/secret", "X-Amz-Rename-Source: files/bob/secret")},
 		{"registry-mount", "a registry takes a blob from the repository that the query names (OCI distribution)", "pusher", uploads(
 			"?from=other&mount=sha256:0", "?mount=sha256:0&from=other", "?mount=sha256:0&from=mine/../other", "?mount=sha256:0&from=mine%2F..%2Fother", "?mount=sha256:0&%66rom=other", "?mount=sha256:0&from=mine&from=other",
 			"?mount=sha256:0;from=other", "?FROM=other&mount=sha256:0", "?from=other")},
 		{"path-with-a-parameter-for-a-suffix", "Tomcat takes /reports/secret.html;.pdf for /reports/secret.html", "reports", to("reports",
 			"/reports/secret.html;.pdf", "/reports/secret.html;x=.pdf", "/reports/secret.html;a;b.pdf", "/reports/secret.html%3b.pdf", "/projects/;/comments", "/projects/;x=1/comments", "/projects/a/;/comments", "/projects/;x/a/comments")},
-		{"path-with-raw-bytes", "bytes that are no UTF-8, unencoded: dropped by some, read in another way by others", "scoped", to("scoped",
+		{"path-with-raw-bytes", "bytes that are not UTF-8, unencoded: dropped by some, read in another way by others", "scoped", to("scoped",
 			"/api/posts/.\xff./users", "/api/posts/\xff../users", "/api/posts/..\xff/users", "/api/posts/.\xc3./users", "/api/posts/\xc0\xae\xc0\xae/users", "/api/posts/\xc0\xae.\xc0\xafusers",
 			"/api/posts/.%ff./users", "/api/posts/%ff../users", "/api/posts/%c0%ae%c0%ae/users", "/api/posts/%c0%ae.%c0%afusers")},
 	}

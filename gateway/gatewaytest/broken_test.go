@@ -55,7 +55,7 @@ func TestCarefulGate(t *testing.T) {
 		site, front := gate{config: gateway.Config{Upstream: profile}}.start(t)
 		for _, a := range gatewaytest.Attacks() {
 			if kind == "wordpress" && a.Name == "registry-mount" {
-				continue // it is told not to be one
+				continue // a WordPress is not a registry
 			}
 			t.Run(kind+" "+a.Name, func(t *testing.T) { site.Try(t, front, a) })
 		}
@@ -158,7 +158,7 @@ func brokenHeaders() map[string]broken {
 		}), []string{"path-by-path-info"}},
 		"ignores prefixes":              {without(func(name string) bool { return strings.HasPrefix(name, "X_FORWARDED_") || name == "X_INGRESS_PATH" }), []string{"path-by-forwarded-prefix"}},
 		"ignores Destination":           {without(oneOf("DESTINATION")), []string{"destination-elsewhere"}},
-		"ignores copies":                {without(func(name string) bool { return strings.HasSuffix(name, "_COPY_SOURCE") || name == "X_COPY_FROM" }), []string{"copy-of-another-object"}},
+		"ignores copies":                {without(func(name string) bool { return strings.HasSuffix(name, "_SOURCE") || name == "X_COPY_FROM" }), []string{"copy-of-another-object"}},
 		"believes the first header":     {reading(func(r *upstream.Request) { first(r.Header) }), []string{"destination-elsewhere", "copy-of-another-object", "path-by-path-info"}},
 		"knows names with hyphens only": {reading(func(r *upstream.Request) { gateway.StripOddNames(r.Header) }), []string{"path-by-script-name", "path-by-path-info", "path-by-forwarded-prefix", "scope-by-method-override", "scope-by-rewrite-header", "copy-of-another-object"}},
 		"ignores forms":                 {without(oneOf("CONTENT_TYPE")), []string{"scope-by-form", "scope-by-multipart-form", "escalation-in-spite-of-counted", "escalation-in-spite-of-writing", "escalation-in-spite-of-everything"}},

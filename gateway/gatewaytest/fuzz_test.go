@@ -21,7 +21,8 @@ import (
 func FuzzReadings(f *testing.F) {
 	for _, a := range gatewaytest.Attacks() {
 		for _, request := range a.Requests {
-			if len(request) < 2_000 {
+			isSeeded := strings.HasPrefix(a.Name, "escalation-") && a.As != "expiring" // others have the same requests
+			if len(request) < 2_000 && !isSeeded {
 				f.Add(request)
 			}
 		}
@@ -63,7 +64,7 @@ func FuzzReadings(f *testing.F) {
 
 // mayRoute reports whether the generic profile has a form name a route of WordPress where
 // the front-end does not see it: at the paths of WordPress's API and its front page. On
-// other pages that is only known of an application that is told to be a WordPress.
+// other pages that is only known where a WordPress stands behind.
 func mayRoute(r *http.Request) bool {
 	path := strings.ToLower(r.URL.Path)
 	return !isForm(r) || strings.Contains(path, "/wp-json") || path == "/" || strings.HasPrefix(path, "/index.php")

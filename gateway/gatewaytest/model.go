@@ -88,6 +88,7 @@ func (s Seen) methods(fields []field) []string {
 // targetHeaders name another path, perhaps with a query.
 var targetHeaders = []string{
 	"X-Original-URL", "X-Rewrite-URL", "X-Original-Path", "X-Envoy-Original-Path", "Request-URI", "X-Request-URI", "Path-Info", "X-Path-Info", "Path-Translated",
+	"X-Matched-Path", "X-Invoke-Path",
 }
 
 // otherPaths are those to which headers lead. A header with a target takes the place of
@@ -102,7 +103,7 @@ func (s Seen) otherPaths(raw string) (all []string) {
 			}
 		}
 	}
-	for _, name := range []string{"Script-Name", "X-Script-Name", "Script-URL", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Context", "X-Ingress-Path"} {
+	for _, name := range []string{"Script-Name", "X-Script-Name", "Script-URL", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Context", "X-Ingress-Path", "X-Accel-Mapping"} {
 		for _, prefix := range s.values(name) {
 			for _, p := range readings(raw) {
 				if _, rest, ok := strings.Cut(p, prefix); ok && prefix != "" {
@@ -130,9 +131,14 @@ func (s Seen) otherObjects(raw string, fields []field) (all []Act) {
 		}
 	}
 	for _, h := range slices.Concat(s.Header, s.Trailer) {
-		if name := fold(h[0]); strings.HasSuffix(name, "_COPY_SOURCE") || name == "X_COPY_FROM" {
-			source, _, _ := strings.Cut(h[1], "?")
-			add(http.MethodGet, "/"+strings.TrimLeft(source, "/"))
+		name, isRename := fold(h[0]), strings.HasSuffix(fold(h[0]), "_RENAME_SOURCE")
+		source, _, _ := strings.Cut(h[1], "?")
+		source = "/" + strings.TrimLeft(source, "/")
+		if isRename || strings.HasSuffix(name, "_COPY_SOURCE") || slices.Contains([]string{"X_COPY_FROM", "X_SYMLINK_TARGET", "X_OBJECT_MANIFEST"}, name) {
+			add(http.MethodGet, source)
+		}
+		if isRename {
+			add(http.MethodDelete, source)
 		}
 	}
 	if strings.HasSuffix(strings.TrimRight(decode(raw), "/"), "/blobs/uploads") {
@@ -205,7 +211,7 @@ func (s Seen) formFields() (all []field) {
 }
 
 // readings are the ways in which programs read a path: decoded never, once or twice,
-// with and without path parameters, with bytes that are no UTF-8 dropped, and with dots,
+// with and without path parameters, with bytes that are not UTF-8 dropped, and with dots,
 // empty segments and backslashes resolved.
 func readings(raw string) (all []string) {
 	for _, p := range []string{raw, decode(raw), decode(decode(raw))} {
@@ -224,7 +230,7 @@ func readings(raw string) (all []string) {
 }
 
 // dropInvalid has overlong forms of "." and "/" as what they stand for, as old decoders
-// have them, and drops other bytes that are no UTF-8.
+// have them, and drops other bytes that are not UTF-8.
 func dropInvalid(p string) string {
 	if utf8.ValidString(p) {
 		return p

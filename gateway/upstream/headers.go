@@ -18,6 +18,7 @@ const (
 	namesTarget               // its value is another request-target
 	movesPath                 // it changes the path in a way that depends on the application
 	readsFrom                 // its value is the path of an object that is read
+	movesFrom                 // its value is the path of an object that is read, and then is gone
 	writesTo                  // its value is the URI of an object that is written
 )
 
@@ -36,6 +37,8 @@ var routingHeaders = map[string]effect{
 	"x-envoy-original-path": namesTarget, // Envoy
 	"request-uri":           namesTarget, // the CGI variable of many servers
 	"x-request-uri":         namesTarget,
+	"x-matched-path":        namesTarget, // Next.js
+	"x-invoke-path":         namesTarget, // Next.js
 	"path-info":             namesTarget, // RFC 3875, section 4.1.5
 	"x-path-info":           namesTarget, // WSGI middleware
 	"path-translated":       movesPath,   // RFC 3875, section 4.1.6
@@ -46,15 +49,23 @@ var routingHeaders = map[string]effect{
 	"x-forwarded-path":      movesPath,   // Kong
 	"x-forwarded-context":   movesPath,
 	"x-ingress-path":        movesPath, // Home Assistant
+	"x-sendfile-type":       movesPath, // Rack::Sendfile, CVE-2025-61780
+	"x-accel-mapping":       movesPath, // likewise
 
 	// Another object.
-	"destination": writesTo,  // RFC 4918, section 10.3: COPY and MOVE; OpenStack Swift
-	"x-copy-from": readsFrom, // OpenStack Swift
+	"destination":       writesTo,  // RFC 4918, section 10.3: COPY and MOVE; OpenStack Swift
+	"x-copy-from":       readsFrom, // OpenStack Swift
+	"x-symlink-target":  readsFrom, // OpenStack Swift
+	"x-object-manifest": readsFrom, // OpenStack Swift
 }
 
 // copySource ends the names of the headers by which stores of objects copy another
 // object: X-Amz-Copy-Source, X-Goog-Copy-Source, X-Ms-Copy-Source and their like.
 const copySource = "-copy-source"
+
+// renameSource ends the names of the headers by which they rename one: X-Ms-Rename-Source
+// of Azure, X-Amz-Rename-Source of S3.
+const renameSource = "-rename-source"
 
 // forwardedPrefix begins the names of headers that [Request.DropsForwarded] is about.
 const forwardedPrefix = "x-forwarded-"
@@ -82,6 +93,9 @@ func effectOf(name string) (effect, bool) {
 	}
 	if strings.HasSuffix(string(folded), copySource) {
 		return readsFrom, true
+	}
+	if strings.HasSuffix(string(folded), renameSource) {
+		return movesFrom, true
 	}
 	return 0, false
 }
@@ -186,6 +200,9 @@ func (c *collector) readHeader(r *Request, does effect, name string, values []st
 			c.cannotTell("the header " + quote(name) + " moves the path in some applications; leave it out")
 		case readsFrom:
 			c.addObject(name, "GET", value)
+		case movesFrom:
+			c.addObject(name, "GET", value)
+			c.addObject(name, "DELETE", value)
 		case writesTo:
 			c.addDestination(r, name, value)
 		}

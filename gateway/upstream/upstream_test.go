@@ -155,6 +155,10 @@ func TestGeneric(t *testing.T) {
 		"PUT /b/k\nX-Amz-Copy-Source: /other/k?versionId=3": "GET /other/k, PUT /b/k", "PUT /b/k\nX-Amz-Copy-Source: other/k": "GET /other/k, PUT /b/k", "PUT /b/k\nX-Goog-Copy-Source: other%2Fk": "unclear",
 		"PUT /b/k\nX-Copy-From: /other/k": "GET /other/k, PUT /b/k",
 
+		"PUT /b/k\nX-Ms-Rename-Source: /other/k?sv=1": "DELETE /other/k, GET /other/k, PUT /b/k", "PUT /b/k\nx_amz_rename_source: other/k": "DELETE /other/k, GET /other/k, PUT /b/k",
+		"PUT /b/k\nX-Symlink-Target: other/k": "GET /other/k, PUT /b/k", "PUT /b/k\nX-Object-Manifest: other/k": "GET /other/k, PUT /b/k",
+		"GET /a\nX-Matched-Path: /b": "GET /a, GET /b", "GET /a\nX-Accel-Mapping: /b=/c": "unclear",
+
 		// Parameters of the query.
 		"GET /a?_method=DELETE": "DELETE /a, GET /a", "GET /a?_METHOD=delete": "DELETE /a, GET /a", "GET /a?a=1;_method=PUT": "GET /a, PUT /a",
 		"GET /a?%5fmethod=DELETE": "unclear!", "GET /a?_method[]=DELETE": "unclear!", "GET /a?.method=DELETE": "unclear!", "GET /a?+_method=x": "unclear!", "GET /a?_method=%zz": "unclear!",
@@ -272,6 +276,7 @@ func TestRoutingHeaders(t *testing.T) {
 		"X-Http-Method-Override", "X-HTTP-METHOD", "x-method-override", "X-Original-Url", "X-Rewrite-Url", "X-Original-Path", "X-Envoy-Original-Path", "Request-Uri", "X-Request-Uri",
 		"Path-Info", "PATH_INFO", "X-Path-Info", "Path-Translated", "Script-Name", "SCRIPT.NAME", "X-Script-Name", "Script-Url", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Context",
 		"X-Ingress-Path", "Destination", "X-Copy-From", "X-Amz-Copy-Source", "X-Cos-Copy-Source",
+		"X-Symlink-Target", "X-Object-Manifest", "X-Ms-Rename-Source", "X-Matched-Path", "X-Invoke-Path", "X-Sendfile-Type", "X-Accel-Mapping",
 	} {
 		if !upstream.IsRouting(name) {
 			t.Errorf("%s moves nothing", name)
