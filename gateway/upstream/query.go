@@ -123,6 +123,9 @@ func (c *collector) readParameters(text, where, api string) {
 		case !ok || !p.isExactly("rest_route") && isRoute || isMethod && !p.plain:
 			c.cannotTell("programs read the parameter " + quote(p.raw) + " of the " + where + " in different ways; leave it out")
 			c.manages = true
+			if path := rawpath.Unescape(p.value); isRoute && mayManagePasswords(path) {
+				c.addOnePath(api + "/" + strings.TrimPrefix(path, "/")) // as one program may read it
+			}
 			return
 		case isRoute:
 			c.addRoute(api, value)
@@ -141,6 +144,9 @@ func (c *collector) addRoute(api, route string) {
 	if rawpath.IsAmbiguous(path) || strings.ContainsAny(path, "%?#&") {
 		c.cannotTell("programs read the route " + quote(route) + " in different ways")
 		c.manages = true
+		if path = rawpath.Unescape(path); mayManagePasswords(path) {
+			c.addOnePath(path)
+		}
 		return
 	}
 	c.routes++

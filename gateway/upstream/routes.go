@@ -47,7 +47,8 @@ func NewRoutes(listed []string) *Routes {
 	return r
 }
 
-var groupName = regexp.MustCompile(`\(\?P?<([A-Za-z_]\w*)>`)
+// groupName is the beginning of a group with a name, in each of PHP's ways to write it.
+var groupName = regexp.MustCompile(`\(\?P?[<']([A-Za-z_]\w*)[>']`)
 
 func (r *Routes) add(route string) {
 	found := groupName.FindAllStringSubmatch(route, -1)
@@ -76,17 +77,21 @@ func (r *Routes) add(route string) {
 	r.spanning = append(r.spanning, p)
 }
 
+// narrowEscapes are what certainly matches no slash, of what a backslash can stand before.
+var narrowEscapes = strings.NewReplacer(`\d`, "", `\w`, "", `\-`, "")
+
 // segmentsOf returns the segments of a pattern of which no parameter has a slash in it,
-// or nothing where a slash stands in a group.
+// or nothing where a slash may stand in a group, may be missing or may be repeated.
 func segmentsOf(route string) (all []string) {
-	for segment := range strings.SplitSeq(strings.ToLower(route), "/") {
-		if strings.Count(segment, "(") != strings.Count(segment, ")") || strings.ContainsAny(segment, ".^|$") || strings.Contains(segment, `\s`) {
+	for segment := range strings.SplitSeq(route, "/") {
+		if strings.Count(segment, "(") != strings.Count(segment, ")") || strings.ContainsAny(segment, ".^|$") ||
+			strings.Contains(narrowEscapes.Replace(segment), `\`) || segment != "" && strings.IndexByte("?*+{", segment[0]) >= 0 {
 			return nil
 		}
 		if strings.ContainsAny(segment, `([*+?\{`) {
 			segment = "*"
 		}
-		all = append(all, segment)
+		all = append(all, strings.ToLower(segment))
 	}
 	return all
 }

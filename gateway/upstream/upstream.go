@@ -142,8 +142,9 @@ func (c *collector) addPath(raw string) {
 	decoded, ok := rawpath.Decode(raw)
 	if !ok {
 		c.cannotTell(sparekey.UnclearPath(raw))
-		if mayManagePasswords(rawpath.Unescape(raw)) {
+		if path := rawpath.Unescape(raw); mayManagePasswords(path) {
 			c.manages = true
+			c.addOnePath(path) // as one program of a chain may read it
 		}
 		return
 	}

@@ -58,11 +58,7 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c.readWordPressForm(r)
 	clear := c.unclear == ""
 	c.dropFrontPage()
-	for _, path := range c.paths { // the routes to which other paths lead
-		if route, ok := routeOf(path); ok && !strings.HasPrefix(path, api+"/") && path != api {
-			c.addOnePath(api + route)
-		}
-	}
+	c.addDoors(r)
 	if scoped && !w.config.AddressFirst {
 		c.readObjects(r, query, w.config.Routes, true)
 	}
@@ -70,18 +66,41 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c.put(readings, managed)
 }
 
-// routeOf returns the route of WordPress's API that a path may lead to: in any folder,
-// behind index.php, in letters of any case.
-func routeOf(path string) (route string, ok bool) {
-	for i := range len(path) {
-		if path[i] != '/' || len(path)-i < len(api) || !strings.EqualFold(path[i:i+len(api)], api) {
+// addDoors adds the routes to which other paths lead.
+func (c *collector) addDoors(r *Request) {
+	for _, path := range c.paths {
+		route, ok := routeOf(path)
+		if !ok {
 			continue
 		}
-		if rest := path[i+len(api):]; rest == "" || rest[0] == '/' {
+		if !strings.HasPrefix(path, api+"/") && path != api {
+			c.addOnePath(api + route)
+		}
+		if strings.IndexByte(path, '+') >= 0 && strings.IndexByte(r.Target, '%') >= 0 { // WordPress takes it for a blank, or does not
+			c.cannotTell(sparekey.UnclearPath(path))
+		}
+	}
+}
+
+// routeOf returns the route of WordPress's API that a path may lead to: in any folder,
+// behind index.php, in letters of any case. There may be no slash before it: of a path
+// below the folder of the site, WordPress takes away the folder's name alone, so that
+// /blogwp-json leads to the API of the site in /blog.
+func routeOf(path string) (route string, ok bool) {
+	const before, after = len("wp"), len("-json") // of the hyphen
+	for at := 0; ; at++ {
+		next := strings.IndexByte(path[at:], '-')
+		if next < 0 {
+			return "", false
+		}
+		at += next
+		if at < before || len(path) < at+after || !strings.EqualFold(path[at-before:at+after], api[1:]) {
+			continue
+		}
+		if rest := path[at+after:]; rest == "" || rest[0] == '/' {
 			return rest, true
 		}
 	}
-	return "", false
 }
 
 // managed returns the name that a rule must have in its path to cover what manages
@@ -139,7 +158,8 @@ var coreOnly = sync.OnceValue(func() *Routes { return NewRoutes(nil) })
 // the path. isTold says that the application is a WordPress, so that a route which is not
 // among its routes may have any parameters.
 func (c *collector) readObjects(r *Request, query string, routes func() *Routes, isTold bool) {
-	if query == "" && !mayHaveFields(r) {
+	isJSON, isForm := c.fieldTypes(contentTypes(r.Header))
+	if query == "" && !isJSON && !isForm {
 		return
 	}
 	for _, path := range c.paths { // those that are found on the way do not count
@@ -251,28 +271,23 @@ func isPlainValue(value, inPath string) bool {
 	return true
 }
 
-// mayHaveFields reports whether WordPress may find parameters in the body.
-func mayHaveFields(r *Request) bool {
-	isJSON, isForm := fieldTypes(r, contentTypes(r.Header))
-	return isJSON || isForm
-}
-
 // fieldTypes reports whether WordPress's API may take a body of these types for JSON, or
-// for a form.
-func fieldTypes(r *Request, types []string) (isJSON, isForm bool) {
-	isForm = len(types) == 0 && r.Method != http.MethodPost
+// for a form, by any of the methods. PHP looks for no form in a POST without a type, and
+// WordPress looks for one where another method is named.
+func (c *collector) fieldTypes(types []string) (isJSON, isForm bool) {
+	isForm = len(types) == 0 && slices.ContainsFunc(c.methods, func(m string) bool { return m != http.MethodPost })
 	for _, t := range types {
 		isJSON = isJSON || mayBeJSON(t)
 		isForm = isForm || !isNoForm(t) || mayBeForm(t)
 	}
-	return isJSON, isForm && !isSafe(r.Method)
+	return isJSON, isForm && !c.isSafe()
 }
 
 // readBody adds the objects that a body names. WordPress reads JSON in a request of any
 // method, and a form in one that may have a body.
 func (o *objects) readBody(r *Request) {
 	types := contentTypes(r.Header)
-	isJSON, isForm := fieldTypes(r, types)
+	isJSON, isForm := o.c.fieldTypes(types)
 	if !isJSON && !isForm {
 		return
 	}
@@ -284,19 +299,22 @@ func (o *objects) readBody(r *Request) {
 	case isForm && len(types) == 1 && isMultipart(types[0]):
 		o.forbid(r.Body)
 	default:
-		o.readFields(r.Body, isJSON)
+		o.readFields(r.Body, isJSON, isForm)
 	}
 }
 
-// readFields adds the objects that a body names, which is read ahead.
-func (o *objects) readFields(b *Body, isJSON bool) {
+// readFields adds the objects that a body names, which is read ahead. Of some types it
+// may be JSON or a form, and one text can be both.
+func (o *objects) readFields(b *Body, isJSON, isForm bool) {
 	body, why := b.peek()
-	switch {
-	case why != "":
+	if why != "" {
 		o.c.cannotTell(why)
-	case isJSON:
+		return
+	}
+	if isJSON {
 		o.readJSON(body)
-	default:
+	}
+	if isForm {
 		for p := range parameters(string(body)) {
 			o.readParameter(p, "form")
 		}
@@ -356,7 +374,7 @@ func IsForPasswords(target string) bool {
 	const routes = "/" + scope.NamePasswords
 	path, query := rawpath.Split(target)
 	path, query = strings.ToLower(rawpath.Unescape(path)), strings.ToLower(rawpath.Unescape(query))
-	return strings.Contains(path, api) && strings.Contains(path, routes) || strings.Contains(query, "route") && strings.Contains(query, routes)
+	return strings.Contains(path, api[1:]) && strings.Contains(path, routes) || strings.Contains(query, "route") && strings.Contains(query, routes)
 }
 
 // HasWordPressSession reports whether a request is one of a person who is signed in to
