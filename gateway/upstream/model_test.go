@@ -16,6 +16,16 @@ import (
 // A model is a small application that reads requests as loosely as real ones do. It
 // shares no code with package upstream, so that the two can disagree.
 
+// The expressions of the models.
+var (
+	encoded       = regexp.MustCompile(`%[0-9a-fA-F]{2}`)
+	token         = regexp.MustCompile(`^[A-Z-]+$`)
+	slashes       = regexp.MustCompile(`/{2,}`)
+	formPart      = regexp.MustCompile(`(?i)content-disposition:[^\r\n]*[;\s]name\s*=\s*("[^"\r\n]*"|'[^'\r\n]*'|[^\s;]+)[^\r\n]*\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]*)`)
+	jsonType      = regexp.MustCompile(`^application/([\w!#$&\-^.+]+\+)?json(\+oembed)?$`)
+	leadingDigits = regexp.MustCompile(`^\s*[-+]?0*(\d+)`)
+)
+
 // sent is a request as it reaches the application.
 type sent struct {
 	method, target string
@@ -70,7 +80,7 @@ func urlPath(target string) (p, query string) {
 
 // phpDecode is PHP's rawurldecode: what is no encoding stays.
 func phpDecode(text string) string {
-	return regexp.MustCompile(`%[0-9a-fA-F]{2}`).ReplaceAllStringFunc(text, func(code string) string {
+	return encoded.ReplaceAllStringFunc(text, func(code string) string {
 		n, _ := strconv.ParseUint(code[1:], 16, 8) // two digits
 		return string([]byte{byte(n)})
 	})
@@ -104,7 +114,7 @@ func looseModel(s sent) (all []done) {
 		}
 	}
 	for name, values := range env {
-		if strings.HasSuffix(name, "_COPY_SOURCE") || name == "X_COPY_FROM" {
+		if strings.HasPrefix(name, "X_") && strings.HasSuffix(name, "_COPY_SOURCE") || name == "X_COPY_FROM" {
 			for _, value := range values {
 				p, _ := urlPath("/" + strings.TrimPrefix(value, "/"))
 				all = append(all, done{method: "GET", path: phpDecode(p)})
@@ -169,7 +179,7 @@ func overriddenMethods(s sent, env map[string][]string, query string) (methods, 
 	return methods, inBody
 }
 
-func isToken(text string) bool { return regexp.MustCompile(`^[A-Z-]+$`).MatchString(text) }
+func isToken(text string) bool { return token.MatchString(text) }
 
 // cleanPaths are the paths that programs make of one: decoded once and twice, without
 // path parameters, with slashes merged and dots resolved.
@@ -202,7 +212,7 @@ func cleanPaths(p string) []string {
 				cleaned += "/"
 			}
 			add(cleaned)
-			add(regexp.MustCompile(`/{2,}`).ReplaceAllString(p, "/"))
+			add(slashes.ReplaceAllString(p, "/"))
 		}
 	}
 	var paths []string
@@ -254,23 +264,39 @@ func phpForm(s sent, env map[string][]string) map[string][]string {
 		if end := strings.IndexAny(kind, ";, "); end >= 0 {
 			kind = kind[:end]
 		}
-		if kind == "application/x-www-form-urlencoded" {
+		switch kind {
+		case "application/x-www-form-urlencoded":
 			return phpQuery(s.body)
+		case "multipart/form-data":
+			return phpParts(s.body)
 		}
 	}
 	return nil
+}
+
+// phpParts is PHP's $_POST of a multipart form, whatever its boundary.
+func phpParts(body string) map[string][]string {
+	fields := map[string][]string{}
+	for _, part := range formPart.FindAllStringSubmatch(body, -1) {
+		if name, isList := phpName(strings.Trim(part[1], `"'`)); isList {
+			fields[name] = append(fields[name], "1")
+		} else if name != "" {
+			fields[name] = append(fields[name], part[2])
+		}
+	}
+	return fields
 }
 
 // wordPressModel is what a WordPress does with a request to its REST API. Its home is
 // the path below which the site is, and its routes are regular expressions as plugins
 // register them.
 type wordPressModel struct {
-	home   string
+	home   *regexp.Regexp // what it takes away from the beginning of a path
 	routes []*regexp.Regexp
 }
 
 func newWordPressModel(home string, routes ...string) wordPressModel {
-	w := wordPressModel{home: home}
+	w := wordPressModel{home: regexp.MustCompile(`(?i)^` + regexp.QuoteMeta(strings.Trim(home, "/")))}
 	for _, route := range append(routes,
 		`/batch/v1`, `/wp/v2/posts`, `/wp/v2/posts/(?P<id>[\d]+)`, `/wp/v2/posts/(?P<parent>[\d]+)/revisions`, `/wp/v2/pages`, `/wp/v2/media`, `/wp/v2/media/(?P<id>[\d]+)`,
 		`/wp/v2/users`, `/wp/v2/users/me`, `/wp/v2/users/(?P<id>[\d]+)`, `/wp/v2/users/(?P<user_id>(?:[\d]+|me))/application-passwords`, `/wp/v2/settings`,
@@ -323,13 +349,12 @@ func (w wordPressModel) do(s sent) (all []done) {
 // permalinks are the routes that WordPress finds in a path, by the server's way with
 // PATH_INFO and without.
 func (w wordPressModel) permalinks(p string) (routes []string) {
-	home := regexp.MustCompile(`(?i)^` + regexp.QuoteMeta(strings.Trim(w.home, "/")))
 	asked := []string{p}
 	if _, info, ok := strings.Cut(p, ".php/"); ok {
 		asked = append(asked, phpDecode(info))
 	}
 	for _, p := range asked {
-		p = strings.Trim(home.ReplaceAllString(strings.Trim(p, "/"), ""), "/")
+		p = strings.Trim(w.home.ReplaceAllString(strings.Trim(p, "/"), ""), "/")
 		for _, p := range []string{p, phpDecode(strings.ReplaceAll(p, "+", " "))} {
 			p = strings.TrimPrefix(p, "index.php/")
 			if rest, ok := strings.CutPrefix(p, "wp-json/"); ok {
@@ -352,7 +377,7 @@ func (w wordPressModel) run(s sent, env map[string][]string, method, route strin
 		kind = strings.TrimSpace(kind)
 		hasKind := strings.Contains(kind, "/")
 		sources := []map[string][]string{}
-		if hasKind && regexp.MustCompile(`^application/([\w!#$&\-^.+]+\+)?json(\+oembed)?$`).MatchString(kind) {
+		if hasKind && jsonType.MatchString(kind) {
 			sources = append(sources, phpJSON(s.body))
 		}
 		form := post
@@ -413,7 +438,7 @@ func overridden(pattern *regexp.Regexp, at []int, method, route string, bodies [
 
 // phpInt is absint of a text.
 func phpInt(text string) string {
-	digits := regexp.MustCompile(`^\s*[-+]?0*(\d+)`).FindStringSubmatch(text)
+	digits := leadingDigits.FindStringSubmatch(text)
 	if digits == nil {
 		return "0"
 	}

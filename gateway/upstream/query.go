@@ -101,12 +101,19 @@ func (p parameter) isExactly(name string) bool { return p.plain && strings.Equal
 // mayMatter reports whether a query can name another method, path or object. It may
 // say yes too often.
 func mayMatter(query string) bool {
-	for _, part := range [...]string{"route", "method", "mount", "from"} {
-		if containsFold(query, part) {
+	for i := range len(query) {
+		switch query[i] | ' ' { // in lower case, if it is a letter
+		case '%', '+':
 			return true
+		case 'r', 'm', 'f':
+			for _, part := range [...]string{"route", "method", "mount", "from"} {
+				if len(query)-i >= len(part) && strings.EqualFold(query[i:i+len(part)], part) {
+					return true
+				}
+			}
 		}
 	}
-	return strings.ContainsAny(query, "%+")
+	return false
 }
 
 // readParameters adds the methods and the WordPress routes that a query or a form names.

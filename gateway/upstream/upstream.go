@@ -219,7 +219,25 @@ func (c *collector) put(readings *sparekey.Readings, named func(method, path str
 // mayManagePasswords reports whether a path is one at which application passwords are
 // managed, in Sparekey's REST API or WordPress's.
 func mayManagePasswords(path string) bool {
-	return containsFold(path, scope.NamePasswords)
+	return indexFold(path, scope.NamePasswords, 0) >= 0
+}
+
+// indexFold returns where the first occurrence of part ends in s, whatever the case of
+// ASCII letters, or -1. It looks from a place on. part is in lower case and has a hyphen,
+// which is looked for first, since paths have few.
+func indexFold(s, part string, from int) int {
+	before := strings.IndexByte(part, '-')
+	for at := from; ; at++ {
+		next := strings.IndexByte(s[at:], '-')
+		if next < 0 {
+			return -1
+		}
+		at += next
+		begin := at - before
+		if end := begin + len(part); begin >= from && end <= len(s) && strings.EqualFold(s[begin:end], part) {
+			return end
+		}
+	}
 }
 
 // containsFold is strings.Contains whatever the case of ASCII letters; part is in

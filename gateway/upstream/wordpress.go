@@ -87,20 +87,12 @@ func (c *collector) addDoors(r *Request) {
 // below the folder of the site, WordPress takes away the folder's name alone, so that
 // /blogwp-json leads to the API of the site in /blog.
 func routeOf(path string) (route string, ok bool) {
-	const before, after = len("wp"), len("-json") // of the hyphen
-	for at := 0; ; at++ {
-		next := strings.IndexByte(path[at:], '-')
-		if next < 0 {
-			return "", false
-		}
-		at += next
-		if at < before || len(path) < at+after || !strings.EqualFold(path[at-before:at+after], api[1:]) {
-			continue
-		}
-		if rest := path[at+after:]; rest == "" || rest[0] == '/' {
+	for end := indexFold(path, api[1:], 0); end >= 0; end = indexFold(path, api[1:], end) {
+		if rest := path[end:]; rest == "" || rest[0] == '/' {
 			return rest, true
 		}
 	}
+	return "", false
 }
 
 // managed returns the name that a rule must have in its path to cover what manages
