@@ -54,7 +54,7 @@ func (s setting) violation(rules, text string, proxied bool) string {
 	if proxied {
 		asked.Body, asked.DropsForwarded, asked.DropsOddNames = upstream.NewBody(r), true, true
 	}
-	if s.profile.Blocked(&asked) != "" {
+	if s.profile.Blocked(&asked) != "" || !isTarget(r.RequestURI) {
 		return ""
 	}
 	reader := &upstream.Reader{Profile: s.profile, Request: asked}
@@ -87,6 +87,12 @@ func (s setting) violation(rules, text string, proxied bool) string {
 		}
 	}
 	return ""
+}
+
+// isTarget reports whether a front-end passes a request with this target on.
+func isTarget(target string) bool {
+	isAbsolute := strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://")
+	return (strings.HasPrefix(target, "/") || isAbsolute) && !strings.ContainsFunc(target, func(c rune) bool { return c <= ' ' || c == 0x7f || c == '#' })
 }
 
 // does is what the models do with a request when it has come through the front-end.

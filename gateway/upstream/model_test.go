@@ -359,6 +359,7 @@ func (w wordPressModel) permalinks(p string) (routes []string) {
 			p = strings.TrimPrefix(p, "index.php/")
 			if rest, ok := strings.CutPrefix(p, "wp-json/"); ok {
 				routes = append(routes, "/"+rest)
+				break
 			}
 		}
 	}

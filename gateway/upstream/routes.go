@@ -10,7 +10,9 @@ import (
 // believes a parameter of the query or the body before the one of the same name in the
 // path. They are safe for concurrent use.
 type Routes struct {
-	exact map[string]bool // in lower case
+	// prefix is what the site has in place of "wp-json" in the paths of its API, or empty.
+	prefix string
+	exact  map[string]bool // in lower case
 	// fixed are the patterns by their number of segments, spanning those of which that
 	// is not known.
 	fixed    map[int][]routePattern
@@ -26,6 +28,7 @@ type routePattern struct {
 	segments []string
 	names    []string
 	re       *regexp.Regexp // nil: PHP understands it and Go does not
+	isGuess  bool           // of guessedRoutes
 	spans    []bool         // by name: whether the parameter may have a slash in it
 }
 
@@ -41,8 +44,11 @@ func NewRoutes(listed []string) *Routes {
 	for _, route := range slices.Concat(coreRoutes, listed[:min(len(listed), maxRoutes)]) {
 		if !seen[route] {
 			seen[route] = true
-			r.add(route)
+			r.add(route, false)
 		}
+	}
+	for _, route := range guessedRoutes {
+		r.add(route, true)
 	}
 	return r
 }
@@ -50,13 +56,13 @@ func NewRoutes(listed []string) *Routes {
 // groupName is the beginning of a group with a name, in each of PHP's ways to write it.
 var groupName = regexp.MustCompile(`\(\?P?[<']([A-Za-z_]\w*)[>']`)
 
-func (r *Routes) add(route string) {
+func (r *Routes) add(route string, isGuess bool) {
 	found := groupName.FindAllStringSubmatch(route, -1)
 	if len(found) == 0 && !strings.ContainsAny(route, `([*+?\`) {
 		r.exact[strings.ToLower(strings.TrimSuffix(route, "/"))] = true
 		return
 	}
-	p := routePattern{prefix: strings.ToLower(route[:strings.IndexAny(route, `([*+?\.|$^`)])}
+	p := routePattern{isGuess: isGuess, prefix: strings.ToLower(route[:strings.IndexAny(route, `([*+?\.|$^`)])}
 	if at := strings.LastIndexByte(p.prefix, '/'); at >= 0 {
 		p.prefix = p.prefix[:at+1]
 	}
@@ -128,7 +134,7 @@ type variable struct {
 }
 
 // match returns the parameters in the path of a route, by every route that WordPress may
-// take it for. known is false for a route that is not listed.
+// take it for. known is false for a route that is not listed; it may have others.
 func (r *Routes) match(route string) (variables []variable, known bool) {
 	route = strings.TrimSuffix(route, "/")
 	folded := strings.ToLower(route)
@@ -137,7 +143,7 @@ func (r *Routes) match(route string) (variables []variable, known bool) {
 		for i := range patterns {
 			if p := &patterns[i]; p.mayMatch(folded) {
 				found, ok := p.match(route)
-				variables, known = append(variables, found...), known || ok
+				variables, known = append(variables, found...), known || ok && !p.isGuess
 			}
 		}
 	}
@@ -164,6 +170,16 @@ func (p *routePattern) match(route string) (variables []variable, ok bool) {
 	return variables, true
 }
 
+// guessedRoutes are what the routes of other types of posts usually are. A plugin may have
+// other parameters there.
+var guessedRoutes = []string{
+	`/wp/v2/[\w-]+/(?P<id>[\d]+)`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/[\w-]+/(?P<id>[\d]+)/autosaves`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+}
+
 // coreRoutes are the routes of WordPress 7.1 with parameters in their paths, and those
 // without of which the query may have some. In the API's root and in each namespace,
 // the index of that namespace is one.
@@ -172,11 +188,28 @@ var coreRoutes = []string{
 	"/oembed/1.0", "/oembed/1.0/embed", "/oembed/1.0/proxy",
 	"/wp/v2", "/wp/v2/users/me", "/wp/v2/search", "/wp/v2/settings",
 	`/wp/v2/[\w-]+`,
-	`/wp/v2/[\w-]+/(?P<id>[\d]+)`,
-	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions`,
-	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
-	`/wp/v2/[\w-]+/(?P<id>[\d]+)/autosaves`,
-	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/posts/(?P<id>[\d]+)`,
+	`/wp/v2/pages/(?P<id>[\d]+)`,
+	`/wp/v2/media/(?P<id>[\d]+)`,
+	`/wp/v2/blocks/(?P<id>[\d]+)`,
+	`/wp/v2/navigation/(?P<id>[\d]+)`,
+	`/wp/v2/menu-items/(?P<id>[\d]+)`,
+	`/wp/v2/menus/(?P<id>[\d]+)`,
+	`/wp/v2/categories/(?P<id>[\d]+)`,
+	`/wp/v2/tags/(?P<id>[\d]+)`,
+	`/wp/v2/comments/(?P<id>[\d]+)`,
+	`/wp/v2/users/(?P<id>[\d]+)`,
+	`/wp/v2/font-families/(?P<id>[\d]+)`,
+	`/wp/v2/posts/(?P<parent>[\d]+)/revisions`, `/wp/v2/posts/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/pages/(?P<parent>[\d]+)/revisions`, `/wp/v2/pages/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/blocks/(?P<parent>[\d]+)/revisions`, `/wp/v2/blocks/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/navigation/(?P<parent>[\d]+)/revisions`, `/wp/v2/navigation/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/global-styles/(?P<parent>[\d]+)/revisions`, `/wp/v2/global-styles/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/posts/(?P<id>[\d]+)/autosaves`, `/wp/v2/posts/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/pages/(?P<id>[\d]+)/autosaves`, `/wp/v2/pages/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/blocks/(?P<id>[\d]+)/autosaves`, `/wp/v2/blocks/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/navigation/(?P<id>[\d]+)/autosaves`, `/wp/v2/navigation/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/menu-items/(?P<id>[\d]+)/autosaves`, `/wp/v2/menu-items/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
 	`/wp/v2/media/(?P<id>[\d]+)/(?:post-process|edit)`,
 	`/wp/v2/types/(?P<type>[\w-]+)`,
 	`/wp/v2/statuses/(?P<status>[\w-]+)`,

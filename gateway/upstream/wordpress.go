@@ -58,7 +58,7 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c.readWordPressForm(r)
 	clear := c.unclear == ""
 	c.dropFrontPage()
-	c.addDoors(r)
+	c.addDoors(r, w.config.Routes().prefix)
 	if scoped && !w.config.AddressFirst {
 		c.readObjects(r, query, w.config.Routes, true)
 	}
@@ -66,10 +66,14 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c.put(readings, managed)
 }
 
-// addDoors adds the routes to which other paths lead.
-func (c *collector) addDoors(r *Request) {
+// addDoors adds the routes to which other paths lead. prefix is another one than
+// "wp-json" by which the site has its API, or empty.
+func (c *collector) addDoors(r *Request, prefix string) {
 	for _, path := range c.paths {
 		route, ok := routeOf(path)
+		if !ok && prefix != "" {
+			route, ok = routeBehind(path, prefix)
+		}
 		if !ok {
 			continue
 		}
@@ -89,6 +93,16 @@ func (c *collector) addDoors(r *Request) {
 func routeOf(path string) (route string, ok bool) {
 	for end := indexFold(path, api[1:], 0); end >= 0; end = indexFold(path, api[1:], end) {
 		if rest := path[end:]; rest == "" || rest[0] == '/' {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// routeBehind is routeOf for a site that has its API by another prefix.
+func routeBehind(path, prefix string) (route string, ok bool) {
+	for end := len(prefix); end <= len(path); end++ {
+		if rest := path[end:]; (rest == "" || rest[0] == '/') && strings.EqualFold(path[end-len(prefix):end], prefix) {
 			return rest, true
 		}
 	}
@@ -160,8 +174,11 @@ func (c *collector) readObjects(r *Request, query string, routes func() *Routes,
 			continue
 		}
 		variables, known := routes().match(route)
-		if !known && !isTold {
-			continue
+		if !isTold { // a guess is all that there is
+			known = known || len(variables) > 0
+			if !known {
+				continue
+			}
 		}
 		o := objects{c: c, path: path, route: route, variables: variables, known: known}
 		o.readQuery(query)

@@ -1,6 +1,7 @@
 package upstream_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,9 @@ var wordPressCases = map[string]string{
 	"GET /blog/wp-json/wp/v2/posts":                             "GET /blog/wp-json/wp/v2/posts, GET /wp-json/wp/v2/posts",
 	"POST /a/b/index.php/WP-JSON/BATCH/v1":                      "POST /a/b/index.php/WP-JSON/BATCH/v1 /batch/v1, POST /wp-json/BATCH/v1 /batch/v1",
 	"GET /wp-jsonx/wp-json":                                     "GET /wp-json, GET /wp-jsonx/wp-json",
+	"POST /blogwp-json/batch/v1":                                "POST /blogwp-json/batch/v1 /batch/v1, POST /wp-json/batch/v1 /batch/v1",
+	"GET /%77p-json/wp/v2/plugins/a+b":                          "unclear",
+	"GET /wp-json/wp/v2/plugins/a+b":                            "GET /wp-json/wp/v2/plugins/a+b",
 	"GET /wp-json":                                              "GET /wp-json",
 	"DELETE /Wp-Json/wp/v2/Plugins/a\nContent-Type: text/plain": "DELETE /Wp-Json/wp/v2/Plugins/a /plugins, DELETE /wp-json/wp/v2/Plugins/a /plugins",
 
@@ -91,6 +95,10 @@ var wordPressCases = map[string]string{
 
 	// Routes that the site does not list.
 	"GET /wp-json/shop/v1/orders":                    "GET /wp-json/shop/v1/orders",
+	"GET /wp-json/wp/v2/books/7":                     "GET /wp-json/wp/v2/books/7",
+	"GET /wp-json/wp/v2/books/7?id=8":                "unclear",
+	"GET /wp-json/wp/v2/books/7?book=8":              "unclear",
+	"GET /wp-json/wp/v2/books?page=8":                "GET /wp-json/wp/v2/books",
 	"GET /wp-json/shop/v1/orders/7?order=8":          "unclear",
 	"GET /wp-json/shop/v1/orders/7?_fields=id":       "GET /wp-json/shop/v1/orders/7",
 	"POST /wp-json/shop/v1/orders" + jsonBody + `{}`: "unclear",
@@ -347,6 +355,7 @@ func TestIndex(t *testing.T) {
 	check("GET /wp-json/wp/v2/things/7?thing=8", "GET /wp-json/wp/v2/things/7, GET /wp-json/wp/v2/things/8")
 	check("GET /wp-json/quoted/v1/7?quoted=8", "unclear")
 	check("GET /wp-json/wp/v2/posts/7?id=8", "GET /wp-json/wp/v2/posts/7, GET /wp-json/wp/v2/posts/8")
+	check("GET /wp-json/wp/v2/books/7?id=8", "unclear")
 	down.Store(true)
 	now = now.Add(time.Hour)
 	check("GET /wp-json/shop/v1/orders/7?order=8", "GET /wp-json/shop/v1/orders/7, GET /wp-json/shop/v1/orders/8")
@@ -355,11 +364,38 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestPrefix is about sites that have their API at another path.
+func TestPrefix(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ home, root, path, want string }{
+		{"https://site.example", "https://site.example/wp-json/", "/api/wp/v2/users/me", ""},
+		{"https://site.example", "https://site.example/api/", "/api/wp/v2/users/me", "/wp-json/wp/v2/users/me"},
+		{"https://site.example", "https://site.example/api/", "/index.php/API/wp/v2/users/me", "/wp-json/wp/v2/users/me"},
+		{"https://site.example/blog", "https://site.example/blog/index.php/a/b/", "/blog/a/b/batch/v1", "/wp-json/batch/v1"},
+		{"https://site.example/blog/", "https://site.example/blog/api/", "/blogapi/batch/v1", "/wp-json/batch/v1"},
+		{"https://site.example", "https://site.example/index.php?rest_route=/", "/api/batch/v1", ""},
+		{"https://site.example", "", "/api/batch/v1", ""},
+	} {
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"home":%q,"routes":{"/":{"_links":{"self":[{"href":%q}]}},"/wp/v2/posts/(?P<id>[\\d]+)":{}}}`, c.home, c.root)
+		}))
+		t.Cleanup(site.Close)
+		profile := upstream.WordPress(upstream.WordPressConfig{Routes: (&upstream.Index{URL: site.URL}).Routes})
+		readings := read(t, profile, "POST "+c.path, true)
+		want := c.want == "" && len(readings.All) == 1 && readings.All[0].Named == "" ||
+			c.want != "" && len(readings.All) == 2 && readings.All[1].Path == c.want && readings.All[1].Named != ""
+		if !want || readings.Unclear != "" {
+			t.Errorf("%s, %s: %+v", c.root, c.path, readings)
+		}
+	}
+}
+
 func TestWhatSparekeyAnswers(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string][2]bool{ // for passwords, for the API
 		"/wp-json/wp/v2/users/me/application-passwords":           {true, true},
 		"/wp-json/WP/v2/users/me/Application-Passwords":           {true, true},
+		"/blogwp-json/wp/v2/users/me/application-passwords":       {true, true},
 		"/%77p-json/wp/v2/users/me/application%252Dpasswords":     {true, true},
 		"/about?rest_route=/wp/v2/users/me/application-passwords": {true, true},
 		"/?rest.route=/wp/v2/users/me/application%2dpasswords":    {true, true},

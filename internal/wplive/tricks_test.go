@@ -52,6 +52,9 @@ func replayForwardAuth(t *testing.T, key, site string) string {
 	next := &httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
 		path, query, hasQuery := strings.Cut(p.In.RequestURI, "?")
 		p.Out.URL = &url.URL{Scheme: application.Scheme, Host: application.Host, Opaque: path, RawQuery: query, ForceQuery: hasQuery}
+		if strings.HasPrefix(path, "//") { // which would be a host
+			p.Out.URL.Path, p.Out.URL.Opaque = path, ""
+		}
 		p.Out.Host = p.In.Host
 	}}
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -203,6 +206,29 @@ func TestTricksOnNetwork(t *testing.T) {
 		}
 	})
 	t.Run("passwords", func(t *testing.T) { testPasswordsAreSparekeys(t, f) })
+}
+
+// TestTricksByAnotherPrefix does so on a site that has its API at another path.
+func TestTricksByAnotherPrefix(t *testing.T) {
+	t.Parallel()
+	site := wptest.Start(t, wptest.Config{MustUse: []string{"testdata/zz-routes.php", "testdata/zz-dry.php", "testdata/zz-prefix.php"}, PassUnderscores: true})
+	f := startFronts(t, site)
+	a, b := objects(t, site)
+	tricks := append(managing("", strconv.Itoa(site.Users[wptest.Editor].ID)), otherRoutes("", a)...)
+	post := "/api/wp/v2/posts/" + a
+	for _, query := range []string{"?id=" + b, ""} {
+		c := trick{limit: "--scope=GET /wp-json/wp/v2/posts/" + a + "\nGET " + post, method: http.MethodGet, path: post + query, does: "GET /wp/v2/posts/" + a + " id=" + b}
+		if query == "" {
+			c.kind, c.body = asJSON, `{"id":`+b+`}`
+		}
+		tricks = append(tricks, c)
+	}
+	for i := range tricks {
+		tricks[i].path = strings.Replace(tricks[i].path, "/wp-json", "/api", 1)
+	}
+	f.fail(t, tricks)
+	f.ok(t, byUpstream, "--scope=GET /api/wp/v2/posts\nGET /wp-json/wp/v2/posts", http.StatusOK, wptest.Call{Path: "/api/wp/v2/posts?page=1"})
+	f.ok(t, byForwardAuth, "", http.StatusOK, wptest.Call{Path: "/api/wp/v2/users/me?context=edit"})
 }
 
 func batch(method, path string) string {
