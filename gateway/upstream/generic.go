@@ -91,7 +91,7 @@ func (c *collector) dropFrontPage() {
 // readForm adds the methods that applications may find in a form, with which browsers
 // can send nothing but POST.
 func (c *collector) readForm(r *Request) {
-	types := contentTypes(r.Header)
+	types := c.types
 	if !slices.ContainsFunc(types, mayBeForm) {
 		return
 	}

@@ -13,19 +13,16 @@ type Routes struct {
 	// prefix is what the site has in place of "wp-json" in the paths of its API, or empty.
 	prefix string
 	exact  map[string]bool // in lower case
-	// fixed are the patterns by their number of segments, spanning those of which that
-	// is not known.
-	fixed    map[int][]routePattern
-	spanning []routePattern
+	// patterns are the others, by their prefix.
+	patterns map[string][]routePattern
 }
 
 // routePattern is a route with parameters in its path.
 type routePattern struct {
-	// prefix is, in lower case, what stands before the first segment that is not plain.
-	prefix string
 	// segments are the plain ones in lower case, and "*" for each other one. It is empty
 	// where a parameter may have a slash in it.
 	segments []string
+	start    int // where its first segment that is not plain begins
 	names    []string
 	re       *regexp.Regexp // nil: PHP understands it and Go does not
 	isGuess  bool           // of guessedRoutes
@@ -39,7 +36,7 @@ const maxRoutes = 20_000
 // Each is a path below the API's root with PHP's regular expressions for parameters, such
 // as "/wp/v2/posts/(?P<id>[\d]+)".
 func NewRoutes(listed []string) *Routes {
-	r := &Routes{exact: map[string]bool{}, fixed: map[int][]routePattern{}}
+	r := &Routes{exact: map[string]bool{}, patterns: map[string][]routePattern{}}
 	seen := map[string]bool{}
 	for _, route := range slices.Concat(coreRoutes, listed[:min(len(listed), maxRoutes)]) {
 		if !seen[route] {
@@ -62,10 +59,8 @@ func (r *Routes) add(route string, isGuess bool) {
 		r.exact[strings.ToLower(strings.TrimSuffix(route, "/"))] = true
 		return
 	}
-	p := routePattern{isGuess: isGuess, prefix: strings.ToLower(route[:strings.IndexAny(route, `([*+?\.|$^`)])}
-	if at := strings.LastIndexByte(p.prefix, '/'); at >= 0 {
-		p.prefix = p.prefix[:at+1]
-	}
+	prefix := plainPrefix(route)
+	p := routePattern{isGuess: isGuess, start: len(prefix)}
 	for _, match := range found {
 		p.names = append(p.names, match[1])
 		p.spans = append(p.spans, maySpan(route, match[0]))
@@ -76,11 +71,17 @@ func (r *Routes) add(route string, isGuess bool) {
 	if len(route) < 1000 {
 		p.re, _ = regexp.Compile(`(?i)^(?:` + route + `)$`) // where Go cannot read it, the names alone count
 	}
-	if n := len(p.segments); n > 0 {
-		r.fixed[n] = append(r.fixed[n], p)
-		return
+	r.patterns[prefix] = append(r.patterns[prefix], p)
+}
+
+// plainPrefix is, in lower case, what stands in a route before its first segment that is
+// not plain.
+func plainPrefix(route string) string {
+	end := strings.IndexAny(route, `([*+?{\.|$^`)
+	if end > 0 && strings.IndexByte("*?{", route[end]) >= 0 {
+		end-- // the character before it may be missing
 	}
-	r.spanning = append(r.spanning, p)
+	return strings.ToLower(route[:strings.LastIndexByte(route[:end], '/')+1])
 }
 
 // narrowEscapes are what certainly matches no slash, of what a backslash can stand before.
@@ -102,14 +103,18 @@ func segmentsOf(route string) (all []string) {
 	return all
 }
 
-// mayMatch reports whether a route in lower case can match, by what costs little.
-func (p *routePattern) mayMatch(route string) bool {
-	if !strings.HasPrefix(route, p.prefix) {
+// mayMatch reports whether a route in lower case can match, by what costs little. The route
+// has the pattern's prefix, and so many segments.
+func (p *routePattern) mayMatch(route string, segments int) bool {
+	if len(p.segments) == 0 {
+		return true
+	}
+	if len(p.segments) != segments {
 		return false
 	}
-	for i, segment := range p.segments {
-		own, rest, more := strings.Cut(route, "/")
-		if segment != "*" && segment != own || more != (i < len(p.segments)-1) {
+	for _, segment := range p.segments {
+		own, rest, _ := strings.Cut(route, "/")
+		if segment != "*" && segment != own {
 			return false
 		}
 		route = rest
@@ -139,9 +144,14 @@ func (r *Routes) match(route string) (variables []variable, known bool) {
 	route = strings.TrimSuffix(route, "/")
 	folded := strings.ToLower(route)
 	known = r.exact[folded]
-	for _, patterns := range [...][]routePattern{r.fixed[1+strings.Count(route, "/")], r.spanning} {
+	segments := 1 + strings.Count(route, "/")
+	for end := 0; end <= len(folded); end++ {
+		if end > 0 && folded[end-1] != '/' {
+			continue
+		}
+		patterns := r.patterns[folded[:end]]
 		for i := range patterns {
-			if p := &patterns[i]; p.mayMatch(folded) {
+			if p := &patterns[i]; p.mayMatch(folded, segments) {
 				found, ok := p.match(route)
 				variables, known = append(variables, found...), known || ok && !p.isGuess
 			}
@@ -154,7 +164,7 @@ func (r *Routes) match(route string) (variables []variable, known bool) {
 func (p *routePattern) match(route string) (variables []variable, ok bool) {
 	if p.re == nil {
 		for _, name := range p.names {
-			variables = append(variables, variable{name, len(p.prefix), -1, true})
+			variables = append(variables, variable{name, p.start, -1, true})
 		}
 		return variables, true
 	}

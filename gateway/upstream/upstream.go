@@ -118,6 +118,7 @@ const maxMeanings = 8
 // collector gathers the readings of one request.
 type collector struct {
 	methods, paths []string
+	types          []string           // all that an application may take for the type of the body
 	others         []sparekey.Reading // of a method and a path of their own
 	unclear        string
 	manages        bool // what is unclear may manage users, credentials or code

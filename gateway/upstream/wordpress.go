@@ -136,7 +136,7 @@ const formMayRoute = "a form may name another route of WordPress than the path d
 
 // readWordPressForm adds the route that WordPress finds in a form on any page.
 func (c *collector) readWordPressForm(r *Request) {
-	types := contentTypes(r.Header)
+	types := c.types
 	if r.Method != http.MethodPost || !slices.ContainsFunc(types, mayBeForm) {
 		return
 	}
@@ -164,7 +164,7 @@ var coreOnly = sync.OnceValue(func() *Routes { return NewRoutes(nil) })
 // the path. isTold says that the application is a WordPress, so that a route which is not
 // among its routes may have any parameters.
 func (c *collector) readObjects(r *Request, query string, routes func() *Routes, isTold bool) {
-	isJSON, isForm := c.fieldTypes(contentTypes(r.Header))
+	isJSON, isForm := c.fieldTypes()
 	if query == "" && !isJSON && !isForm {
 		return
 	}
@@ -280,12 +280,11 @@ func isPlainValue(value, inPath string) bool {
 	return true
 }
 
-// fieldTypes reports whether WordPress's API may take a body of these types for JSON, or
-// for a form, by any of the methods. PHP looks for no form in a POST without a type, and
+// fieldTypes reports whether WordPress's API may take the body for JSON, or for a form, by any of the methods. PHP looks for no form in a POST without a type, and
 // WordPress looks for one where another method is named.
-func (c *collector) fieldTypes(types []string) (isJSON, isForm bool) {
-	isForm = len(types) == 0 && slices.ContainsFunc(c.methods, func(m string) bool { return m != http.MethodPost })
-	for _, t := range types {
+func (c *collector) fieldTypes() (isJSON, isForm bool) {
+	isForm = len(c.types) == 0 && slices.ContainsFunc(c.methods, func(m string) bool { return m != http.MethodPost })
+	for _, t := range c.types {
 		isJSON = isJSON || mayBeJSON(t)
 		isForm = isForm || !isNoForm(t) || mayBeForm(t)
 	}
@@ -295,8 +294,8 @@ func (c *collector) fieldTypes(types []string) (isJSON, isForm bool) {
 // readBody adds the objects that a body names. WordPress reads JSON in a request of any
 // method, and a form in one that may have a body.
 func (o *objects) readBody(r *Request) {
-	types := contentTypes(r.Header)
-	isJSON, isForm := o.c.fieldTypes(types)
+	types := o.c.types
+	isJSON, isForm := o.c.fieldTypes()
 	if !isJSON && !isForm {
 		return
 	}
