@@ -49,7 +49,7 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 		c.readHeaders(r)
 	}
 	if mayMatter(query) {
-		c.readParameters(query, "query", api)
+		c.readParameters(query, "query")
 		c.readMount(query)
 	}
 	if !g.isHandler && r.Method == http.MethodPost {
@@ -110,7 +110,7 @@ func (c *collector) readForm(r *Request) {
 			c.cannotTell(why)
 			return
 		}
-		c.readParameters(string(body), "form", api)
+		c.readParameters(string(body), "form")
 	}
 }
 

@@ -126,7 +126,7 @@ func (c *collector) readHeaders(r *Request) {
 				c.types = slices.Concat(c.types, values)
 			}
 		}
-		if does, ok := effectOf(name); ok && !(r.DropsForwarded && does == movesPath && isForwarded(name)) {
+		if does, ok := effectOf(name); ok && (!r.DropsForwarded || does != movesPath || !isForwarded(name)) {
 			c.readHeader(r, does, name, values)
 			continue
 		}

@@ -18,8 +18,9 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/rawpath"
 )
 
-// Index reads the routes of a WordPress from the index of its REST API, when they are
-// needed for the first time and again every five minutes. It is safe for concurrent use.
+// Index reads the routes of a WordPress from the index of its REST API, and at which path
+// the API is, when they are needed for the first time and again every five minutes. It is
+// safe for concurrent use.
 type Index struct {
 	// URL is the address of the index, such as "http://127.0.0.1:8088/?rest_route=/".
 	URL string

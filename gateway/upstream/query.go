@@ -117,8 +117,7 @@ func mayMatter(query string) bool {
 }
 
 // readParameters adds the methods and the WordPress routes that a query or a form names.
-// api is where WordPress's routes are.
-func (c *collector) readParameters(text, where, api string) {
+func (c *collector) readParameters(text, where string) {
 	for p := range parameters(text) {
 		isRoute, isMethod := p.namesRoute(), p.namesMethod()
 		if !isRoute && !isMethod {
@@ -135,7 +134,7 @@ func (c *collector) readParameters(text, where, api string) {
 			}
 			return
 		case isRoute:
-			c.addRoute(api, value)
+			c.addRoute(value)
 		default:
 			c.addMethod(value)
 		}
@@ -146,7 +145,7 @@ func (c *collector) readParameters(text, where, api string) {
 }
 
 // addRoute adds the path of a WordPress route that is named elsewhere than in the path.
-func (c *collector) addRoute(api, route string) {
+func (c *collector) addRoute(route string) {
 	path := api + "/" + strings.TrimPrefix(route, "/")
 	if rawpath.IsAmbiguous(path) || strings.ContainsAny(path, "%?#&") {
 		c.cannotTell("programs read the route " + quote(route) + " in different ways")

@@ -19,8 +19,8 @@ type Routes struct {
 
 // routePattern is a route with parameters in its path.
 type routePattern struct {
-	// segments are the plain ones in lower case, and "*" for each other one. It is empty
-	// where a parameter may have a slash in it.
+	// segments are those behind the prefix: the plain ones in lower case, and "*" for each
+	// other one. It is empty where a parameter may have a slash in it.
 	segments []string
 	start    int // where its first segment that is not plain begins
 	names    []string
@@ -66,7 +66,7 @@ func (r *Routes) add(route string, isGuess bool) {
 		p.spans = append(p.spans, maySpan(route, match[0]))
 	}
 	if !slices.Contains(p.spans, true) {
-		p.segments = segmentsOf(route)
+		p.segments = segmentsOf(route[len(prefix):])
 	}
 	if len(route) < 1000 {
 		p.re, _ = regexp.Compile(`(?i)^(?:` + route + `)$`) // where Go cannot read it, the names alone count
@@ -103,9 +103,9 @@ func segmentsOf(route string) (all []string) {
 	return all
 }
 
-// mayMatch reports whether a route in lower case can match, by what costs little. The route
-// has the pattern's prefix, and so many segments.
-func (p *routePattern) mayMatch(route string, segments int) bool {
+// mayMatch reports whether a route in lower case can match, by what costs little. rest is
+// what follows the pattern's prefix in it, and has so many segments.
+func (p *routePattern) mayMatch(rest string, segments int) bool {
 	if len(p.segments) == 0 {
 		return true
 	}
@@ -113,11 +113,11 @@ func (p *routePattern) mayMatch(route string, segments int) bool {
 		return false
 	}
 	for _, segment := range p.segments {
-		own, rest, _ := strings.Cut(route, "/")
+		own, after, _ := strings.Cut(rest, "/")
 		if segment != "*" && segment != own {
 			return false
 		}
-		route = rest
+		rest = after
 	}
 	return true
 }
@@ -144,14 +144,17 @@ func (r *Routes) match(route string) (variables []variable, known bool) {
 	route = strings.TrimSuffix(route, "/")
 	folded := strings.ToLower(route)
 	known = r.exact[folded]
-	segments := 1 + strings.Count(route, "/")
+	segments := 1 + strings.Count(route, "/") // from end on
 	for end := 0; end <= len(folded); end++ {
 		if end > 0 && folded[end-1] != '/' {
 			continue
 		}
+		if end > 0 {
+			segments--
+		}
 		patterns := r.patterns[folded[:end]]
 		for i := range patterns {
-			if p := &patterns[i]; p.mayMatch(folded, segments) {
+			if p := &patterns[i]; p.mayMatch(folded[end:], segments) {
 				found, ok := p.match(route)
 				variables, known = append(variables, found...), known || ok && !p.isGuess
 			}

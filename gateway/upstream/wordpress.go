@@ -52,17 +52,17 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c, query := r.begin()
 	c.readHeaders(r)
 	if mayMatter(query) {
-		c.readParameters(query, "query", api)
+		c.readParameters(query, "query")
 	}
 	c.manages = c.manages || !c.isSafe() // WordPress takes many a path for a route
 	c.readWordPressForm(r)
-	clear := c.unclear == ""
+	wasClear := c.unclear == ""
 	c.dropFrontPage()
 	c.addDoors(r, w.config.Routes().prefix)
 	if scoped && !w.config.AddressFirst {
 		c.readObjects(r, query, w.config.Routes, true)
 	}
-	c.manages = c.manages && !clear // another object of the same kind manages nothing
+	c.manages = c.manages && !wasClear // another object of the same kind manages nothing
 	c.put(readings, managed)
 }
 
@@ -153,7 +153,7 @@ func (c *collector) readWordPressForm(r *Request) {
 			c.cannotTell(why)
 			return
 		}
-		c.readParameters(string(body), "form", api)
+		c.readParameters(string(body), "form")
 	}
 }
 
@@ -284,11 +284,12 @@ func isPlainValue(value, inPath string) bool {
 // WordPress looks for one where another method is named.
 func (c *collector) fieldTypes() (isJSON, isForm bool) {
 	isForm = len(c.types) == 0 && slices.ContainsFunc(c.methods, func(m string) bool { return m != http.MethodPost })
+	changes := !c.isSafe() // in a request that changes nothing, WordPress looks for no form
 	for _, t := range c.types {
 		isJSON = isJSON || mayBeJSON(t)
-		isForm = isForm || !isNoForm(t) || mayBeForm(t)
+		isForm = isForm || changes && (!isNoForm(t) || mayBeForm(t))
 	}
-	return isJSON, isForm && !c.isSafe()
+	return isJSON, isForm && changes
 }
 
 // readBody adds the objects that a body names. WordPress reads JSON in a request of any
