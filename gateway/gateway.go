@@ -138,7 +138,7 @@ func (g *Gateway) decide(r *http.Request, origin clientip.Origin, reader *upstre
 // authenticate decides about a request that carries a credential.
 func (g *Gateway) authenticate(ctx context.Context, a sparekey.Attempt, reader *upstream.Reader) Decision {
 	a.Upstream = reader
-	if reader.Request.MayManagePasswords() && reader.Head().ManagePasswords() {
+	if reader.ManagesPasswords() {
 		a.Deny = errManages
 	}
 	id, err := g.auth.Authenticate(ctx, a)

@@ -34,59 +34,65 @@ func settings() []setting {
 	}
 }
 
-// violation describes what a model does with a request that the limits do not allow and
-// that would not be refused. It is empty where there is nothing of the kind. Without
-// rules, a limit of another kind is meant.
+// violation is the violation that judge finds.
 func (s setting) violation(rules, text string, proxied bool) string {
+	violation, _ := s.judge(rules, text, proxied)
+	return violation
+}
+
+// judge describes what a model does with a request that the limits do not allow and
+// that would not be refused. It is empty where there is nothing of the kind. Without
+// rules, a limit of another kind is meant. allowed says whether they allow the request.
+func (s setting) judge(rules, text string, proxied bool) (violation string, allowed bool) {
 	var list scope.List
 	if rules != "" {
 		parsed, err := scope.Parse(strings.Split(rules, "\n"))
 		if err != nil {
-			return ""
+			return "", false
 		}
 		list = parsed
 	}
 	r, err := tryRequest(text)
 	if err != nil {
-		return ""
+		return "", false
 	}
 	asked := upstream.Request{Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Trailer: r.Trailer}
 	if proxied {
 		asked.Body, asked.DropsForwarded, asked.DropsOddNames = upstream.NewBody(r), true, true
 	}
 	if s.profile.Blocked(&asked) != "" || !isTarget(r.RequestURI) {
-		return ""
+		return "", false
 	}
 	reader := &upstream.Reader{Profile: s.profile, Request: asked}
-	managesPasswords := reader.Request.MayManagePasswords() && reader.Head().ManagePasswords()
+	managesPasswords := reader.ManagesPasswords()
 	readings := reader.Readings(list != "")
 	all := s.does(r, proxied)
 	bundles := scope.BuiltIn()
 	for _, d := range all {
 		if d.named == scope.NamePasswords && !d.byBody && !managesPasswords {
-			return fmt.Sprintf("an unlimited credential manages application passwords by %s %s", d.method, d.path)
+			return fmt.Sprintf("an unlimited credential manages application passwords by %s %s", d.method, d.path), false
 		}
 	}
 	for _, reading := range readings.All {
 		if list == "" && reading.Named != "" {
-			return ""
+			return "", false
 		}
 		if _, ok := list.Covers(reading, bundles); !ok {
-			return ""
+			return "", false
 		}
 	}
 	if readings.UnclearManages || list != "" && (readings.Unclear != "" || len(readings.All) == 0) {
-		return ""
+		return "", false
 	}
 	for _, d := range all {
 		if list == "" && d.named != "" {
-			return fmt.Sprintf("a limited credential manages %s by %s %s", d.named, d.method, d.path)
+			return fmt.Sprintf("a limited credential manages %s by %s %s", d.named, d.method, d.path), true
 		}
 		if _, ok := list.Covers(scope.Access{Method: d.method, Path: d.path, Named: d.named}, bundles); list != "" && !ok {
-			return fmt.Sprintf("it does %s %s", d.method, d.path)
+			return fmt.Sprintf("it does %s %s", d.method, d.path), true
 		}
 	}
-	return ""
+	return "", true
 }
 
 // isTarget reports whether a front-end passes a request with this target on.

@@ -170,6 +170,7 @@ func isForwarded(name string) bool {
 func (c *collector) readTrailer(name string) {
 	if IsRouting(name) || IsOdd(name) {
 		c.cannotTell("an application may obey the trailer " + quote(name) + "; leave it out")
+		c.manages = c.manages || IsRouting(name) // its method is not known
 	}
 }
 

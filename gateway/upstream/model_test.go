@@ -319,7 +319,9 @@ func (w wordPressModel) do(s sent) (all []done) {
 	}
 	methods := []string{strings.ToUpper(s.method)}
 	for _, value := range slices.Concat(get["_method"], env["X_HTTP_METHOD_OVERRIDE"]) {
-		methods = append(methods, strings.ToUpper(value))
+		if value != "" { // which no route has
+			methods = append(methods, strings.ToUpper(value))
+		}
 	}
 	type found struct {
 		route  string
@@ -430,7 +432,7 @@ func overridden(pattern *regexp.Regexp, at []int, method, route string, bodies [
 				text = phpInt(text)
 			}
 			p := "/wp-json" + route[:at[2*i]] + text + route[at[2*i+1]:]
-			all = append(all, done{method: method, path: p, named: manages(method, p), byBody: v.byBody})
+			all = append(all, done{method: method, path: p, named: manages(method, route), byBody: v.byBody})
 		}
 	}
 	p := "/wp-json" + route

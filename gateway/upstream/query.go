@@ -129,9 +129,6 @@ func (c *collector) readParameters(text, where string) {
 		case !ok || !p.isExactly("rest_route") && isRoute || isMethod && !p.plain:
 			c.cannotTell("programs read the parameter " + quote(p.raw) + " of the " + where + " in different ways; leave it out")
 			c.manages = true
-			if path := rawpath.Unescape(p.value); isRoute && mayManagePasswords(path) {
-				c.addOnePath(api + "/" + strings.TrimPrefix(path, "/")) // as one program may read it
-			}
 			return
 		case isRoute:
 			c.addRoute(value)
@@ -150,9 +147,6 @@ func (c *collector) addRoute(route string) {
 	if rawpath.IsAmbiguous(path) || strings.ContainsAny(path, "%?#&") {
 		c.cannotTell("programs read the route " + quote(route) + " in different ways")
 		c.manages = true
-		if path = rawpath.Unescape(path); mayManagePasswords(path) {
-			c.addOnePath(path)
-		}
 		return
 	}
 	c.routes++

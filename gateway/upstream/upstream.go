@@ -62,21 +62,6 @@ type Profile interface {
 	Blocked(r *Request) string
 }
 
-// MayManagePasswords reports whether a reading of the request may create, change or
-// revoke application passwords. It costs less than reading the request, and may say yes
-// too often.
-func (r *Request) MayManagePasswords() bool {
-	if strings.IndexByte(r.Target, '%') >= 0 || mayManagePasswords(r.Target) {
-		return true
-	}
-	for name := range r.Header {
-		if IsRouting(name) {
-			return true
-		}
-	}
-	return false
-}
-
 // Reader reads one request by a profile. It is a [sparekey.Upstream], for one attempt
 // and one goroutine. The zero Reader is ready to use once Profile and Request are set.
 type Reader struct {
@@ -89,15 +74,44 @@ type Reader struct {
 	room   [4]sparekey.Reading // for the usual number of them
 }
 
-// Head returns what holds of the request whatever is in its body, as far as it matters
-// to a credential without scopes. It does not read the body.
-func (r *Reader) Head() *sparekey.Readings {
+// ManagesPasswords reports whether the application may create, change or revoke
+// application passwords because of the request, whatever is in its body: a reading does
+// so, or the request has their name in it and cannot be read. It does not read the body.
+func (r *Reader) ManagesPasswords() bool {
+	if !r.Request.hasRouting() && strings.IndexByte(r.Request.Target, '%') < 0 && !mayManagePasswords(r.Request.Target) {
+		return false // as nearly always
+	}
 	var head sparekey.Readings
 	body := r.Request.Body
 	r.Request.Body = nil
 	r.Profile.Read(&r.Request, false, &head)
 	r.Request.Body = body
-	return &head
+	return head.ManagePasswords() || head.UnclearManages && r.Request.namesPasswords()
+}
+
+// hasRouting reports whether a header may have the application take the request for
+// another one.
+func (r *Request) hasRouting() bool {
+	for name := range r.Header {
+		if IsRouting(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesPasswords reports whether the name of application passwords is in the target, or in
+// a header that may name another one.
+func (r *Request) namesPasswords() bool {
+	if mayManagePasswords(rawpath.Unescape(r.Target)) {
+		return true
+	}
+	for name, values := range r.Header {
+		if IsRouting(name) && slices.ContainsFunc(values, func(v string) bool { return mayManagePasswords(rawpath.Unescape(v)) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // Readings is part of sparekey.Upstream. It reads the body where the application may
@@ -143,9 +157,8 @@ func (c *collector) addPath(raw string) {
 	decoded, ok := rawpath.Decode(raw)
 	if !ok {
 		c.cannotTell(sparekey.UnclearPath(raw))
-		if path := rawpath.Unescape(raw); mayManagePasswords(path) {
+		if mayManagePasswords(rawpath.Unescape(raw)) {
 			c.manages = true
-			c.addOnePath(path) // as one program of a chain may read it
 		}
 		return
 	}

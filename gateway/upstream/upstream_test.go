@@ -132,10 +132,10 @@ var genericCases = map[string]string{
 	"GET /a\nX_Custom: 1": "unclear", "GET /a\nX.Custom: 1": "unclear", "GET /a\nX-Custom: 1": "GET /a",
 
 	// Trailers.
-	"POST /a\nTransfer-Encoding: chunked\nTrailer: X-HTTP-Method-Override":  "unclear",
+	"POST /a\nTransfer-Encoding: chunked\nTrailer: X-HTTP-Method-Override":  "unclear!",
 	"POST /a\nTransfer-Encoding: chunked\nTrailer: X-Checksum":              "POST /a",
-	"POST /a\nTransfer-Encoding: chunked\nTrailer: X-Checksum, Script-Name": "unclear",
-	"POST /a\nTrailer: x-http-method":                                       "unclear",
+	"POST /a\nTransfer-Encoding: chunked\nTrailer: X-Checksum, Script-Name": "unclear!",
+	"POST /a\nTrailer: x-http-method":                                       "unclear!",
 	"POST /a\nTransfer-Encoding: chunked\nTrailer: X_Checksum":              "unclear",
 
 	// Another object (RFC 4918, section 10.3).

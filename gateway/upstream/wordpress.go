@@ -80,6 +80,9 @@ func (c *collector) addDoors(r *Request, prefix string) {
 		if !strings.HasPrefix(path, api+"/") && path != api {
 			c.addOnePath(api + route)
 		}
+		if plain := strings.TrimRight(route, "/"); plain != "" && plain != route { // of the list, say, in place of an empty one
+			c.addOnePath(api + plain)
+		}
 		if strings.IndexByte(path, '+') >= 0 && strings.IndexByte(r.Target, '%') >= 0 { // WordPress takes it for a blank, or does not
 			c.cannotTell(sparekey.UnclearPath(path))
 		}
