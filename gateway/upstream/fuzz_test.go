@@ -189,6 +189,7 @@ var tricks = []struct{ rules, text string }{
 	{"POST /contact", "POST /contact" + form + "rest_route=/wp/v2/users/me"},
 	{"", "POST /contact" + form + "rest_route=/wp/v2/users/me"},
 	{"POST /a", "POST /a" + form + "_method=DELETE"},
+	{"POST,PUT,PATCH,DELETE /a", "POST /a" + form + "_method=GET"},
 	{"POST /a", "POST /a" + multipart + "--x\nContent-Disposition: form-data; name=\"_method\"\n\nDELETE\n--x--"},
 	{"", "POST /contact" + multipart + "--x\nContent-Disposition: form-data; name=rest.route\n\n/wp/v2/users/me\n--x--"},
 	{"POST /wp-json/wp/v2/posts/7", "POST /wp-json/wp/v2/posts/7" + multipart + "--x\nContent-Disposition: form-data; name=\" id\"\n\n8\n--x--"},

@@ -123,10 +123,10 @@ func (c *collector) mayBeWordPress() bool {
 	})
 }
 
-// anyMethod is for a form that is not seen: it may name any of the methods that are
-// named in forms.
+// anyMethod is for a form that is not seen: it may name any of the methods that forms
+// name, GET among them (Rack::MethodOverride).
 func (c *collector) anyMethod() {
-	for _, method := range [...]string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
+	for _, method := range [...]string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if !slices.Contains(c.methods, method) {
 			c.addMethod(method)
 		}

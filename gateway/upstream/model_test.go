@@ -171,13 +171,18 @@ func overriddenMethods(s sent, env map[string][]string, query string) (methods, 
 		for name, values := range phpForm(s, env) {
 			if name == "_method" {
 				for _, value := range values {
-					add(&inBody, value)
+					if formMethods[strings.ToUpper(value)] {
+						add(&inBody, value)
+					}
 				}
 			}
 		}
 	}
 	return methods, inBody
 }
+
+// formMethods are those for which applications have routes that a form leads to.
+var formMethods = map[string]bool{"GET": true, "HEAD": true, "PUT": true, "PATCH": true, "DELETE": true}
 
 func isToken(text string) bool { return token.MatchString(text) }
 

@@ -163,12 +163,12 @@ var genericCases = map[string]string{
 	"POST /v2/a/blobs/uploads/?from=x&from=y": "unclear", "POST /v2/a/blobs/uploads/": "POST /v2/a/blobs/uploads/", "GET /mail?from=me": "GET /mail",
 
 	// Forms and other bodies that are not seen.
-	"POST /a" + form + "x=1":         "DELETE /a, PATCH /a, POST /a, PUT /a",
+	"POST /a" + form + "x=1":         "DELETE /a, GET /a, PATCH /a, POST /a, PUT /a",
 	"POST /" + form + "x=1":          "unclear!",
 	"POST /wp-json/x" + form + "x=1": "unclear!",
 	"POST /a" + jsonBody + "{}":      "POST /a",
 	"PUT /a" + form + "x=1":          "PUT /a",
-	"POST /a\nContent-Type: multipart/form-data; boundary=x\n\n--x--":   "DELETE /a, PATCH /a, POST /a, PUT /a",
+	"POST /a\nContent-Type: multipart/form-data; boundary=x\n\n--x--":   "DELETE /a, GET /a, PATCH /a, POST /a, PUT /a",
 	"POST /a\nContent_Type: application/x-www-form-urlencoded\n\n--x--": "unclear",
 }
 
