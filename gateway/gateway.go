@@ -137,7 +137,7 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 		return g.without(err), sparekey.Attempt{}
 	}
 	a.Upstream = reader
-	if reader.Request.MayManagePasswords() && reader.Head().ManagePasswords() {
+	if reader.ManagesPasswords() {
 		a.Deny = errManages
 	}
 	id, err := g.auth.Authenticate(r.Context(), a)

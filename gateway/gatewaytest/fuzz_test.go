@@ -81,7 +81,7 @@ func allows(r *http.Request, profile upstream.Profile, limits sparekey.Limits, i
 		asked.Body, asked.DropsForwarded, asked.DropsOddNames = upstream.NewBody(r), true, true
 	}
 	reader := upstream.Reader{Profile: profile, Request: asked}
-	if reader.Request.MayManagePasswords() && reader.Head().ManagePasswords() {
+	if reader.ManagesPasswords() {
 		return false
 	}
 	if limits == (sparekey.Limits{}) {

@@ -130,7 +130,7 @@ func (f *fieldNames) has(others fieldNames) bool {
 
 // pattern matches a part's header with a forbidden field, in any spelling that a parser
 // of multipart forms takes for it. It may match elsewhere in the body, too, since
-// parsers disagree about where a part begins.
+// parsers disagree about where a part begins, though not in the name of a file.
 func (f fieldNames) pattern() *regexp.Regexp {
 	var names []string
 	if f.route {
@@ -142,7 +142,7 @@ func (f fieldNames) pattern() *regexp.Regexp {
 	for _, name := range f.objects {
 		names = append(names, regexp.QuoteMeta(strings.ToLower(name))+`(?:[^a-z0-9_-]|$)`)
 	}
-	return regexp.MustCompile(`(?i)name\*?[^a-z0-9]{0,40}=(?:[^a-z0-9]{40}|[^a-z0-9]{0,40}(?:` + strings.Join(names, "|") + `))`)
+	return regexp.MustCompile(`(?i)(?:^|[^a-z])name\*?[^a-z0-9]{0,40}=(?:[^a-z0-9]{40}|[^a-z0-9]{0,40}(?:` + strings.Join(names, "|") + `))`)
 }
 
 // guardWindow is how many bytes stay behind until what follows them is known. A header

@@ -49,7 +49,7 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 		c.readHeaders(r)
 	}
 	if mayMatter(query) {
-		c.readParameters(query, "query", api)
+		c.readParameters(query, "query")
 		c.readMount(query)
 	}
 	if !g.isHandler && r.Method == http.MethodPost {
@@ -92,7 +92,7 @@ func (c *collector) dropFrontPage() {
 // can send nothing but POST. Without scopes, another method on the same path matters as
 // little as the request's own.
 func (c *collector) readForm(r *Request, scoped bool) {
-	types := contentTypes(r.Header)
+	types := c.types
 	if !slices.ContainsFunc(types, mayBeForm) {
 		return
 	}
@@ -112,7 +112,7 @@ func (c *collector) readForm(r *Request, scoped bool) {
 			c.cannotSeeForm(why)
 			return
 		}
-		c.readParameters(string(body), "form", api)
+		c.readParameters(string(body), "form")
 	}
 }
 
@@ -132,10 +132,10 @@ func (c *collector) mayBeWordPress() bool {
 	})
 }
 
-// anyMethod is for a form that is not seen: it may name any of the methods that are
-// named in forms.
+// anyMethod is for a form that is not seen: it may name any of the methods that forms
+// name, GET among them (Rack::MethodOverride).
 func (c *collector) anyMethod() {
-	for _, method := range [...]string{http.MethodPut, http.MethodPatch, http.MethodDelete} {
+	for _, method := range [...]string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if !slices.Contains(c.methods, method) {
 			c.addMethod(method)
 		}

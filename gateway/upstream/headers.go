@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -130,9 +129,17 @@ func IsOdd(name string) bool {
 	return false
 }
 
-// readHeaders adds what the headers and announced trailers say.
+// readHeaders adds what the headers and announced trailers say, and finds the types of the
+// body.
 func (c *collector) readHeaders(r *Request) {
 	for name, values := range r.Header {
+		if isContentType(name) {
+			if c.types == nil {
+				c.types = values
+			} else {
+				c.types = slices.Concat(c.types, values)
+			}
+		}
 		if does, ok := effectOf(name); ok && (!r.DropsForwarded || does != movesPath || !isForwarded(name)) {
 			c.readHeader(r, does, name, values)
 			continue
@@ -177,6 +184,7 @@ func isForwarded(name string) bool {
 func (c *collector) readTrailer(name string) {
 	if IsRouting(name) || IsOdd(name) {
 		c.cannotTell("an application may obey the trailer " + quote(name) + "; leave it out")
+		c.manages = c.manages || IsRouting(name) // its method is not known
 	}
 }
 
@@ -261,16 +269,9 @@ func (c *collector) addDestination(r *Request, name, value string) {
 	c.cannotTell("the header " + quote(name) + " must be one path, or one URI of the same host, without a query")
 }
 
-// contentTypes returns all that an application may take for the type of a body.
-func contentTypes(h http.Header) (all []string) {
-	for name, values := range h {
-		if name == "Content-Type" && all == nil {
-			all = values
-			continue
-		}
-		if len(name) == len("Content-Type") && strings.EqualFold(name[:7], "Content") && strings.EqualFold(name[8:], "Type") {
-			all = append(slices.Clip(all), values...)
-		}
-	}
-	return all
+// isContentType reports whether an application may take a header of this name for
+// Content-Type.
+func isContentType(name string) bool {
+	return name == "Content-Type" ||
+		len(name) == len("Content-Type") && strings.EqualFold(name[:7], "Content") && strings.EqualFold(name[8:], "Type")
 }

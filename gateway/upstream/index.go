@@ -7,14 +7,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
 )
 
-// Index reads the routes of a WordPress from the index of its REST API, when they are
-// needed for the first time and again every five minutes. It is safe for concurrent use.
+// Index reads the routes of a WordPress from the index of its REST API, and at which path
+// the API is, when they are needed for the first time and again every five minutes. It is
+// safe for concurrent use.
 type Index struct {
 	// URL is the address of the index, such as "http://127.0.0.1:8088/?rest_route=/".
 	URL string
@@ -61,14 +67,14 @@ func (x *Index) Routes() *Routes {
 	if again := x.known.Load(); again != nil && now.Before(again.next) {
 		return again.routes
 	}
-	listed, err := x.read()
+	routes, err := x.read()
 	if err != nil {
 		if x.Log != nil {
 			x.Log.Warn("the index of WordPress's REST API cannot be read, so requests to routes of plugins are denied to application passwords with scopes", "url", x.URL, "error", err)
 		}
 		return x.keep(known, now.Add(indexRetry))
 	}
-	return x.keep(&indexed{routes: NewRoutes(listed)}, now.Add(indexLasts))
+	return x.keep(&indexed{routes: routes}, now.Add(indexLasts))
 }
 
 // keep keeps routes until then.
@@ -88,7 +94,7 @@ func (x *Index) now() time.Time {
 }
 
 // read returns the routes that the index lists.
-func (x *Index) read() ([]string, error) {
+func (x *Index) read() (*Routes, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), indexTime) //nolint:forbidigo // the routes are for every request, not only the one that asks
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, x.URL, http.NoBody)
@@ -110,18 +116,46 @@ func (x *Index) read() ([]string, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the answer is %s", res.Status)
 	}
-	var index struct {
-		Routes map[string]json.RawMessage `json:"routes"`
-	}
+	var index siteIndex
 	if err := json.NewDecoder(io.LimitReader(res.Body, indexSize)).Decode(&index); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
 	if len(index.Routes) == 0 {
 		return nil, errors.New("the answer lists no routes")
 	}
-	listed := make([]string, 0, len(index.Routes))
-	for route := range index.Routes {
-		listed = append(listed, route)
+	routes := NewRoutes(slices.Collect(maps.Keys(index.Routes)))
+	routes.prefix = index.prefix()
+	return routes, nil
+}
+
+// siteIndex is the index of a REST API, as far as it counts here.
+type siteIndex struct {
+	Home   string `json:"home"` // the URL of the site
+	Routes map[string]struct {
+		Links struct {
+			Self []struct {
+				Href string `json:"href"`
+			} `json:"self"`
+		} `json:"_links"`
+	} `json:"routes"`
+}
+
+// prefix returns what a plugin has put in place of "wp-json" in the paths of the API, by
+// WordPress's filter rest_url_prefix. It is empty where it is that, or where the API has
+// no paths.
+func (x *siteIndex) prefix() string {
+	links := x.Routes["/"].Links.Self
+	if len(links) == 0 {
+		return ""
 	}
-	return listed, nil
+	path, query := rawpath.Split(links[0].Href)
+	if strings.Contains(query, "rest_route") {
+		return ""
+	}
+	home, _ := rawpath.Split(strings.TrimSuffix(x.Home, "/") + "/")
+	path = strings.TrimPrefix(strings.TrimPrefix(path, strings.TrimSuffix(home, "/")), "/index.php")
+	if prefix := strings.Trim(path, "/"); prefix != api[1:] {
+		return prefix
+	}
+	return ""
 }

@@ -101,20 +101,32 @@ func (p parameter) isExactly(name string) bool { return p.plain && strings.Equal
 // mayMatter reports whether a query can name another method, path or object. It may
 // say yes too often.
 func mayMatter(query string) bool {
-	for _, part := range [...]string{"route", "method", "mount", "from"} {
-		if containsFold(query, part) {
+	for i := range len(query) {
+		switch query[i] | ' ' { // in lower case, if it is a letter
+		case '%', '+':
 			return true
+		case 'r', 'm', 'f':
+			for _, part := range [...]string{"route", "method", "mount", "from"} {
+				if len(query)-i >= len(part) && strings.EqualFold(query[i:i+len(part)], part) {
+					return true
+				}
+			}
 		}
 	}
-	return strings.ContainsAny(query, "%+")
+	return false
 }
 
 // readParameters adds the methods and the WordPress routes that a query or a form names.
-// api is where WordPress's routes are.
-func (c *collector) readParameters(text, where, api string) {
+func (c *collector) readParameters(text, where string) {
 	for p := range parameters(text) {
 		isRoute, isMethod := p.namesRoute(), p.namesMethod()
 		if !isRoute && !isMethod {
+			continue
+		}
+		if c.unclear != "" && c.manages { // nothing but another method can make it worse
+			if c.unclearMethod = c.unclearMethod || isMethod; c.unclearMethod {
+				return
+			}
 			continue
 		}
 		value, ok := p.text()
@@ -122,22 +134,17 @@ func (c *collector) readParameters(text, where, api string) {
 		case ok && value == "" && p.plain: // says nothing
 		case !ok || !p.isExactly("rest_route") && isRoute || isMethod && !p.plain:
 			c.cannotTell("programs read the parameter " + quote(p.raw) + " of the " + where + " in different ways; leave it out")
-			c.manages = true
-			c.unclearMethod = c.unclearMethod || isMethod
-			return
+			c.manages, c.unclearMethod = true, c.unclearMethod || isMethod
 		case isRoute:
-			c.addRoute(api, value)
+			c.addRoute(value)
 		default:
 			c.addMethod(value)
-		}
-		if c.unclear != "" && c.manages {
-			return
 		}
 	}
 }
 
 // addRoute adds the path of a WordPress route that is named elsewhere than in the path.
-func (c *collector) addRoute(api, route string) {
+func (c *collector) addRoute(route string) {
 	path := api + "/" + strings.TrimPrefix(route, "/")
 	if rawpath.IsAmbiguous(path) || strings.ContainsAny(path, "%?#&") {
 		c.cannotTell("programs read the route " + quote(route) + " in different ways")

@@ -10,22 +10,22 @@ import (
 // believes a parameter of the query or the body before the one of the same name in the
 // path. They are safe for concurrent use.
 type Routes struct {
-	exact map[string]bool // in lower case
-	// fixed are the patterns by their number of segments, spanning those of which that
-	// is not known.
-	fixed    map[int][]routePattern
-	spanning []routePattern
+	// prefix is what the site has in place of "wp-json" in the paths of its API, or empty.
+	prefix string
+	exact  map[string]bool // in lower case
+	// patterns are the others, by their prefix.
+	patterns map[string][]routePattern
 }
 
 // routePattern is a route with parameters in its path.
 type routePattern struct {
-	// prefix is, in lower case, what stands before the first segment that is not plain.
-	prefix string
-	// segments are the plain ones in lower case, and "*" for each other one. It is empty
-	// where a parameter may have a slash in it.
+	// segments are those behind the prefix: the plain ones in lower case, and "*" for each
+	// other one. It is empty where a parameter may have a slash in it.
 	segments []string
+	start    int // where its first segment that is not plain begins
 	names    []string
 	re       *regexp.Regexp // nil: PHP understands it and Go does not
+	isGuess  bool           // of guessedRoutes
 	spans    []bool         // by name: whether the parameter may have a slash in it
 }
 
@@ -36,72 +36,88 @@ const maxRoutes = 20_000
 // Each is a path below the API's root with PHP's regular expressions for parameters, such
 // as "/wp/v2/posts/(?P<id>[\d]+)".
 func NewRoutes(listed []string) *Routes {
-	r := &Routes{exact: map[string]bool{}, fixed: map[int][]routePattern{}}
+	r := &Routes{exact: map[string]bool{}, patterns: map[string][]routePattern{}}
 	seen := map[string]bool{}
 	for _, route := range slices.Concat(coreRoutes, listed[:min(len(listed), maxRoutes)]) {
 		if !seen[route] {
 			seen[route] = true
-			r.add(route)
+			r.add(route, false)
 		}
+	}
+	for _, route := range guessedRoutes {
+		r.add(route, true)
 	}
 	return r
 }
 
-var groupName = regexp.MustCompile(`\(\?P?<([A-Za-z_]\w*)>`)
+// groupName is the beginning of a group with a name, in each of PHP's ways to write it.
+var groupName = regexp.MustCompile(`\(\?P?[<']([A-Za-z_]\w*)[>']`)
 
-func (r *Routes) add(route string) {
+func (r *Routes) add(route string, isGuess bool) {
 	found := groupName.FindAllStringSubmatch(route, -1)
 	if len(found) == 0 && !strings.ContainsAny(route, `([*+?\`) {
 		r.exact[strings.ToLower(strings.TrimSuffix(route, "/"))] = true
 		return
 	}
-	p := routePattern{prefix: strings.ToLower(route[:strings.IndexAny(route, `([*+?\.|$^`)])}
-	if at := strings.LastIndexByte(p.prefix, '/'); at >= 0 {
-		p.prefix = p.prefix[:at+1]
-	}
+	prefix := plainPrefix(route)
+	p := routePattern{isGuess: isGuess, start: len(prefix)}
 	for _, match := range found {
 		p.names = append(p.names, match[1])
 		p.spans = append(p.spans, maySpan(route, match[0]))
 	}
 	if !slices.Contains(p.spans, true) {
-		p.segments = segmentsOf(route)
+		p.segments = segmentsOf(route[len(prefix):])
 	}
 	if len(route) < 1000 {
 		p.re, _ = regexp.Compile(`(?i)^(?:` + route + `)$`) // where Go cannot read it, the names alone count
 	}
-	if n := len(p.segments); n > 0 {
-		r.fixed[n] = append(r.fixed[n], p)
-		return
-	}
-	r.spanning = append(r.spanning, p)
+	r.patterns[prefix] = append(r.patterns[prefix], p)
 }
 
+// plainPrefix is, in lower case, what stands in a route before its first segment that is
+// not plain.
+func plainPrefix(route string) string {
+	end := strings.IndexAny(route, `([*+?{\.|$^`)
+	if end > 0 && strings.IndexByte("*?{", route[end]) >= 0 {
+		end-- // the character before it may be missing
+	}
+	return strings.ToLower(route[:strings.LastIndexByte(route[:end], '/')+1])
+}
+
+// narrowEscapes are what certainly matches no slash, of what a backslash can stand before.
+var narrowEscapes = strings.NewReplacer(`\d`, "", `\w`, "", `\-`, "")
+
 // segmentsOf returns the segments of a pattern of which no parameter has a slash in it,
-// or nothing where a slash stands in a group.
+// or nothing where a slash may stand in a group, may be missing or may be repeated.
 func segmentsOf(route string) (all []string) {
-	for segment := range strings.SplitSeq(strings.ToLower(route), "/") {
-		if strings.Count(segment, "(") != strings.Count(segment, ")") || strings.ContainsAny(segment, ".^|$") || strings.Contains(segment, `\s`) {
+	for segment := range strings.SplitSeq(route, "/") {
+		if strings.Count(segment, "(") != strings.Count(segment, ")") || strings.ContainsAny(segment, ".^|$") ||
+			strings.Contains(narrowEscapes.Replace(segment), `\`) || segment != "" && strings.IndexByte("?*+{", segment[0]) >= 0 {
 			return nil
 		}
 		if strings.ContainsAny(segment, `([*+?\{`) {
 			segment = "*"
 		}
-		all = append(all, segment)
+		all = append(all, strings.ToLower(segment))
 	}
 	return all
 }
 
-// mayMatch reports whether a route in lower case can match, by what costs little.
-func (p *routePattern) mayMatch(route string) bool {
-	if !strings.HasPrefix(route, p.prefix) {
+// mayMatch reports whether a route in lower case can match, by what costs little. rest is
+// what follows the pattern's prefix in it, and has so many segments.
+func (p *routePattern) mayMatch(rest string, segments int) bool {
+	if len(p.segments) == 0 {
+		return true
+	}
+	if len(p.segments) != segments {
 		return false
 	}
-	for i, segment := range p.segments {
-		own, rest, more := strings.Cut(route, "/")
-		if segment != "*" && segment != own || more != (i < len(p.segments)-1) {
+	for _, segment := range p.segments {
+		own, after, _ := strings.Cut(rest, "/")
+		if segment != "*" && segment != own {
 			return false
 		}
-		route = rest
+		rest = after
 	}
 	return true
 }
@@ -123,16 +139,24 @@ type variable struct {
 }
 
 // match returns the parameters in the path of a route, by every route that WordPress may
-// take it for. known is false for a route that is not listed.
+// take it for. known is false for a route that is not listed; it may have others.
 func (r *Routes) match(route string) (variables []variable, known bool) {
 	route = strings.TrimSuffix(route, "/")
 	folded := strings.ToLower(route)
 	known = r.exact[folded]
-	for _, patterns := range [...][]routePattern{r.fixed[1+strings.Count(route, "/")], r.spanning} {
+	segments := 1 + strings.Count(route, "/") // from end on
+	for end := 0; end <= len(folded); end++ {
+		if end > 0 && folded[end-1] != '/' {
+			continue
+		}
+		if end > 0 {
+			segments--
+		}
+		patterns := r.patterns[folded[:end]]
 		for i := range patterns {
-			if p := &patterns[i]; p.mayMatch(folded) {
+			if p := &patterns[i]; p.mayMatch(folded[end:], segments) {
 				found, ok := p.match(route)
-				variables, known = append(variables, found...), known || ok
+				variables, known = append(variables, found...), known || ok && !p.isGuess
 			}
 		}
 	}
@@ -143,7 +167,7 @@ func (r *Routes) match(route string) (variables []variable, known bool) {
 func (p *routePattern) match(route string) (variables []variable, ok bool) {
 	if p.re == nil {
 		for _, name := range p.names {
-			variables = append(variables, variable{name, len(p.prefix), -1, true})
+			variables = append(variables, variable{name, p.start, -1, true})
 		}
 		return variables, true
 	}
@@ -159,6 +183,16 @@ func (p *routePattern) match(route string) (variables []variable, ok bool) {
 	return variables, true
 }
 
+// guessedRoutes are what the routes of other types of posts usually are. A plugin may have
+// other parameters there.
+var guessedRoutes = []string{
+	`/wp/v2/[\w-]+/(?P<id>[\d]+)`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/[\w-]+/(?P<id>[\d]+)/autosaves`,
+	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+}
+
 // coreRoutes are the routes of WordPress 7.1 with parameters in their paths, and those
 // without of which the query may have some. In the API's root and in each namespace,
 // the index of that namespace is one.
@@ -167,11 +201,28 @@ var coreRoutes = []string{
 	"/oembed/1.0", "/oembed/1.0/embed", "/oembed/1.0/proxy",
 	"/wp/v2", "/wp/v2/users/me", "/wp/v2/search", "/wp/v2/settings",
 	`/wp/v2/[\w-]+`,
-	`/wp/v2/[\w-]+/(?P<id>[\d]+)`,
-	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions`,
-	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
-	`/wp/v2/[\w-]+/(?P<id>[\d]+)/autosaves`,
-	`/wp/v2/[\w-]+/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/posts/(?P<id>[\d]+)`,
+	`/wp/v2/pages/(?P<id>[\d]+)`,
+	`/wp/v2/media/(?P<id>[\d]+)`,
+	`/wp/v2/blocks/(?P<id>[\d]+)`,
+	`/wp/v2/navigation/(?P<id>[\d]+)`,
+	`/wp/v2/menu-items/(?P<id>[\d]+)`,
+	`/wp/v2/menus/(?P<id>[\d]+)`,
+	`/wp/v2/categories/(?P<id>[\d]+)`,
+	`/wp/v2/tags/(?P<id>[\d]+)`,
+	`/wp/v2/comments/(?P<id>[\d]+)`,
+	`/wp/v2/users/(?P<id>[\d]+)`,
+	`/wp/v2/font-families/(?P<id>[\d]+)`,
+	`/wp/v2/posts/(?P<parent>[\d]+)/revisions`, `/wp/v2/posts/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/pages/(?P<parent>[\d]+)/revisions`, `/wp/v2/pages/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/blocks/(?P<parent>[\d]+)/revisions`, `/wp/v2/blocks/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/navigation/(?P<parent>[\d]+)/revisions`, `/wp/v2/navigation/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/global-styles/(?P<parent>[\d]+)/revisions`, `/wp/v2/global-styles/(?P<parent>[\d]+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/posts/(?P<id>[\d]+)/autosaves`, `/wp/v2/posts/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/pages/(?P<id>[\d]+)/autosaves`, `/wp/v2/pages/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/blocks/(?P<id>[\d]+)/autosaves`, `/wp/v2/blocks/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/navigation/(?P<id>[\d]+)/autosaves`, `/wp/v2/navigation/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/menu-items/(?P<id>[\d]+)/autosaves`, `/wp/v2/menu-items/(?P<parent>[\d]+)/autosaves/(?P<id>[\d]+)`,
 	`/wp/v2/media/(?P<id>[\d]+)/(?:post-process|edit)`,
 	`/wp/v2/types/(?P<type>[\w-]+)`,
 	`/wp/v2/statuses/(?P<status>[\w-]+)`,
@@ -185,9 +236,16 @@ var coreRoutes = []string{
 	`/wp/v2/block-directory/search`,
 	`/wp/v2/block-patterns/(?:patterns|categories)`,
 	`/wp/v2/pattern-directory/patterns`,
-	`/wp/v2/(?:templates|template-parts)/(?P<id>.+)`,
-	`/wp/v2/(?:templates|template-parts)/(?P<parent>.+)/(?:revisions|autosaves)`,
-	`/wp/v2/(?:templates|template-parts)/(?P<parent>.+)/(?:revisions|autosaves)/(?P<id>[\d]+)`,
+	`/wp/v2/templates/(?P<id>.+)`,
+	`/wp/v2/templates/(?P<parent>.+)/revisions`,
+	`/wp/v2/templates/(?P<parent>.+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/templates/(?P<parent>.+)/autosaves`,
+	`/wp/v2/templates/(?P<parent>.+)/autosaves/(?P<id>[\d]+)`,
+	`/wp/v2/template-parts/(?P<id>.+)`,
+	`/wp/v2/template-parts/(?P<parent>.+)/revisions`,
+	`/wp/v2/template-parts/(?P<parent>.+)/revisions/(?P<id>[\d]+)`,
+	`/wp/v2/template-parts/(?P<parent>.+)/autosaves`,
+	`/wp/v2/template-parts/(?P<parent>.+)/autosaves/(?P<id>[\d]+)`,
 	`/wp/v2/global-styles/(?P<id>[\/\d]+)`,
 	`/wp/v2/global-styles/themes/(?P<stylesheet>.+)`,
 	`/wp/v2/global-styles/themes/(?P<stylesheet>.+)/variations`,

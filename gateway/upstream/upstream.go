@@ -62,21 +62,6 @@ type Profile interface {
 	Blocked(r *Request) string
 }
 
-// MayManagePasswords reports whether a reading of the request may create, change or
-// revoke application passwords. It costs less than reading the request, and may say yes
-// too often.
-func (r *Request) MayManagePasswords() bool {
-	if strings.IndexByte(r.Target, '%') >= 0 || mayManagePasswords(r.Target) {
-		return true
-	}
-	for name := range r.Header {
-		if IsRouting(name) {
-			return true
-		}
-	}
-	return false
-}
-
 // Reader reads one request by a profile. It is a [sparekey.Upstream], for one attempt
 // and one goroutine. The zero Reader is ready to use once Profile and Request are set.
 type Reader struct {
@@ -89,15 +74,30 @@ type Reader struct {
 	room   [4]sparekey.Reading // for the usual number of them
 }
 
-// Head returns what holds of the request whatever is in its body, as far as it matters
-// to a credential without scopes. It does not read the body.
-func (r *Reader) Head() *sparekey.Readings {
+// ManagesPasswords reports whether the application may create, change or revoke
+// application passwords because of the request, whatever is in its body: a reading does
+// so, or the request has their name in it and cannot be read. It does not read the body.
+func (r *Reader) ManagesPasswords() bool {
+	if !r.Request.hasRouting() && strings.IndexByte(r.Request.Target, '%') < 0 && !mayManagePasswords(r.Request.Target) {
+		return false // as nearly always
+	}
 	var head sparekey.Readings
 	body := r.Request.Body
 	r.Request.Body = nil
 	r.Profile.Read(&r.Request, false, &head)
 	r.Request.Body = body
-	return &head
+	return head.ManagePasswords()
+}
+
+// hasRouting reports whether a header may have the application take the request for
+// another one.
+func (r *Request) hasRouting() bool {
+	for name := range r.Header {
+		if IsRouting(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Readings is part of sparekey.Upstream. It reads the body where the application may
@@ -118,6 +118,7 @@ const maxMeanings = 8
 // collector gathers the readings of one request.
 type collector struct {
 	methods, paths []string
+	types          []string           // all that an application may take for the type of the body
 	others         []sparekey.Reading // of a method and a path of their own
 	unclear        string
 	manages        bool // what is unclear may manage users, credentials or code
@@ -242,7 +243,25 @@ func (r *Request) namesPasswords() bool {
 // mayManagePasswords reports whether a path is one at which application passwords are
 // managed, in Sparekey's REST API or WordPress's.
 func mayManagePasswords(path string) bool {
-	return containsFold(path, scope.NamePasswords)
+	return indexFold(path, scope.NamePasswords, 0) >= 0
+}
+
+// indexFold returns where the first occurrence of part ends in s, whatever the case of
+// ASCII letters, or -1. It looks from a place on. part is in lower case and has a hyphen,
+// which is looked for first, since paths have few.
+func indexFold(s, part string, from int) int {
+	before := strings.IndexByte(part, '-')
+	for at := from; ; at++ {
+		next := strings.IndexByte(s[at:], '-')
+		if next < 0 {
+			return -1
+		}
+		at += next
+		begin := at - before
+		if end := begin + len(part); begin >= from && end <= len(s) && strings.EqualFold(s[begin:end], part) {
+			return end
+		}
+	}
 }
 
 // containsFold is strings.Contains whatever the case of ASCII letters; part is in

@@ -52,32 +52,60 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c, query := r.begin()
 	c.readHeaders(r)
 	if mayMatter(query) {
-		c.readParameters(query, "query", api)
+		c.readParameters(query, "query")
 	}
 	c.manages = c.manages || !c.isSafe() // WordPress takes many a path for a route
 	c.readWordPressForm(r)
-	clear := c.unclear == ""
+	wasClear := c.unclear == ""
 	c.dropFrontPage()
-	for _, path := range c.paths { // the routes to which other paths lead
-		if route, ok := routeOf(path); ok && !strings.HasPrefix(path, api+"/") && path != api {
-			c.addOnePath(api + route)
-		}
-	}
+	c.addDoors(r, w.config.Routes().prefix)
 	if scoped && !w.config.AddressFirst {
 		c.readObjects(r, query, w.config.Routes, true)
 	}
-	c.manages = c.manages && !clear // another object of the same kind manages nothing
+	c.manages = c.manages && !wasClear // another object of the same kind manages nothing
 	c.put(r, readings, managed)
 }
 
-// routeOf returns the route of WordPress's API that a path may lead to: in any folder,
-// behind index.php, in letters of any case.
-func routeOf(path string) (route string, ok bool) {
-	for i := range len(path) {
-		if path[i] != '/' || len(path)-i < len(api) || !strings.EqualFold(path[i:i+len(api)], api) {
+// addDoors adds the routes to which other paths lead. prefix is another one than
+// "wp-json" by which the site has its API, or empty.
+func (c *collector) addDoors(r *Request, prefix string) {
+	for _, path := range c.paths {
+		route, ok := routeOf(path)
+		if !ok && prefix != "" {
+			route, ok = routeBehind(path, prefix)
+		}
+		if !ok {
 			continue
 		}
-		if rest := path[i+len(api):]; rest == "" || rest[0] == '/' {
+		if !strings.HasPrefix(path, api+"/") && path != api {
+			c.addOnePath(api + route)
+		}
+		if plain := strings.TrimRight(route, "/"); plain != "" && plain != route { // of the list, say, in place of an empty one
+			c.addOnePath(api + plain)
+		}
+		if strings.IndexByte(path, '+') >= 0 && strings.IndexByte(r.Target, '%') >= 0 { // WordPress takes it for a blank, or does not
+			c.cannotTell(sparekey.UnclearPath(path))
+		}
+	}
+}
+
+// routeOf returns the route of WordPress's API that a path may lead to: in any folder,
+// behind index.php, in letters of any case. There may be no slash before it: of a path
+// below the folder of the site, WordPress takes away the folder's name alone, so that
+// /blogwp-json leads to the API of the site in /blog.
+func routeOf(path string) (route string, ok bool) {
+	for end := indexFold(path, api[1:], 0); end >= 0; end = indexFold(path, api[1:], end) {
+		if rest := path[end:]; rest == "" || rest[0] == '/' {
+			return rest, true
+		}
+	}
+	return "", false
+}
+
+// routeBehind is routeOf for a site that has its API by another prefix.
+func routeBehind(path, prefix string) (route string, ok bool) {
+	for end := len(prefix); end <= len(path); end++ {
+		if rest := path[end:]; (rest == "" || rest[0] == '/') && strings.EqualFold(path[end-len(prefix):end], prefix) {
 			return rest, true
 		}
 	}
@@ -111,7 +139,7 @@ const formMayRoute = "a form may name another route of WordPress than the path d
 
 // readWordPressForm adds the route that WordPress finds in a form on any page.
 func (c *collector) readWordPressForm(r *Request) {
-	types := contentTypes(r.Header)
+	types := c.types
 	if r.Method != http.MethodPost || !slices.ContainsFunc(types, mayBeForm) {
 		return
 	}
@@ -130,7 +158,7 @@ func (c *collector) readWordPressForm(r *Request) {
 			c.cannotTell(why)
 			return
 		}
-		c.readParameters(string(body), "form", api)
+		c.readParameters(string(body), "form")
 	}
 }
 
@@ -141,7 +169,8 @@ var coreOnly = sync.OnceValue(func() *Routes { return NewRoutes(nil) })
 // the path. isTold says that the application is a WordPress, so that a route which is not
 // among its routes may have any parameters.
 func (c *collector) readObjects(r *Request, query string, routes func() *Routes, isTold bool) {
-	if query == "" && !mayHaveFields(r) {
+	isJSON, isForm := c.fieldTypes()
+	if query == "" && !isJSON && !isForm {
 		return
 	}
 	for _, path := range c.paths { // those that are found on the way do not count
@@ -150,8 +179,11 @@ func (c *collector) readObjects(r *Request, query string, routes func() *Routes,
 			continue
 		}
 		variables, known := routes().match(route)
-		if !known && !isTold {
-			continue
+		if !isTold { // a guess is all that there is
+			known = known || len(variables) > 0
+			if !known {
+				continue
+			}
 		}
 		o := objects{c: c, path: path, route: route, variables: variables, known: known}
 		o.readQuery(query)
@@ -253,28 +285,23 @@ func isPlainValue(value, inPath string) bool {
 	return true
 }
 
-// mayHaveFields reports whether WordPress may find parameters in the body.
-func mayHaveFields(r *Request) bool {
-	isJSON, isForm := fieldTypes(r, contentTypes(r.Header))
-	return isJSON || isForm
-}
-
-// fieldTypes reports whether WordPress's API may take a body of these types for JSON, or
-// for a form.
-func fieldTypes(r *Request, types []string) (isJSON, isForm bool) {
-	isForm = len(types) == 0 && r.Method != http.MethodPost
-	for _, t := range types {
+// fieldTypes reports whether WordPress's API may take the body for JSON, or for a form, by any of the methods. PHP looks for no form in a POST without a type, and
+// WordPress looks for one where another method is named.
+func (c *collector) fieldTypes() (isJSON, isForm bool) {
+	isForm = len(c.types) == 0 && slices.ContainsFunc(c.methods, func(m string) bool { return m != http.MethodPost })
+	changes := !c.isSafe() // in a request that changes nothing, WordPress looks for no form
+	for _, t := range c.types {
 		isJSON = isJSON || mayBeJSON(t)
-		isForm = isForm || !isNoForm(t) || mayBeForm(t)
+		isForm = isForm || changes && (!isNoForm(t) || mayBeForm(t))
 	}
-	return isJSON, isForm && !isSafe(r.Method)
+	return isJSON, isForm && changes
 }
 
 // readBody adds the objects that a body names. WordPress reads JSON in a request of any
 // method, and a form in one that may have a body.
 func (o *objects) readBody(r *Request) {
-	types := contentTypes(r.Header)
-	isJSON, isForm := fieldTypes(r, types)
+	types := o.c.types
+	isJSON, isForm := o.c.fieldTypes()
 	if !isJSON && !isForm {
 		return
 	}
@@ -286,19 +313,22 @@ func (o *objects) readBody(r *Request) {
 	case isForm && len(types) == 1 && isMultipart(types[0]):
 		o.forbid(r.Body)
 	default:
-		o.readFields(r.Body, isJSON)
+		o.readFields(r.Body, isJSON, isForm)
 	}
 }
 
-// readFields adds the objects that a body names, which is read ahead.
-func (o *objects) readFields(b *Body, isJSON bool) {
+// readFields adds the objects that a body names, which is read ahead. Of some types it
+// may be JSON or a form, and one text can be both.
+func (o *objects) readFields(b *Body, isJSON, isForm bool) {
 	body, why := b.peek()
-	switch {
-	case why != "":
+	if why != "" {
 		o.c.cannotTell(why)
-	case isJSON:
+		return
+	}
+	if isJSON {
 		o.readJSON(body)
-	default:
+	}
+	if isForm {
 		for p := range parameters(string(body)) {
 			o.readParameter(p, "form")
 		}
@@ -360,7 +390,7 @@ func IsForPasswords(target string) bool {
 	const routes = "/" + scope.NamePasswords
 	path, query := rawpath.Split(target)
 	path, query = strings.ToLower(rawpath.Unescape(path)), strings.ToLower(rawpath.Unescape(query))
-	return strings.Contains(path, api) && strings.Contains(path, routes) || strings.Contains(query, "route") && strings.Contains(query, routes)
+	return strings.Contains(path, api[1:]) && strings.Contains(path, routes) || strings.Contains(query, "route") && strings.Contains(query, routes)
 }
 
 // HasWordPressSession reports whether a request is one of a person who is signed in to
