@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // namespace begins the name of every header that is Sparekey's alone to set.
@@ -55,32 +56,21 @@ func StripIdentity(h http.Header) {
 }
 
 // isIdentity reports whether a header's name begins as those of Sparekey do, if
-// every character that is no letter or digit is taken for a hyphen.
+// every character that is not a letter or a digit is taken for a hyphen.
 func isIdentity(name string) bool { return hasFolded(name, namespace) }
 
 // hasFolded reports whether a header's name begins with prefix for those who take
-// every character that is no letter or digit for a hyphen.
+// every character that is not a letter or a digit for a hyphen.
 func hasFolded(name, prefix string) bool {
 	if len(name) < len(prefix) {
 		return false
 	}
 	for i := range len(prefix) {
-		if foldName(name[i]) != foldName(prefix[i]) {
+		if upstream.Fold(name[i]) != upstream.Fold(prefix[i]) {
 			return false
 		}
 	}
 	return true
-}
-
-// foldName is what a character of a header's name counts as.
-func foldName(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c - 'A' + 'a'
-	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		return c
-	}
-	return '-'
 }
 
 // Misspelled returns the name of a header that only looks like one of Sparekey's, such as
@@ -89,7 +79,7 @@ func foldName(c byte) byte {
 // refuse a request that has one.
 func Misspelled(h http.Header) string {
 	for name := range h {
-		if isIdentity(name) && hasOddCharacter(name) {
+		if isIdentity(name) && upstream.IsOdd(name) {
 			return name
 		}
 	}
@@ -101,17 +91,6 @@ func Misspelled(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// hasOddCharacter reports whether a header's name has a character that is in none
-// of Sparekey's.
-func hasOddCharacter(name string) bool {
-	for i := range len(name) {
-		if c := name[i]; c != '-' && foldName(c) == '-' {
-			return true
-		}
-	}
-	return false
 }
 
 // list is the value of a header with several items: each escaped, with commas

@@ -1,6 +1,10 @@
 package scope
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
+)
 
 // Access is what a rule is asked about: one method on one path.
 type Access struct {
@@ -61,17 +65,17 @@ func (l List) Covers(a Access, b Bundles) (rule string, ok bool) {
 // isCovered reports whether a rule about methods and a path covers the access.
 func (a *Access) isCovered(rule string) bool {
 	methods, pattern := cut(rule, ' ')
-	return hasMethod(methods, a.Method) && patternWithin(a.Path, pattern) && (a.Named == "" || containsFold(pattern, a.Named))
+	return hasMethod(methods, a.Method) && patternWithin(a.Path, pattern) && (a.Named == "" || rawpath.ContainsFold(pattern, a.Named))
 }
 
 // isManaging reports whether a request would create, change or revoke application
 // passwords. WordPress takes routes in any case.
 func isManaging(method, path string) bool {
-	return !isSafe(method) && containsFold(path, NamePasswords)
+	return !IsSafe(method) && rawpath.ContainsFold(path, NamePasswords)
 }
 
-// isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
-func isSafe(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
+// IsSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
+func IsSafe(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
 
 func hasMethod(methods, method string) bool {
 	if methods == "*" {
@@ -129,22 +133,4 @@ func skip(path, pattern string) int {
 		return -1
 	}
 	return len(path) - len(pattern)
-}
-
-// containsFold is strings.Contains whatever the case of ASCII letters; part is in
-// lower case.
-func containsFold(s, part string) bool {
-	for i := 0; i+len(part) <= len(s); i++ {
-		if lower(s[i]) == part[0] && strings.EqualFold(s[i:i+len(part)], part) {
-			return true
-		}
-	}
-	return false
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }

@@ -1,6 +1,10 @@
 package scope
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
+)
 
 // Within reports whether l allows nothing that parent does not. In doubt it says
 // no.
@@ -56,7 +60,7 @@ func ruleWithin(rule, other string) bool {
 		return false
 	}
 	for m := range strings.SplitSeq(methods, ",") {
-		if m == "*" && otherMethods != "*" || !hasMethod(otherMethods, m) || !isSafe(m) && namesMore(pattern, otherPattern) {
+		if m == "*" && otherMethods != "*" || !hasMethod(otherMethods, m) || !IsSafe(m) && namesMore(pattern, otherPattern) {
 			return false
 		}
 	}
@@ -67,7 +71,7 @@ func ruleWithin(rule, other string) bool {
 // have, and so allows changes that the other does not.
 func namesMore(pattern, other string) bool {
 	for _, name := range names {
-		if containsFold(pattern, name) && !containsFold(other, name) {
+		if rawpath.ContainsFold(pattern, name) && !rawpath.ContainsFold(other, name) {
 			return true
 		}
 	}

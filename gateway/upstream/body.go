@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
 )
 
 // maxPeek is how much of a body is read ahead, in bytes.
@@ -196,7 +198,7 @@ func (g *guard) Close() error { return g.body.Close() }
 
 // mayBeForm reports whether PHP and others may take a body of this type for a form, in
 // which a browser can send fields.
-func mayBeForm(contentType string) bool { return containsFold(contentType, "form-") }
+func mayBeForm(contentType string) bool { return rawpath.ContainsFold(contentType, "form-") }
 
 // isMultipart reports whether a body of this type is a multipart form for every program.
 func isMultipart(contentType string) bool {
@@ -215,11 +217,11 @@ func isPlainForm(contentType string) bool {
 }
 
 // mayBeJSON reports whether WordPress may take a body of this type for JSON.
-func mayBeJSON(contentType string) bool { return containsFold(contentType, "json") }
+func mayBeJSON(contentType string) bool { return rawpath.ContainsFold(contentType, "json") }
 
 // isNoForm reports whether WordPress's API certainly does not take a body of this type
 // for an urlencoded form, as it does where there is no type.
 func isNoForm(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
-	return strings.Contains(mediaType, "/") && !containsFold(mediaType, "urlencoded")
+	return strings.Contains(mediaType, "/") && !rawpath.ContainsFold(mediaType, "urlencoded")
 }

@@ -74,7 +74,7 @@ func unnamed(string, string) string { return "" }
 // managedAnywhere is managed for applications of which nothing is known: they may manage
 // application passwords at any path with that name.
 func managedAnywhere(method, path string) string {
-	if !isSafe(method) && mayManagePasswords(path) {
+	if !scope.IsSafe(method) && mayManagePasswords(path) {
 		return scope.NamePasswords
 	}
 	return managed(method, path)

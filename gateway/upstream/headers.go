@@ -85,7 +85,7 @@ func effectOf(name string) (effect, bool) {
 	var room [maxName]byte
 	folded := room[:len(name)]
 	for i := range len(name) {
-		folded[i] = fold(name[i])
+		folded[i] = Fold(name[i])
 	}
 	if does, ok := routingHeaders[string(folded)]; ok {
 		return does, true
@@ -107,8 +107,9 @@ const (
 	firstLetters = "xdprs"
 )
 
-// fold is what a character of a header's name counts as.
-func fold(c byte) byte {
+// Fold is what a character of a header's name counts as for CGI and its heirs: letters
+// in lower case, digits, and a hyphen for everything else.
+func Fold(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
 		return c - 'A' + 'a'
@@ -122,7 +123,7 @@ func fold(c byte) byte {
 // digit or a hyphen. Programs disagree about such names, and nginx drops them.
 func IsOdd(name string) bool {
 	for i := range len(name) {
-		if c := name[i]; c != '-' && fold(c) == '-' {
+		if c := name[i]; c != '-' && Fold(c) == '-' {
 			return true
 		}
 	}

@@ -45,7 +45,7 @@ func parameters(text string) iter.Seq[parameter] {
 // isPlainName reports whether a name has only letters, digits, "_" and "-".
 func isPlainName(name string) bool {
 	for i := range len(name) {
-		if c := name[i]; fold(c) == '-' && c != '-' && c != '_' {
+		if c := name[i]; Fold(c) == '-' && c != '-' && c != '_' {
 			return false
 		}
 	}
@@ -77,7 +77,7 @@ var withoutLines = strings.NewReplacer("_", "", "-", "")
 
 // namesRoute reports whether WordPress may take the parameter for rest_route.
 func (p parameter) namesRoute() bool {
-	return containsFold(p.name, "route") && strings.Contains(strings.ToLower(withoutLines.Replace(p.name)), "restroute")
+	return rawpath.ContainsFold(p.name, "route") && strings.Contains(strings.ToLower(withoutLines.Replace(p.name)), "restroute")
 }
 
 // namesMethod reports whether an application may take the parameter for another method:

@@ -196,11 +196,8 @@ func (c *collector) cannotTell(why string) {
 
 // isSafe reports whether none of the methods changes anything.
 func (c *collector) isSafe() bool {
-	return !slices.ContainsFunc(c.methods, func(m string) bool { return !isSafe(m) })
+	return !slices.ContainsFunc(c.methods, func(m string) bool { return !scope.IsSafe(m) })
 }
-
-// isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
-func isSafe(method string) bool { return method == "GET" || method == "HEAD" || method == "OPTIONS" }
 
 // put writes what was collected: each method with each path, and the others. named
 // says which name a rule must have in its path to cover a reading.
@@ -262,17 +259,6 @@ func indexFold(s, part string, from int) int {
 			return end
 		}
 	}
-}
-
-// containsFold is strings.Contains whatever the case of ASCII letters; part is in
-// lower case.
-func containsFold(s, part string) bool {
-	for i := 0; i+len(part) <= len(s); i++ {
-		if c := s[i]; (c == part[0] || 'A' <= c && c <= 'Z' && c+'a'-'A' == part[0]) && strings.EqualFold(s[i:i+len(part)], part) {
-			return true
-		}
-	}
-	return false
 }
 
 // quote bounds what a sentence repeats of a text that a client has chosen.

@@ -41,7 +41,7 @@ type wordPress struct{ config WordPressConfig }
 // Blocked is part of Profile.
 func (w *wordPress) Blocked(r *Request) string {
 	path, _ := rawpath.Split(r.Target)
-	if w.config.XMLRPC || !containsFold(rawpath.Unescape(path), "xmlrpc.php") {
+	if w.config.XMLRPC || !rawpath.ContainsFold(rawpath.Unescape(path), "xmlrpc.php") {
 		return ""
 	}
 	return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
@@ -116,7 +116,7 @@ func routeBehind(path, prefix string) (route string, ok bool) {
 // users, credentials or code, or "".
 func managed(method, path string) string {
 	route, ok := routeOf(path)
-	if !ok || isSafe(method) {
+	if !ok || scope.IsSafe(method) {
 		return ""
 	}
 	switch folded := strings.ToLower(route) + "/"; {
@@ -278,15 +278,16 @@ func isPlainValue(value, inPath string) bool {
 		return false
 	}
 	for i := range len(value) {
-		if c := value[i]; fold(c) == '-' && strings.IndexByte("-_./", c) < 0 {
+		if c := value[i]; Fold(c) == '-' && strings.IndexByte("-_./", c) < 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// fieldTypes reports whether WordPress's API may take the body for JSON, or for a form, by any of the methods. PHP looks for no form in a POST without a type, and
-// WordPress looks for one where another method is named.
+// fieldTypes reports whether WordPress's API may take the body for JSON, or for a form,
+// by any of the methods. In a body without a type, PHP does not look for a form if the
+// method is POST, and WordPress does if it is another one.
 func (c *collector) fieldTypes() (isJSON, isForm bool) {
 	isForm = len(c.types) == 0 && slices.ContainsFunc(c.methods, func(m string) bool { return m != http.MethodPost })
 	changes := !c.isSafe() // in a request that changes nothing, WordPress looks for no form

@@ -116,8 +116,23 @@ func Parameters(path string) []string {
 	return []string{path[:first]}
 }
 
+// ContainsFold is strings.Contains whatever the case of ASCII letters. part is in lower
+// case, and not empty.
+func ContainsFold(s, part string) bool {
+	for i := 0; i+len(part) <= len(s); i++ {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c == part[0] && strings.EqualFold(s[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
+}
+
 // Unescape undoes the percent-encoding of a text as often as a chain of programs may
-// do it. What is no encoding stays as it is, and hides nothing of the rest.
+// do it. What is not an encoding stays as it is, and hides nothing of the rest.
 func Unescape(text string) string {
 	for range 3 {
 		if strings.IndexByte(text, '%') < 0 {
@@ -132,9 +147,10 @@ func unescapeOnce(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] == '%' && i+2 < len(text) {
-			high, low := unhex(text[i+1]), unhex(text[i+2])
-			if high >= 0 && low >= 0 {
-				b.WriteByte(byte(high<<4 | low))
+			high, isHigh := unhex(text[i+1])
+			low, isLow := unhex(text[i+2])
+			if isHigh && isLow {
+				b.WriteByte(high<<4 | low)
 				i += 2
 				continue
 			}
@@ -144,14 +160,15 @@ func unescapeOnce(text string) string {
 	return b.String()
 }
 
-func unhex(c byte) int {
+// unhex is the value of a hexadecimal digit.
+func unhex(c byte) (value byte, ok bool) {
 	switch {
 	case '0' <= c && c <= '9':
-		return int(c - '0')
+		return c - '0', true
 	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
+		return c - 'a' + 10, true
 	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+		return c - 'A' + 10, true
 	}
-	return -1
+	return 0, false
 }
