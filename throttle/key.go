@@ -135,8 +135,8 @@ func (k Key) prefix() netip.Prefix {
 	return netip.Prefix{}
 }
 
-// nat64 is the prefix by which IPv6-only networks reach IPv4 (RFC 6052). Whoever
-// comes through it is one of many, each with an IPv4 address.
+// nat64 is the prefix by which IPv6-only networks reach IPv4 (RFC 6052). Many callers share it,
+// each with an IPv4 address.
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 // canonical is an address in the one form by which it is counted.
@@ -182,6 +182,10 @@ func networkKey(kind Kind, addr netip.Addr) Key {
 	keys, _ := networks(kind, addr)
 	return keys[0]
 }
+
+// Network is what callers are told apart by: an IPv4 address, or the first address of the /64 of an
+// IPv6 address, all of which one customer has. The invalid address stays invalid.
+func Network(addr netip.Addr) netip.Addr { return networkKey(SignIn, addr).prefix().Addr() }
 
 // withLogin is the Key of a login at the network k: of the user if userID names one, and else of
 // the login as it was presented, whatever its case.

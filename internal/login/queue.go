@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/throttle"
 )
 
 const (
@@ -63,7 +65,7 @@ type waitingLine struct {
 // enter waits for a slot. leave gives it back. enter refuses with a [BusyError] where
 // too many wait, and fails when the context ends.
 func (q *hashQueue) enter(ctx context.Context, from caller) (leave func(), err error) {
-	from.addr = networkOf(from.addr)
+	from.addr = throttle.Network(from.addr)
 	w := &waiter{from, make(chan error, 1)}
 	if err := q.join(w); err != nil {
 		return nil, err
@@ -188,18 +190,4 @@ func (l *waitingLine) makeRoom(joining netip.Addr) bool {
 	l.remove(last)
 	last.served <- BusyError{}
 	return true
-}
-
-// nat64 is the network in which a site with IPv6 alone sees callers with IPv4 (RFC 6052).
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
-
-// networkOf is what callers are told apart by: an IPv4 address, or the /64 of an IPv6
-// address, all of which one customer has.
-func networkOf(addr netip.Addr) netip.Addr {
-	const bits = 64
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() && !nat64.Contains(addr) {
-		return netip.PrefixFrom(addr, bits).Masked().Addr()
-	}
-	return addr
 }
