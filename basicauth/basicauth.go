@@ -195,6 +195,16 @@ func (g *Guard) present(a *sparekey.Attempt, r *http.Request) (presented bool, e
 	return true, nil
 }
 
+// requested is what a request asks for, as it was sent, whatever part of its path a
+// router has cut off.
+func requested(r *http.Request) sparekey.Request {
+	target := r.RequestURI
+	if target == "" { // of a request that was not received but made
+		target = r.URL.RequestURI()
+	}
+	return sparekey.Request{Method: r.Method, Target: target}
+}
+
 // Fail answers a request that is not let through, because of err.
 func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := Status(err)

@@ -155,6 +155,18 @@ func (r *roleNames) known(ctx context.Context, s *Store, digest string) (map[str
 	return names, nil
 }
 
+// SamplePasswordHashes returns the password hashes of the n oldest and the n newest
+// users, in no order. A large table costs no more than a small one.
+func (s *Store) SamplePasswordHashes(ctx context.Context, n int) (hashes []string, err error) {
+	err = eachRow(ctx, s.db, s.queries.sampleHashes, []any{n, n}, func(scan func(...any) error) error {
+		var hash string
+		err := scan(&hash)
+		hashes = append(hashes, hash)
+		return err
+	})
+	return hashes, failed("sample password hashes", err)
+}
+
 // Users implements [sparekey.UserLister]. Whether upper and lower case count as equal
 // is decided by the column's collation.
 func (s *Store) Users(ctx context.Context, q sparekey.UserQuery) (users []sparekey.User, total int, err error) {
