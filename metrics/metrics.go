@@ -123,7 +123,7 @@ func reasons() []string {
 // rules are those that are not scopes of credentials.
 func rules() []string {
 	return append(reasons(), gateway.RuleAnonymous, gateway.RuleCredential, gateway.RuleNoCredential,
-		gateway.RuleCrossOrigin, gateway.RuleForbidden, gateway.RuleBroken)
+		gateway.RuleCrossOrigin, gateway.RuleForbidden, gateway.RuleUpstream, gateway.RuleBroken)
 }
 
 // Observe counts an event. It is for [sparekey.Config.Observe].

@@ -155,6 +155,7 @@ func TestDecisions(t *testing.T) {
 		byScope("GET /wp-json/wp/v2/posts*"),
 		byScope("read"),
 		{Outcome: gateway.Refused, Rule: string(sparekey.ReasonOutOfScope)},
+		{Outcome: gateway.Refused, Rule: gateway.RuleUpstream},
 		{Outcome: gateway.Refused, Rule: "moon"},
 		{Outcome: gateway.Broken, Rule: gateway.RuleBroken},
 	} {
@@ -164,6 +165,7 @@ func TestDecisions(t *testing.T) {
 		`sparekey_decisions_total{outcome="allowed",rule="credential"}`:   "1",
 		`sparekey_decisions_total{outcome="allowed",rule="scope"}`:        "2",
 		`sparekey_decisions_total{outcome="refused",rule="out_of_scope"}`: "1",
+		`sparekey_decisions_total{outcome="refused",rule="upstream"}`:     "1",
 		`sparekey_decisions_total{outcome="refused",rule="other"}`:        "1",
 		`sparekey_decisions_total{outcome="broken",rule="broken"}`:        "1",
 	})

@@ -24,7 +24,7 @@ func TestBundlesNamedLikeRules(t *testing.T) {
 	t.Parallel()
 	names := []string{
 		gateway.RuleAnonymous, gateway.RuleCredential, gateway.RuleNoCredential, gateway.RuleCrossOrigin,
-		gateway.RuleForbidden, gateway.RuleBroken, "scope", "other", string(sparekey.ReasonThrottled),
+		gateway.RuleForbidden, gateway.RuleUpstream, gateway.RuleBroken, "scope", "other", string(sparekey.ReasonThrottled),
 	}
 	for _, r := range sparekey.Reasons() {
 		names = append(names, string(r))
