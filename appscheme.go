@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// IsReverseDomain reports whether a scheme is a domain name that is read backwards,
-// such as "com.example.app". RFC 8252, section 7.1, wants such schemes of
-// applications, since the owner of a domain can be asked who uses it. Every other
-// scheme, such as "notes", is one that any application on a device may claim. The
-// scheme is in lower case, as [url.Parse] returns it.
+// IsReverseDomain reports whether a scheme is a domain name that is read backwards, such
+// as "com.example.app". RFC 8252, section 7.1, requires applications to use such schemes,
+// since a domain has an owner. Every other scheme, such as "notes", is one that any
+// application on a device may claim. The scheme is in lower case, as [url.Parse] returns
+// it.
 func IsReverseDomain(scheme string) bool { return reverseDomain.MatchString(scheme) }
 
 // reverseDomain begins with a top-level domain, which has two letters or more.
@@ -81,7 +81,7 @@ func leadsElsewhere(scheme string) bool {
 // in its place, in its path, or the whole of a parameter that is named as such.
 //
 // A scheme that is a reverse domain may have these behind it, as the addresses of
-// identity providers do. Any other one may not: so are browsers asked for a page.
+// identity providers do. Any other one may not: browsers are asked for pages in that way.
 func opensWeb(u *url.URL) bool {
 	switch {
 	case IsReverseDomain(u.Scheme):
@@ -130,7 +130,8 @@ func startsWeb(text string) bool {
 	return scheme == "http" || scheme == "https"
 }
 
-// unescaped is text without its percent-encoding, however often it was encoded.
+// unescaped returns text without its percent-encoding, of which it undoes up to four
+// layers.
 func unescaped(text string) string {
 	for range 4 {
 		decoded, err := url.QueryUnescape(text)

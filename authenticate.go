@@ -245,7 +245,7 @@ func (s *Service) lookUp(ctx context.Context, a *Attempt, id *Identity, now time
 	return err
 }
 
-var errNotLookedUp = errors.New("Config.AroundLookup accepts what was not found")
+var errNotLookedUp = errors.New("Config.AroundLookup accepted an attempt whose look-up found nothing")
 
 // find asks the directory and the store. It does not stop at an unknown user,
 // but goes on with one who has nothing, so that both ways take as long.

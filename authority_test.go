@@ -28,7 +28,7 @@ func (r ruled) CanListUsers(ctx context.Context, actor sparekey.User) (bool, err
 	return r.CanSearch(ctx, actor)
 }
 
-// TestAuthority: where the Config has no rule, that of the directory counts.
+// TestAuthority expects the rule of the directory to count where the Config has none.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})

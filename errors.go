@@ -153,8 +153,8 @@ func Refuse(reason Reason, message string) error {
 	return &AuthError{Reason: reason, Err: errors.New(message)}
 }
 
-// Throttled makes the error with which [Config.AroundLookup] refuses a wrong attempt where too many
-// failed before it, and [Config.Admit] any attempt.
+// Throttled makes the error with which [Config.AroundLookup] refuses a wrong attempt
+// after too many failures, and [Config.Admit] any attempt.
 func Throttled(retryAfter time.Duration) error {
 	e := &AuthError{Reason: ReasonThrottled, RetryAfter: retryAfter}
 	wait := ""

@@ -22,8 +22,8 @@ func (s *Service) UserDeleted(ctx context.Context, userID string) ([]Credential,
 // [Service.UserDeleted] would have revoked. The operator can revoke them with
 // [Manager.Revoke]. It asks the directory once for every user who has credentials. It
 // refuses with [ErrForbidden] unless it is the operator who asks, and with
-// [ErrUnavailable] where the Store is no [Searcher]. Where the directory does not answer,
-// neither does Orphans.
+// [ErrUnavailable] where the Store is not a [Searcher]. Any other error is one of the
+// store or the directory.
 func (m Manager) Orphans(ctx context.Context) ([]Credential, error) {
 	if !m.operator {
 		return nil, ErrForbidden
@@ -53,8 +53,8 @@ func (m Manager) Orphans(ctx context.Context) ([]Credential, error) {
 	return orphans, nil
 }
 
-// orGone returns the user that find finds. For the operator it is also one who is gone
-// and has left credentials; then only the ID is known.
+// orGone returns the user that find finds. For the operator, that can also be a deleted
+// user whose credentials are left; only the ID is set then.
 func (m Manager) orGone(ctx context.Context, userID string, find func(context.Context, string) (User, error)) (User, error) {
 	target, err := find(ctx, userID)
 	if !m.operator || !errors.Is(err, ErrUserNotFound) {

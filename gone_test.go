@@ -108,7 +108,7 @@ func TestOperatorRevokesWhatIsLeft(t *testing.T) {
 		"a new one": createErr, "another secret": rotateErr, "of one who left none": emptyErr,
 	} {
 		if !errors.Is(err, sparekey.ErrUserNotFound) {
-			t.Errorf("%s: got %v, want that there is no such user", what, err)
+			t.Errorf("%s: got %v, want that the user is not found", what, err)
 		}
 	}
 	if _, err := bob.Orphans(t.Context()); !errors.Is(err, sparekey.ErrForbidden) {

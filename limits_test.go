@@ -512,7 +512,7 @@ func TestOldSecretManagesNothing(t *testing.T) {
 	}
 }
 
-// elsewhere is an application that takes every request for the same.
+// elsewhere is an application that takes every request for the same one.
 type elsewhere sparekey.Readings
 
 func (e *elsewhere) Readings(bool) *sparekey.Readings { return (*sparekey.Readings)(e) }

@@ -157,7 +157,7 @@ func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Se
 	if err == nil {
 		return secret, c, nil
 	}
-	if len(made) > 0 { // its secret goes to nothing but this function
+	if len(made) > 0 { // its secret has not left this function
 		ctx, cancel := completing(ctx)
 		defer cancel()
 		if _, undo := m.service.store.Delete(ctx, target.ID, c.UUID); !errors.Is(undo, ErrNotFound) {
@@ -235,8 +235,8 @@ func hasName(list []Credential, name string) bool {
 	return slices.ContainsFunc(list, func(c Credential) bool { return sameName(c.Name, name) })
 }
 
-// List returns a user's credentials, oldest first. The operator also gets those that a
-// user left who is gone; see [Service.UserDeleted].
+// List returns a user's credentials, oldest first. The operator also gets those that are
+// left of a deleted user; see [Service.UserDeleted].
 func (m Manager) List(ctx context.Context, userID string) ([]Credential, error) {
 	target, err := m.orGone(ctx, userID, m.Target)
 	if err != nil {
@@ -444,9 +444,9 @@ func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Creden
 	return c, nil
 }
 
-// Revoke takes a credential back and returns what it was. When it returns, the
-// secret is dead. It refuses with [ErrNotFound] or [ErrBeyondLimits]. The operator can
-// also revoke what a user left who is gone.
+// Revoke takes a credential back and returns what it was. When it returns, the secret is
+// dead. It refuses with [ErrNotFound] or [ErrBeyondLimits]. The operator can also revoke
+// what is left of a deleted user.
 func (m Manager) Revoke(ctx context.Context, userID, uuid string) (Credential, error) {
 	target, err := m.toRevoke(ctx, userID)
 	if err != nil {
@@ -488,9 +488,9 @@ func (m Manager) mayRevoke(ctx context.Context, target User, selected func(Crede
 	return nil
 }
 
-// RevokeAll takes all credentials of a user back and returns what they were. It
-// refuses with [ErrBeyondLimits], and then revokes none. The operator can also revoke
-// what a user left who is gone.
+// RevokeAll takes all credentials of a user back and returns what they were. It refuses
+// with [ErrBeyondLimits], and then revokes none. The operator can also revoke what is
+// left of a deleted user.
 func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, error) {
 	target, err := m.toRevoke(ctx, userID)
 	if err != nil {

@@ -160,9 +160,9 @@ func (s *Service) effective(c Credential) Limits {
 	return c.Limits
 }
 
-// restrictsCreation reports whether the site restricts who may have application
-// passwords made with this credential, or what these are like. An application that
-// knows nothing of Sparekey does not hold to that.
+// restrictsCreation reports whether the site restricts the creation of application
+// passwords with this credential, or their limits. An application that knows nothing of
+// Sparekey does not enforce that.
 func (s *Service) restrictsCreation(c *Credential) bool {
 	p := &s.config.Policy
 	return p.RequireExpiry || p.RequireScopes || p.MaxLifetime > 0 || len(p.Creators) > 0 || p.MaxPerUser > 0 || !s.MayManage(*c)

@@ -17,7 +17,7 @@ type Request struct {
 	Target string
 }
 
-// IsZero reports whether there is no request, because the caller does not speak HTTP.
+// IsZero reports whether the request is missing, because the caller does not speak HTTP.
 func (r Request) IsZero() bool { return r.Method == "" && r.Target == "" }
 
 // Path is the request's path as it was received, without the query, which may hold
@@ -28,7 +28,7 @@ func (r Request) Path() string {
 }
 
 // Upstream knows how the application that will answer a request may read it. Package
-// gateway/upstream has such, one for each kind of application.
+// gateway/upstream implements it for each kind of application.
 type Upstream interface {
 	// Readings returns all that the application may take the request for. It is called
 	// for limited credentials only, and may read the request's body. scoped says that
@@ -61,7 +61,7 @@ func (r *Readings) ManagePasswords() bool {
 	return slices.ContainsFunc(r.All, func(r Reading) bool { return r.Named == scope.NamePasswords })
 }
 
-// onlyReadings are those of a request of which the query and the headers do not matter.
+// onlyReadings returns the readings of a request whose query and headers do not matter.
 func onlyReadings(r Request) *Readings {
 	path, ok := rawpath.Decode(r.Path())
 	if !ok {
@@ -83,9 +83,9 @@ func UnclearPath(path string) string {
 }
 
 // judge refuses a request that the limits of a credential do not cover, with an
-// [*AuthError]. It returns the rule that covers the request itself, if scopes narrow
-// the credential. The rule of all of it: a limited credential may send a request if
-// every reading of it is allowed, and may not where that cannot be told.
+// [*AuthError]. It returns the rule that covers the request itself, if scopes narrow the
+// credential. The rule: a limited credential may send a request only if its limits allow
+// every reading, and not where the readings are unclear.
 func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, err error) {
 	limited := previous || !s.effective(*c).IsZero()
 	if !limited && (a.Upstream == nil || !s.restrictsCreation(c)) {
@@ -118,8 +118,8 @@ func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, 
 	return s.coverAll(scopes, readings.All)
 }
 
-// coverAll refuses readings of which the scopes do not cover one. Without scopes, only
-// what takes a rule with its name is refused.
+// coverAll refuses the request unless the scopes cover every reading. Without scopes, it
+// refuses only readings that need a rule with a certain name.
 func (s *Service) coverAll(scopes scope.List, all []Reading) (rule string, err error) {
 	for i, reading := range all {
 		if scopes == "" && reading.Named == "" {
@@ -139,7 +139,7 @@ func (s *Service) coverAll(scopes scope.List, all []Reading) (rule string, err e
 	return rule, nil
 }
 
-// notCovered says which scope is missing.
+// notCovered is the refusal of a reading that no scope covers.
 func (s *Service) notCovered(scopes scope.List, reading Reading) error {
 	what := clip(reading.Method) + " " + clip(reading.Path)
 	if reading.Method == "*" {
@@ -160,7 +160,7 @@ func (s *Service) notCovered(scopes scope.List, reading Reading) error {
 
 func outOfScope(message string) error { return Refuse(ReasonOutOfScope, message) }
 
-// clip bounds what a message repeats of a text that a client has chosen.
+// clip shortens a text that a client has chosen, for a message.
 func clip(text string) string {
 	const most = 200
 	if len(text) <= most {

@@ -34,8 +34,8 @@ func (s *Service) Recheck(ctx context.Context, id Identity, a Attempt) error {
 	return fmt.Errorf("check an application password again: %w", err)
 }
 
-// errNoLookup says that a shared look-up came to no end.
-var errNoLookup = errors.New("the look-up did not come to an end")
+// errNoLookup says that a shared look-up panicked.
+var errNoLookup = errors.New("the look-up did not finish")
 
 // errChanged is for logs: to clients, a revoked application password is a wrong one.
 var errChanged = errors.New("the application password was revoked or its secret replaced, or its user was deleted or suspended")
@@ -122,9 +122,9 @@ func (s *Service) identifyAgain(ctx context.Context, accepted *Identity, a *Atte
 	return nil
 }
 
-// findAgain finds the credential that had a secret earlier by the hash that the secret
-// is stored under: the legacy one that it was proved right against then, or its own. old
-// says that it is the secret from before a rotation by now, be its grace over or not.
+// findAgain finds the credential that had a secret earlier by the hash that the secret is
+// stored under: the legacy one that it was proved right against then, or its own. old
+// says that it is the previous secret by now, even if its grace period is over.
 func (s *Service) findAgain(ctx context.Context, userID string, before *Credential, wasOld bool, secret Secret) (c Credential, old bool, err error) {
 	stored := before.Hash
 	if wasOld {

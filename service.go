@@ -49,7 +49,7 @@ type Config struct {
 	// AroundLookup makes the look-up of an attempt that the cache cannot answer. It calls lookUp
 	// once, maybe after a while, and returns its error. Where that is a refusal, it may return
 	// another one instead, such as that of [Throttled]. Any error that is not made by [Refuse] or
-	// [Throttled] breaks the attempt, and so does none where lookUp was not called or found no
+	// [Throttled] breaks the attempt, and so does a nil error if lookUp was not called or found no
 	// credential. It must treat an unknown login and a wrong secret alike. Default: lookUp is
 	// called at once.
 	AroundLookup func(ctx context.Context, a Attempt, lookUp Lookup) error
@@ -93,8 +93,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Lookup looks up the user and the credential of an attempt. It returns the user whom the login
-// names, also beside a refusal, and the zero User for an unknown login.
+// Lookup looks up the user and the credential of an attempt. It returns the user that the login
+// names, also together with a refusal, and the zero User for an unknown login.
 type Lookup func(ctx context.Context) (User, error)
 
 // AllowSelf lets every user manage their own credentials and nobody else's.
@@ -102,9 +102,9 @@ func AllowSelf(_ context.Context, actor, target User) (bool, error) {
 	return actor.ID != "" && actor.ID == target.ID, nil
 }
 
-// AllowAdministrators is AllowSelf, and lets administrators manage the credentials of
-// all users. It goes by the name of a role, as the actor had it when it was read: it
-// is for a directory whose roles mean that, and not for one that is an [Authority].
+// AllowAdministrators is AllowSelf, and lets administrators manage the credentials of all users. It
+// checks for the role "administrator" in actor, as it was read. Do not use it with a directory that
+// is an [Authority], whose roles can mean something else.
 func AllowAdministrators(ctx context.Context, actor, target User) (bool, error) {
 	if ok, err := AdministratorsOnly(ctx, actor); ok || err != nil {
 		return ok, err

@@ -78,7 +78,7 @@ type CredentialQuery struct {
 	AppID      string    // exactly
 	UsedBefore time.Time // used, and last used before this time
 	NeverUsed  bool      // never used at all; not to be combined with UsedBefore
-	Offset     int       // how many to leave out at the beginning; for pages that people turn
+	Offset     int       // how many to leave out at the beginning; for pages that people browse
 	Limit      int       // how many at the most; 0: all
 }
 
@@ -100,12 +100,12 @@ type Searcher interface {
 	// many there are without Offset and Limit.
 	Search(ctx context.Context, q CredentialQuery) (found []Credential, total int, err error)
 
-	// NextPage returns up to limit credentials of all users that come after a key, in
-	// an order of the store's own that no write changes. The zero key comes before
-	// all others, and there need not be a credential with the key. An empty page says
-	// that none is left. So pages that begin after the last key of the one before
-	// have every credential once that was there from the first to the last of
-	// them, whatever is written meanwhile. limit must be positive.
+	// NextPage returns up to limit credentials of all users that come after a key, in an
+	// order of the store's own that no write changes. The zero key comes before all
+	// others, and there need not be a credential with the key. An empty page says that
+	// none is left. Pages that each begin after the last key of the previous one
+	// therefore have every credential that exists all the while exactly once, whatever is
+	// written meanwhile. limit must be positive.
 	NextPage(ctx context.Context, after CredentialKey, limit int) ([]Credential, error)
 }
 

@@ -93,9 +93,9 @@ type Attempt struct {
 	// Upstream knows how the application that will answer may read the request. Nil:
 	// the request is what its method and its path say, and its query does not matter.
 	Upstream Upstream
-	// Deny, unless it is nil, is the refusal of a right secret, whatever its limits: a
-	// front-end sets it where the request itself is not to be carried out. See
-	// [Refuse].
+	// Deny, unless it is nil, refuses the attempt even if its secret is right, whatever
+	// its limits. A front-end sets it where the request itself must not be carried out.
+	// See [Refuse].
 	Deny error
 }
 

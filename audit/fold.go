@@ -50,8 +50,8 @@ const (
 type fold struct {
 	callers int
 	byUser  bool // tells events apart by user, as those about main passwords have no credential
-	// everyUser has each user told apart, however many there are. It is for sign-ins that
-	// succeeded: there are never more users among them than accounts.
+	// everyUser counts each user apart, however many there are. It is for sign-ins that
+	// succeeded, of which no more users can be the subject than there are accounts.
 	everyUser bool
 
 	entries map[alike]*entry
@@ -63,7 +63,7 @@ func newFold(callers int) fold {
 	return fold{callers: callers, entries: map[alike]*entry{}, each: map[string]int{}}
 }
 
-// subject is what a fold tells apart for as long as it can: the credential, or of
+// subject is what a fold counts apart for as long as it can: the credential, or for
 // sign-ins the user. It is empty where the event has none.
 func (f *fold) subject(key alike) string {
 	if f.byUser {

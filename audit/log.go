@@ -76,8 +76,8 @@ type Log struct {
 	uses      fold
 	refusals  fold // of who had the right secret, whom no flood of strangers may crowd out
 	strangers fold
-	signIns   fold                // that succeeded, and sign-outs: no flood of anything else may hide them
-	failedIns fold                // sign-ins that were refused, which are counted together only among themselves
+	signIns   fold                // sign-ins that succeeded, and sign-outs: a flood of other events must not hide them
+	failedIns fold                // sign-ins that were refused, aggregated only with one another
 	repairs   fold                // of what another program overwrites, which nobody manages
 	counted   map[string]*counted // by UUID
 

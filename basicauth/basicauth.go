@@ -158,8 +158,8 @@ func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool,
 	return id, presented, err
 }
 
-// Attempt returns the attempt that a request makes which another program will answer,
-// and whose origin is known already, such as one that a proxy only tells of. It reads
+// Attempt returns the attempt of a request that another program will answer. Its origin
+// is known already, for example from a proxy that asks about the request. It reads
 // r.Method, r.RequestURI, r.Host and r.Header. presented is false where the request
 // carries no Basic credential. The caller sets Attempt.Upstream. Errors are
 // [ErrCrossOrigin] and refusals of what is malformed.

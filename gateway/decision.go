@@ -39,7 +39,7 @@ const (
 	RuleNoCredential = "no_credential" // it carries no credential, and must
 	RuleCrossOrigin  = "cross_origin"  // a page of another site may have forged it
 	RuleForbidden    = "forbidden"     // a hook of the application said no
-	RuleUpstream     = "upstream"      // the request must not reach the application, whoever sends it
+	RuleUpstream     = "upstream"      // the request must not reach the application, whatever it carries
 	RuleBroken       = "broken"        // there is no answer
 )
 

@@ -8,11 +8,13 @@
 // Package gateway/proxy is a reverse proxy that asks it, and package
 // gateway/forwardauth answers nginx, Traefik, Caddy, HAProxy and Envoy.
 //
-// What is not allowed is refused, and where there is no answer nothing goes
-// through. A decision changes nothing but what authenticating does, and says
-// which rule made it. The request that is decided about is the client's, with its
-// method and request-target exactly as they were received: a front-end that only
-// knows them decoded or cleaned must refuse rather than guess.
+// What is not allowed is refused, and where there is no answer nothing goes through. A
+// decision changes nothing but what authenticating does, and says which rule made it.
+// Limits are judged by every way in which the application may read the request (package
+// gateway/upstream). A front-end that carries requests out itself keeps a [Hold], to ask
+// whether one that lasts is still allowed. The request that is decided about is the
+// client's, with its method and request-target exactly as they were received: a front-end
+// that only knows them decoded or cleaned must refuse rather than guess.
 package gateway
 
 import (
@@ -83,8 +85,8 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 }
 
 // Decide decides about a client's request, which came from origin, for a front-end that
-// only tells of it. It reads Method, RequestURI, Host and Header, and neither changes nor
-// reads the rest.
+// only describes it, such as a proxy that asks. It reads Method, RequestURI, Host and
+// Header, and neither changes nor reads the rest.
 func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
 	reader, ok := g.readers.Get().(*upstream.Reader)
 	if !ok {

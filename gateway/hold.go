@@ -14,22 +14,23 @@ import (
 // which [sparekey.Service] has: Recheck reports whether an attempt that was accepted as id
 // still is. It must count no use.
 //
-// Where an Authenticator does not have it, what was allowed stays allowed until it ends.
-// Asking its Authenticate again is not a substitute: it may count a use each time, or throttle.
-// One that embeds a Service has the Service's Recheck, which knows nothing of rules that the
-// embedding type adds in its Authenticate; it should then have a Recheck of its own.
+// If the Authenticator does not implement it, an allowed request stays allowed until it
+// ends. Asking its Authenticate again is not a substitute: it may count a use each time,
+// or throttle. One that embeds a Service has the Service's Recheck, which knows nothing
+// of rules that the embedding type adds in its Authenticate; it should then have a
+// Recheck of its own.
 type Rechecker interface {
 	Recheck(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error
 }
 
-// Hold is what a front-end keeps of a request that it let through, to learn whether the
-// request would still be let through. It holds the secret that was presented, and prints
-// without it. It is safe for concurrent use.
+// Hold is what a front-end keeps of an allowed request, to ask later whether the request
+// would still be allowed. It holds the secret that was presented, and does not print it.
+// It is safe for concurrent use.
 type Hold struct {
 	auth Rechecker
 	id   sparekey.Identity
 
-	mu      sync.Mutex // what an attempt says of its request may be read only when it is judged
+	mu      sync.Mutex // guards attempt: its Upstream serves one goroutine at a time
 	attempt sparekey.Attempt
 }
 

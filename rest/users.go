@@ -300,7 +300,7 @@ func (c *call) mayListUsers() error {
 	err := c.mustListUsers()
 	switch {
 	case !errors.Is(err, sparekey.ErrForbidden):
-		return err // nil, or there is no answer
+		return err // nil, or the directory did not answer
 	case len(roles) > 0:
 		return sparekey.ErrForbidden
 	case c.context() == contextEdit:
@@ -309,8 +309,8 @@ func (c *call) mayListUsers() error {
 	return nil
 }
 
-// listUsers lists users for callers who may. All others see an empty list: the users
-// who have published something, and there are none here.
+// listUsers lists users for callers who may. All others see an empty list: the users who
+// have published something, which Sparekey does not know of.
 func (c *call) listUsers() (*response, error) {
 	err := c.mustListUsers()
 	if errors.Is(err, sparekey.ErrForbidden) {

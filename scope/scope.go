@@ -18,8 +18,9 @@
 // at the end. Rules only ever allow: what none of them covers is denied, and so is a
 // bundle that is not defined.
 //
-// To create, change or revoke application passwords takes a rule that says so by
-// having "application-passwords" in its path: "* /*" is not enough.
+// To create, change or revoke application passwords takes a rule that says so by having
+// "application-passwords" in its path: "* /*" is not enough. What [Access.Named] names
+// takes such a rule as well.
 //
 // This package knows one method and one path. An application may take a request for
 // other ones, too: package gateway/upstream knows which, and every one of them must be

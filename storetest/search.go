@@ -102,7 +102,7 @@ func readPages(tb testing.TB, s sparekey.Searcher, limit int, between func(page 
 		after = page[len(page)-1].Key()
 		between(page)
 	}
-	tb.Fatalf("NextPage: there is no end after %d credentials", len(all))
+	tb.Fatalf("NextPage: the pages do not end after %d credentials", len(all))
 	return nil
 }
 

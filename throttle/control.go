@@ -61,7 +61,7 @@ func (l *Limiter) List(ctx context.Context) ([]Entry, error) {
 	return sorted(latest), err
 }
 
-// Merge is what several servers throttle, as one list.
+// Merge joins what several servers throttle into one list.
 func Merge(answers []Answer) []Entry {
 	latest := map[Entry]time.Time{}
 	for _, a := range answers {
@@ -90,8 +90,8 @@ func sorted(latest map[Entry]time.Time) []Entry {
 	return entries[:min(len(entries), maxEntries)]
 }
 
-// Clear makes what is selected owe nothing, in this process and in the shared counts. It returns
-// how many counts that were.
+// Clear resets the selected counts, in this process and in the shared counts. It returns how many
+// they were.
 func (l *Limiter) Clear(ctx context.Context, s Selection) (int, error) {
 	debts, err := l.debts(ctx)
 	selected := map[Key]bool{} // here and shared are one

@@ -19,8 +19,8 @@ const (
 // one at a time and with a pause after each. Networks take turns, so that a flood from one of them
 // delays the others by one look-up at most.
 //
-// It never refuses. Past its bound, the network that has most waiting has its first look-up go at
-// once: then the bound of the rate yields, because what waits may be right.
+// It never refuses, because what waits may be right. Past its bound, the first look-up of the
+// network that has most waiting begins at once, beyond the rate.
 type queue struct {
 	pause  time.Duration
 	most   int
@@ -89,7 +89,7 @@ func (q *queue) join(network Key) (*lane, *waiter) {
 	return l, w
 }
 
-// quit takes a waiter out who gave up. It reports false for one that may begin already.
+// quit removes a waiter that gave up. It reports false for one that may begin already.
 func (q *queue) quit(l *lane, w *waiter) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Sightings keep what was right from where for longer than a process lives, so that a restart does
-// not make strangers of everybody. They hold no secret, login or address, but keyed hashes of
-// networks and of logins at networks. It must be safe for concurrent use.
+// Sightings keep what was right from where for longer than a process lives, so that known addresses
+// stay known after a restart. They hold no secret, login or address, but keyed hashes of networks
+// and of logins at networks. It must be safe for concurrent use.
 //
 // The types are plain, so that a store need not import this package.
 type Sightings interface {
@@ -26,7 +26,7 @@ type Sightings interface {
 const (
 	noteEvery    = 24 * time.Hour   // how often one sighting is written
 	flushEvery   = time.Minute      // how often what is new is written
-	loadEvery    = 10 * time.Minute // how often is read what other processes wrote
+	loadEvery    = 10 * time.Minute // how often the writes of other processes are read
 	flushTimeout = 5 * time.Second  // for the last write, when the process ends
 )
 
@@ -44,7 +44,7 @@ type durable struct {
 
 type durableSighting struct {
 	last  time.Time
-	skips int // how often it had an attempt skip the queue since it was confirmed
+	skips int // how many attempts have skipped the queue by it since it was confirmed
 }
 
 // hash is what the record has of a login at a network, or of the network where login is empty.
@@ -90,7 +90,7 @@ func (d *durable) has(network Key, login string, now time.Time) bool {
 	return ok
 }
 
-// admits is has, for at most maxUnconfirmed attempts until one is right.
+// admits is like has, but only for maxUnconfirmed attempts until one is right.
 func (d *durable) admits(network Key, login string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

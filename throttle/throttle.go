@@ -74,7 +74,7 @@ type Config struct {
 	GoodFor time.Duration
 
 	// Users resolves logins at the sign-in page, so that a login and an e-mail address of one user
-	// count together. Default: those count by their spelling. Application passwords need it not.
+	// count together. Default: those count by their spelling. Application passwords do not need it.
 	Users sparekey.Directory
 
 	// Shared are counts that several processes have in common. While they do

@@ -152,7 +152,7 @@ func (c *call) render(a *answer) (*bytes.Buffer, error) {
 // headOf is what the head of a page is made of.
 type headOf struct {
 	Frame
-	AsksForConsent bool // by a button that has to be guarded
+	AsksForConsent bool // the page has the consent button, which needs a script
 }
 
 func (c *call) frame(title string) Frame {
@@ -213,7 +213,8 @@ func shown(text string) string {
 	return upTo(readable(text), maxShown)
 }
 
-// upTo is a text, of which a longer one is cut off where that can be seen.
+// upTo returns at most so many characters of a text, and an ellipsis in place of the
+// rest.
 func upTo(text string, characters int) string {
 	if cut := first(text, characters); cut != text {
 		return cut + "…"

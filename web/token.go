@@ -177,7 +177,7 @@ func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime) // also where the client has left
 		defer cancel()
 		if _, undo := h.svc.As(a.user).Revoke(ctx, a.user.ID, made.UUID); undo != nil && !sparekey.Refused(undo) {
-			err = undo // but the secret goes nowhere
+			err = undo // the secret was handed to no client
 		}
 		return sparekey.Secret{}, err
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// databaseOpenToOthers are the permissions that no file of a database should give: any
-// to any other account. It has the hashes of all passwords, and the sessions.
+// databaseOpenToOthers are the permissions that a file of a database should not have: any
+// for other accounts. It holds the hashes of all passwords, and the sessions.
 const databaseOpenToOthers fs.FileMode = 0o077
 
 // openFile is a file with permissions that it should not have.
@@ -24,8 +24,8 @@ func (f openFile) String() string {
 		escapeControls(f.path), f.mode.Perm(), escapeControls(shellQuote(f.path)))
 }
 
-// openFiles returns those of some files that give one of the permissions in mask. Files
-// that are not there give none. On Windows, permissions are others than these.
+// openFiles returns those of the files at paths that have a permission in mask. Missing
+// files are left out. Windows has other permissions, so it returns nothing there.
 func openFiles(mask fs.FileMode, paths ...string) (found []openFile) {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -49,8 +49,8 @@ func databaseFiles(database string) []string {
 	return []string{path, path + "-wal", path + "-shm"}
 }
 
-// warnOfDatabaseFiles tells the reader of a command of the files that it uses and that
-// others on the machine can read or change. The server has a log for that.
+// warnOfDatabaseFiles warns on standard error of files that the command uses and other
+// accounts of the machine can read or change. The server logs that instead.
 func (c *commands) warnOfDatabaseFiles(command string, t terminal) {
 	var databases []string
 	switch name, _, _ := strings.Cut(command, " "); name {

@@ -245,9 +245,9 @@ func box(b *strings.Builder, lines [][]string) {
 	}
 }
 
-// defused is a cell of CSV that no spreadsheet takes for a formula: one that could be
-// one gets an apostrophe in front, as wp-cli does it. Names and logins are others'
-// choice, and a formula can send what is in the sheet elsewhere.
+// defused returns a cell of CSV that no spreadsheet takes for a formula: it puts an
+// apostrophe before one that looks like a formula, as wp-cli does. Strangers choose names
+// and logins, and a formula can send the contents of the sheet elsewhere.
 func defused(cell string) string {
 	first, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(cell, unicode.IsSpace))
 	if strings.ContainsRune("=+-@＝＋－＠", first) {

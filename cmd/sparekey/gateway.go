@@ -27,7 +27,7 @@ import (
 type gatewaySettings struct {
 	Upstream             string `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
 	UpstreamAuth         string `help:"Whether requests to the application need an application password: ${enum}. With optional, those without one are passed on as nobody's." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
-	UpstreamKind         string `help:"What stands behind, with --upstream or behind a proxy that asks: ${enum}. It decides how requests may be read to which limits apply. wordpress-plugin is a WordPress with the plugin of docs/wordpress.md. Default: wordpress with a WordPress database, else generic." enum:",generic,wordpress,wordpress-plugin" default:"" env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
+	UpstreamKind         string `help:"What stands behind, with --upstream or behind a proxy that asks: ${enum}. Sparekey checks limits against every way in which that kind of application may read a request. wordpress-plugin is a WordPress with the plugin of docs/wordpress.md. Default: wordpress with a WordPress database, else generic." enum:",generic,wordpress,wordpress-plugin" default:"" env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
 	UpstreamIndex        string `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
 	ForwardAuth          string `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, those without one are let through as nobody's." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool  `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
@@ -106,8 +106,9 @@ func (s *gatewaySettings) forwards(database string) bool {
 	return isWordPress(database)
 }
 
-// refuses returns what keeps an allowed request from the application all the same: it
-// would be checked once more there, by a program that knows the new secret only.
+// refuses returns what keeps an allowed request from the application: WordPress would
+// check it again, and knows only the new secret after a rotation. It returns nil where
+// WordPress does not check.
 func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.Decision) string {
 	if !s.checkedTwice(database) {
 		return nil

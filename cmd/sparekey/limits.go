@@ -279,7 +279,7 @@ func (c *passwordExplainCommand) answer(s *site, database string, found sparekey
 		return exitCode(1)
 	}
 	if isLimited(s.service, found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
-		fmt.Fprintln(t.out, "In front of an application, send JSON or a raw body: of forms, only short urlencoded ones pass, and those only through serve --upstream.")
+		fmt.Fprintln(t.out, "In front of an application, send JSON or a raw body: forms pass only through serve --upstream, and only if their fields name no other route, method or object.")
 	}
 	return nil
 }

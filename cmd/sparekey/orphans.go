@@ -9,8 +9,8 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// findOwner is findUser. It also finds a user who is gone, by the ID, where there are
-// application passwords left of them.
+// findOwner is findUser, and also finds a deleted user by ID if application passwords of
+// that user are left.
 func (s *site) findOwner(ctx context.Context, name string) (sparekey.User, error) {
 	u, err := s.findUser(ctx, name)
 	if err == nil || name == "" || strings.Trim(name, "0123456789") != "" {
@@ -60,7 +60,7 @@ func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal
 	revoked := 0
 	for _, o := range orphans {
 		_, err := m.Revoke(ctx, o.UserID, o.UUID)
-		if errors.Is(err, sparekey.ErrNotFound) || errors.Is(err, sparekey.ErrUserNotFound) { // another was faster
+		if errors.Is(err, sparekey.ErrNotFound) || errors.Is(err, sparekey.ErrUserNotFound) { // it was revoked meanwhile
 			continue
 		}
 		if err != nil {

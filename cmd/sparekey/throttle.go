@@ -24,7 +24,7 @@ var ( // stores that keep what the throttle needs, by interfaces of plain types
 
 // throttleSettings say how many attempts may fail.
 type throttleSettings struct {
-	Throttle           string        `help:"Refuse attempts where too many failed: on, off, or the URL of a Redis or Valkey server, such as redis://127.0.0.1:6379/0, where several servers count together. A URL with a password is safer as @FILE, which reads the first line of a file, than on the command line. Default: on." type:"orfile" default:"on" env:"SPAREKEY_THROTTLE" placeholder:"on|off|URL" group:"Throttle"`
+	Throttle           string        `help:"Refuse wrong attempts after too many failures: on, off, or the URL of a Redis or Valkey server, such as redis://127.0.0.1:6379/0, where several servers count together. A URL with a password is safer as @FILE, which reads the first line of a file, than on the command line. Default: on." type:"orfile" default:"on" env:"SPAREKEY_THROTTLE" placeholder:"on|off|URL" group:"Throttle"`
 	ThrottlePerLogin   throttle.Rate `help:"Failures of one login from one address, and the time in which they come back. Default: ${throttlePerLogin}." default:"${throttlePerLogin}" env:"SPAREKEY_THROTTLE_PER_LOGIN" placeholder:"N/TIME" group:"Throttle"`
 	ThrottlePerAddress throttle.Rate `help:"Failures from one address, whatever the login; an IPv6 address is its /64, and its /56 and /48 have 4 and 16 times as many. Default: ${throttlePerAddress}." default:"${throttlePerAddress}" env:"SPAREKEY_THROTTLE_PER_ADDRESS" placeholder:"N/TIME" group:"Throttle"`
 	ThrottleSite       throttle.Rate `help:"Failures of the whole site past which addresses that failed, and were never right, are throttled. Default: ${throttleSite}." default:"${throttleSite}" env:"SPAREKEY_THROTTLE_SITE" placeholder:"N/TIME" group:"Throttle"`
@@ -122,7 +122,7 @@ func (s *site) askServers(ctx context.Context, toClear *throttle.Selection) ([]t
 	var failed error
 	for _, a := range answers {
 		if a.Error != "" {
-			failed = fmt.Errorf("a server answered only for itself: %s", a.Error)
+			failed = fmt.Errorf("a server could answer only for its own counts: %s", a.Error)
 		}
 	}
 	return answers, failed
@@ -148,8 +148,8 @@ func (c *throttleListCommand) Run(ctx context.Context, all *commands, t terminal
 	})
 }
 
-// throttledUser is what is shown of whose login is throttled. What was typed for an unknown user is
-// not kept.
+// throttledUser returns what is shown for the login that is throttled. The text typed for an
+// unknown user is not kept.
 func (s *site) throttledUser(ctx context.Context, e throttle.Entry) (string, error) {
 	switch {
 	case !e.Login:

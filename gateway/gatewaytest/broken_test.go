@@ -74,7 +74,7 @@ func TestSuiteNotices(t *testing.T) {
 	for name, b := range brokenGates() {
 		for _, attack := range b.letsThrough {
 			if _, ok := attacks[attack]; !ok {
-				t.Errorf("%s: there is no attack %s", name, attack)
+				t.Errorf("%s: unknown attack %s", name, attack)
 			}
 			proved[attack] = true
 		}

@@ -118,8 +118,8 @@ func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffered, err
 }
 
-// follow has a request checked again if it lasts, where its decision can change. One that
-// is short pays for a context and a timer that never fires.
+// follow has a request checked again if it lasts and its decision can change. A short
+// request costs a context and a timer that never fires.
 func (p *Proxy) follow(x *exchange) {
 	if x.hold == nil {
 		return
@@ -145,8 +145,8 @@ func (p *Proxy) leave(x *exchange) {
 	x.cancel(nil)
 }
 
-// confirm reports whether a request still is allowed, and ends it if not: also if there
-// is no answer, since what is carried out cannot be taken back.
+// confirm reports whether a request is still allowed, and ends it if not. It also ends a
+// request that cannot be checked, since what is carried out cannot be undone.
 func (p *Proxy) confirm(x *exchange) bool {
 	if x.hold == nil {
 		return true

@@ -71,9 +71,9 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.exchan
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // body is the body of a client's request. Each part has the time of idle to come. Its end
-// is not given out before the request was confirmed once that end had come: the last bytes
-// of a body of known length, since with them it is whole, and else io.EOF. A body of the
-// usual size is one Read, so what is held back needs no place of its own.
+// is held back until the request was confirmed after that end had arrived. The end is the
+// last bytes of a body of known length, and otherwise io.EOF. The caller's buffer keeps
+// what is held back, so no other one is needed.
 type body struct {
 	io.ReadCloser
 	pace

@@ -4,22 +4,21 @@
 //	p := proxy.New(g, upstream, proxy.Config{Origin: origin})
 //	http.ListenAndServe(addr, p)
 //
-// It passes requests on as they are: the method, the request-target byte for
-// byte, Host, and the body as it comes. What it changes are the identity headers,
-// Authorization and cookies (see [Config]), the headers in which proxies tell of a
-// request, of which only X-Forwarded-For, -Host and -Proto reach the application, as
-// set here ([gateway.StripForwarding] takes out the others), CDN-Loop, by which it
-// knows requests that come back (508), and what concerns one connection alone (RFC
-// 9110, section 7.6.1). Protocols are switched to websocket only, since what goes
-// over a switched connection is not read by the proxy; trailers that were not announced are
-// dropped.
+// It passes requests on as they are: the method, the request-target byte for byte, Host,
+// and the body as it comes. What it changes are the identity headers, Authorization and
+// cookies (see [Config]), the headers in which proxies tell of a request, of which only
+// X-Forwarded-For, -Host and -Proto reach the application, as set here
+// ([gateway.StripForwarding] takes out the others), CDN-Loop, by which it knows requests
+// that come back (508), and what concerns one connection alone (RFC 9110, section 7.6.1).
+// Protocols are switched to websocket only, since what goes over a switched connection is
+// not read by the proxy; trailers that were not announced are dropped.
 //
-// A request ends with what allowed it. The end of a body is passed on only after the
-// request was checked again once that end had arrived; while a request is under way, be it an
-// upload, a download, an event stream or a websocket, it is checked at
-// [Config.RecheckInterval]. Where its application password would no longer be accepted for
-// it, the application sees a body that breaks off and a connection that closes, and the
-// client gets the refusal, or an answer that breaks off if it has begun.
+// A request lasts only as long as its application password allows it. When the end of a
+// body has arrived, the request is checked again before that end is passed on. A request
+// that is under way, such as an upload, a download, an event stream or a websocket, is
+// checked every [Config.RecheckInterval]. Where its application password would no longer
+// be accepted for it, the application sees a body that breaks off and a connection that
+// closes, and the client gets the refusal, or an answer that breaks off if it has begun.
 package proxy
 
 import (

@@ -33,9 +33,9 @@ type Body struct {
 // NewBody returns the body of a request, whose Body it may replace.
 func NewBody(r *http.Request) *Body { return &Body{r: r} }
 
-// Seal ends reading ahead, once the body is passed on. A request that is judged again,
-// by limits that it did not have before, counts as one of which the body is not seen,
-// unless it was read ahead.
+// Seal ends reading ahead, once the body is passed on. If a request is then judged again,
+// by limits that it did not have before, its body counts as not seen unless it was read
+// ahead.
 func (b *Body) Seal() { b.isSealed = true }
 
 // underWay says why a body is not looked at.
@@ -220,7 +220,7 @@ func isPlainForm(contentType string) bool {
 func mayBeJSON(contentType string) bool { return rawpath.ContainsFold(contentType, "json") }
 
 // isNoForm reports whether WordPress's API certainly does not take a body of this type
-// for an urlencoded form, as it does where there is no type.
+// for an urlencoded form, as it does where the type is missing.
 func isNoForm(contentType string) bool {
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	return strings.Contains(mediaType, "/") && !rawpath.ContainsFold(mediaType, "urlencoded")

@@ -16,9 +16,9 @@ import (
 func Generic() Profile { return generic{} }
 
 // ForHandler returns how a handler of the same program may read a request: it may obey
-// headers and parameters as other applications do, but there is no proxy or CGI in
-// between, and what manages application passwords is Sparekey itself. The result is nil
-// for nearly all requests: those that are what their method and path say.
+// headers and parameters as other applications do, but no proxy or CGI stands in between,
+// and what manages application passwords is Sparekey itself. The result is nil for nearly
+// all requests: those that are what their method and path say.
 func ForHandler(r *http.Request, target string) sparekey.Upstream {
 	_, query := rawpath.Split(target)
 	matters := mayMatter(query)

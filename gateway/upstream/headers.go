@@ -161,8 +161,8 @@ func (c *collector) readHeaders(r *Request) {
 	}
 }
 
-// readHeadersOfHandler adds what handlers of the same program obey: there is no proxy
-// and no CGI that could make another name or path of a header.
+// readHeadersOfHandler adds what handlers of the same program obey. No proxy or CGI can
+// turn a header into one of another name, or into a path.
 func (c *collector) readHeadersOfHandler(r *Request) {
 	for name, values := range r.Header {
 		if does, ok := effectOnHandler(name); ok {

@@ -78,7 +78,7 @@ func urlPath(target string) (p, query string) {
 	return p, query
 }
 
-// phpDecode is PHP's rawurldecode: what is no encoding stays.
+// phpDecode is PHP's rawurldecode: what is not an encoding stays.
 func phpDecode(text string) string {
 	return encoded.ReplaceAllStringFunc(text, func(code string) string {
 		n, _ := strconv.ParseUint(code[1:], 16, 8) // two digits

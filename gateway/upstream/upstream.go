@@ -58,7 +58,7 @@ type Profile interface {
 	Read(r *Request, scoped bool, readings *sparekey.Readings)
 
 	// Blocked says, in a sentence for people, why a request must not reach the
-	// application, whoever sends it. Empty: it may.
+	// application, with or without a credential. Empty: it may.
 	Blocked(r *Request) string
 }
 
@@ -139,7 +139,8 @@ func (r *Request) begin() (c *collector, query string) {
 	return c, query
 }
 
-// addPath adds a path as it was sent, and what applications make of its parameters.
+// addPath adds a path as it was sent, and the paths that applications make of its
+// parameters.
 func (c *collector) addPath(raw string) {
 	decoded, ok := rawpath.Decode(raw)
 	if !ok {

@@ -166,8 +166,8 @@ func (c *collector) readWordPressForm(r *Request) {
 var coreOnly = sync.OnceValue(func() *Routes { return NewRoutes(nil) })
 
 // readObjects adds the objects that the query and the body name in place of the one in
-// the path. isTold says that the application is a WordPress, so that a route which is not
-// among its routes may have any parameters.
+// the path. isTold says that the application is known to be a WordPress. A route that is
+// not among its routes may then have any parameters.
 func (c *collector) readObjects(r *Request, query string, routes func() *Routes, isTold bool) {
 	isJSON, isForm := c.fieldTypes()
 	if query == "" && !isJSON && !isForm {
@@ -290,7 +290,7 @@ func isPlainValue(value, inPath string) bool {
 // method is POST, and WordPress does if it is another one.
 func (c *collector) fieldTypes() (isJSON, isForm bool) {
 	isForm = len(c.types) == 0 && slices.ContainsFunc(c.methods, func(m string) bool { return m != http.MethodPost })
-	changes := !c.isSafe() // in a request that changes nothing, WordPress looks for no form
+	changes := !c.isSafe() // WordPress does not look for a form in a request that changes nothing
 	for _, t := range c.types {
 		isJSON = isJSON || mayBeJSON(t)
 		isForm = isForm || changes && (!isNoForm(t) || mayBeForm(t))
@@ -318,7 +318,7 @@ func (o *objects) readBody(r *Request) {
 	}
 }
 
-// readFields adds the objects that a body names, which is read ahead. Of some types it
+// readFields reads a body ahead, and adds the objects that it names. A body of some types
 // may be JSON or a form, and one text can be both.
 func (o *objects) readFields(b *Body, isJSON, isForm bool) {
 	body, why := b.peek()
@@ -336,7 +336,7 @@ func (o *objects) readFields(b *Body, isJSON, isForm bool) {
 	}
 }
 
-// anyObject is for a body that is not seen: it may name any object in place of each in
+// anyObject is for a body that is not seen: it may name any other object for each one in
 // the path.
 func (o *objects) anyObject() {
 	if !o.known {

@@ -72,9 +72,10 @@ func (a *Accounts) find(ctx context.Context, login string) (one account, err err
 	return one, err
 }
 
-// mark is another one after the user's main password was changed or all of their
-// sessions were ended, and gives nothing of the password away. Where a password can be
-// stored anew, its hash says nothing, and the epoch changes with the password.
+// mark identifies the state of an account that sessions depend on: it changes when the
+// main password is changed or all sessions are ended, and reveals nothing of the
+// password. In a store that can rehash passwords the hash does not count, since the epoch
+// changes with the password there.
 func (a *Accounts) mark(epoch int64, hash string) string {
 	if _, ok := a.store.(Rehasher); ok {
 		hash = ""
@@ -116,8 +117,8 @@ func (a *Accounts) prove(ctx context.Context, login, password string, from calle
 // realTime is the clock that attackers measure with, whatever that of the accounts says.
 func realTime() time.Time { return time.Now() } //nolint:forbidigo // it is meant
 
-// pause waits without holding anything up. A client that has gone ends only the
-// wait: its attempt has failed all the same, or its guesses would not count.
+// pause waits without holding anything up. A client that has gone ends only the wait: its
+// attempt still counts as failed, so that guesses count.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -172,8 +173,8 @@ type costs struct {
 	sampled time.Time
 }
 
-// dummies returns a dummy of each cost. own is that of the account at hand, which is
-// among them from then on if there is room.
+// dummies returns a dummy of each cost. It adds own, the cost of the account at hand, if
+// there is room.
 func (c *costs) dummies(ctx context.Context, store Store, own string, now time.Time) (map[string]string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,8 +192,8 @@ func (c *costs) dummies(ctx context.Context, store Store, own string, now time.T
 	return c.byCost, nil
 }
 
-// keep makes the costs those that are used. Dummies that there are stay. The map is a
-// new one, since others may be reading the last.
+// keep replaces the costs by those in used. Costs that stay keep their dummies. The map
+// is a new one, since other goroutines may be reading the last.
 func (c *costs) keep(used []string) {
 	last := c.byCost
 	c.byCost = make(map[string]string, len(used))
@@ -203,8 +204,8 @@ func (c *costs) keep(used []string) {
 	}
 }
 
-// sample returns the costs that a store has, the most common ones of them where there
-// are many. A store without any has that of a new password.
+// sample returns the costs of the passwords in a store, at most maxCosts of them, the
+// most common first. A store without passwords has the cost of a new one.
 func sample(ctx context.Context, store Store) ([]string, error) {
 	counts := map[string]int{}
 	if s, ok := store.(HashSampler); ok {

@@ -190,7 +190,7 @@ func TestFormatsFollowTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = now.Add(time.Hour)
-	fails(passhash.NewCost) // where there are no passwords
+	fails(passhash.NewCost) // of a store without passwords
 }
 
 // unevenStore takes longer for users that it knows.

@@ -16,7 +16,7 @@ const (
 	// With a new hash of some 25 ms, an attempt that is admitted is served within half a second.
 	waitingPerSlot = 20
 
-	// busyRetry is when a caller should try again who found the queue full.
+	// busyRetry is how long a caller should wait that found the queue full.
 	busyRetry = 2 * time.Second
 )
 
@@ -55,7 +55,7 @@ type waiter struct {
 	served chan error // gets nil with a slot, or a BusyError
 }
 
-// waitingLine is who waits, in the order in which addresses take turns.
+// waitingLine holds the waiters, in the order in which addresses take turns.
 type waitingLine struct {
 	addrs  []netip.Addr
 	byAddr map[netip.Addr][]*waiter
@@ -178,7 +178,7 @@ func (l *waitingLine) remove(w *waiter) bool {
 }
 
 // makeRoom refuses the newest waiter of the address with the most of them, if that
-// address then still has as many as the one that wants to join. It reports whether
+// address still has at least as many afterwards as the one that joins. It reports whether
 // there is room now.
 func (l *waitingLine) makeRoom(joining netip.Addr) bool {
 	most := slices.MaxFunc(l.addrs, func(a, b netip.Addr) int { return len(l.byAddr[a]) - len(l.byAddr[b]) })

@@ -16,10 +16,10 @@ import (
 // A kind of user is a login: see authoritySite.
 const (
 	userEditor     = "usereditor"     // has a role of the site's own, with edit_users
-	deniedAdmin    = "deniedadmin"    // an administrator from whom edit_users was taken away
-	grantedReader  = "grantedreader"  // a subscriber to whom edit_users was given
+	deniedAdmin    = "deniedadmin"    // an administrator without edit_users
+	grantedReader  = "grantedreader"  // a subscriber with edit_users
 	switchedOff    = "switchedoff"    // has the role of an administrator, with false beside it
-	siteAdmin      = "siteadmin"      // an administrator of the main site, and no super admin
+	siteAdmin      = "siteadmin"      // an administrator of the main site, but not a super admin
 	superOutsider  = "superoutsider"  // a super admin without a role on the main site
 	networkManager = "networkmanager" // has a role with edit_users and manage_network_users
 	networkOnly    = "networkonly"    // has a role with manage_network_users alone

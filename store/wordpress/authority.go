@@ -106,7 +106,7 @@ type rights struct {
 }
 
 var (
-	errNetworkNow  = errors.New("this site has become a network of sites: start Sparekey anew")
+	errNetworkNow  = errors.New("this site has become a network of sites: restart Sparekey")
 	errNoNetwork   = errors.New("the table of networks is empty, so the super admins are unknown")
 	errManyAdmins  = errors.New("site_admins has several rows that differ: delete all but one")
 	errBrokenAdmin = errors.New("site_admins cannot be read")
@@ -200,7 +200,7 @@ func (r *rights) superAdmins() (logins map[string]bool, err error) {
 	return logins, nil
 }
 
-// isTrue is what PHP takes for true.
+// isTrue reports whether PHP takes a value for true.
 func isTrue(v phpserial.Value) bool {
 	switch text := plain(v); v.Kind() {
 	case phpserial.Array:

@@ -36,7 +36,7 @@ const (
 		(13, '{p}capabilities', 'a:1:{s:7:"network";b:1;}');`
 )
 
-// id is a user of whom only the ID is known: all else is for the database to say.
+// id is a user of which only the ID is set: the rest must come from the database.
 func id(id string) sparekey.User {
 	return sparekey.User{ID: id, Login: "admin", Roles: []string{sparekey.RoleAdministrator}}
 }
@@ -131,7 +131,7 @@ func TestSiteBecomesNetwork(t *testing.T) {
 		t.Fatalf("before: %t, %v", ok, err)
 	}
 	w.exec(strings.TrimPrefix(multiSite, singleSite))
-	if ok, err := s.CanManage(t.Context(), id("1"), id("2")); ok || err == nil || !strings.Contains(err.Error(), "start Sparekey anew") {
+	if ok, err := s.CanManage(t.Context(), id("1"), id("2")); ok || err == nil || !strings.Contains(err.Error(), "restart Sparekey") {
 		t.Errorf("after: %t, %v", ok, err)
 	}
 }

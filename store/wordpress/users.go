@@ -121,7 +121,7 @@ type roleNames struct {
 }
 
 // known returns the names of the site's roles. digest is that of the option, as the
-// database gave it a moment ago; empty: there is no such option.
+// database gave it a moment ago; empty: the option does not exist.
 func (r *roleNames) known(ctx context.Context, s *Store, digest string) (map[string]bool, error) {
 	if digest == "" {
 		return nil, nil
