@@ -214,7 +214,7 @@ func (n noLegacy) Legacy(context.Context, string) ([]sparekey.Credential, error)
 	return nil, nil
 }
 
-// countsFinds is a store that counts look-ups, and breaks when it is told to.
+// countsFinds is a store that counts look-ups, and can break.
 type countsFinds struct {
 	sparekey.Store
 	finds  atomic.Int64
@@ -271,7 +271,7 @@ func TestShareLookups(t *testing.T) {
 	}
 	store.broken.Store(true)
 	if err := svc.Recheck(ctx, id, inside); err != nil {
-		t.Errorf("the same round looks up anew: %v", err)
+		t.Errorf("the same round looks up again: %v", err)
 	}
 	err := svc.Recheck(t.Context(), id, inside)
 	if reasonOf(err) != "broken" || sparekey.Refused(err) {

@@ -8,8 +8,8 @@
 // Package gateway/proxy is a reverse proxy that asks it, and package
 // gateway/forwardauth answers nginx, Traefik, Caddy, HAProxy and Envoy.
 //
-// What is not allowed is refused, and where there is no answer nothing goes through. A
-// decision changes nothing but what authenticating does, and says which rule made it.
+// What is not allowed is refused, and so is everything while a decision is not possible.
+// A decision changes nothing but what authenticating does, and says which rule made it.
 // Limits are judged by every way in which the application may read the request (package
 // gateway/upstream). A front-end that carries requests out itself keeps a [Hold], to ask
 // whether one that lasts is still allowed. The request that is decided about is the

@@ -96,7 +96,7 @@ func TestNeedsRehash(t *testing.T) {
 	}
 	for _, v := range loadVectors(t) {
 		if v.Matches && v.Format != "argon2id" && !passhash.NeedsRehash(v.Hash) {
-			t.Errorf("%s is not to be hashed anew: %q", v.Format, v.Hash)
+			t.Errorf("%s needs no rehash: %q", v.Format, v.Hash)
 		}
 	}
 }

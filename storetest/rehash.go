@@ -49,7 +49,7 @@ func testReplacePasswordHash(tb testing.TB, s Users) {
 		}
 	}
 	if after := epoch(); after != before {
-		tb.Errorf("the session epoch was %d and is %d after the same password was hashed anew", before, after)
+		tb.Errorf("the session epoch was %d and is %d after the same password was rehashed", before, after)
 	}
 	if err := s.SetPasswordHash(ctx, alice.ID, "other"); err != nil || epoch() == before {
 		tb.Errorf("SetPasswordHash: %v, and the session epoch is still %d", err, before)
@@ -63,7 +63,7 @@ func testReplacePasswordHash(tb testing.TB, s Users) {
 	wantBroken(tb, "ReplacePasswordHash", err)
 }
 
-// testReplaceRaces has a password changed while it is hashed anew: the change wins.
+// testReplaceRaces has a password changed while it is rehashed: the change wins.
 func testReplaceRaces(tb testing.TB, s Users) {
 	r, ok := s.(rehasher)
 	if !ok {

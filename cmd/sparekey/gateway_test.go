@@ -199,7 +199,7 @@ func TestForwardAuth(t *testing.T) {
 	}
 }
 
-// TestProfile is about what the gateway is told of the application.
+// TestProfile is about the profile that the settings choose.
 func TestProfile(t *testing.T) {
 	t.Parallel()
 	const wordpress = "wordpress://wp:x@127.0.0.1/wp"

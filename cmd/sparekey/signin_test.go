@@ -79,8 +79,8 @@ func TestSignInStoresAnew(t *testing.T) {
 	}
 }
 
-// TestWhichPasswordsAreStoredAnew holds that the passwords of Sparekey's own databases
-// are, also behind what wraps a store here, and that WordPress's never are.
+// TestWhichPasswordsAreStoredAnew expects the passwords of Sparekey's own databases to be
+// rehashed, also through the wrappers of stores here, and WordPress's never.
 func TestWhichPasswordsAreStoredAnew(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -92,7 +92,7 @@ func TestWhichPasswordsAreStoredAnew(t *testing.T) {
 		"WordPress": {wordPressBackend{}, false},
 	} {
 		if _, ok := c.backend.(login.Rehasher); ok != c.anew {
-			t.Errorf("%s: passwords are stored anew: %t, want %t", name, ok, c.anew)
+			t.Errorf("%s: passwords are rehashed: %t, want %t", name, ok, c.anew)
 		}
 		if _, ok := c.backend.(login.HashSampler); !ok {
 			t.Errorf("%s cannot say in which formats passwords are", name)

@@ -36,7 +36,7 @@ type opening struct {
 	observe func(ctx context.Context, e sparekey.Event) // is told what a database repairs; nil: nobody is
 	log     *slog.Logger                                // nil: nothing is logged
 	made    func(path string)                           // is told of a file that was made; nil: nobody is
-	limiter func(b backend) *throttle.Limiter           // makes the limiter of guesses for the database; nil: there are no limits
+	limiter func(b backend) *throttle.Limiter           // makes the limiter of guesses for the database; nil: no limiter
 }
 
 // opener opens a database.

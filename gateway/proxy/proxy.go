@@ -68,8 +68,8 @@ type Config struct {
 	// checked again. Default: 400 ms, so that a request ends within a second.
 	RecheckInterval time.Duration
 
-	// UnconfirmedLimit is how long a request may stay under way where it cannot be
-	// checked again because there is no answer. Default: 30 seconds.
+	// UnconfirmedLimit is how long a request may stay under way while it cannot be
+	// checked again, because the database does not answer. Default: 30 seconds.
 	UnconfirmedLimit time.Duration
 
 	// Ended is called for each request under way that was ended, with the decision that

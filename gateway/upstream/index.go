@@ -28,7 +28,7 @@ type Index struct {
 	Host string
 	// Transport sends the request. Default: http.DefaultTransport.
 	Transport http.RoundTripper
-	// Log is told of an index that cannot be read. Default: it is discarded.
+	// Log gets a warning when the index cannot be read. Default: nothing is logged.
 	Log *slog.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time

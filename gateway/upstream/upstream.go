@@ -7,9 +7,9 @@
 // judged by all its readings: every method and path for which the application may take
 // it. The limits must allow each of them.
 //
-// A [Profile] is what is known of one kind of application. The gateway is told which
-// kind stands behind it and never guesses. A newly found trick is one more reading in a
-// profile, and changes nothing elsewhere.
+// A [Profile] is what is known of one kind of application. The operator says which kind
+// stands behind the gateway, which never guesses. A newly found trick is one more reading
+// in a profile, and changes nothing elsewhere.
 package upstream
 
 import (

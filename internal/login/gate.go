@@ -255,7 +255,7 @@ func (g *Gate) verify(ctx context.Context, login, password string, addr netip.Ad
 	one, err := g.accounts.prove(ctx, login, password, caller{addr, g.limiter.IsKnown(addr)})
 	done(err)
 	if one.notRehashed != nil {
-		g.log.WarnContext(ctx, "a main password was not stored anew in a better format", "error", one.notRehashed)
+		g.log.WarnContext(ctx, "a main password could not be rehashed in a better format", "error", one.notRehashed)
 	}
 	if errors.Is(err, BusyError{}) {
 		g.warnBusy(ctx)

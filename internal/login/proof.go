@@ -15,8 +15,8 @@ import (
 	"github.com/sparekey-dev/sparekey/passhash"
 )
 
-// Rehasher is a [Store] of Sparekey's own, which can store a main password anew in a
-// better format. Its SetPasswordHash makes the SessionEpoch another one.
+// Rehasher is a [Store] of Sparekey's own, which can rehash a main password in a better
+// format. Its SetPasswordHash makes the SessionEpoch another one.
 type Rehasher interface {
 	// ReplacePasswordHash stores another hash of the same password, if the stored one
 	// is still old, and reports whether it was. It leaves the SessionEpoch as it is. It
@@ -153,9 +153,9 @@ func (a *Accounts) work(ctx context.Context, one *account, dummies map[string]st
 	return false
 }
 
-// rehash stores a main password, which was right, anew where its hash is weaker than a
-// new one. A password that was changed meanwhile stays. After an error the next sign-in
-// tries it again.
+// rehash hashes a main password again that was right, if its hash is weaker than a new
+// one. A password that was changed meanwhile stays. After an error the next sign-in tries
+// it again.
 func (a *Accounts) rehash(ctx context.Context, one *account, password string) error {
 	store, ok := a.store.(Rehasher)
 	if !ok || !passhash.NeedsRehash(one.hash) {

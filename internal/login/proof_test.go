@@ -133,7 +133,7 @@ func TestFailuresAreTheSameWork(t *testing.T) {
 }
 
 // onlyStore is a store of accounts without any further ability, as WordPress's cannot
-// have its passwords stored anew.
+// have its passwords rehashed.
 type onlyStore struct{ login.Store }
 
 // TestFormatsAreLearned has a store that cannot say which formats it has: those that
@@ -303,7 +303,7 @@ func TestPasswordsAreStoredAnew(t *testing.T) {
 	}
 }
 
-// TestStoredAnewKeepsSessions has a session from before its password is stored anew.
+// TestStoredAnewKeepsSessions has a session from before its password is rehashed.
 func TestStoredAnewKeepsSessions(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, s store) {
@@ -312,7 +312,7 @@ func TestStoredAnewKeepsSessions(t *testing.T) {
 		b.want(right, "ok")
 		r, ok := s.(login.Rehasher)
 		if !ok {
-			t.Fatal("the store cannot have passwords stored anew")
+			t.Fatal("the store cannot rehash passwords")
 		}
 		if ok, err := r.ReplacePasswordHash(t.Context(), h.ann.ID, storedHash(t, s, h.ann.ID), passhash.Phpass("correct horse")); !ok || err != nil {
 			t.Fatal(ok, err)
@@ -320,7 +320,7 @@ func TestStoredAnewKeepsSessions(t *testing.T) {
 		b.want("/who", annHere)
 		b.want("/confirm?password=correct+horse&from=192.0.2.1", "ok")
 		if passhash.NeedsRehash(storedHash(t, s, h.ann.ID)) {
-			t.Error("to confirm a password did not have it stored anew")
+			t.Error("confirming a password did not rehash it")
 		}
 		b.want("/who", annHere)
 	})
@@ -361,7 +361,7 @@ func (readOnly) ReplacePasswordHash(context.Context, string, string, string) (bo
 	return false, errFull
 }
 
-// TestNotStoredAnew has what is never stored anew: wrong passwords, WordPress's,
+// TestNotStoredAnew has what is never rehashed: wrong passwords, WordPress's,
 // and those of a store that cannot write, where the sign-in stays
 // right and the reason is logged.
 func TestNotStoredAnew(t *testing.T) {
@@ -388,7 +388,7 @@ func TestNotStoredAnew(t *testing.T) {
 			t.Error(err)
 		}
 	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil))
-	if text := log.String(); !strings.Contains(text, "not stored anew") || strings.Contains(text, "$") {
+	if text := log.String(); !strings.Contains(text, "could not be rehashed") || strings.Contains(text, "$") {
 		t.Errorf("logged: %s", text)
 	}
 }
