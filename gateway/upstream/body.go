@@ -105,7 +105,7 @@ func (b *Body) forbid(names fieldNames) (why string) {
 	case b.isSealed || b.r.Body == nil || b.r.Body == http.NoBody:
 		return ""
 	case b.guard == nil:
-		b.guard = &guard{body: b.r.Body}
+		b.guard = &guard{body: b.r.Body, delimiter: delimiterOf(b.r.Header.Get("Content-Type"))}
 		b.r.Body = b.guard
 	}
 	b.forbidden.add(names)
@@ -152,6 +152,7 @@ const guardWindow = 8 << 10
 // guard is a body that is looked through as it streams.
 type guard struct {
 	body      io.ReadCloser
+	delimiter []byte // begins each part
 	forbidden *regexp.Regexp
 	window    []byte // read, and not passed on yet
 	free      int    // how much of window may be passed on
@@ -180,7 +181,7 @@ func (g *guard) fill() {
 		err = io.EOF
 	}
 	g.window = room[:kept+n]
-	if at := g.forbidden.FindIndex(g.window); at != nil {
+	if g.forbidden.Match(g.window) || !hasPlainHeads(g.window, g.delimiter, err != nil) {
 		g.window, g.free, g.err = nil, 0, ErrForbiddenField
 		return
 	}
@@ -201,7 +202,7 @@ func mayBeForm(contentType string) bool { return containsFold(contentType, "form
 // isMultipart reports whether a body of this type is a multipart form for every program.
 func isMultipart(contentType string) bool {
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == "multipart/form-data" && parameters["boundary"] != "" && len(parameters) == 1
+	return err == nil && mediaType == "multipart/form-data" && len(parameters) == 1 && plainBoundary.MatchString(parameters["boundary"])
 }
 
 // isPlainForm reports whether every program reads a body of this type alike, as a form
