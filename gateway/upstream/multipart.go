@@ -67,11 +67,13 @@ func isPlainHead(text []byte) bool {
 		switch value := field[2]; strings.ToLower(field[1]) {
 		case "content-disposition":
 			dispositions++
-			if !plainDisposition.MatchString(value) || len(partName.FindAllStringIndex(value, 2)) > 1 {
+			if !plainDisposition.MatchString(value) || len(partName.FindAllStringIndex(value, 2)) != 1 {
 				return false
 			}
-		case "content-type":
-			if containsFold(value, "multipart") { // whose parts have headers of their own
+		case "content-id": // Rack takes it for a name
+			return false
+		default: // a type with parts has headers of its own, and Rack finds a field in another's value
+			if containsFold(value, "multipart") || containsFold(value, "content-") {
 				return false
 			}
 		}

@@ -46,6 +46,9 @@ var hiddenFields = []string{
 	// There are two names.
 	`Content-Disposition: form-data; name="a"; NAME="i` + "\n" + `d"`, "Content-Disposition: form-data; name=a\r\nContent-Disposition: form-data; name=b",
 	`Content-Disposition: form-data; filename="a\"; name="b"; x="`,
+	// Rack takes a name from elsewhere.
+	"Content-ID: _method", "Content-ID: <id>\r\nContent-Disposition: form-data", "Content-Disposition: form-data\r\nX-Note: a", "content-id: _method\r\nContent-Disposition: form-data; filename=a",
+	`X: Content-Disposition: form-data; name="_meth\od"`, "Content-Disposition: form-data; name=a\r\nX: Content-ID: _method",
 	// A part has parts.
 	"Content-Disposition: form-data; name=a\r\nContent-Type: multipart/mixed; boundary=y",
 }
