@@ -107,13 +107,44 @@ func (b *Body) forbid(names fieldNames) (why string) {
 	case b.isSealed || b.r.Body == nil || b.r.Body == http.NoBody:
 		return ""
 	case b.guard == nil:
-		b.guard = &guard{body: b.r.Body}
+		b.guard = &guard{body: b.r.Body, delimiter: delimiterOf(b.r.Header.Get("Content-Type"))}
 		b.r.Body = b.guard
 	}
 	b.forbidden.add(names)
 	b.guard.forbidden = b.forbidden.pattern()
 	return ""
 }
+
+// isLong reports whether the body may be longer than what is read ahead, or its length is
+// not known.
+func (b *Body) isLong() bool {
+	return !b.isPeeked && b.r.Body != nil && b.r.Body != http.NoBody && (b.r.ContentLength < 0 || b.r.ContentLength > maxPeek)
+}
+
+// forbidMethodInJSON has the body, which is JSON, end with [ErrForbiddenField] where it
+// may name a method. It returns false if it cannot.
+func (b *Body) forbidMethodInJSON() bool {
+	switch {
+	case len(b.r.Header["Content-Encoding"]) > 0:
+		return false
+	case b.guard == nil && b.isSealed:
+		return false
+	case b.guard == nil:
+		b.guard = &guard{body: b.r.Body, forbidden: methodInJSON, isJSON: true}
+		b.r.Body = b.guard
+	}
+	return b.guard.isJSON
+}
+
+// methodInJSON matches the name "_method" in JSON, in each spelling.
+var methodInJSON = func() *regexp.Regexp {
+	pattern := `(?i)"`
+	for _, c := range "_method" {
+		upper := strings.ToUpper(string(c))
+		pattern += fmt.Sprintf(`(?:%c|\\u00(?:%02x|%02x))`, c, c, upper[0])
+	}
+	return regexp.MustCompile(pattern + `"`)
+}()
 
 // ErrForbiddenField ends a body that has a field which limits do not allow.
 var ErrForbiddenField = errors.New("the form has a field by which an application takes it for another request")
@@ -154,6 +185,8 @@ const guardWindow = 8 << 10
 // guard is a body that is looked through as it streams.
 type guard struct {
 	body      io.ReadCloser
+	delimiter []byte // begins each part of a form
+	isJSON    bool   // the body is no form
 	forbidden *regexp.Regexp
 	window    []byte // read, and not passed on yet
 	free      int    // how much of window may be passed on
@@ -182,7 +215,7 @@ func (g *guard) fill() {
 		err = io.EOF
 	}
 	g.window = room[:kept+n]
-	if at := g.forbidden.FindIndex(g.window); at != nil {
+	if g.forbidden.Match(g.window) || !g.isJSON && !hasPlainHeads(g.window, g.delimiter, err != nil) {
 		g.window, g.free, g.err = nil, 0, ErrForbiddenField
 		return
 	}
@@ -200,10 +233,25 @@ func (g *guard) Close() error { return g.body.Close() }
 // which a browser can send fields.
 func mayBeForm(contentType string) bool { return rawpath.ContainsFold(contentType, "form-") }
 
+// isTypeless reports whether a body has no type.
+func isTypeless(types []string) bool {
+	return !slices.ContainsFunc(types, func(t string) bool { return strings.TrimSpace(t) != "" })
+}
+
+// isParts reports whether Rack takes a body of this type for a form
+// (Rack::Request#parseable_data?), beside what [mayBeForm] reports.
+func isParts(contentType string) bool { return rawpath.ContainsFold(contentType, "multipart/") }
+
+// isJSONOfForm reports whether Laravel takes the members of a body of this type for
+// fields of a form (Illuminate\Http\Request::isJson).
+func isJSONOfForm(contentType string) bool {
+	return rawpath.ContainsFold(contentType, "/json") || rawpath.ContainsFold(contentType, "+json")
+}
+
 // isMultipart reports whether a body of this type is a multipart form for every program.
 func isMultipart(contentType string) bool {
 	mediaType, parameters, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == "multipart/form-data" && parameters["boundary"] != "" && len(parameters) == 1
+	return err == nil && mediaType == "multipart/form-data" && len(parameters) == 1 && plainBoundary.MatchString(parameters["boundary"])
 }
 
 // isPlainForm reports whether every program reads a body of this type alike, as a form

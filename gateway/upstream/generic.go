@@ -93,7 +93,17 @@ func (c *collector) dropFrontPage() {
 // little as the request's own.
 func (c *collector) readForm(r *Request, scoped bool) {
 	types := c.types
-	if !slices.ContainsFunc(types, mayBeForm) {
+	switch {
+	case isTypeless(types):
+		c.readTypeless(r, scoped)
+		return
+	case scoped && slices.ContainsFunc(types, isJSONOfForm) && !slices.ContainsFunc(types, mayBeForm):
+		c.readMethodInJSON(r)
+		return
+	case scoped && slices.ContainsFunc(types, isParts) && !slices.ContainsFunc(types, mayBeForm):
+		c.anyMethod()
+		return
+	case !slices.ContainsFunc(types, mayBeForm):
 		return
 	}
 	switch {
@@ -113,6 +123,64 @@ func (c *collector) readForm(r *Request, scoped bool) {
 			return
 		}
 		c.readParameters(string(body), "form")
+	}
+}
+
+// readTypeless adds the methods that a body without a type names, if it is seen. Rack
+// takes it for a form (Rack::Request#form_data?).
+func (c *collector) readTypeless(r *Request, scoped bool) {
+	if r.Body == nil || !scoped {
+		return
+	}
+	body, why := r.Body.peek()
+	if why != "" {
+		c.anyMethod()
+		return
+	}
+	for p := range parameters(string(body)) {
+		if !p.namesMethod() {
+			continue
+		}
+		value, ok := p.text()
+		if !ok || !p.plain {
+			c.anyMethod()
+			return
+		}
+		c.addMethod(value)
+	}
+}
+
+// readMethodInJSON adds the methods that a JSON object names, if it is seen. Laravel and
+// Slim take its members for fields of a form.
+func (c *collector) readMethodInJSON(r *Request) {
+	switch {
+	case r.Body == nil:
+		return
+	case len(c.types) == 1 && r.Body.isLong():
+		if !r.Body.forbidMethodInJSON() {
+			c.anyMethod()
+		}
+		return
+	}
+	body, why := r.Body.peek()
+	if why != "" || len(c.types) > 1 {
+		c.anyMethod()
+		return
+	}
+	err := members(body, func(name string, value any) error {
+		if !strings.EqualFold(name, "_method") {
+			return nil
+		}
+		method, ok := value.(string)
+		if !ok {
+			c.anyMethod()
+			return nil
+		}
+		c.addMethod(method)
+		return nil
+	})
+	if err != nil { // PHP reads some texts that are no JSON
+		c.anyMethod()
 	}
 }
 
