@@ -164,7 +164,7 @@ func Throttled(retryAfter time.Duration) error {
 	case seconds > 1:
 		wait = fmt.Sprintf(" %d seconds", seconds)
 	}
-	e.Err = errors.New("Too many attempts have failed. Wait" + wait + " before the next one.")
+	e.Err = errors.New("Too many attempts had a wrong login or application password. Check both, and wait" + wait + " before the next one.")
 	return e
 }
 

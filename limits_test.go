@@ -117,7 +117,7 @@ func TestWhenItExpiredIsTold(t *testing.T) {
 func TestThrottledSaysForHowLong(t *testing.T) {
 	t.Parallel()
 	for wait, want := range map[time.Duration]string{
-		0: "Wait before", time.Millisecond: "Wait a second before", 1500 * time.Millisecond: "Wait 2 seconds before", 15 * time.Minute: "Wait 900 seconds before",
+		0: "Check both, and wait before", time.Millisecond: "Check both, and wait a second before", 1500 * time.Millisecond: "Check both, and wait 2 seconds before", 15 * time.Minute: "Check both, and wait 900 seconds before",
 	} {
 		if err := sparekey.Throttled(wait); !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v", wait, err)
@@ -137,6 +137,12 @@ func TestRuleIsTold(t *testing.T) {
 	}
 	a.Request = request("DELETE", "/b")
 	if _, err = s.Authenticate(t.Context(), a); err == nil || !strings.Contains(err.Error(), "no scope covers DELETE /b; it has: GET /a; GET /b*") {
+		t.Errorf("the refusal does not say why: %v", err)
+	}
+	// The client sent another method than the refusal names, and learns where that is from.
+	a.Upstream = &elsewhere{All: []sparekey.Reading{{Method: "GET", Path: "/a"}, {Method: "PUT", Path: "/a"}}}
+	if _, err = s.Authenticate(t.Context(), a); err == nil ||
+		!strings.Contains(err.Error(), "no scope covers PUT /a, for which the application may take this request because of a header, a parameter or a form in it; it has") {
 		t.Errorf("the refusal does not say why: %v", err)
 	}
 }

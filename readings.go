@@ -130,7 +130,7 @@ func (s *Service) coverAll(scopes scope.List, all []Reading) (rule string, err e
 			by, ok = scopes.Covers(reading, s.config.Bundles)
 		}
 		if !ok {
-			return "", s.notCovered(scopes, reading)
+			return "", s.notCovered(scopes, reading, i > 0)
 		}
 		if i == 0 {
 			rule = by
@@ -139,8 +139,9 @@ func (s *Service) coverAll(scopes scope.List, all []Reading) (rule string, err e
 	return rule, nil
 }
 
-// notCovered is the refusal of a reading that no scope covers.
-func (s *Service) notCovered(scopes scope.List, reading Reading) error {
+// notCovered is the refusal of a reading that no scope covers. isOther is whether the reading is another one
+// than the request's own method and path.
+func (s *Service) notCovered(scopes scope.List, reading Reading, isOther bool) error {
 	what := clip(reading.Method) + " " + clip(reading.Path)
 	if reading.Method == "*" {
 		what = "every method on " + clip(reading.Path)
@@ -154,6 +155,9 @@ func (s *Service) notCovered(scopes scope.List, reading Reading) error {
 	}
 	if reading.Named != "" {
 		return outOfScope(fmt.Sprintf("This application password is limited, so %s needs a scope with %q in its path; %s.", what, reading.Named, has))
+	}
+	if isOther {
+		what += ", for which the application may take this request because of a header, a parameter or a form in it"
 	}
 	return outOfScope(fmt.Sprintf("This application password may not do that: no scope covers %s; %s.", what, has))
 }

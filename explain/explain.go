@@ -70,6 +70,9 @@ func Credential(svc *sparekey.Service, owner sparekey.User, c sparekey.Credentia
 	if c.Limits.Scopes == "" && MayScript(owner) {
 		all = append(all, sentence("scripts"))
 	}
+	if names := unnamed(svc, c); names != "" {
+		all = append(all, sentence("unnamed", "names", names))
+	}
 	all = append(all, managing(svc, c), origin(c.Limits), lifetime(svc, c))
 	if c.Limits.MaxUses > 0 {
 		all = append(all, sentence("uses", "uses", c.Uses, "most", c.Limits.MaxUses))
@@ -163,6 +166,25 @@ func bundle(bundles scope.Bundles, name string) Sentence {
 		return sentence("bundle." + name)
 	}
 	return sentence("bundle_own", "rules", rules.String())
+}
+
+// unnamed returns what a limited credential would cover in WordPress, and may not change
+// because no scope has the name in its path. It is empty if there is nothing of that kind.
+func unnamed(svc *sparekey.Service, c sparekey.Credential) string {
+	if c.Limits.IsZero() && svc.Expires(c).IsZero() {
+		return ""
+	}
+	var missing []string
+	for _, name := range [...]string{scope.NameUsers, scope.NamePlugins, scope.NameThemes, scope.NameSettings} {
+		access := scope.Access{Method: "POST", Path: "/wp-json/wp/v2" + name}
+		_, covered := c.Limits.Scopes.Covers(access, svc.Bundles())
+		access.Named = name
+		_, named := c.Limits.Scopes.Covers(access, svc.Bundles())
+		if c.Limits.Scopes == "" || covered && !named {
+			missing = append(missing, name)
+		}
+	}
+	return strings.Join(missing, ", ")
 }
 
 // managing says whether the credential may manage others.

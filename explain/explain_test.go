@@ -58,6 +58,33 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// TestUnnamed wants an explanation to tell of what a limit takes away in WordPress, and
+// no scope gives back by its name.
+func TestUnnamed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		limits sparekey.Limits
+		policy sparekey.Policy
+		want   string // the names, or "" for no such sentence
+	}{
+		"without limits":          {},
+		"expires":                 {limits: sparekey.Limits{Expires: now.Add(day)}, want: "/users, /plugins, /themes, /settings:"},
+		"expires by the policy":   {policy: sparekey.Policy{MaxLifetime: day}, want: "/users, /plugins, /themes, /settings:"},
+		"networks":                {limits: sparekey.Limits{Networks: "10.0.0.0/8"}, want: "/users, /plugins, /themes, /settings:"},
+		"uses":                    {limits: sparekey.Limits{MaxUses: 3}, want: "/users, /plugins, /themes, /settings:"},
+		"write":                   {limits: sparekey.Limits{Scopes: "write"}, want: "/users, /plugins, /themes, /settings:"},
+		"all, and users by name":  {limits: sparekey.Limits{Scopes: "* /*\n* /wp-json/wp/v2/users*"}, want: "with /plugins, /themes, /settings:"},
+		"read":                    {limits: sparekey.Limits{Scopes: "read"}},
+		"posts":                   {limits: sparekey.Limits{Scopes: "wp:posts"}},
+		"users by name, no other": {limits: sparekey.Limits{Scopes: "POST /wp-json/wp/v2/users*"}},
+	} {
+		got := text(service(c.policy), sparekey.Credential{Created: now, Limits: c.limits})
+		if strings.Contains(got, "it may change nothing at addresses") != (c.want != "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q is wanted in:\n%s", name, c.want, got)
+		}
+	}
+}
+
 func TestCredential(t *testing.T) {
 	t.Parallel()
 	made := func(l sparekey.Limits) sparekey.Credential { return sparekey.Credential{Created: now, Limits: l} }

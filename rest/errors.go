@@ -133,7 +133,7 @@ func (c code) entry() (status int, message string) {
 	case codeActingChanged:
 		return http.StatusForbidden, "The application password that was sent was changed or revoked meanwhile, so nothing was done."
 	case codeThrottled:
-		return http.StatusTooManyRequests, "Too many attempts have failed. Wait for as long as Retry-After says before the next one."
+		return http.StatusTooManyRequests, "Too many attempts had a wrong login or application password. Check both, and wait for as long as Retry-After says before the next one."
 
 	case codeDisabled:
 		return http.StatusNotImplemented, "Application passwords are not available here. They need HTTPS, and to be switched on by whoever runs this site."

@@ -113,7 +113,7 @@ func (b Bundles) Check(l List) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return fmt.Errorf("must not name %q, which nobody has defined here: there are %s",
+	return fmt.Errorf("must not name %q, which is not defined here: the bundles of this site are %s",
 		unknown[0], strings.Join(slices.Sorted(maps.Keys(b)), ", "))
 }
 

@@ -149,7 +149,7 @@ func (s *site) audited() (audit.Store, error) {
 }
 
 type auditCommands struct {
-	List   auditListCommand   `cmd:"" help:"List the last records of the audit log."`
+	List   auditListCommand   `cmd:"" help:"List the last records of the audit log. Uses, refusals and sign-ins appear in it within 10 seconds."`
 	Follow auditFollowCommand `cmd:"" help:"Print the last records of the audit log, and new ones as they come."`
 	Verify auditVerifyCommand `cmd:"" help:"Exit with 0 if the audit log is complete and unchanged, with 1 if not, and with 2 if that cannot be told."`
 	Export auditExportCommand `cmd:"" help:"Print the audit log as it is kept, one JSON object a line."`

@@ -27,7 +27,7 @@ import (
 type gatewaySettings struct {
 	Upstream             string `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
 	UpstreamAuth         string `help:"Whether requests to the application need an application password: ${enum}. With optional, those without one are passed on as nobody's." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
-	UpstreamKind         string `help:"What stands behind, with --upstream or behind a proxy that asks: ${enum}. Sparekey checks limits against every way in which that kind of application may read a request. wordpress-plugin is a WordPress with the plugin of docs/wordpress.md. Default: wordpress with a WordPress database, else generic." enum:",generic,wordpress,wordpress-plugin" default:"" env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
+	UpstreamKind         string `help:"What stands behind, with --upstream or behind a proxy that asks: generic, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
 	UpstreamIndex        string `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
 	ForwardAuth          string `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, those without one are let through as nobody's." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool  `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
@@ -37,7 +37,24 @@ type gatewaySettings struct {
 
 func (s *gatewaySettings) validate(listen, home string) error {
 	_, err := s.signer()
-	return errors.Join(s.validateUpstream(listen, home), err)
+	return errors.Join(s.validateUpstream(listen, home), s.validateKind(), err)
+}
+
+// validateKind refuses what --upstream-kind and --upstream-index cannot be.
+func (s *gatewaySettings) validateKind() error {
+	switch s.UpstreamKind {
+	case "", "generic", "wordpress", "wordpress-plugin":
+	default:
+		return fmt.Errorf("--upstream-kind %q must be generic, wordpress or wordpress-plugin", s.UpstreamKind)
+	}
+	if s.UpstreamIndex == "" {
+		return nil
+	}
+	u, err := url.Parse(s.UpstreamIndex)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--upstream-index %q must be the URL of the index of WordPress's REST API, such as http://127.0.0.1:8088/wp-json/", redactURL(s.UpstreamIndex))
+	}
+	return nil
 }
 
 func (s *gatewaySettings) validateUpstream(listen, home string) error {
@@ -124,11 +141,8 @@ func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.D
 // profile says how the application behind this server, or behind the proxies that ask
 // it, may read requests. home is the URL of the site.
 func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstream.Profile {
-	kind := s.UpstreamKind
-	if kind == "" && isWordPress(database) {
-		kind = "wordpress"
-	}
-	if kind != "wordpress" && kind != "wordpress-plugin" {
+	kind := s.kind(database)
+	if kind == "generic" {
 		return upstream.Generic()
 	}
 	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
@@ -140,6 +154,17 @@ func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstr
 		config.Routes = routes.Routes
 	}
 	return upstream.WordPress(config)
+}
+
+// kind is what stands behind: that of --upstream-kind, or what the database suggests.
+func (s *gatewaySettings) kind(database string) string {
+	switch {
+	case s.UpstreamKind != "":
+		return s.UpstreamKind
+	case isWordPress(database):
+		return "wordpress"
+	}
+	return "generic"
 }
 
 // index is the address of the REST index of the WordPress behind this server, or "".
@@ -169,9 +194,17 @@ func (s *gatewaySettings) noGrace(database string) string {
 
 // warn tells the log of settings that do not go together.
 func (s *gatewaySettings) warn(database string, log *slog.Logger) {
-	if s.Upstream != "" && isWordPress(database) && !s.forwards(database) && s.SigningKey == "" {
+	isUnsigned := s.Upstream != "" && s.SigningKey == ""
+	switch {
+	case isUnsigned && isWordPress(database) && !s.forwards(database):
 		log.Warn("WordPress will refuse every application password: it gets neither Authorization nor signed headers. " +
 			"Leave out --no-forward-authorization, or give --signing-key and install the plugin of docs/wordpress.md")
+	case isUnsigned && !isWordPress(database) && strings.HasPrefix(s.UpstreamKind, "wordpress"):
+		log.Warn("WordPress cannot tell who sends a request: it does not know the application passwords of this database, and gets no signed headers. " +
+			"Name WordPress's database with --database, or give --signing-key and install the plugin of docs/wordpress.md")
+	}
+	if kind := s.kind(database); s.UpstreamIndex != "" && kind != "wordpress" {
+		log.Warn("--upstream-index has no effect: it is read only with --upstream-kind wordpress", "kind", kind)
 	}
 }
 

@@ -86,7 +86,7 @@ func parseScopes(given []string) (scope.List, error) {
 func (f limitFlags) warn(t terminal) {
 	list, _ := parseScopes(f.Scope) // whoever uses the limits tells what is wrong with them
 	for _, method := range list.UnusualMethods() {
-		fmt.Fprintf(t.err, "Warning: %s is no method of HTTP: unless an application has it, this scope covers nothing. Usual ones are GET, POST, PUT, PATCH and DELETE.\n", method)
+		fmt.Fprintf(t.err, "Warning: HTTP has no method %s: unless an application has it, this scope covers nothing. Usual ones are GET, POST, PUT, PATCH and DELETE.\n", method)
 	}
 }
 
@@ -96,9 +96,9 @@ func parseUses(text string) (n int, err error) {
 	}
 	switch n, err = strconv.Atoi(text); {
 	case err != nil || n < 0:
-		return 0, fmt.Errorf("%q is no number of uses", text)
+		return 0, fmt.Errorf("%q is not a number of uses", text)
 	case n == 0:
-		return 0, errors.New("0 is no number of uses: leave the flag out for any number, or give update an empty one (--max-uses=)")
+		return 0, errors.New("0 is not a number of uses: leave the flag out for any number, or give update an empty one (--max-uses=)")
 	}
 	return n, nil
 }
@@ -169,6 +169,8 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 			changed.Name, u.Login, secret.Reveal())
 		if until := s.service.OldSecretUntil(changed); !until.IsZero() {
 			fmt.Fprintf(t.out, "The previous secret is accepted until %s.\n", until.Format(time.RFC3339))
+		} else {
+			fmt.Fprintln(t.out, "The previous secret no longer works.")
 		}
 		return nil
 	})
@@ -279,7 +281,7 @@ func (c *passwordExplainCommand) answer(s *site, database string, found sparekey
 		return exitCode(1)
 	}
 	if isLimited(s.service, found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
-		fmt.Fprintln(t.out, "In front of an application, send JSON or a raw body: forms pass only through serve --upstream, and only if their fields name no other route, method or object.")
+		fmt.Fprintln(t.out, "JSON and raw bodies pass. Forms are another matter: serve --upstream judges their fields, and behind a proxy that asks, few pass (docs/scopes.md).")
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -21,6 +22,9 @@ func orFile(ctx *kong.DecodeContext, target reflect.Value) error {
 		return err
 	}
 	if path, isFile := strings.CutPrefix(text, "@"); isFile {
+		if path == "" {
+			return errors.New(`the name of a file must follow the "@"`)
+		}
 		var err error
 		if text, err = firstLine(path); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,6 +103,11 @@ func mainPassword(flag, file string, t terminal) (password string, isRandom bool
 			return "", false, errors.New("no password on standard input")
 		}
 		return line, false, nil
+	}
+	if name, ok := strings.CutPrefix(flag, "@"); ok && name != "" {
+		if _, err := os.Stat(name); err == nil {
+			fmt.Fprintln(t.err, "Warning: the main password is the text of --user_pass, @ included, and not what the file has: to read a file, give --user_pass_file=FILE")
+		}
 	}
 	return flag, false, nil
 }

@@ -28,7 +28,7 @@ func welcome(ctx context.Context, all *commands, s *site, home, route string, t 
 	}
 	if users > 0 {
 		if administrators == 0 {
-			log.Warn("nobody is an administrator: \"user set-role\" makes somebody one")
+			log.Warn("there is no administrator: make one with \"sparekey user set-role <user> administrator\"")
 		}
 		return nil
 	}

@@ -39,7 +39,7 @@ func NewBody(r *http.Request) *Body { return &Body{r: r} }
 func (b *Body) Seal() { b.isSealed = true }
 
 // underWay says why a body is not looked at.
-const underWay = "its body is under way, so its fields cannot be read any more"
+const underWay = "the body of the request is under way, so its fields can no longer be read"
 
 // peek returns the body. It says, as the rest of a sentence, why it cannot: the body is
 // too long, does not arrive, or is compressed, which only some programs undo.
@@ -60,7 +60,7 @@ func (b *Body) read() (body []byte, why string) {
 		return nil, ""
 	}
 	if len(b.r.Header["Content-Encoding"]) > 0 {
-		return nil, "its body is compressed, so its fields cannot be read"
+		return nil, "the body of the request is compressed, so its fields cannot be read; send it uncompressed"
 	}
 	if b.r.ContentLength > maxPeek {
 		return nil, tooLong
@@ -73,14 +73,14 @@ func (b *Body) read() (body []byte, why string) {
 	b.r.Body = joined{io.MultiReader(bytes.NewReader(body), rest), b.r.Body}
 	switch {
 	case err != nil:
-		return nil, "its body did not arrive whole"
+		return nil, "the body of the request did not arrive whole"
 	case len(body) > maxPeek:
 		return nil, tooLong
 	}
 	return body, ""
 }
 
-var tooLong = fmt.Sprintf("its body is longer than %d MiB, so its fields cannot be read; send a shorter one", maxPeek>>20)
+var tooLong = fmt.Sprintf("the form in the request is longer than %d MiB, so its fields cannot be read; send a shorter one, or JSON", maxPeek>>20)
 
 type joined struct {
 	io.Reader
