@@ -149,8 +149,6 @@ func TestConnectUnderAnotherName(t *testing.T) {
 		bob := signedIn(t, s, "bob", m)
 		bob.allow(a.url + "/")
 		bob.open(a.ask(authorizePath))
-		bob.press("Yes, connect")
-		bob.sees("There is an application password of this name already.")
 		bob.fill("Name of this password", "Desk app at home")
 		bob.press("Yes, connect")
 		bob.sees("Thank you.")
