@@ -110,3 +110,36 @@ func TestReplacesBroken(t *testing.T) {
 		t.Errorf("ann has %v, %v", list, err)
 	}
 }
+
+// TestRevokeApp revokes by app ID, with a limited credential too.
+func TestRevokeApp(t *testing.T) {
+	t.Parallel()
+	const app, other = "11111111-2222-4333-8444-555555555555", "2b1c7a3e-5d4f-4a6b-8c9d-0e1f2a3b4c5d"
+	s := newSite(t, sparekey.Config{})
+	m := s.As(s.ann)
+	for _, n := range []sparekey.NewCredential{{Name: "1", AppID: app}, {Name: "2"}, {Name: "3", AppID: app}, {Name: "4", AppID: other}} {
+		if _, _, err := m.Create(t.Context(), s.ann.ID, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, bad := range []string{"", " ", "1", "2B1C7A3E-5D4F-4A6B-8C9D-0E1F2A3B4C5D", "*"} {
+		if gone, err := m.RevokeApp(t.Context(), s.ann.ID, bad); !errors.Is(err, sparekey.ErrInvalid) || len(gone) != 0 {
+			t.Errorf("%q: %v, %v", bad, gone, err)
+		}
+	}
+	_, acting := s.limited(t, "App", sparekey.Limits{Scopes: scopes(t, "application-passwords")})
+	limited := s.AsCaller(sparekey.Identity{User: s.ann, Credential: acting})
+	if _, err := limited.RevokeApp(t.Context(), s.ann.ID, app); !errors.Is(err, sparekey.ErrBeyondLimits) {
+		t.Errorf("what can do more than the acting credential: %v", err)
+	}
+	gone, err := m.RevokeApp(t.Context(), s.ann.ID, app)
+	if err != nil || len(gone) != 2 || gone[0].Name != "1" || gone[1].Name != "3" {
+		t.Errorf("revoked %v, %v", gone, err)
+	}
+	if gone, err := m.RevokeApp(t.Context(), s.ann.ID, app); err != nil || len(gone) != 0 {
+		t.Errorf("again: %v, %v", gone, err)
+	}
+	if list, err := m.List(t.Context(), s.ann.ID); err != nil || len(list) != 3 {
+		t.Errorf("left: %v, %v", list, err)
+	}
+}

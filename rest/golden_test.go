@@ -29,7 +29,7 @@ func variations() map[string]options {
 	no := func(context.Context) (bool, error) { return false, nil }
 	return map[string]options{
 		"usual":     {service: sparekey.Config{}},
-		"strict":    {},
+		"strict":    {service: sparekey.Config{UniqueNames: true}},
 		"off":       {service: sparekey.Config{Available: no}},
 		"telling":   {rest: rest.Config{WordPressErrors: true}},
 		"broken":    {breaking: true},
