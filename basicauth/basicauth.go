@@ -54,9 +54,15 @@ type Config struct {
 	// clientip.FromForwardedFor.
 	Origin clientip.Resolver
 
-	// Fail writes the answer to a request that is not let through; its
-	// WWW-Authenticate header, where status is 401, is set already. Default: a
-	// line of text, from [Message].
+	// NoDialog never has a browser ask a person for a login, not even a person who opens
+	// a page. Set it for what only programs and scripts use. Browsers then have no login
+	// to remember, unless something else at the same origin makes them ask. Default: a
+	// person who opens a page is asked.
+	NoDialog bool
+
+	// Fail writes the answer to a request that is not let through. Where status is 401, its
+	// WWW-Authenticate header is set already, or left out: see [Guard.Challenge]. Default:
+	// a line of text, from [Message].
 	Fail func(w http.ResponseWriter, r *http.Request, status int, err error)
 }
 
@@ -199,7 +205,7 @@ func (g *Guard) present(a *sparekey.Attempt, r *http.Request) (presented bool, e
 func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	status := Status(err)
 	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", g.challenge)
+		g.Challenge(w.Header(), r)
 	}
 	if seconds := RetryAfter(err); seconds > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))

@@ -79,7 +79,9 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
-	return &Gateway{auth: auth, rechecker: rechecker(auth), guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
+	return &Gateway{auth: auth, rechecker: rechecker(auth), config: config, guard: basicauth.New(auth, basicauth.Config{
+		Realm: config.Realm, NoDialog: config.Optional, Fail: fail,
+	})}
 }
 
 // Decide decides about a client's request, which came from origin, for a front-end that

@@ -146,7 +146,7 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 		crossOrigin: http.NewCrossOriginProtection(),
 	}
 	h.guard = basicauth.New(svc, basicauth.Config{
-		Realm: config.Realm, Origin: config.Origin, Fail: h.failCredential,
+		Realm: config.Realm, Origin: config.Origin, NoDialog: true, Fail: h.failCredential,
 	})
 	if err := h.crossOrigin.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		panic(fmt.Sprintf("rest.New: Config.BaseURL: %v", err))
