@@ -66,7 +66,7 @@ func TestChallenge(t *testing.T) {
 				}
 				w := httptest.NewRecorder()
 				guard.Require(http.HandlerFunc(whoami)).ServeHTTP(w, r)
-				want := !c.isScript && !(c.isPage && noDialog)
+				want := !c.isScript && (!c.isPage || !noDialog)
 				if got := w.Header().Get("WWW-Authenticate") != ""; w.Code != http.StatusUnauthorized || got != want {
 					t.Errorf("%s, %q, NoDialog %v: %d, challenged %v, want %v", name, authorization, noDialog, w.Code, got, want)
 				}
