@@ -137,8 +137,8 @@ func (m Manager) limit(c Credential, l Limits) (Credential, error) {
 // Create makes an application password. The secret is returned here and nowhere
 // else. It refuses with an [*InvalidError], [ErrDuplicateName], [ErrTooMany],
 // [ErrNotCreator] or [ErrBeyondLimits]. One that AsCaller makes has the limits of
-// the acting credential where n has none. If what it replaces cannot be revoked, there
-// is no new one either.
+// the acting credential where n has none. If what it replaces cannot be revoked, the
+// new one is withdrawn.
 func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
 	secret := NewSecret()
 	target, c, err := m.prepare(ctx, userID, n)

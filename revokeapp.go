@@ -7,7 +7,7 @@ import (
 )
 
 // RevokeApp takes all credentials of a user with this app ID back and returns what they
-// were; none is no error. It refuses with an [*InvalidError] for an app ID that is empty
+// were, which can be none. It refuses with an [*InvalidError] for an app ID that is empty
 // or not valid, and with [ErrBeyondLimits], and then revokes none. The operator can also
 // revoke what a user left who is gone.
 func (m Manager) RevokeApp(ctx context.Context, userID, appID string) ([]Credential, error) {

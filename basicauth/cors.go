@@ -64,7 +64,7 @@ func ShowRefusal(h http.Header, r *http.Request) {
 // answerPreflight says yes to a preflight. That gives no right away: the request that
 // follows needs a credential, which a script has to bring itself, since what the browser
 // remembers and cookies are not allowed (credentials). Whether the script can read the
-// answer to it is said by whoever answers it.
+// answer to it is up to the handler or application that answers it.
 func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", originOf(r))

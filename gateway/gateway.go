@@ -186,8 +186,8 @@ func (g *Gateway) without(err error) Decision {
 
 // preflight decides about a preflight where a credential is needed, which browsers do not
 // send with it. The application does not get it where the front-end can answer by itself:
-// not every application looks at the method before it does what is asked, and whoever
-// wants to can write OPTIONS. A front-end that only asks can let it through or refuse it.
+// not every application looks at the method before it does what is asked, and any client
+// can write OPTIONS. A front-end that only asks can let it through or refuse it.
 // ok is false where it is a request like any other.
 func (g *Gateway) preflight(r *http.Request, reader *upstream.Reader, answers bool) (d Decision, ok bool) {
 	if answers {

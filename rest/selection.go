@@ -88,7 +88,7 @@ func (c *call) hasOtherBody() (bool, error) {
 	return err == nil, bodyProblem(err)
 }
 
-// isOtherJSON reports whether a JSON body that is no object says anything.
+// isOtherJSON reports whether a JSON body that is not an object says anything.
 func isOtherJSON(body []byte, p params) bool {
 	body = bytes.TrimSpace(body)
 	return p == nil && len(body) > 0 && !bytes.Equal(body, []byte("null"))
