@@ -39,7 +39,7 @@ deps: ## what the tests on a live WordPress and other applications, behind other
 	scripts/proxies
 	scripts/applications
 	scripts/redis
-	command -v jq >/dev/null || scripts/apt-install jq
+	command -v jq >/dev/null && command -v curl >/dev/null && command -v wget >/dev/null || scripts/apt-install jq curl wget
 
 unit: deps ## all tests, with the race detector
 	$(GO) test -race -timeout=40m -shuffle=on ./...

@@ -67,6 +67,12 @@ type NewCredential struct {
 	Name   string // required; is sanitised
 	AppID  string // optional; UUID in lower case
 	Limits Limits // optional
+
+	// Replaces holds the UUIDs of credentials of the same user that the new one takes
+	// the place of: they count neither as names that are taken nor towards
+	// [Policy.MaxPerUser], and are revoked once the new one exists. UUIDs that the user
+	// does not have are ignored.
+	Replaces []string
 }
 
 var appIDPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)

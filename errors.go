@@ -26,7 +26,7 @@ var (
 	// ErrConflict is what a Store returns for a UUID that is taken.
 	ErrConflict = errors.New("an application password with this UUID exists already")
 	// ErrDuplicateName refuses a second credential of the same name for one
-	// user, unless [Config.DuplicateNames] permits it.
+	// user, where [Config.UniqueNames] is set.
 	ErrDuplicateName = errors.New("an application password of this name exists already")
 	// ErrUnavailable says that the feature is switched off for the whole site.
 	ErrUnavailable = errors.New("application passwords are not available here")

@@ -137,7 +137,8 @@ func (m Manager) limit(c Credential, l Limits) (Credential, error) {
 // Create makes an application password. The secret is returned here and nowhere
 // else. It refuses with an [*InvalidError], [ErrDuplicateName], [ErrTooMany],
 // [ErrNotCreator] or [ErrBeyondLimits]. One that AsCaller makes has the limits of
-// the acting credential where n has none.
+// the acting credential where n has none. If what it replaces cannot be revoked, the
+// new one is withdrawn.
 func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
 	secret := NewSecret()
 	target, c, err := m.prepare(ctx, userID, n)
@@ -149,13 +150,19 @@ func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Se
 		return Secret{}, Credential{}, err
 	}
 	made, err := m.recorded(ctx, []Kind{KindCreated}, target, func(ctx context.Context) ([]Credential, error) {
-		if err := m.service.store.Insert(ctx, c, m.newCheck()); err != nil {
+		if err := m.service.store.Insert(ctx, c, m.newCheck(n.Replaces)); err != nil {
 			return nil, fmt.Errorf("create an application password: %w", err)
 		}
 		return []Credential{c}, nil
 	})
 	if err == nil {
-		return secret, c, nil
+		if err = m.revokeReplaced(ctx, target.ID, n.Replaces); err == nil {
+			return secret, c, nil
+		}
+		ctx, cancel := completing(ctx)
+		defer cancel()
+		_, undo := m.Revoke(ctx, target.ID, c.UUID)
+		return Secret{}, Credential{}, errors.Join(err, undo)
 	}
 	if len(made) > 0 { // its secret has not left this function
 		ctx, cancel := completing(ctx)
@@ -180,8 +187,24 @@ func (m Manager) prepare(ctx context.Context, userID string, n NewCredential) (U
 	if err != nil {
 		return User{}, Credential{}, err
 	}
+	if len(n.Replaces) > 0 {
+		replaced := func(c Credential) bool { return slices.Contains(n.Replaces, c.UUID) }
+		if err := m.mayRevoke(ctx, target, replaced); err != nil {
+			return User{}, Credential{}, err
+		}
+	}
 	c, err = m.limit(c, n.Limits)
 	return target, c, err
+}
+
+// revokeReplaced revokes what a new credential takes the place of.
+func (m Manager) revokeReplaced(ctx context.Context, userID string, uuids []string) error {
+	for _, uuid := range uuids {
+		if _, err := m.Revoke(ctx, userID, uuid); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // CheckNew refuses what Create would refuse at this moment, and makes nothing.
@@ -190,7 +213,7 @@ func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) e
 	if err != nil {
 		return err
 	}
-	check := m.newCheck()
+	check := m.newCheck(n.Replaces)
 	if check == nil {
 		return nil
 	}
@@ -201,14 +224,18 @@ func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) e
 	return check(c, list)
 }
 
-// newCheck is the condition under which a credential may be added.
-func (m Manager) newCheck() Check {
+// newCheck is the condition under which a credential may be added that takes the place
+// of those with these UUIDs.
+func (m Manager) newCheck(replaces []string) Check {
 	nameCheck, most := m.nameCheck(), m.service.config.Policy.MaxPerUser
-	if most <= 0 {
-		return nameCheck
+	if most <= 0 && nameCheck == nil {
+		return nil
 	}
 	return func(c Credential, others []Credential) error {
-		if len(others) >= most {
+		if len(replaces) > 0 {
+			others = slices.DeleteFunc(slices.Clone(others), func(c Credential) bool { return slices.Contains(replaces, c.UUID) })
+		}
+		if most > 0 && len(others) >= most {
 			return ErrTooMany
 		}
 		if nameCheck == nil {
@@ -220,7 +247,7 @@ func (m Manager) newCheck() Check {
 
 // nameCheck is the condition under which a name may be taken.
 func (m Manager) nameCheck() Check {
-	if m.service.config.DuplicateNames {
+	if !m.service.config.UniqueNames {
 		return nil
 	}
 	return func(c Credential, others []Credential) error {

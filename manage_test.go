@@ -53,7 +53,7 @@ func TestDuplicateNames(t *testing.T) {
 	for _, permitted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("permitted=%v", permitted), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, sparekey.Config{DuplicateNames: permitted})
+			s := newSite(t, sparekey.Config{UniqueNames: !permitted})
 			m := s.As(s.ann)
 			s.create(t, "Phone")
 			_, tablet := s.create(t, "Tablet")
@@ -78,7 +78,7 @@ func TestDuplicateNames(t *testing.T) {
 
 func TestDuplicateNamesAtOnce(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, sparekey.Config{})
+	s := newSite(t, sparekey.Config{UniqueNames: true})
 	var wg sync.WaitGroup
 	results := make([]error, 32)
 	for i := range results {
@@ -229,7 +229,7 @@ func TestWhoMayManage(t *testing.T) {
 
 func TestCheckNew(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, sparekey.Config{})
+	s := newSite(t, sparekey.Config{UniqueNames: true})
 	s.create(t, "Phone")
 	for name, want := range map[string]error{"Tablet": nil, "PHONE": sparekey.ErrDuplicateName, "<b></b>": sparekey.ErrInvalid} {
 		if err := s.As(s.ann).CheckNew(t.Context(), s.ann.ID, sparekey.NewCredential{Name: name}); !errors.Is(err, want) {

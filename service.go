@@ -16,9 +16,10 @@ const DefaultUsageInterval = 24 * time.Hour
 // for most programs. Hooks run in the caller's goroutine, so they must be safe
 // for concurrent use.
 type Config struct {
-	// DuplicateNames permits several credentials of one name per user, as
-	// WordPress does since 6.7. Default: a second one is ErrDuplicateName.
-	DuplicateNames bool
+	// UniqueNames refuses a second credential of one name for one user with
+	// [ErrDuplicateName], as WordPress 5.7 to 6.6 did. Default: names can repeat, as
+	// in WordPress 5.6 and since 6.7.
+	UniqueNames bool
 
 	// UsageInterval is how long a recorded use (time and address) stands before
 	// another use refreshes it. Negative: every use is recorded. Default:

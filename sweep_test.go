@@ -55,7 +55,7 @@ func TestEdit(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	var kinds []sparekey.Kind
-	s := newSite(t, sparekey.Config{Now: clock.Now, Record: func(_ context.Context, e sparekey.Event) error {
+	s := newSite(t, sparekey.Config{UniqueNames: true, Now: clock.Now, Record: func(_ context.Context, e sparekey.Event) error {
 		kinds = append(kinds, e.Kind)
 		return nil
 	}})

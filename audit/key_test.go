@@ -106,7 +106,7 @@ func TestNoChangeWithAnotherKey(t *testing.T) {
 	}
 	with := func(key audit.Key) sparekey.Manager {
 		log := audit.New(store, audit.Config{Key: key})
-		return sparekey.New(store, store, sparekey.Config{Record: log.Record, DuplicateNames: true}).AsOperator()
+		return sparekey.New(store, store, sparekey.Config{Record: log.Record}).AsOperator()
 	}
 	_, phone, err := with(rightKey).Create(t.Context(), ann.ID, sparekey.NewCredential{Name: "Phone"})
 	if err != nil {

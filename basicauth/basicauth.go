@@ -54,9 +54,26 @@ type Config struct {
 	// clientip.FromForwardedFor.
 	Origin clientip.Resolver
 
-	// Fail writes the answer to a request that is not let through; its
-	// WWW-Authenticate header, where status is 401, is set already. Default: a
-	// line of text, from [Message].
+	// NoDialog never has a browser ask a person for a login, not even a person who opens
+	// a page. Set it for what only programs and scripts use. Browsers then have no login
+	// to remember, unless something else at the same origin makes them ask. Default: a
+	// person who opens a page is asked.
+	NoDialog bool
+
+	// SharedOrigin says that something else at the same origin may have browsers ask for a
+	// login, and so remember one, though NoDialog is set here: an application behind a
+	// gateway that sends a challenge of its own, for example.
+	SharedOrigin bool
+
+	// AllowOrigins are origins, such as "https://app.example", whose pages may have a
+	// browser send forms with a credential. Elsewhere such a form is ErrCrossOrigin, unless
+	// the browser cannot have remembered the credential: NoDialog without SharedOrigin. New
+	// panics where one is not an origin. Default: none.
+	AllowOrigins []string
+
+	// Fail writes the answer to a request that is not let through. Where status is 401, its
+	// WWW-Authenticate header is set already, or left out: see [Guard.Challenge]. Default:
+	// a line of text, from [Message].
 	Fail func(w http.ResponseWriter, r *http.Request, status int, err error)
 }
 
@@ -86,7 +103,7 @@ func New(auth Authenticator, config Config) *Guard {
 	}
 	return &Guard{
 		auth: auth, withIdentity: withIdentity(auth), config: config, challenge: challenge(config.Realm),
-		crossOrigin: http.NewCrossOriginProtection(),
+		crossOrigin: crossOriginOf(config.AllowOrigins),
 	}
 }
 
@@ -103,13 +120,18 @@ func challenge(realm string) string {
 	return scheme + ` realm="` + quoted + `", charset="UTF-8"`
 }
 
-// Require lets only requests with a right credential through to next.
+// Require lets only requests with a right credential through to next. It answers
+// preflights of browsers itself, since they carry none: see [ErrPreflight]. A handler that
+// wants to answer them by itself does so before the guard.
 func (g *Guard) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var a sparekey.Attempt
 		presented, err := g.read(&a, r, g.config.Origin)
 		if err == nil && !presented {
 			err = malformed()
+			if IsPreflight(r) {
+				err = ErrPreflight
+			}
 		}
 		g.serve(w, r, next, &a, err)
 	})
@@ -188,7 +210,7 @@ func (g *Guard) present(a *sparekey.Attempt, r *http.Request) (presented bool, e
 	if err != nil || !presented {
 		return presented, err
 	}
-	if isForgeable(r, g.crossOrigin) {
+	if g.isForgeable(r) {
 		return true, ErrCrossOrigin
 	}
 	a.Request = requested(r)
@@ -205,11 +227,17 @@ func requested(r *http.Request) sparekey.Request {
 	return sparekey.Request{Method: r.Method, Target: target}
 }
 
-// Fail answers a request that is not let through, because of err.
+// Fail answers a request that is not let through, because of err. Scripts of other
+// origins can read a refusal.
 func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, ErrPreflight) {
+		answerPreflight(w, r)
+		return
+	}
 	status := Status(err)
+	ShowRefusal(w.Header(), r)
 	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", g.challenge)
+		g.Challenge(w.Header(), r)
 	}
 	if seconds := RetryAfter(err); seconds > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
@@ -228,10 +256,12 @@ func RetryAfter(err error) int {
 }
 
 // Status is the HTTP status for an error of Identify: 401, 403 or 429 for a
-// refusal, 503 where there is no answer.
+// refusal, 204 for ErrPreflight, 503 where there is no answer.
 func Status(err error) int {
 	var refused *sparekey.AuthError
 	switch {
+	case errors.Is(err, ErrPreflight):
+		return http.StatusNoContent
 	case errors.As(err, &refused) && refused.Reason == sparekey.ReasonThrottled:
 		return http.StatusTooManyRequests
 	case errors.Is(err, sparekey.ErrForbidden):
@@ -250,7 +280,7 @@ func Message(err error) string {
 	if !errors.As(err, &refused) {
 		switch {
 		case errors.Is(err, ErrCrossOrigin):
-			return "A page of another site made the browser send this, so it was not carried out."
+			return "A page of another origin had the browser send this, which may have added an application password that it remembers, so it was not carried out. Send JSON by fetch, or have the operator allow the origin (--allow-origin)."
 		case errors.Is(err, sparekey.ErrForbidden):
 			return "This application password may not do that."
 		}

@@ -12,15 +12,32 @@ import (
 // browser send. It matches [sparekey.ErrForbidden].
 var ErrCrossOrigin = fmt.Errorf("a page of another origin had the browser send this: %w", sparekey.ErrForbidden)
 
-// isForgeable reports whether a page of another origin can have had a browser
-// send this request with the login and password that were once typed into the
-// browser's dialog: it came from such a page, can change something, and is of the
-// kind that browsers send without asking first (Fetch standard, "no-CORS-safelisted
-// request-header"). A script of another origin that sets Authorization by itself
-// sends JSON, about which the browser does ask, and never gets leave to use what
-// it remembers.
-func isForgeable(r *http.Request, crossOrigin *http.CrossOriginProtection) bool {
-	return r.Method == http.MethodPost && isSimple(r.Header.Get("Content-Type")) && crossOrigin.Check(r) != nil
+// crossOriginOf is the protection that trusts the origins of a configuration.
+func crossOriginOf(origins []string) *http.CrossOriginProtection {
+	p := http.NewCrossOriginProtection()
+	for _, origin := range origins {
+		if err := p.AddTrustedOrigin(origin); err != nil {
+			panic(fmt.Sprintf("basicauth.New: Config.AllowOrigins: %v", err))
+		}
+	}
+	return p
+}
+
+// isForgeable reports whether a page of another origin can have had a browser send this
+// request with the login and password that were once typed into the browser's dialog: it
+// came from such a page, can change something, and is of the kind that browsers send
+// without asking first (Fetch standard, "no-CORS-safelisted request-header"). About a
+// request to which a script adds Authorization by itself the browser does ask first, but
+// the request itself does not show that.
+//
+// Where no browser has a dialog at this origin, it remembers nothing. Then a script must
+// have brought the credential itself, which only requests with the mode cors can carry.
+func (g *Guard) isForgeable(r *http.Request) bool {
+	if r.Method != http.MethodPost || !isSimple(r.Header.Get("Content-Type")) || g.crossOrigin.Check(r) == nil {
+		return false
+	}
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return !g.config.NoDialog || g.config.SharedOrigin || mode != "" && mode != "cors"
 }
 
 // isSimple reports whether a form can send a body of this type.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // app is an application with a listener on this device, as command-line and
@@ -149,8 +151,6 @@ func TestConnectUnderAnotherName(t *testing.T) {
 		bob := signedIn(t, s, "bob", m)
 		bob.allow(a.url + "/")
 		bob.open(a.ask(authorizePath))
-		bob.press("Yes, connect")
-		bob.sees("There is an application password of this name already.")
 		bob.fill("Name of this password", "Desk app at home")
 		bob.press("Yes, connect")
 		bob.sees("Thank you.")
@@ -444,4 +444,33 @@ func TestConnectTwice(t *testing.T) {
 	if got := s.credentials("bob"); !slices.Equal(got, []string{"Phone"}) {
 		t.Errorf("there are %q", got)
 	}
+}
+
+// TestConnectAgain connects one application three times, the third time in the place of
+// the second.
+func TestConnectAgain(t *testing.T) {
+	t.Parallel()
+	withAndWithoutScript(t, func(t *testing.T, m mode) {
+		s, a := startSite(t), startApp(t)
+		bob := signedIn(t, s, "bob", m)
+		bob.allow(a.url + "/")
+		var secrets []string
+		for i := range 3 {
+			bob.open(a.ask(authorizePath))
+			if i > 0 {
+				bob.sees("Connected before", "The earlier passwords keep working.", "connected before on")
+			}
+			if i == 2 {
+				bob.do("tick the newest", chromedp.Click(chromedp.CSS("input[name=replace]")))
+			}
+			bob.press("Yes, connect")
+			bob.sees("Thank you.")
+			secrets = append(secrets, a.called().query.Get("password"))
+		}
+		for i, want := range []bool{true, false, true} {
+			if s.works("bob", secrets[i]) != want {
+				t.Errorf("password %d works: %v", i, !want)
+			}
+		}
+	})
 }

@@ -222,7 +222,7 @@ func TestOnceIsOnce(t *testing.T) {
 func TestNamesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	withAndWithoutScript(t, func(t *testing.T, m mode) {
-		s := startSite(t)
+		s := startSite(t, "--duplicate-names=reject")
 		s.addCredential("bob", "Phone")
 		s.addCredential("bob", "Laptop")
 		bob := signedIn(t, s, "bob", m)

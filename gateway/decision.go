@@ -35,6 +35,7 @@ func (o Outcome) String() string {
 // its credential the [sparekey.Reason].
 const (
 	RuleAnonymous    = "anonymous"     // Config.Optional: it carries no credential, and need not
+	RulePreflight    = "preflight"     // a preflight of a browser, without a credential: answered, or let through
 	RuleCredential   = "credential"    // a right credential that is not narrowed
 	RuleNoCredential = "no_credential" // it carries no credential, and must
 	RuleCrossOrigin  = "cross_origin"  // a page of another site may have forged it
@@ -55,7 +56,8 @@ type Decision struct {
 	Err error
 }
 
-// Status is the HTTP status of the decision: 200, 401, 403, 429 or 503.
+// Status is the HTTP status of the decision: 200, 401, 403, 429 or 503, or 204 for a
+// preflight that [Gateway.Fail] answers.
 func (d Decision) Status() int {
 	if d.Outcome == Allowed {
 		return http.StatusOK

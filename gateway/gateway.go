@@ -21,6 +21,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/sparekey-dev/sparekey"
@@ -39,6 +40,16 @@ type Config struct {
 	// an application with pages for everybody, or with sign-ins of its own. A
 	// wrong credential is refused all the same.
 	Optional bool
+
+	// NoDialogs says that the application has no browser ask a person for a login, which
+	// the browser would remember, as WordPress does not. With Optional, forms of other
+	// origins with a credential are then let through. Default: it may.
+	NoDialogs bool
+
+	// AllowOrigins are origins whose pages may send forms with a credential all the same,
+	// as in basicauth.Config. Where a front-end only asks, and so cannot answer preflights,
+	// those of these origins are let through without a credential. Default: none.
+	AllowOrigins []string
 
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
@@ -81,7 +92,9 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
-	return &Gateway{auth: auth, rechecker: rechecker(auth), guard: basicauth.New(auth, basicauth.Config{Realm: config.Realm, Fail: fail}), config: config}
+	return &Gateway{auth: auth, rechecker: rechecker(auth), config: config, guard: basicauth.New(auth, basicauth.Config{
+		Realm: config.Realm, NoDialog: config.Optional, SharedOrigin: !config.NoDialogs, AllowOrigins: config.AllowOrigins, Fail: fail,
+	})}
 }
 
 // Decide decides about a client's request, which came from origin, for a front-end that
@@ -95,7 +108,7 @@ func (g *Gateway) Decide(r *http.Request, origin clientip.Origin) Decision {
 	*reader = upstream.Reader{Profile: g.config.Upstream, Request: upstream.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header,
 	}}
-	d, _ := g.decide(r, origin, reader)
+	d, _ := g.decide(r, origin, reader, false)
 	g.readers.Put(reader)
 	return d
 }
@@ -113,7 +126,7 @@ func (g *Gateway) DecideProxied(r *http.Request, origin clientip.Origin) (Decisi
 	d, a := g.decide(r, origin, &upstream.Reader{Profile: g.config.Upstream, Request: upstream.Request{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Header: r.Header, Trailer: r.Trailer,
 		DropsForwarded: true, DropsOddNames: true, Body: body,
-	}})
+	}}, true)
 	body.Seal()
 	if d.Outcome != Allowed || d.Identity.User.ID == "" || g.rechecker == nil {
 		return d, nil
@@ -121,20 +134,26 @@ func (g *Gateway) DecideProxied(r *http.Request, origin clientip.Origin) (Decisi
 	return d, &Hold{auth: g.rechecker, id: d.Identity, attempt: a}
 }
 
-// decide decides, and returns the attempt that an allowed request made.
-func (g *Gateway) decide(r *http.Request, origin clientip.Origin, reader *upstream.Reader) (Decision, sparekey.Attempt) {
-	d, a := g.judge(r, origin, reader)
+// decide decides, and returns the attempt that an allowed request made. answers says that
+// the front-end answers what is not allowed by [Gateway.Fail] itself.
+func (g *Gateway) decide(r *http.Request, origin clientip.Origin, reader *upstream.Reader, answers bool) (Decision, sparekey.Attempt) {
+	d, a := g.judge(r, origin, reader, answers)
 	if g.config.Observe != nil {
 		g.config.Observe(r.Context(), d)
 	}
 	return d, a
 }
 
-func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstream.Reader) (Decision, sparekey.Attempt) {
+func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstream.Reader, answers bool) (Decision, sparekey.Attempt) {
 	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
 		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
 	a, presented, err := g.guard.Attempt(r, origin)
+	if err == nil && !presented && !g.config.Optional && basicauth.IsPreflight(r) {
+		if d, ok := g.preflight(r, reader, answers); ok {
+			return d, sparekey.Attempt{}
+		}
+	}
 	if err != nil || !presented {
 		return g.without(err), sparekey.Attempt{}
 	}
@@ -167,6 +186,23 @@ func (g *Gateway) without(err error) Decision {
 	return d
 }
 
+// preflight decides about a preflight where a credential is needed, which browsers do not
+// send with it. The application does not get it where the front-end can answer by itself:
+// not every application looks at the method before it does what is asked, and any client
+// can write OPTIONS. A front-end that only asks can let it through or refuse it.
+// ok is false where it is a request like any other.
+func (g *Gateway) preflight(r *http.Request, reader *upstream.Reader, answers bool) (d Decision, ok bool) {
+	if answers {
+		return Decision{Outcome: Refused, Rule: RulePreflight, Err: basicauth.ErrPreflight}, true
+	}
+	readings := reader.Readings(true)
+	isOther := func(a sparekey.Reading) bool { return a.Method != http.MethodOptions }
+	if !g.guard.AllowsOrigin(r) || readings.Unclear != "" || slices.ContainsFunc(readings.All, isOther) {
+		return Decision{}, false
+	}
+	return Decision{Outcome: Allowed, Rule: RulePreflight}, true
+}
+
 // errManages refuses what would manage application passwords in the application, which
 // knows nothing of limits, of the site's policy and of the audit log.
 var errManages = sparekey.Refuse(sparekey.ReasonOutOfScope,
@@ -182,6 +218,7 @@ func (g *Gateway) Fail(w http.ResponseWriter, r *http.Request, d Decision) {
 // own, such as an application that does not answer.
 func (g *Gateway) Tell(w http.ResponseWriter, r *http.Request, status int, message string) {
 	w.Header().Set("Cache-Control", "no-store")
+	basicauth.ShowRefusal(w.Header(), r)
 	g.config.Fail(w, r, status, message, nil)
 }
 

@@ -236,7 +236,7 @@ func TestLimits(t *testing.T) {
 // ones to a create.
 func TestSecretsAreShownOnce(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, options{service: sparekey.Config{DuplicateNames: true}})
+	s := newSite(t, options{service: sparekey.Config{}})
 	var everything strings.Builder
 	ask := func(method, path, body string) {
 		w := s.do(method, path, "sub", body)

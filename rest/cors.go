@@ -2,8 +2,8 @@ package rest
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
+
+	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
 // setCORS lets scripts of other sites read answers, as WordPress does, but never
@@ -16,19 +16,8 @@ func setCORS(header http.Header, origin string) {
 		return
 	}
 	header.Set("Vary", "Origin")
-	if isOrigin(origin) {
+	if basicauth.IsOrigin(origin) {
 		header.Set("Access-Control-Allow-Origin", origin)
 		header.Set("Access-Control-Allow-Methods", "OPTIONS, GET, POST, PUT, PATCH, DELETE")
 	}
-}
-
-// isOrigin reports whether text is an origin as browsers send it (RFC 6454,
-// section 6.2): "null", or a scheme and a host and nothing else.
-func isOrigin(text string) bool {
-	if text == "null" {
-		return true
-	}
-	u, err := url.Parse(text)
-	return err == nil && u.Scheme != "" && u.Host != "" && u.User == nil &&
-		strings.EqualFold(text, u.Scheme+"://"+u.Host)
 }

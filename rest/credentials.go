@@ -38,7 +38,10 @@ func (c *call) identify() error {
 		return &credentialError{err}
 	case presented:
 		c.caller = caller{user: id.User, signedIn: true, identity: &id}
-		return c.refuseCrossSite(sentByBrowser(c.r))
+		if c.refuseCrossSite(sentByBrowser(c.r)) != nil {
+			return &apiError{code: codeCrossOrigin, message: basicauth.Message(basicauth.ErrCrossOrigin)}
+		}
+		return nil
 	}
 	if c.jsonp() != nil {
 		return nil // any page may load a script, and would read what it says
@@ -114,7 +117,7 @@ func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status 
 	case errors.As(err, &refused):
 		p = credentialProblem(refused, h.config.WordPressErrors)
 	case errors.Is(err, basicauth.ErrCrossOrigin):
-		p = &apiError{code: codeCrossOrigin}
+		p = &apiError{code: codeCrossOrigin, message: basicauth.Message(err)}
 	case errors.Is(err, sparekey.ErrForbidden):
 		p = &apiError{code: codeRefusedByPolicy}
 	default:

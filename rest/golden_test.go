@@ -28,8 +28,8 @@ var update = flag.Bool("update", false, "rewrite the answers in testdata")
 func variations() map[string]options {
 	no := func(context.Context) (bool, error) { return false, nil }
 	return map[string]options{
-		"usual":     {service: sparekey.Config{DuplicateNames: true}},
-		"strict":    {},
+		"usual":     {service: sparekey.Config{}},
+		"strict":    {service: sparekey.Config{UniqueNames: true}},
 		"off":       {service: sparekey.Config{Available: no}},
 		"telling":   {rest: rest.Config{WordPressErrors: true}},
 		"broken":    {breaking: true},

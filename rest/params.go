@@ -193,7 +193,9 @@ func (c *call) readJSON() (params, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseJSON(body)
+	p, err := parseJSON(body)
+	c.otherJSON = isOtherJSON(body, p)
+	return p, err
 }
 
 // Why PHP's json_decode gives up: the numbers of its error constants, which

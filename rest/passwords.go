@@ -212,14 +212,6 @@ func (c *call) deletePassword() (*response, error) {
 	return &response{body: object{{"deleted", true}, {"previous", previous}}}, nil
 }
 
-func (c *call) deletePasswords() (*response, error) {
-	revoked, err := c.manager().RevokeAll(c.r.Context(), c.userID())
-	if err != nil {
-		return nil, err
-	}
-	return &response{body: object{{"deleted", true}, {"count", len(revoked)}}}, nil
-}
-
 func (c *call) show(credential sparekey.Credential, context string) *response {
 	return &response{
 		body: c.passwordItem(password{Credential: credential}, passwordFields(), context, c.passwordMethods()),

@@ -36,7 +36,7 @@ func TestRefuse(t *testing.T) {
 		"throttled":     {"Basic x", http.StatusTooManyRequests, sparekey.Throttled(time.Minute), "too_many_attempts", ""},
 		"broken":        {"Basic x", http.StatusServiceUnavailable, errors.New("dial 10.0.0.1"), "service_unavailable", "Try again"},
 		"by a rule":     {"Basic x", http.StatusForbidden, sparekey.ErrForbidden, "rest_forbidden", "of the gateway"},
-		"cross-site":    {"Basic x", http.StatusForbidden, basicauth.ErrCrossOrigin, "rest_cookie_invalid_nonce", "Another site"},
+		"cross-site":    {"Basic x", http.StatusForbidden, basicauth.ErrCrossOrigin, "rest_cookie_invalid_nonce", "A page of another origin"},
 		"address":       {"", http.StatusBadRequest, nil, "rest_bad_request", "of the gateway"},
 		"away":          {"", http.StatusBadGateway, nil, "bad_gateway", "of the gateway"},
 		"slow":          {"", http.StatusGatewayTimeout, nil, "gateway_timeout", "of the gateway"},

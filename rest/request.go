@@ -23,6 +23,8 @@ type call struct {
 	form   params
 	json   params
 
+	otherJSON bool // the body is JSON that holds no parameters, but says something
+
 	caller      caller
 	switchedOff error // why a credential that was sent was not looked at
 

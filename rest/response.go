@@ -100,6 +100,9 @@ func (c *call) write(w http.ResponseWriter, answer *response) {
 	for _, h := range header {
 		w.Header().Add(h.key, h.value.(string))
 	}
+	if status == http.StatusUnauthorized && c.jsonp() == nil { // which only a script element asks for
+		c.h.guard.Challenge(w.Header(), c.r)
+	}
 	c.writeBody(w, status, encode(body, c.has("_pretty")))
 }
 

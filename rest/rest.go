@@ -95,6 +95,13 @@ type Config struct {
 	// Default: that of [basicauth.Config].
 	Realm string
 
+	// SharedOrigin says that something else at the API's origin may have browsers ask for
+	// a login, and AllowOrigins names origins whose pages may send forms all the same: see
+	// basicauth.Config. Default: nothing does, so that forms of all origins that bring an
+	// application password are carried out, as in WordPress.
+	SharedOrigin bool
+	AllowOrigins []string
+
 	// WordPressErrors tells an unknown login (invalid_username), an unknown
 	// e-mail address (invalid_email) and a wrong secret (incorrect_password)
 	// apart, as WordPress's own codes do, and so tells anyone who asks which
@@ -146,7 +153,8 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 		crossOrigin: http.NewCrossOriginProtection(),
 	}
 	h.guard = basicauth.New(svc, basicauth.Config{
-		Realm: config.Realm, Origin: config.Origin, Fail: h.failCredential,
+		Realm: config.Realm, Origin: config.Origin, NoDialog: true, SharedOrigin: config.SharedOrigin,
+		AllowOrigins: config.AllowOrigins, Fail: h.failCredential,
 	})
 	if err := h.crossOrigin.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		panic(fmt.Sprintf("rest.New: Config.BaseURL: %v", err))

@@ -52,7 +52,7 @@ func TestRoles(t *testing.T) {
 
 func testRole(t *testing.T, actor, target string) {
 	t.Helper()
-	s := newSite(t, options{service: sparekey.Config{DuplicateNames: true}})
+	s := newSite(t, options{service: sparekey.Config{}})
 	setup := sparekey.New(s.store, s.store, sparekey.Config{})
 	_, spare, err := setup.AsOperator().Create(t.Context(), s.users[target].ID, sparekey.NewCredential{Name: "spare"})
 	if err != nil {

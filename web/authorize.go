@@ -29,6 +29,7 @@ type authorizePage struct {
 	Wrong      map[string]string // what is wrong, by field
 	Ends       bool              // the password is to expire
 	Limits     limitsForm
+	Before     []connection // earlier ones of the same app ID
 	Hidden     []sparekey.Field
 	SignOutURL string // from which the user comes back as somebody else
 }
@@ -271,6 +272,9 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 		Rejected: targetOf(r.Rejected()),
 		Hidden:   append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
 	}
+	if p.Before, err = c.connections(r.AppID); err != nil {
+		return nil, err
+	}
 	p.Limits.Scripts = explain.MayScript(c.signed)
 	if c.config.SignOutURL != "" {
 		p.SignOutURL = c.detour(c.config.SignOutURL, c.here).location
@@ -320,10 +324,13 @@ func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
 		return nil, err
 	}
 	n := sparekey.NewCredential{Name: r.AppName, AppID: r.AppID, Limits: limits}
+	if n.Replaces, err = c.replaced(r.AppID); err != nil {
+		return nil, err
+	}
 	if r.Mode == sparekey.ResponseCode {
 		return c.approveWithCode(r, n)
 	}
-	secret, cr, err := c.createOnce(c.signed.ID, n)
+	secret, cr, err := c.connect(r, n)
 	if errors.Is(err, errSent) {
 		return redirect(done(c.home(), "already")), nil
 	}
@@ -341,13 +348,38 @@ func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
 	return redirect(sparekey.AddFields(r.SuccessURL, fields...)), nil
 }
 
+// connect makes the password. A form that was sent before makes another one, so that who
+// goes back and says yes again is connected again. Only where the password is shown, that
+// is errSent: there a browser that reloads the page sends its form again by itself.
+func (c *call) connect(r sparekey.AuthorizationRequest, n sparekey.NewCredential) (secret sparekey.Secret, cr sparekey.Credential, err error) {
+	create := func() (sparekey.Secret, sparekey.Credential, error) {
+		err := numbered(c.ownList, n, func(n sparekey.NewCredential) (err error) {
+			secret, cr, err = c.manager().Create(c.r.Context(), c.signed.ID, n)
+			return err
+		})
+		return secret, cr, err
+	}
+	if c.isCopied(r) {
+		return c.once(create)
+	}
+	return create()
+}
+
+// ownList is what the user has.
+func (c *call) ownList() ([]sparekey.Credential, error) {
+	return c.manager().List(c.r.Context(), c.signed.ID)
+}
+
 // approveWithCode gives the application a code. The password is made when it
 // comes for it, so its name is checked now, while the user can choose another.
 func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCredential) (*answer, error) {
-	if err := c.manager().CheckNew(c.r.Context(), c.signed.ID, n); err != nil {
+	err := numbered(c.ownList, n, func(free sparekey.NewCredential) error {
+		return c.manager().CheckNew(c.r.Context(), c.signed.ID, free)
+	})
+	if err != nil {
 		return nil, err
 	}
-	list, err := c.manager().List(c.r.Context(), c.signed.ID)
+	list, err := c.ownList()
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func TestFirstPassword(t *testing.T) {
 
 func TestReloadMakesNoSecond(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(o *options) { o.service.DuplicateNames = true })
+	s := newSite(t)
 	form := s.as("bob").get(home).form().set("name", "Phone")
 	form.submit().want(http.StatusOK)
 	again := form.submit().want(http.StatusSeeOther).follow()
@@ -100,7 +100,7 @@ func TestSentForms(t *testing.T) {
 
 func TestNameProblems(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, func(o *options) { o.service.UniqueNames = true })
 	s.make(s.bob, sparekey.NewCredential{Name: "Phone"})
 	for typed, want := range map[string]struct {
 		status int
@@ -157,7 +157,7 @@ func TestTable(t *testing.T) {
 
 func TestRenameAndRevoke(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, func(o *options) { o.service.UniqueNames = true })
 	for _, name := range []string{"One", "Two", "Three"} {
 		s.make(s.bob, sparekey.NewCredential{Name: name})
 	}
@@ -223,7 +223,7 @@ func TestRevokeComesBackToTheSamePage(t *testing.T) {
 
 func TestFiveThousand(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(o *options) { o.service.DuplicateNames = true })
+	s := newSite(t)
 	for i := range 5000 {
 		s.make(s.bob, sparekey.NewCredential{Name: fmt.Sprintf("Script %04d", i)})
 	}

@@ -169,10 +169,18 @@ func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret
 	if err := h.stillApproved(ctx, a); err != nil {
 		return sparekey.Secret{}, err
 	}
-	secret, made, err := h.svc.As(a.user).Create(ctx, a.user.ID, a.credential)
+	m := h.svc.As(a.user)
+	var secret sparekey.Secret
+	var made sparekey.Credential
+	list := func() ([]sparekey.Credential, error) { return m.List(ctx, a.user.ID) }
+	err = numbered(list, a.credential, func(n sparekey.NewCredential) (err error) {
+		secret, made, err = m.Create(ctx, a.user.ID, n)
+		return err
+	})
 	if err != nil {
 		return sparekey.Secret{}, err
 	}
+	a.others = slices.DeleteFunc(slices.Clone(a.others), func(uuid string) bool { return slices.Contains(a.credential.Replaces, uuid) })
 	if err := h.stillApproved(ctx, a); err != nil { // it ended before this one was there to be revoked
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime) // also where the client has left
 		defer cancel()

@@ -183,7 +183,7 @@ func TestCodeExpires(t *testing.T) {
 
 func TestOneOfManyExchangesWins(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(o *options) { o.service.DuplicateNames = true })
+	s := newSite(t)
 	code := s.code("bob", "App")
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -252,7 +252,6 @@ func TestWhatChangedBeforeTheExchange(t *testing.T) {
 		o.service.AvailableFor = func(context.Context, sparekey.User) (bool, error) { return available, nil }
 	})
 	for name, change := range map[string]func(){
-		"name taken":   func() { s.make(s.bob, sparekey.NewCredential{Name: "name taken"}) },
 		"switched off": func() { available = false },
 		"user gone": func() {
 			if _, err := s.store.DeleteUser(t.Context(), s.bob.ID); err != nil {

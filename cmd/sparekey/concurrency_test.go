@@ -61,7 +61,7 @@ func TestRevokedNeverWorksAgain(t *testing.T) {
 	const trials = 200
 	database := filepath.Join(t.TempDir(), "sparekey.db")
 	ann := newAccount(t, database)
-	s := startServer(t, database, "--duplicate-names=allow", "--usage-interval=1ns")
+	s := startServer(t, database, "--usage-interval=1ns")
 	for trial := range trials {
 		made, err := s.send(t.Context(), ann, http.MethodPost, mine, `{"name":"victim"}`)
 		if err != nil || made.status != http.StatusCreated {
@@ -114,7 +114,7 @@ func TestRevokeInAFlood(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")
 	ann := newAccount(t, database)
-	s := startServer(t, database, "--duplicate-names=allow")
+	s := startServer(t, database)
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for range 8 {
@@ -191,7 +191,7 @@ func TestKill(t *testing.T) {
 	ann := newAccount(t, database)
 	k := &killed{live: map[string]string{}, dead: map[string]string{}, acks: make(chan struct{}, 1000)}
 	for round := range rounds {
-		s := startServer(t, database, "--duplicate-names=allow")
+		s := startServer(t, database)
 		k.check(t, s, 20)
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup

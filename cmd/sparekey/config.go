@@ -18,7 +18,7 @@ import (
 // siteSettings are what every command on the same site must agree about.
 type siteSettings struct {
 	Database       string   `type:"orfile" help:"Path of a SQLite file, or URL of a database. Other accounts of the machine can see a URL with a password in ps: give it as @FILE, which reads the first line of a file, or in SPAREKEY_DATABASE." default:"sparekey.db" env:"SPAREKEY_DATABASE" group:"Settings of the site"`
-	DuplicateNames string   `help:"Whether a user may have two application passwords of one name: reject, or allow as WordPress does. Default: allow on the database of a WordPress site, else reject." enum:"auto,reject,allow" default:"auto" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
+	DuplicateNames string   `help:"Whether a user may have two application passwords of one name: allow, as WordPress since 6.7, or reject, as WordPress 5.7 to 6.6." enum:"allow,reject" default:"allow" env:"SPAREKEY_DUPLICATE_NAMES" group:"Settings of the site"`
 	UsageInterval  duration `help:"How long a recorded use stands before it is refreshed." default:"${usageInterval}" env:"SPAREKEY_USAGE_INTERVAL" group:"Settings of the site"`
 
 	auditSettings
@@ -36,12 +36,6 @@ func (s siteSettings) Validate() error {
 	}
 	_, err := findStore(s.Database)
 	return errors.Join(append(problems, err)...)
-}
-
-// allowDuplicateNames reports whether a user may have two application passwords of
-// one name.
-func (s siteSettings) allowDuplicateNames() bool {
-	return s.DuplicateNames == "allow" || s.DuplicateNames == "auto" && isWordPress(s.Database)
 }
 
 // configFlag is the path of a configuration file, whose settings count where

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
@@ -25,19 +26,20 @@ import (
 
 // gatewaySettings are the flags of "serve" in front of an application.
 type gatewaySettings struct {
-	Upstream             string `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
-	UpstreamAuth         string `help:"Whether requests to the application need an application password: ${enum}. With optional, those without one are passed on as nobody's." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
-	UpstreamKind         string `help:"What stands behind, with --upstream or behind a proxy that asks: generic, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
-	UpstreamIndex        string `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
-	ForwardAuth          string `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, those without one are let through as nobody's." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
-	ForwardAuthorization *bool  `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
-	UpstreamXmlrpc       bool   `name:"upstream-xmlrpc" help:"Let XML-RPC through to WordPress, which then checks the login and the application password in it without their limits. Default: where the database is WordPress's own, it is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
-	SigningKey           string `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
+	Upstream             string   `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
+	UpstreamAuth         string   `help:"Whether requests to the application need an application password: ${enum}. With optional, those without one are passed on as nobody's." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
+	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
+	UpstreamIndex        string   `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
+	ForwardAuth          string   `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, those without one are let through as nobody's." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
+	ForwardAuthorization *bool    `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
+	UpstreamXmlrpc       bool     `name:"upstream-xmlrpc" help:"Let XML-RPC through to WordPress, which then checks the login and the application password in it without their limits. Default: where the database is WordPress's own, it is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
+	AllowOrigin          []string `help:"Origin, such as https://app.example, whose pages may send forms (uploads) with an application password, and whose preflights proxies that ask let through to the application without one. May be given more than once." env:"SPAREKEY_ALLOW_ORIGIN" placeholder:"ORIGIN" group:"In front of an application"`
+	SigningKey           string   `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
 }
 
 func (s *gatewaySettings) validate(listen, home string) error {
 	_, err := s.signer()
-	return errors.Join(s.validateUpstream(listen, home), s.validateKind(), err)
+	return errors.Join(s.validateUpstream(listen, home), s.validateKind(), s.validateOrigins(), err)
 }
 
 // validateKind refuses what --upstream-kind and --upstream-index cannot be.
@@ -55,6 +57,26 @@ func (s *gatewaySettings) validateKind() error {
 		return fmt.Errorf("--upstream-index %q must be the URL of the index of WordPress's REST API, such as http://127.0.0.1:8088/wp-json/", redactURL(s.UpstreamIndex))
 	}
 	return nil
+}
+
+func (s *gatewaySettings) validateOrigins() error {
+	for _, origin := range s.AllowOrigin {
+		if origin == "null" || origin != strings.ToLower(origin) || !basicauth.IsOrigin(origin) {
+			return fmt.Errorf("--allow-origin %q must be a scheme and a host in lower case, without a path, such as https://app.example", origin)
+		}
+	}
+	return nil
+}
+
+// hasNoDialogs reports whether no browser asks a person for a login at the site, because
+// of Sparekey or of the application behind it, and so none can remember one.
+func (s *gatewaySettings) hasNoDialogs(database string) bool {
+	return s.Upstream == "" || s.UpstreamAuth == "optional" && s.isWordPress(database)
+}
+
+// isWordPress reports whether a WordPress stands behind.
+func (s *gatewaySettings) isWordPress(database string) bool {
+	return s.UpstreamKind == "" && isWordPress(database) || s.UpstreamKind == "wordpress" || s.UpstreamKind == "wordpress-plugin"
 }
 
 func (s *gatewaySettings) validateUpstream(listen, home string) error {
@@ -219,8 +241,10 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 	c.warn(database, log)
 	rules := gateway.Config{
 		Realm: c.SiteName, Signer: signer, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(),
+		AllowOrigins: c.AllowOrigin, NoDialogs: c.hasNoDialogs(database),
 	}
 	asked := rules
+	asked.NoDialogs = c.isWordPress(database)
 	asked.Optional = c.ForwardAuth == "optional"
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own

@@ -24,13 +24,15 @@ const (
 )
 
 // api is WordPress's REST API, as far as Sparekey has it.
-func (c *serveCommand) api(site *site, home string, log *slog.Logger) *rest.Handler {
+func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) *rest.Handler {
 	return rest.New(site.service, nil, rest.Config{
 		BaseURL:         home + "/wp-json",
 		HomeURL:         home,
 		Name:            c.SiteName,
 		Origin:          c.origin(),
 		WordPressErrors: c.WordpressErrors,
+		SharedOrigin:    !c.hasNoDialogs(database),
+		AllowOrigins:    c.AllowOrigin,
 		Log:             log,
 	})
 }

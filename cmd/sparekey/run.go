@@ -191,7 +191,7 @@ func (c *commands) open(ctx context.Context, how opening, config sparekey.Config
 	if err != nil {
 		return nil, err
 	}
-	config.DuplicateNames = c.allowDuplicateNames()
+	config.UniqueNames = c.DuplicateNames == "reject"
 	config.UsageInterval = time.Duration(c.UsageInterval)
 	config.Bundles, config.Policy = c.Scopes.Bundles, c.policy()
 	if _, ok := b.(sparekey.Authority); !ok { // the directory has no rule of its own

@@ -14,6 +14,9 @@ import (
 func (s *Site) harmless(t testing.TB, as, request string, a Answer) {
 	t.Helper()
 	if a.Seen == nil {
+		if a.Status == http.StatusNoContent && a.Body == "" && a.Header.Get("Access-Control-Allow-Origin") != "" {
+			return // the front-end's own answer to a preflight, which gives nothing away
+		}
 		if a.Status == http.StatusSwitchingProtocols || a.Status >= 200 && a.Status < 300 {
 			t.Errorf("%s\nwas answered with %d %s", request, a.Status, a.Body)
 		}

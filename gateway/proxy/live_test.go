@@ -91,7 +91,7 @@ func startLive(t *testing.T, application http.Handler, config proxy.Config) *liv
 	if l.user, err = l.store.CreateUser(t.Context(), sparekey.User{Login: "ann"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	l.svc = sparekey.New(l.away, l.store, sparekey.Config{Now: l.clock.Now, DuplicateNames: true})
+	l.svc = sparekey.New(l.away, l.store, sparekey.Config{Now: l.clock.Now})
 	config.Log = slog.New(slog.NewTextHandler(l.log, nil))
 	config.Ended = func(context.Context, gateway.Decision) { l.ended.Add(1) }
 	l.proxy = proxy.New(gateway.New(l.svc, gateway.Config{Optional: true}), u, config)

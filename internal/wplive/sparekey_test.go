@@ -86,7 +86,7 @@ func serve(t testing.TB, site *wptest.Site, args ...string) *server {
 func (s *server) command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(program(t), args...)
-	cmd.Env = append(os.Environ(), "SPAREKEY_DATABASE="+s.database, "SPAREKEY_DUPLICATE_NAMES=allow")
+	cmd.Env = append(os.Environ(), "SPAREKEY_DATABASE="+s.database)
 	return cmd
 }
 
