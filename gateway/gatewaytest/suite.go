@@ -189,7 +189,7 @@ func (s *Site) answers(t *testing.T, front Front) {
 // not refuse these with them.
 func (s *Site) limited(t *testing.T, front Front) {
 	for name, request := range map[string]string{
-		"JSON where a form would be refused":  post("/api/posts", "writer", "application/json", `{"title":"x","method":"y"}`),
+		"JSON where a form would be refused":  post("/api/posts", "writer", "application/json", `{"meta":{"_method":"x"}}`),
 		"a file":                              post("/api/posts/1", "writer", "image/png", "x"),
 		"COPY to one's own path":              ask("COPY", "/files/ann/a", "files", "Destination: /files/ann/b"),
 		"MOVE to one's own address":           ask("MOVE", "/files/ann/a", "files", "Destination: http://example.org/files/ann/b%20c"),

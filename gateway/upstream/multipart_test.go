@@ -114,7 +114,7 @@ func TestHiddenFieldsInPHP(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := "127.0.0.1:" + testproc.FreePort(t)
-	testproc.Start(t, exec.CommandContext(t.Context(), php, "-S", addr, script), filepath.Join(dir, "php.log"), testproc.Accepts("tcp", addr)) //nolint:gosec // the test's own program
+	testproc.Start(t, exec.CommandContext(t.Context(), php, "-S", addr, script), filepath.Join(dir, "php.log"), testproc.Accepts("tcp", addr))
 	found := 0
 	for _, head := range hiddenFields {
 		body := "--x\r\n" + head + "\r\n\r\n8\r\n--x--\r\n"
