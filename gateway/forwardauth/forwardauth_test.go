@@ -133,10 +133,16 @@ func TestWhatIsNotTold(t *testing.T) {
 func TestInTheClear(t *testing.T) {
 	t.Parallel()
 	for dialect := range tells {
-		for _, proto := range []string{"http", "", "https, http", "ws"} {
+		for _, proto := range []string{"http", "", "https, http", "ws", "WS", "wss, ws"} {
 			_, a := ask(t, dialect, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", proto) })
 			if a.Secure {
 				t.Errorf("%s: %q is taken for secure", dialect, proto)
+			}
+		}
+		for _, proto := range []string{"https", "wss", "WSS", "ws, wss"} { // Traefik writes "wss" for WebSockets
+			w, a := ask(t, dialect, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", proto) })
+			if !a.Secure || w.Code != http.StatusOK {
+				t.Errorf("%s: %q is not taken for secure: %d", dialect, proto, w.Code)
 			}
 		}
 	}

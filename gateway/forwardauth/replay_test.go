@@ -135,6 +135,9 @@ func TestTraefik(t *testing.T) {
 		}
 		question.Header.Set("X-Forwarded-Method", client.Method)
 		question.Header.Set("X-Forwarded-Proto", "https")
+		if strings.EqualFold(client.Header.Get("Upgrade"), "websocket") {
+			question.Header.Set("X-Forwarded-Proto", "wss")
+		}
 		question.Header.Set("X-Forwarded-Host", client.Host)
 		question.Header.Set("X-Forwarded-Uri", client.URL.RequestURI())
 		question.Header.Set("X-Forwarded-For", clientAddr(client))
