@@ -33,7 +33,7 @@ type Config struct {
 	// Realm names what is guarded, as in basicauth.Config.
 	Realm string
 
-	// Optional lets requests without a Basic credential through, as nobody's: for
+	// Optional lets requests without a Basic credential through, as anonymous: for
 	// an application with pages for everybody, or with sign-ins of its own. A
 	// wrong credential is refused all the same.
 	Optional bool
@@ -132,7 +132,7 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
 		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
-	a, presented, err := g.guard.Attempt(r, origin)
+	a, presented, err := g.attempt(r, origin)
 	if err != nil || !presented {
 		return g.without(err), sparekey.Attempt{}
 	}
@@ -145,6 +145,19 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 		return failed(err), sparekey.Attempt{}
 	}
 	return allowed(id), a
+}
+
+// attempt returns the attempt that a request makes; see credentialed.
+func (g *Gateway) attempt(r *http.Request, origin clientip.Origin) (a sparekey.Attempt, presented bool, err error) {
+	r, err = credentialed(r)
+	if err != nil {
+		return sparekey.Attempt{}, true, err
+	}
+	a, presented, err = g.guard.Attempt(r, origin)
+	if err == nil && !presented && looksBasic(r) {
+		err = errLooksBasic
+	}
+	return a, presented, err
 }
 
 func allowed(id sparekey.Identity) Decision {

@@ -18,6 +18,40 @@ type dialect struct {
 	// deniesOnly says that the proxy understands no other refusals than 401 and
 	// 403. The status that the client is to get is in HeaderStatus.
 	deniesOnly bool
+
+	// ownAuthorization is how the proxy learns what of Authorization is for the
+	// application. The others find it out by themselves: all that is not Basic.
+	ownAuthorization ownAuthorization
+}
+
+// ownAuthorization is a way to tell a proxy that can put or take headers only as the
+// answer says.
+type ownAuthorization int
+
+const (
+	_            ownAuthorization = iota
+	isAnswered                    // the answer has the Authorization that the application is to get, if any
+	isNotRemoved                  // the answer names the headers to remove, for Envoy
+)
+
+// headerRemove has the names of the headers that Envoy removes from the request before
+// it passes it on ("headers_to_remove" of its ext_authz over HTTP).
+const headerRemove = "X-Envoy-Auth-Headers-To-Remove"
+
+// tell sets what an allowing answer says about the client's Authorization.
+func (o ownAuthorization) tell(answer, client http.Header) {
+	const name = "Authorization"
+	own := http.Header{name: client[name]}
+	gateway.StripCredential(own)
+	values, isOwn := own[name]
+	switch {
+	case o == isAnswered && isOwn && len(values) > 0:
+		answer[name] = values
+	case o == isNotRemoved && !isOwn:
+		answer.Set(headerRemove, "authorization, proxy-authorization")
+	case o == isNotRemoved:
+		answer.Set(headerRemove, "proxy-authorization")
+	}
 }
 
 // The headers with which nginx is told what it cannot take from the status.
@@ -30,16 +64,16 @@ const (
 var dialects = map[string]dialect{
 	"nginx":   {method: "X-Original-Method", target: "X-Original-Uri", host: "X-Original-Host", deniesOnly: true},
 	"haproxy": {method: "X-Original-Method", target: "X-Original-Uri", host: "X-Original-Host"},
-	"traefik": {method: "X-Forwarded-Method", target: "X-Forwarded-Uri", host: "X-Forwarded-Host"},
+	"traefik": {method: "X-Forwarded-Method", target: "X-Forwarded-Uri", host: "X-Forwarded-Host", ownAuthorization: isAnswered},
 	"caddy":   {method: "X-Forwarded-Method", target: "X-Forwarded-Uri", host: "X-Forwarded-Host"},
-	"envoy":   {},
+	"envoy":   {ownAuthorization: isNotRemoved},
 }
 
 // read returns the client's request, or the decision that there is none to be made
 // out. rest is what follows the dialect's own path.
 func (d dialect) read(r *http.Request, rest string) (*http.Request, *gateway.Decision) {
 	client := r.WithContext(r.Context())
-	if d == (dialect{}) {
+	if d.target == "" {
 		client.RequestURI = rest
 	} else {
 		for _, field := range []struct {

@@ -100,6 +100,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			header.Set(name, "")
 		}
 	}
+	d.ownAuthorization.tell(header, client.Header)
 	h.gateway.SetIdentity(header, client.Method, client.RequestURI, decision)
 	w.WriteHeader(http.StatusOK)
 }

@@ -148,6 +148,37 @@ func TestInTheClear(t *testing.T) {
 	}
 }
 
+// TestOwnAuthorization has proxies that put or remove headers only as the answer says
+// learn what of Authorization is the application's own.
+func TestOwnAuthorization(t *testing.T) {
+	t.Parallel()
+	const token = "Bearer eyJhbGciOiJub25lIn0.e30.x_-"
+	for dialect := range tells {
+		for name, own := range map[string]string{"Basic": "", "a token": token, "Digest": `Digest username="ann"`} {
+			w, a := ask(t, dialect, func(r *http.Request) {
+				if own != "" {
+					r.Header.Set("Proxy-Authorization", r.Header.Get("Authorization"))
+					r.Header.Set("Authorization", own)
+				}
+			})
+			authorization, removed := "", ""
+			switch dialect {
+			case "traefik":
+				authorization = own
+			case "envoy":
+				removed = "proxy-authorization"
+				if own == "" {
+					removed = "authorization, proxy-authorization"
+				}
+			}
+			got := w.Header()
+			if w.Code != http.StatusOK || a.Login != "ann" || got.Get("Authorization") != authorization || got.Get("X-Envoy-Auth-Headers-To-Remove") != removed {
+				t.Errorf("%s, %s: %d %v", dialect, name, w.Code, got)
+			}
+		}
+	}
+}
+
 // TestStatuses has nginx told in headers what its status cannot say.
 func TestStatuses(t *testing.T) {
 	t.Parallel()

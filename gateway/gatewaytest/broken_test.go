@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -336,13 +337,26 @@ func brokenAuthorization() map[string]broken {
 			return all[len(all)-1]
 		}), []string{"authorization-joined"}},
 		"looks elsewhere": {from(func(r *http.Request) string {
-			for _, name := range []string{"Proxy-Authorization", "X-Authorization", "X-Forwarded-Authorization"} {
+			for _, name := range []string{"X-Authorization", "X-Forwarded-Authorization"} {
 				if value := r.Header.Get(name); value != "" {
 					return value
 				}
 			}
 			return ""
 		}), []string{"authorization-elsewhere"}},
+		"searches for Basic": {from(func(r *http.Request) string {
+			found := regexp.MustCompile(`(?i)basic\s+([a-z0-9+/=]+)`).FindStringSubmatch(strings.Join(r.Header["Authorization"], ","))
+			if found == nil {
+				return ""
+			}
+			return "Basic " + found[1]
+		}), []string{"authorization-like-basic"}},
+		"prefers Proxy-Authorization": {from(func(r *http.Request) string {
+			found := r.Header.Get("Proxy-Authorization")
+			r.Header.Del("Proxy-Authorization")
+			return found
+		}), []string{"authorization-wrong-beside-proxy-authorization", "proxy-authorization-beside-authorization"}},
+		"does not limit Proxy-Authorization": {gate{unasked: func(head string) bool { return strings.Contains(head, "Proxy-Authorization: ") }}, []string{"scope-by-proxy-authorization"}},
 		"takes other names": {from(func(r *http.Request) string {
 			return r.Header.Get("Authorization_") + r.Header.Get("Http_authorization")
 		}), []string{"authorization-misspelled"}},

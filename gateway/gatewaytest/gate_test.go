@@ -92,7 +92,7 @@ func (g gate) rewrite(site *gatewaytest.Site, pr *httputil.ProxyRequest, d gatew
 	pr.Out.URL = &url.URL{Scheme: "http", Host: site.Application.Host, Opaque: path, RawQuery: query, ForceQuery: isAsked}
 	pr.Out.Host = pr.In.Host
 	h := pr.Out.Header
-	h.Del("Authorization")
+	gateway.StripCredential(h)
 	if !g.upgrades && !strings.EqualFold(h.Get("Upgrade"), "websocket") {
 		h.Del("Upgrade")
 		h.Del("HTTP2-Settings")

@@ -6,7 +6,7 @@
 //
 // It passes requests on as they are: the method, the request-target byte for
 // byte, Host, and the body as it comes. What it changes are the identity headers,
-// Authorization and cookies (see [Config]), the headers in which proxies tell of a
+// Basic credentials and cookies (see [Config]), the headers in which proxies tell of a
 // request, of which only X-Forwarded-For, -Host and -Proto reach the application, as
 // set here ([gateway.StripForwarding] takes out the others), CDN-Loop, by which it
 // knows requests that come back (508), and what concerns one connection alone (RFC
@@ -44,8 +44,9 @@ type Config struct {
 	// Origin tells where a request came from. Default: clientip.FromPeer.
 	Origin clientip.Resolver
 
-	// ForwardAuthorization passes the header Authorization on, for an application
-	// that checks it once more. Default: it is taken out, whatever its scheme.
+	// ForwardAuthorization passes the Basic credential on in Authorization, for an
+	// application that checks it once more. Default: it is taken out. An Authorization
+	// of another scheme is the application's own, and always passed on.
 	ForwardAuthorization bool
 
 	// Cookies are the names of those that are none of the application's business, such
@@ -223,8 +224,10 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.URL = p.address(x.target)
 	out.Host = pr.In.Host
 	onlyWebsocket(out.Header)
-	if !p.config.ForwardAuthorization {
-		out.Header.Del("Authorization")
+	if p.config.ForwardAuthorization {
+		gateway.ForwardCredential(out.Header, pr.In.Header)
+	} else {
+		gateway.StripCredential(out.Header)
 	}
 	x.trailer = announced(out)
 	gateway.StripIdentity(out.Header)
