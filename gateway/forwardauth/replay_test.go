@@ -63,7 +63,7 @@ func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 	server.Config.ErrorLog = quiet()
 	server.Start()
 	t.Cleanup(server.Close)
-	return gatewaytest.Front{Addr: server.Listener.Addr().String()}
+	return gatewaytest.Front{Addr: server.Listener.Addr().String(), LeavesCaching: true}
 }
 
 // application passes an allowed request on.

@@ -40,6 +40,10 @@ type Front struct {
 	// HAProxy before 3.2 does, and that this is written where operators read it.
 	// Applications must not take such for headers (RFC 9110, section 6.5.1).
 	PassesTrailers bool
+
+	// LeavesCaching says that it cannot add to answers what caches must know, and that
+	// this is written where operators read it.
+	LeavesCaching bool
 }
 
 // ann is the user whom all credentials are of. Their names are those by which the

@@ -20,6 +20,7 @@ func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Run("Passed on", func(t *testing.T) { site.passedOn(t, front) })
 	t.Run("Targets", func(t *testing.T) { site.targets(t, front) })
 	t.Run("Authorization", func(t *testing.T) { site.ownAuthorization(t, front) })
+	t.Run("Caching", func(t *testing.T) { site.caching(t, front, "good") })
 	t.Run("Attacks", func(t *testing.T) {
 		for _, a := range Attacks() {
 			t.Run(a.Name, func(t *testing.T) { site.try(t, front, a) })
@@ -50,6 +51,7 @@ func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
 		site.checkNobody(t, a.Seen)
 	})
 	t.Run("Authorization", func(t *testing.T) { site.ownAuthorizationAlone(t, front) })
+	t.Run("Caching", func(t *testing.T) { site.caching(t, front, "") })
 	for _, attack := range Attacks() {
 		// The others are about what a credential allows.
 		elsewhere := slices.Contains([]string{"authorization-elsewhere", "authorization-misspelled", "authorization-of-another-scheme", "authorization-like-basic"}, attack.Name)

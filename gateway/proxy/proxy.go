@@ -157,7 +157,7 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	p.watch = &watch{every: config.RecheckInterval, judged: p.judged, open: make(map[*exchange]struct{})}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
-		ModifyResponse: warn,
+		ModifyResponse: amend,
 		Transport:      forOwnHost(config),
 		FlushInterval:  flushInterval,
 		BufferPool:     BufferPool(),
@@ -245,11 +245,13 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.Header.Add(headerLoop, p.loopID)
 }
 
-// warn adds to an answer what there is to warn its client of. It is done to the
-// answer itself, since a 103 before it empties the header that answers begin with.
-func warn(res *http.Response) error {
+// amend adds to an answer of the application what there is to warn its client of, and
+// what caches must know. It is done to the answer itself, since a 103 before it empties
+// the header that answers begin with.
+func amend(res *http.Response) error {
 	if x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		basicauth.Warn(res.Header, x.decision.Identity)
+		tellCaches(res, x.decision.Identity.User.ID == "")
 	}
 	return nil
 }
