@@ -38,8 +38,9 @@ const (
 // it passes it on ("headers_to_remove" of its ext_authz over HTTP).
 const headerRemove = "X-Envoy-Auth-Headers-To-Remove"
 
-// tell sets what an allowing answer says about the client's Authorization.
-func (o ownAuthorization) tell(answer, client http.Header) {
+// tell sets what an allowing answer says about the client's Authorization. remove are
+// other headers of the client that must not reach the application.
+func (o ownAuthorization) tell(answer, client http.Header, remove []string) {
 	const name = "Authorization"
 	own := http.Header{name: client[name]}
 	gateway.StripCredential(own)
@@ -48,9 +49,9 @@ func (o ownAuthorization) tell(answer, client http.Header) {
 	case o == isAnswered && isOwn && len(values) > 0:
 		answer[name] = values
 	case o == isNotRemoved && !isOwn:
-		answer.Set(headerRemove, "authorization, proxy-authorization")
+		answer.Set(headerRemove, strings.Join(append(remove, name, "Proxy-Authorization"), ", "))
 	case o == isNotRemoved:
-		answer.Set(headerRemove, "proxy-authorization")
+		answer.Set(headerRemove, strings.Join(append(remove, "Proxy-Authorization"), ", "))
 	}
 }
 
@@ -71,7 +72,7 @@ var dialects = map[string]dialect{
 
 // read returns the client's request, or the decision that there is none to be made
 // out. rest is what follows the dialect's own path.
-func (d dialect) read(r *http.Request, rest string) (*http.Request, *gateway.Decision) {
+func (d dialect) read(g *gateway.Gateway, r *http.Request, rest string) (*http.Request, *gateway.Decision) {
 	client := r.WithContext(r.Context())
 	if d.target == "" {
 		client.RequestURI = rest
@@ -90,8 +91,8 @@ func (d dialect) read(r *http.Request, rest string) (*http.Request, *gateway.Dec
 	if !isMethod(client.Method) || !gateway.IsOriginForm(client.RequestURI) || client.Host == "" {
 		return nil, refuse("The proxy must pass on the method, the address and the host as the client sent them.")
 	}
-	if name := gateway.Misspelled(r.Header); name != "" {
-		return nil, refuse("Applications could take the header " + name + " for one of Sparekey's. Leave it out.")
+	if name := g.Misspelled(r.Header); name != "" {
+		return nil, refuse("Applications could take the header " + name + " for one that says who is asking. Leave it out.")
 	}
 	return client, nil
 }

@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,17 +93,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	basicauth.Warn(header, decision.Identity)
-	// An empty header takes the place of the client's: there may be no signature, and of
-	// nobody there is nothing at all.
+	// An empty header takes the place of the client's: there may be no signature, and
+	// nothing at all of an anonymous request.
 	header.Set(gateway.HeaderSignature, "")
 	if decision.Identity.User.ID == "" {
-		for _, name := range gateway.IdentityHeaders() {
+		for _, name := range slices.Concat(gateway.IdentityHeaders(), h.gateway.LoginHeaders()) {
 			header.Set(name, "")
 		}
 	}
-	d.ownAuthorization.tell(header, client.Header)
+	d.ownAuthorization.tell(header, client.Header, h.unset())
 	h.gateway.SetIdentity(header, client.Method, client.RequestURI, decision)
 	w.WriteHeader(http.StatusOK)
+}
+
+// unset returns the headers in which other gateways say who is asking, without those that
+// the answer has.
+func (h *Handler) unset() []string {
+	own := h.gateway.LoginHeaders()
+	return slices.DeleteFunc(gateway.UsualIdentityHeaders(), func(name string) bool { return slices.Contains(own, name) })
 }
 
 // split separates the name of a dialect from what follows it.
@@ -127,7 +135,7 @@ func (h *Handler) read(d dialect, r *http.Request, rest string) (*http.Request, 
 	if protos := r.Header["X-Forwarded-Proto"]; len(protos) > 1 {
 		return nil, refuse("There are several headers X-Forwarded-Proto: the proxy must set it, and let no client do so.")
 	}
-	return d.read(r, rest)
+	return d.read(h.gateway, r, rest)
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, d gateway.Decision) {

@@ -166,14 +166,59 @@ func TestOwnAuthorization(t *testing.T) {
 			case "traefik":
 				authorization = own
 			case "envoy":
-				removed = "proxy-authorization"
+				removed = strings.Join(gateway.UsualIdentityHeaders(), ", ") + ", Proxy-Authorization"
 				if own == "" {
-					removed = "authorization, proxy-authorization"
+					removed = strings.Join(gateway.UsualIdentityHeaders(), ", ") + ", Authorization, Proxy-Authorization"
 				}
 			}
 			got := w.Header()
 			if w.Code != http.StatusOK || a.Login != "ann" || got.Get("Authorization") != authorization || got.Get("X-Envoy-Auth-Headers-To-Remove") != removed {
 				t.Errorf("%s, %s: %d %v", dialect, name, w.Code, got)
+			}
+		}
+	}
+}
+
+// TestLoginHeaders has the application's own names for the login in every answer that
+// allows a request, empty for an anonymous one, and refuses other spellings of them.
+func TestLoginHeaders(t *testing.T) {
+	t.Parallel()
+	names := []string{"Remote-User", "X-Webauth-User", "X-Seat"}
+	h := forwardauth.New(gateway.New(&recorder{}, gateway.Config{Optional: true, LoginHeaders: names}),
+		forwardauth.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	for dialect := range tells {
+		for _, c := range []struct {
+			login, header string
+			status        int
+		}{
+			{"ann", "Remote-User", http.StatusOK},
+			{"ümit", "X-Other", http.StatusOK},
+			{"", "Remote-User", http.StatusOK},
+			{"ann", "Remote_User", http.StatusForbidden},
+			{"", "x.seat", http.StatusForbidden},
+			{"ann", "Trailer", http.StatusForbidden},
+			{" ann", "X-Other", http.StatusForbidden},
+		} {
+			r := httptest.NewRequest(http.MethodGet, tells[dialect].target, nil)
+			r.RemoteAddr, r.Host, r.Header = "10.0.0.1:4711", "example.org", tells[dialect].header.Clone()
+			r.Header.Set("X-Forwarded-For", "203.0.113.9")
+			r.Header.Set("X-Forwarded-Proto", "https")
+			r.Header[c.header] = []string{"X-Seat"}
+			if c.login != "" {
+				r.SetBasicAuth(c.login, "x")
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != c.status {
+				t.Errorf("%s, %q, %s: %d %s", dialect, c.login, c.header, w.Code, w.Body)
+			}
+			for _, name := range names {
+				if got := w.Header()[name]; c.status == http.StatusOK && !slices.Equal(got, []string{c.login}) || c.status != http.StatusOK && got != nil {
+					t.Errorf("%s, %q, %s: %s is %q", dialect, c.login, c.header, name, got)
+				}
+				if slices.Contains(strings.Split(w.Header().Get("X-Envoy-Auth-Headers-To-Remove"), ", "), name) {
+					t.Errorf("%s: Envoy is to remove %s", dialect, name)
+				}
 			}
 		}
 	}

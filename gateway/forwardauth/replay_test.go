@@ -117,10 +117,11 @@ func listed(t *testing.T, file, pattern string) (all []string) {
 // and -For.
 func TestTraefik(t *testing.T) {
 	t.Parallel()
-	names := listed(t, "traefik/dynamic.yml", `(?m)^          - (\S+)$`)
-	if !slices.Equal(names, append([]string{"Authorization"}, gateway.IdentityHeaders()...)) {
+	names := listed(t, "traefik/dynamic.yml", `(?m)^          - ([A-Z]\S+)`)
+	if !slices.Equal(names, slices.Concat([]string{"Authorization"}, gateway.IdentityHeaders(), []string{"Remote-User"})) {
 		t.Errorf("authResponseHeaders are %q", names)
 	}
+	removed := listed(t, "traefik/dynamic.yml", `(?m)^          ([A-Z][A-Za-z-]+): ""`)
 	p := replay{broken: http.StatusInternalServerError}
 	p.ask = func(site *gatewaytest.Site, client *http.Request) *http.Request {
 		question := &http.Request{Method: http.MethodGet, URL: raw(site.Sparekey, "/-/auth/traefik"), Header: client.Header.Clone()}
@@ -143,6 +144,11 @@ func TestTraefik(t *testing.T) {
 		return question
 	}
 	p.apply = func(out, answer http.Header) {
+		defer func() { // the middleware "clean" is the second
+			for _, name := range removed {
+				out.Del(name)
+			}
+		}()
 		for _, name := range names {
 			out.Del(name)
 			if values := answer[http.CanonicalHeaderKey(name)]; len(values) > 0 {
@@ -173,6 +179,8 @@ func TestEnvoy(t *testing.T) {
 	isAllowed := matcher(t, `(?s) allowed_headers:(.*?)disallowed_headers:`, "^authorization$")
 	isDisallowed := matcher(t, `(?s)disallowed_headers:(.*?)http_service:`)
 	prefix := listed(t, "envoy/envoy.yaml", `allowed_upstream_headers:\s+patterns:\s+- \{ prefix: ([^,]+),`)[0]
+	exact := listed(t, "envoy/envoy.yaml", `allowed_upstream_headers:\s+patterns:\s+[^\n]+\s+- \{ exact: ([^,]+),`)[0]
+	statically := strings.Split(listed(t, "envoy/envoy.yaml", `request_headers_to_remove: \[([^\]]+)\]`)[0], ", ")
 	if status := listed(t, "envoy/envoy.yaml", `status_on_error: \{ code: (\S+) \}`)[0]; status != "ServiceUnavailable" {
 		t.Errorf("status_on_error is %s", status)
 	}
@@ -199,12 +207,15 @@ func TestEnvoy(t *testing.T) {
 	}
 	p.apply = func(out, answer http.Header) {
 		for name, values := range answer {
-			if strings.HasPrefix(strings.ToLower(name), prefix) {
+			if strings.HasPrefix(strings.ToLower(name), prefix) || strings.EqualFold(name, exact) {
 				out[name] = values
 			}
 		}
 		for name := range strings.SplitSeq(answer.Get("X-Envoy-Auth-Headers-To-Remove"), ",") {
 			out.Del(strings.TrimSpace(name))
+		}
+		for _, name := range statically {
+			out.Del(name)
 		}
 	}
 	gatewaytest.Run(t, p.start)

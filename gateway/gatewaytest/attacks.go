@@ -14,7 +14,7 @@ type Attack struct {
 // has a table of them.
 func Attacks() []Attack {
 	var all []Attack
-	for _, group := range [][]Attack{identityAttacks(), forwardedAttacks(), scopeAttacks(), readingAttacks(), pathAttacks(), objectAttacks(), escalationAttacks(), credentialAttacks(), twoCredentialAttacks(), protocolAttacks()} {
+	for _, group := range [][]Attack{identityAttacks(), namedAttacks(), forwardedAttacks(), scopeAttacks(), readingAttacks(), pathAttacks(), objectAttacks(), escalationAttacks(), credentialAttacks(), twoCredentialAttacks(), protocolAttacks()} {
 		all = append(all, group...)
 	}
 	return all

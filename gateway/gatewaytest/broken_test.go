@@ -168,7 +168,7 @@ func brokenHeaders() map[string]broken {
 				r.Header.Del("Content-Type")
 			}
 		}), []string{"scope-by-multipart-form"}},
-		"passes on trailers unsaid": {gate{trailers: true}, []string{"scope-by-trailer", "identity-in-a-trailer"}},
+		"passes on trailers unsaid": {gate{trailers: true}, []string{"scope-by-trailer", "identity-in-a-trailer", "identity-of-another-gateway-in-a-trailer"}},
 	}
 }
 
@@ -269,7 +269,19 @@ func brokenIdentity() map[string]broken {
 	nothing := func(http.Header) {}
 	return map[string]broken{
 		"keeps the client's identity": {gate{strip: nothing, identity: keep}, []string{"identity-spoofed", "identity-in-another-case", "identity-twice"}},
-		"strips one spelling":         {gate{strip: nothing}, []string{"identity-with-underscores", "identity-with-dots"}},
+		"strips Sparekey's names alone": {gate{strip: func(h http.Header) {
+			for name := range h {
+				if strings.HasPrefix(cgiName(name), "X_SPAREKEY_") {
+					delete(h, name)
+				}
+			}
+		}}, []string{"identity-of-another-gateway"}},
+		"strips one spelling of others": {gate{strip: func(h http.Header) {
+			for _, name := range gateway.UsualIdentityHeaders() {
+				h.Del(name)
+			}
+		}}, []string{"identity-of-another-gateway-misspelled"}},
+		"strips one spelling": {gate{strip: nothing}, []string{"identity-with-underscores", "identity-with-dots"}},
 		"drops what Connection names": {gate{after: func(client *http.Request, h http.Header) {
 			for name := range strings.SplitSeq(client.Header.Get("Connection"), ",") {
 				h.Del(strings.TrimSpace(name))

@@ -89,8 +89,8 @@ func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
 // checkNobody sees that a request tells nothing of anybody.
 func (s *Site) checkNobody(t *testing.T, seen *Seen) {
 	t.Helper()
-	for _, h := range seen.Header {
-		if name := fold(h[0]); h[1] != "" && strings.HasPrefix(name, "X_SPAREKEY") {
+	for _, h := range slices.Concat(seen.Header, seen.Trailer) {
+		if name := fold(h[0]); h[1] != "" && (strings.HasPrefix(name, "X_SPAREKEY") || saysWho(name)) {
 			t.Errorf("%s %s: the application got %q", seen.Method, seen.Target, h)
 		}
 	}
@@ -246,9 +246,12 @@ func (s *Site) checkIdentity(t testing.TB, as string, seen *Seen) {
 			t.Errorf("%s: %q, want %q", name, got, want[name])
 		}
 	}
-	for _, h := range seen.Header {
+	for _, h := range slices.Concat(seen.Header, seen.Trailer) {
 		name := http.CanonicalHeaderKey(h[0])
-		if _, ok := want[name]; !ok && name != gateway.HeaderSignature && strings.HasPrefix(fold(name), "X_SPAREKEY") {
+		_, ok := want[name]
+		switch {
+		case ok, name == gateway.HeaderSignature:
+		case strings.HasPrefix(fold(name), "X_SPAREKEY"), h[1] != "" && saysWho(name):
 			t.Errorf("the application got %q", h)
 		}
 	}

@@ -229,8 +229,8 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	} else {
 		gateway.StripCredential(out.Header)
 	}
-	x.trailer = announced(out)
-	gateway.StripIdentity(out.Header)
+	x.trailer = p.announced(out)
+	p.gateway.StripIdentity(out.Header)
 	gateway.StripForwarding(out.Header)
 	gateway.StripOddNames(out.Header)
 	dropCookies(out.Header, p.config.Cookies)
