@@ -314,6 +314,7 @@ func brokenForwarding() map[string]broken {
 	}
 	return map[string]broken{
 		"believes X-Forwarded-For":    {gate{origin: believing}, []string{"forwarded-address-spoofed"}},
+		"passes on forwarded words":   {gate{forwards: true}, []string{"forwarded-words-for-the-application"}},
 		"believes X-Forwarded-Uri":    {take(func(r *http.Request) *string { return &r.RequestURI }, "X-Forwarded-Uri", "X-Original-Uri"), []string{"forwarded-target-spoofed"}},
 		"believes X-Forwarded-Method": {take(func(r *http.Request) *string { return &r.Method }, "X-Forwarded-Method", "X-Original-Method"), []string{"forwarded-method-spoofed"}},
 		"asks nothing where its own words are dropped": {gate{unasked: func(head string) bool {

@@ -31,6 +31,7 @@ type gate struct {
 	after    func(client *http.Request, h http.Header)    // changes what it passes on, after all else
 	identity func(set func(h http.Header), h http.Header) // default: set(h)
 	upgrades bool                                         // passes on every Upgrade
+	forwards bool                                         // passes on what only a proxy may say
 	trailers bool                                         // passes on trailers, and does not say so
 }
 
@@ -93,6 +94,9 @@ func (g gate) rewrite(site *gatewaytest.Site, pr *httputil.ProxyRequest, d gatew
 	pr.Out.Host = pr.In.Host
 	h := pr.Out.Header
 	gateway.StripCredential(h)
+	if !g.forwards {
+		gateway.StripForwarding(h)
+	}
 	if !g.upgrades && !strings.EqualFold(h.Get("Upgrade"), "websocket") {
 		h.Del("Upgrade")
 		h.Del("HTTP2-Settings")

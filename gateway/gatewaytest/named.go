@@ -24,6 +24,27 @@ func saysWho(name string) bool {
 	return slices.ContainsFunc(named, func(other string) bool { return fold(other) == fold(name) })
 }
 
+// proxysWords are what a proxy says of a request. Applications believe them of the
+// nearest one, so that none of a client's may reach them.
+var proxysWords = []string{
+	"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Context",
+	"X-Forwarded-Uri", "X-Forwarded-Method", "X-Forwarded-Ssl", "X-Forwarded-Scheme", "X-Forwarded-Protocol", "X-Forwarded-By",
+	"X-Original-Host", "X-Original-Method", "X-Original-URI", "X-Original-URL", "X-Rewrite-URL", "X-Real-IP", "Forwarded",
+}
+
+// spoofed is the value by which a proxy's word of a client is known.
+const spoofed = "/spoofed"
+
+// spoofs returns a proxy's word that reached the application from the client.
+func (s *Seen) spoofs() string {
+	for _, h := range slices.Concat(s.Header, s.Trailer) {
+		if strings.Contains(h[1], spoofed) && slices.ContainsFunc(proxysWords, func(word string) bool { return fold(word) == fold(h[0]) }) {
+			return h[0] + ": " + h[1]
+		}
+	}
+	return ""
+}
+
 // namedAttacks have the client say who it is in the headers of other gateways.
 func namedAttacks() []Attack {
 	spelled := func(change func(string) string) (headers []string) {
@@ -36,7 +57,12 @@ func namedAttacks() []Attack {
 	underscores := func(name string) string { return strings.ReplaceAll(name, "-", "_") }
 	last := func(name string) string { i := strings.LastIndex(name, "-"); return name[:i] + "_" + name[i+1:] }
 	dots := func(name string) string { return strings.ToLower(strings.ReplaceAll(name, "-", ".")) }
+	words := []string{}
+	for _, name := range proxysWords {
+		words = append(words, name+": "+spoofed, strings.ToLower(name)+": "+spoofed+"\n"+name+": "+spoofed)
+	}
 	return []Attack{
+		{"forwarded-words-for-the-application", "applications make addresses and log entries of X-Forwarded-Host, -Port and their like", "good", each("good", "/", words...)},
 		{"identity-of-another-gateway", "Radicale (X-Remote-User), Gitea and Grafana (X-WEBAUTH-USER), Authelia (Remote-User): the client says who it is", "good", each("good", "/",
 			append(spelled(same), append(spelled(strings.ToLower), "Remote-User: ann\nRemote-User: admin", "Connection: Remote-User\nRemote-User: admin", "Connection: Remote-User")...)...)},
 		{"identity-of-another-gateway-misspelled", "the same for applications that cannot tell X_Remote_User from X-Remote-User", "good", each("good", "/",
