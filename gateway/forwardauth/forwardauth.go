@@ -1,6 +1,7 @@
 // Package forwardauth answers proxies that ask about each request before they pass
 // it on to an application: nginx (auth_request), Traefik (ForwardAuth), Caddy
-// (forward_auth), HAProxy (by a few lines of Lua) and Envoy (ext_authz over HTTP).
+// (forward_auth), HAProxy (by a few lines of Lua), Envoy (ext_authz over HTTP) and
+// ingress-nginx of Kubernetes (auth-url).
 //
 //	mux := http.NewServeMux() // which cleans paths: see Handler
 //	h := forwardauth.New(g, forwardauth.Config{Proxies: proxies})
@@ -85,7 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, *refusal)
 		return
 	}
-	decision := h.gateway.Decide(client, h.origin(r))
+	decision := h.gateway.Decide(client, h.origin(client))
 	if decision.Outcome != gateway.Allowed {
 		h.fail(w, client, decision)
 		return

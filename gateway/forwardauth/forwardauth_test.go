@@ -34,11 +34,12 @@ var tells = map[string]struct {
 	target string
 	header http.Header
 }{
-	"nginx":   {"/-/auth/nginx", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
-	"haproxy": {"/-/auth/haproxy", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
-	"traefik": {"/-/auth/traefik", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
-	"caddy":   {"/-/auth/caddy", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
-	"envoy":   {"/-/auth/envoy/a%2Fb?c", http.Header{}},
+	"nginx":         {"/-/auth/nginx", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
+	"haproxy":       {"/-/auth/haproxy", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
+	"traefik":       {"/-/auth/traefik", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
+	"caddy":         {"/-/auth/caddy", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
+	"envoy":         {"/-/auth/envoy/a%2Fb?c", http.Header{}},
+	"ingress-nginx": {"/-/auth/ingress-nginx", http.Header{"X-Original-Method": {"GET"}, "X-Original-Url": {"https://example.org/a%2Fb?c"}}},
 }
 
 // ask has a proxy at 10.0.0.1 ask in a dialect, after change has changed the request.
@@ -114,6 +115,9 @@ func TestWhatIsNotTold(t *testing.T) {
 					if strings.HasSuffix(name, "Uri") {
 						r.Header.Set(name, target)
 					}
+					if strings.HasSuffix(name, "Url") {
+						r.Header.Set(name, "https://example.org"+target)
+					}
 				}
 				if dialect == "envoy" {
 					r.RequestURI = "/-/auth/envoy" + strings.TrimPrefix(target, "/")
@@ -133,6 +137,9 @@ func TestWhatIsNotTold(t *testing.T) {
 func TestInTheClear(t *testing.T) {
 	t.Parallel()
 	for dialect := range tells {
+		if dialect == "ingress-nginx" {
+			continue // see TestIngressNginxAddress
+		}
 		for _, proto := range []string{"http", "", "https, http", "ws", "WS", "wss, ws"} {
 			_, a := ask(t, dialect, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", proto) })
 			if a.Secure {
@@ -163,7 +170,7 @@ func TestOwnAuthorization(t *testing.T) {
 			})
 			authorization, removed := "", ""
 			switch dialect {
-			case "traefik":
+			case "traefik", "ingress-nginx":
 				authorization = own
 			case "envoy":
 				removed = strings.Join(gateway.UsualIdentityHeaders(), ", ") + ", Proxy-Authorization"
@@ -224,6 +231,72 @@ func TestLoginHeaders(t *testing.T) {
 	}
 }
 
+// TestIngressNginxAddress has ingress-nginx ask by whole addresses.
+func TestIngressNginxAddress(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]struct {
+		target string // "" if the question must be refused
+		secure bool
+	}{
+		"https://example.org/a?b=https://c/d":      {"/a?b=https://c/d", true},
+		"https://example.org/":                     {"/", true},
+		"https://example.org//a":                   {"//a", true},
+		"https://example.org:8443/a":               {"/a", true},
+		"https://[2001:db8::1]:8443/a":             {"/a", true},
+		"http://example.org/a":                     {"/a", false},
+		"http://example.org/https://example.org/a": {"/https://example.org/a", false},
+		"":                      {},
+		"/a":                    {},
+		"https:///a":            {},
+		"https://example.org":   {},
+		"https://example.org?a": {},
+		"https://example.org*":  {},
+		"https://example.orghttp://example.org/a": {}, // the client asked in absolute form
+		"https://example.org:8443http://other/a":  {},
+		"https://ann@example.org/a":               {},
+		"https://example.org, https://other/a":    {},
+		"HTTPS://example.org/a":                   {},
+		"wss://example.org/a":                     {},
+		"https://example.org/a b":                 {},
+		"https://example.org/a#b":                 {},
+		"https://example.org\\@other/a":           {},
+		"//example.org/a":                         {},
+	} {
+		w, a := ask(t, "ingress-nginx", func(r *http.Request) {
+			r.Header.Set("X-Original-Url", address)
+			r.Header.Del("X-Forwarded-Proto") // which ingress-nginx empties
+			r.Header.Set("X-Original-Uri", "/spoofed")
+			r.Header.Set("X-Auth-Request-Redirect", "/a")
+			r.Header.Set("X-Sent-From", "nginx-ingress-controller")
+		})
+		if want.target == "" {
+			if w.Code != http.StatusForbidden || a.Login != "" {
+				t.Errorf("%q: %d for %q", address, w.Code, a.Request.Target)
+			}
+			continue
+		}
+		if w.Code != http.StatusOK || a.Request.Target != want.target || a.Secure != want.secure {
+			t.Errorf("%q: %d, %+v", address, w.Code, a)
+			continue
+		}
+		// The dialect's own header is not one of the client's.
+		readings := a.Upstream.Readings(true)
+		if path, _, _ := strings.Cut(want.target, "?"); readings.Unclear != "" && path == "/a" || slices.ContainsFunc(readings.All, func(r sparekey.Reading) bool { return r.Path != path }) && path == "/a" {
+			t.Errorf("%q: %+v", address, readings)
+		}
+	}
+	for name, change := range map[string]func(r *http.Request){
+		"an X-Forwarded-Proto of the client": func(r *http.Request) {
+			r.Header.Set("X-Original-Url", "http://example.org/a")
+			r.Header.Set("X-Forwarded-Proto", "https")
+		},
+	} {
+		if _, a := ask(t, "ingress-nginx", change); a.Secure {
+			t.Errorf("%s counts", name)
+		}
+	}
+}
+
 // TestStatuses has nginx told in headers what its status cannot say.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
@@ -231,13 +304,14 @@ func TestStatuses(t *testing.T) {
 		for login, want := range map[string]int{"eve": http.StatusTooManyRequests, "down": http.StatusServiceUnavailable} {
 			w, _ := ask(t, dialect, func(r *http.Request) { r.SetBasicAuth(login, "x") })
 			status := want
-			if dialect == "nginx" {
+			deniesOnly := dialect == "nginx" || dialect == "ingress-nginx"
+			if deniesOnly {
 				status = http.StatusForbidden
 			}
 			if w.Code != status || (login == "eve") != (w.Header().Get("Retry-After") == "60") {
 				t.Errorf("%s: %d %v", dialect, w.Code, w.Header())
 			}
-			if dialect == "nginx" && (w.Header().Get(forwardauth.HeaderStatus) != map[string]string{"eve": "429", "down": "503"}[login] || w.Header().Get(forwardauth.HeaderMessage) == "") {
+			if deniesOnly && (w.Header().Get(forwardauth.HeaderStatus) != map[string]string{"eve": "429", "down": "503"}[login] || w.Header().Get(forwardauth.HeaderMessage) == "") {
 				t.Errorf("%v", w.Header())
 			}
 		}

@@ -13,10 +13,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
@@ -32,6 +34,9 @@ type replay struct {
 	apply func(out, answer http.Header)
 	// broken is what the client gets where Sparekey does not answer.
 	broken int
+	// deniesOnly says that it understands no refusals but 401 and 403. What the client
+	// would get from the example of nginx is what the replay answers.
+	deniesOnly bool
 }
 
 func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
@@ -57,7 +62,11 @@ func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 				w.Header()[name] = values
 			}
 		}
-		w.WriteHeader(answer.StatusCode)
+		status := answer.StatusCode
+		if said, err := strconv.Atoi(answer.Header.Get(forwardauth.HeaderStatus)); p.deniesOnly && err == nil && status == http.StatusForbidden {
+			status = said // else this would be 403, too: the suite looks for the reason
+		}
+		w.WriteHeader(status)
 		io.Copy(w, answer.Body)
 	}))
 	server.Config.ErrorLog = quiet()
@@ -227,6 +236,65 @@ func TestEnvoy(t *testing.T) {
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, p.start) })
 }
 
+// TestIngressNginx replays the question of ingress-nginx's template for auth-url: all of
+// the client's headers, X-Original-URL, X-Original-Method, X-Forwarded-For, X-Real-IP, no
+// X-Forwarded-Proto, and a Host of Sparekey's. It is nginx, so it drops odd names.
+func TestIngressNginx(t *testing.T) {
+	t.Parallel()
+	const file = "kubernetes/ingress-nginx.yaml"
+	names := strings.Split(listed(t, file, `auth-response-headers: (\S+)`)[0], ",")
+	if !slices.Equal(names, slices.Concat([]string{"Authorization"}, gateway.IdentityHeaders(), []string{"Remote-User"})) {
+		t.Errorf("auth-response-headers are %q", names)
+	}
+	path := listed(t, file, `auth-url: http://[^/]+(/\S+)`)[0]
+	removed := listed(t, file, `(?m)^  ([A-Z][A-Za-z0-9-]+): ""$`)
+	p := replay{broken: http.StatusInternalServerError, deniesOnly: true}
+	p.ask = func(site *gatewaytest.Site, client *http.Request) *http.Request {
+		if client.Method == http.MethodConnect || client.Method == http.MethodTrace { // which nginx refuses
+			return nil
+		}
+		question := &http.Request{Method: http.MethodGet, URL: raw(site.Sparekey, path), Host: "sparekey.sparekey.svc.cluster.local", Header: client.Header.Clone()}
+		for name := range client.Header {
+			if upstream.IsOdd(name) {
+				question.Header.Del(name)
+				delete(question.Header, name)
+				delete(client.Header, name)
+			}
+		}
+		for name := range client.Trailer { // net/http has taken them out of the headers
+			question.Header.Add("Trailer", name)
+		}
+		for _, name := range []string{"Connection", "Upgrade", "Te", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect", "X-Forwarded-Proto"} {
+			question.Header.Del(name)
+		}
+		question.Header.Set("X-Request-Id", "0123456789abcdef")
+		question.Header.Set("X-Original-Url", "https://"+client.Host+client.RequestURI)
+		question.Header.Set("X-Original-Method", client.Method)
+		question.Header.Set("X-Sent-From", "nginx-ingress-controller")
+		question.Header.Set("X-Real-Ip", clientAddr(client))
+		question.Header.Set("X-Forwarded-For", clientAddr(client))
+		question.Header.Set("X-Auth-Request-Redirect", client.RequestURI)
+		return question
+	}
+	p.apply = func(out, answer http.Header) {
+		for _, name := range removed {
+			out.Del(name)
+		}
+		for _, name := range names {
+			out.Del(name)
+			if value := answer.Get(name); value != "" {
+				out[http.CanonicalHeaderKey(name)] = []string{value}
+			}
+		}
+		for _, name := range []string{"X-Real-Ip", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Scheme"} {
+			out.Set(name, "the controller's") // of its template
+		}
+	}
+	gatewaytest.Run(t, p.start)
+	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, p.start) })
+	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusInternalServerError, p.start) })
+}
+
 // TestExamplesSetNoRoutingHeaders has no example ask by a header that counts as moving the
 // path or naming a method: Sparekey would refuse every request of a limited credential.
 func TestExamplesSetNoRoutingHeaders(t *testing.T) {
@@ -242,7 +310,7 @@ func TestExamplesSetNoRoutingHeaders(t *testing.T) {
 	}
 	for dialect, told := range tells {
 		for name := range told.header {
-			if upstream.IsRouting(name) {
+			if dialect != "ingress-nginx" && upstream.IsRouting(name) { // of which it does not count
 				t.Errorf("%s asks by %s", dialect, name)
 			}
 		}
