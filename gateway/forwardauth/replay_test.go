@@ -160,7 +160,7 @@ func TestTraefik(t *testing.T) {
 			for _, name := range []string{"Server", "Port", "Uri", "Method", "Prefix", "For", "Host", "Proto"} { // by the entry point
 				out.Del("X-Forwarded-" + name)
 			}
-			out.Del("X-Real-Ip")
+			out.Del("X-Real-IP")
 		}()
 		for _, name := range names {
 			out.Del(name)
@@ -267,11 +267,11 @@ func TestIngressNginx(t *testing.T) {
 		for _, name := range []string{"Connection", "Upgrade", "Te", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect", "X-Forwarded-Proto"} {
 			question.Header.Del(name)
 		}
-		question.Header.Set("X-Request-Id", "0123456789abcdef")
+		question.Header.Set("X-Request-ID", "0123456789abcdef")
 		question.Header.Set("X-Original-Url", "https://"+client.Host+client.RequestURI)
 		question.Header.Set("X-Original-Method", client.Method)
 		question.Header.Set("X-Sent-From", "nginx-ingress-controller")
-		question.Header.Set("X-Real-Ip", clientAddr(client))
+		question.Header.Set("X-Real-IP", clientAddr(client))
 		question.Header.Set("X-Forwarded-For", clientAddr(client))
 		question.Header.Set("X-Auth-Request-Redirect", client.RequestURI)
 		return question

@@ -3,7 +3,7 @@ package forwardauth_test
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha1" //nolint:gosec // the handshake of websockets has it
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
@@ -48,7 +48,7 @@ func newStreaming(t *testing.T, start starter, repositories string) *streaming {
 	mux.HandleFunc("/events", s.events)
 	mux.HandleFunc("/socket", s.socket)
 	if repositories != "" {
-		program, err := exec.Command("git", "--exec-path").Output() //nolint:noctx // it ends by itself
+		program, err := exec.Command("git", "--exec-path").Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +102,7 @@ func (s *streaming) socket(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer conn.Close()
-	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455, section 4.2.2
+	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) // RFC 6455, section 4.2.2
 	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
 	_, _ = io.Copy(conn, buffered)
 }
