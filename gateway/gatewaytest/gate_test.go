@@ -94,7 +94,7 @@ func (g gate) rewrite(site *gatewaytest.Site, pr *httputil.ProxyRequest, d gatew
 	pr.Out.Host = pr.In.Host
 	h := pr.Out.Header
 	gateway.StripCredential(h)
-	if !g.forwards && g.config.Upstream == nil { // a broken profile must be all there is against them
+	if _, isBroken := g.config.Upstream.(changes); !g.forwards && !isBroken { // a broken profile must be all there is
 		gateway.StripForwarding(h)
 	}
 	if !g.upgrades && !strings.EqualFold(h.Get("Upgrade"), "websocket") {
