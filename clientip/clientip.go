@@ -25,7 +25,7 @@ type Origin struct {
 	// Secure says that the request came over TLS, or did not leave the machine.
 	Secure bool
 	// Scheme is the one that the caller used, such as "https", or "" when it cannot
-	// be told.
+	// be told. It is "https" or "http" for a WebSocket's handshake, too.
 	Scheme string
 }
 
@@ -34,13 +34,13 @@ type Resolver func(r *http.Request) Origin
 
 // FromPeer believes the connection alone. It is a Resolver. The one header that
 // counts is an X-Forwarded-Proto from this machine that says the request came in
-// the clear: then the peer is a proxy that nobody named, and not the caller.
+// the clear: then the peer is a proxy that was not named, and not the caller.
 func FromPeer(r *http.Request) Origin {
 	addr := peer(r)
 	if r.TLS != nil {
 		return Origin{Addr: addr, Secure: true, Scheme: "https"}
 	}
-	return Origin{Addr: addr, Secure: addr.IsLoopback() && lastProto(r) != "http", Scheme: "http"}
+	return Origin{Addr: addr, Secure: addr.IsLoopback() && ForwardedScheme(r.Header) != "http", Scheme: "http"}
 }
 
 // IsPeerIn returns a function that reports whether a request's peer, at the other
@@ -50,14 +50,24 @@ func IsPeerIn(networks ...netip.Prefix) func(r *http.Request) bool {
 	return func(r *http.Request) bool { return named.contain(peer(r)) }
 }
 
-// lastProto is the scheme that the nearest proxy saw, in lower case, or "" where
-// none says so.
-func lastProto(r *http.Request) string {
-	protos := list(r.Header["X-Forwarded-Proto"])
+// ForwardedScheme is the scheme that the nearest proxy saw, by the last entry of the
+// last X-Forwarded-Proto, in lower case; "" where no entry says so. Traefik writes
+// "wss" for a WebSocket's handshake over TLS and "ws" for one in the clear: such a
+// handshake is an HTTP request (RFC 6455, section 1.3), so these are "https" and
+// "http". Whether the header may be believed is for a [Resolver] to say.
+func ForwardedScheme(h http.Header) string {
+	protos := list(h["X-Forwarded-Proto"])
 	if len(protos) == 0 {
 		return ""
 	}
-	return strings.ToLower(protos[len(protos)-1])
+	switch scheme := strings.ToLower(protos[len(protos)-1]); scheme {
+	case "wss":
+		return "https"
+	case "ws":
+		return "http"
+	default:
+		return scheme
+	}
 }
 
 // FromForwardedFor believes the X-Forwarded-For and X-Forwarded-Proto headers
@@ -96,8 +106,8 @@ func FromHeader(name string, proxies ...netip.Prefix) Resolver {
 // What the proxy says of the scheme counts; where it says nothing, the request
 // is as secure as the way from the proxy, and the caller's own to it is unknown.
 func forwarded(r *http.Request, addr netip.Addr) Origin {
-	if proto := lastProto(r); proto != "" {
-		return Origin{Addr: addr, Secure: proto == "https", Scheme: proto}
+	if scheme := ForwardedScheme(r.Header); scheme != "" {
+		return Origin{Addr: addr, Secure: scheme == "https", Scheme: scheme}
 	}
 	return Origin{Addr: addr, Secure: addr.IsLoopback()}
 }

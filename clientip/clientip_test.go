@@ -87,6 +87,56 @@ func TestFromForwardedFor(t *testing.T) {
 	}
 }
 
+// TestForwardedScheme tries the schemes that proxies write, for every Resolver that
+// reads them.
+func TestForwardedScheme(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		protos []string
+		scheme string
+	}{
+		{nil, ""},
+		{[]string{""}, ""},
+		{[]string{"https"}, "https"},
+		{[]string{"wss"}, "https"}, // Traefik, for WebSockets
+		{[]string{"ws"}, "http"},
+		{[]string{"WSS"}, "https"},
+		{[]string{"Ws"}, "http"},
+		{[]string{" wss "}, "https"},
+		{[]string{"ws, wss"}, "https"},
+		{[]string{"wss,ws"}, "http"},
+		{[]string{"https, ws"}, "http"},
+		{[]string{"http,wss,"}, "https"},
+		{[]string{"ws", "wss"}, "https"},
+		{[]string{"wss", "ws"}, "http"},
+		{[]string{"wss; q=1"}, "wss; q=1"},
+		{[]string{"wsss"}, "wsss"},
+		{[]string{"wss://"}, "wss://"},
+	} {
+		t.Run(fmt.Sprintf("%q", c.protos), func(t *testing.T) {
+			t.Parallel()
+			r := request("10.1.1.1:1", "X-Forwarded-For", "203.0.113.9", "X-Real-Ip", "203.0.113.9")
+			r.Header["X-Forwarded-Proto"] = c.protos
+			if got := clientip.ForwardedScheme(r.Header); got != c.scheme {
+				t.Errorf("ForwardedScheme: %q, want %q", got, c.scheme)
+			}
+			for name, resolve := range map[string]clientip.Resolver{
+				"FromForwardedFor": clientip.FromForwardedFor(proxies...), "FromHeader": clientip.FromHeader("X-Real-IP", proxies...),
+			} {
+				got := resolve(r)
+				check(t, got, "203.0.113.9", c.scheme == "https")
+				if got.Scheme != c.scheme {
+					t.Errorf("%s: scheme %q, want %q", name, got.Scheme, c.scheme)
+				}
+			}
+			r.RemoteAddr = "127.0.0.1:1" // a proxy that was not named
+			check(t, clientip.FromPeer(r), "127.0.0.1", c.scheme != "http")
+			r.RemoteAddr = "192.0.2.1:1" // a stranger
+			check(t, clientip.FromPeer(r), "192.0.2.1", false)
+		})
+	}
+}
+
 func TestFromHeader(t *testing.T) {
 	t.Parallel()
 	resolve := clientip.FromHeader("X-Real-IP", proxies...)

@@ -82,6 +82,10 @@ func message(err error) string {
 	if refusal := (*refusal)(nil); errors.As(err, &refusal) {
 		return refusal.message
 	}
+	refused := (*sparekey.AuthError)(nil)
+	if errors.As(err, &refused) && refused.Reason == sparekey.ReasonMalformed && refused.Err != nil {
+		return refused.Err.Error() // errTwoCredentials and errLooksBasic say what to do
+	}
 	return basicauth.Message(err)
 }
 

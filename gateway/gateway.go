@@ -36,7 +36,7 @@ type Config struct {
 	// Realm names what is guarded, as in basicauth.Config.
 	Realm string
 
-	// Optional lets requests without a Basic credential through, as nobody's: for
+	// Optional lets requests without a Basic credential through, as anonymous: for
 	// an application with pages for everybody, or with sign-ins of its own. A
 	// wrong credential is refused all the same.
 	Optional bool
@@ -53,6 +53,12 @@ type Config struct {
 
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
+
+	// LoginHeaders are the names of further headers in which the application gets the
+	// login, as it is and unsigned, such as Remote-User or X-WEBAUTH-USER. New panics
+	// where [CheckLoginHeader] has something against one. A user whose login cannot be
+	// in a header, because of control characters or blanks at its ends, is refused then.
+	LoginHeaders []string
 
 	// Upstream says how the application may read requests. Default: upstream.Generic.
 	Upstream upstream.Profile
@@ -89,6 +95,7 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 			http.Error(w, message, status)
 		}
 	}
+	config.LoginHeaders = canonicalLoginHeaders(config.LoginHeaders)
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
@@ -148,7 +155,7 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
 		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
-	a, presented, err := g.guard.Attempt(r, origin)
+	a, presented, err := g.attempt(r, origin)
 	if err == nil && !presented && !g.config.Optional && basicauth.IsPreflight(r) {
 		if d, ok := g.preflight(r, reader, answers); ok {
 			return d, sparekey.Attempt{}
@@ -165,7 +172,23 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	if err != nil {
 		return failed(err), sparekey.Attempt{}
 	}
+	if len(g.config.LoginHeaders) > 0 && !isTellable(id.User.Login) {
+		return Refuse(RuleUpstream, errLogin), sparekey.Attempt{}
+	}
 	return allowed(id), a
+}
+
+// attempt returns the attempt that a request makes; see credentialed.
+func (g *Gateway) attempt(r *http.Request, origin clientip.Origin) (a sparekey.Attempt, presented bool, err error) {
+	r, err = credentialed(r)
+	if err != nil {
+		return sparekey.Attempt{}, true, err
+	}
+	a, presented, err = g.guard.Attempt(r, origin)
+	if err == nil && !presented && looksBasic(r) {
+		err = errLooksBasic
+	}
+	return a, presented, err
 }
 
 func allowed(id sparekey.Identity) Decision {
@@ -224,9 +247,9 @@ func (g *Gateway) Tell(w http.ResponseWriter, r *http.Request, status int, messa
 
 // SetIdentity sets the identity headers of an allowed request whose method and
 // request-target reach the application as they are given here: none of them for
-// nobody, and else each, to the empty string where there is nothing to say. Only
-// the signature is missing if there is no Signer. It strips nothing; see
-// [StripIdentity].
+// an anonymous one, and else each, to the empty string where there is nothing to say. Only
+// the signature is missing if there is no Signer. It sets Config.LoginHeaders, too. It
+// strips nothing; see [Gateway.StripIdentity].
 func (g *Gateway) SetIdentity(h http.Header, method, target string, d Decision) {
 	if d.Outcome != Allowed || d.Identity.User.ID == "" {
 		return
@@ -236,6 +259,7 @@ func (g *Gateway) SetIdentity(h http.Header, method, target string, d Decision) 
 		values[i] = f.value(d.Identity)
 		h[f.name] = values[i : i+1 : i+1]
 	}
+	g.setLogin(h, d.Identity.User.Login)
 	if g.config.Signer != nil {
 		values[len(fields)] = g.config.Signer.sign(method, target, values[:len(fields)])
 		h[HeaderSignature] = values[len(fields):]

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,13 +159,21 @@ func TestIdentityHeaders(t *testing.T) {
 
 func TestStripIdentity(t *testing.T) {
 	t.Parallel()
-	gone := []string{"X-Sparekey-User", "x-sparekey-user", "X_Sparekey_User", "X-Sparekey_User", "X.Sparekey.Roles", "X~SPAREKEY!", "X-Sparekey-", "X-Sparekey-Anything"}
-	kept := []string{"X-Sparekey", "X-Sparekeys-User", "Sparekey-User", "X-X-Sparekey-User", "X-Spare-Key-User"}
+	gone := []string{
+		"Remote-User", "remote_user", "REMOTE.USER", "X-Remote-User", "X-Remote-Extra-Scopes", "X-WEBAUTH-USER", "x_webauth-Anything", "X-Forwarded-User", "X_Forwarded_Email",
+		"X-authentik-username", "X-Auth-Request-Access-Token", "X-Authenticated-Userid", "X-Auth-User", "Seat", "X~SEAT",
+		"X-Sparekey-User", "x-sparekey-user", "X_Sparekey_User", "X-Sparekey_User", "X.Sparekey.Roles", "X~SPAREKEY!", "X-Sparekey-", "X-Sparekey-Anything",
+	}
+	kept := []string{"Remote-Users", "Remote-Addr", "XRemote-User", "X-Auth-Token", "X-Authentication", "X-Forwarded-For", "X-User-Id", "Seats", "X-Seat2", "X-Sparekey", "X-Sparekeys-User", "Sparekey-User", "X-X-Sparekey-User", "X-Spare-Key-User"}
 	h := http.Header{}
 	for _, name := range append(gone, kept...) {
 		h[name] = []string{"x"}
 	}
-	gateway.StripIdentity(h)
+	g := gateway.New(outcome{}, gateway.Config{LoginHeaders: []string{"seat", "X-Seat", "SEAT"}})
+	if got := g.LoginHeaders(); !slices.Equal(got, []string{"Seat", "X-Seat"}) {
+		t.Errorf("LoginHeaders: %q", got)
+	}
+	g.StripIdentity(h)
 	for _, name := range kept {
 		if len(h[name]) == 0 {
 			t.Errorf("%s is gone", name)
@@ -173,16 +182,64 @@ func TestStripIdentity(t *testing.T) {
 	if len(h) != len(kept) {
 		t.Errorf("%v", h)
 	}
-	for name, want := range map[string]bool{"X-Sparekey-User": false, "X-Sparekey-User-Id": false, "X_Sparekey-User": true, "X-Sparekey_User": true, "X-Sparekey-User.Id": true, "X-Other_Header": false} {
-		if got := gateway.Misspelled(http.Header{name: {"x"}}); (got == name) != want {
+	for name, want := range map[string]bool{"X-Sparekey-User": false, "X-Sparekey-User-Id": false, "X_Sparekey-User": true, "X-Sparekey_User": true, "X-Sparekey-User.Id": true, "X-Other_Header": false, "Remote-User": false, "Remote_User": true, "X-Seat": false, "x_seat": true, "Remote_Users": false} {
+		if got := g.Misspelled(http.Header{name: {"x"}}); (got == name) != want {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
-	for line, want := range map[string]string{"X-Sparekey-User": "X-Sparekey-User", "X-Checksum, x_sparekey.roles": "x_sparekey.roles", "X-Checksum,X-Sparekey": ""} {
-		if got := gateway.Misspelled(http.Header{"Trailer": {"X-Other", line}}); got != want {
+	for line, want := range map[string]string{"X-Sparekey-User": "X-Sparekey-User", "X-Checksum, x_sparekey.roles": "x_sparekey.roles", "X-Checksum,X-Sparekey": "", "Seat": "Seat", "remote-user": "remote-user"} {
+		if got := g.Misspelled(http.Header{"Trailer": {"X-Other", line}}); got != want {
 			t.Errorf("trailers %q: %q, want %q", line, got, want)
 		}
 	}
+}
+
+// TestLoginHeaders has an application look for the login under its own name.
+func TestLoginHeaders(t *testing.T) {
+	t.Parallel()
+	for login, isTold := range map[string]bool{
+		"ann": true, "ann@example.org": true, "Ann Lee": true, "100%": true, "ümit": true, "a,b": true, "%C3%BCmit": true,
+		"": false, " ann": false, "ann ": false, "ann\r\nX-Admin: 1": false, "ann\x00": false, "ann\t": false, "a\x7fb": false,
+	} {
+		g := gateway.New(outcome{id: sparekey.Identity{User: sparekey.User{ID: "1", Login: login}}}, gateway.Config{LoginHeaders: []string{"Remote-User", "X-WEBAUTH-USER"}})
+		d := g.Decide(request(http.MethodGet, "/a", "Authorization", "Basic eDp5"), loopback)
+		if (d.Outcome == gateway.Allowed) != isTold {
+			t.Errorf("%q: %v by %s", login, d.Outcome, d.Rule)
+			continue
+		}
+		h := http.Header{}
+		g.SetIdentity(h, http.MethodGet, "/a", d)
+		for _, name := range []string{"Remote-User", "X-Webauth-User"} {
+			if got := h[name]; isTold && !slices.Equal(got, []string{login}) || !isTold && len(got) > 0 {
+				t.Errorf("%q: %s is %q", login, name, got)
+			}
+		}
+	}
+	if d := gateway.New(outcome{id: sparekey.Identity{User: sparekey.User{ID: "1", Login: "a\n"}}}, gateway.Config{}).
+		Decide(request(http.MethodGet, "/a", "Authorization", "Basic eDp5"), loopback); d.Outcome != gateway.Allowed {
+		t.Errorf("without LoginHeaders, every login can be told: %v", d.Err)
+	}
+}
+
+func TestCheckLoginHeader(t *testing.T) {
+	t.Parallel()
+	for name, isGood := range map[string]bool{
+		"Remote-User": true, "X-Remote-User": true, "X-WEBAUTH-USER": true, "X-Forwarded-User": true, "X-Forwarded-Email": true, "x-authentik-username": true, "User": true, "X-Seat": true,
+		"": false, "Remote_User": false, "Remote User": false, "Remote-User:": false, "Remote-User\r\n": false, "X-Sparekey-User": false, "x-sparekey-x": false,
+		"Authorization": false, "Proxy-Authorization": false, "cookie": false, "Host": false, "Content-Type": false, "X-Forwarded-For": false, "x-forwarded-proto": false,
+		"X-Forwarded-Prefix": false, "Forwarded": false, "X-Real-IP": false, "X-Original-URL": false, "X-HTTP-Method-Override": false, "Connection": false, "If-Match": false,
+		"Accept": false, "Sec-Fetch-Site": false, "Destination": false, "Script-Name": false,
+	} {
+		if err := gateway.CheckLoginHeader(name); (err == nil) != isGood {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("New takes every name")
+		}
+	}()
+	gateway.New(outcome{}, gateway.Config{LoginHeaders: []string{"Host"}})
 }
 
 // FuzzIdentityHeaders has any texts in the identity, and reads them back as an

@@ -42,14 +42,14 @@ func IdentityHeaders() []string {
 	return append(names, HeaderSignature)
 }
 
-// StripIdentity removes from a client's headers whatever an application could take
-// for one of Sparekey's: every name that begins as they do, however it is
-// written. Many an application cannot tell X_Sparekey_User or X-Sparekey.User
-// from the real one, since CGI and its heirs (PHP, WSGI, Rack) write all of
-// them HTTP_X_SPAREKEY_USER.
+// StripIdentity removes from a client's headers whatever an application could take for
+// one that says who is asking: Sparekey's own, and those of other gateways (see
+// [UsualIdentityHeaders]), however they are written. Many an application cannot tell
+// X_Sparekey_User or X-Sparekey.User from the real one, since CGI and its heirs (PHP,
+// WSGI, Rack) write all of them HTTP_X_SPAREKEY_USER.
 func StripIdentity(h http.Header) {
 	for name := range h {
-		if isIdentity(name) {
+		if isUsualIdentity(name) {
 			delete(h, name)
 		}
 	}
@@ -71,26 +71,6 @@ func hasFolded(name, prefix string) bool {
 		}
 	}
 	return true
-}
-
-// Misspelled returns the name of a header that only looks like one of Sparekey's, such as
-// X_Sparekey_User, or of an announced trailer that looks like one in any spelling; else
-// "". A front-end that can replace headers by their name, but not remove others, must
-// refuse a request that has one.
-func Misspelled(h http.Header) string {
-	for name := range h {
-		if isIdentity(name) && upstream.IsOdd(name) {
-			return name
-		}
-	}
-	for _, line := range h["Trailer"] {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); isIdentity(name) {
-				return name
-			}
-		}
-	}
-	return ""
 }
 
 // list is the value of a header with several items: each escaped, with commas

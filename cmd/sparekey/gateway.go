@@ -31,15 +31,22 @@ type gatewaySettings struct {
 	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
 	UpstreamIndex        string   `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
 	ForwardAuth          string   `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, those without one are let through as nobody's." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
-	ForwardAuthorization *bool    `help:"Pass the header Authorization on to the application. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
+	ForwardAuthorization *bool    `help:"Pass the application password on to the application, in the header Authorization. Other schemes than Basic are always passed on. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
 	UpstreamXmlrpc       bool     `name:"upstream-xmlrpc" help:"Let XML-RPC through to WordPress, which then checks the login and the application password in it without their limits. Default: where the database is WordPress's own, it is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
 	AllowOrigin          []string `help:"Origin, such as https://app.example, whose pages may send forms (uploads) with an application password, and whose preflights proxies that ask let through to the application without one. May be given more than once." env:"SPAREKEY_ALLOW_ORIGIN" placeholder:"ORIGIN" group:"In front of an application"`
+	IdentityHeader       []string `help:"Name of a header in which the application looks for the login, such as Remote-User or X-WEBAUTH-USER: it gets the login there as well. May be given more than once." env:"SPAREKEY_IDENTITY_HEADER" placeholder:"NAME" group:"In front of an application"`
 	SigningKey           string   `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
 }
 
 func (s *gatewaySettings) validate(listen, home string) error {
 	_, err := s.signer()
-	return errors.Join(s.validateUpstream(listen, home), s.validateKind(), s.validateOrigins(), err)
+	errs := []error{s.validateUpstream(listen, home), s.validateKind(), s.validateOrigins(), err}
+	for _, name := range s.IdentityHeader {
+		if err := gateway.CheckLoginHeader(name); err != nil {
+			errs = append(errs, fmt.Errorf("--identity-header: %w", err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // validateKind refuses what --upstream-kind and --upstream-index cannot be.
@@ -240,7 +247,7 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 	}
 	c.warn(database, log)
 	rules := gateway.Config{
-		Realm: c.SiteName, Signer: signer, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(),
+		Realm: c.SiteName, Signer: signer, LoginHeaders: c.IdentityHeader, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(),
 		AllowOrigins: c.AllowOrigin, NoDialogs: c.hasNoDialogs(database),
 	}
 	asked := rules

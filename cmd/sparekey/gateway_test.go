@@ -143,6 +143,28 @@ func TestUpstreamSettings(t *testing.T) {
 	}
 }
 
+// TestIdentityHeader has an application look for the login under its own names.
+func TestIdentityHeader(t *testing.T) {
+	t.Parallel()
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q %q %q", r.Header["Remote-User"], r.Header["X-Webauth-User"], r.Header["X-Remote-User"], r.Header["Authorization"])
+	}))
+	t.Cleanup(application.Close)
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	s := startServer(t, database, "--upstream", application.URL, "--identity-header", "remote-user", "--identity-header", "X-WEBAUTH-USER")
+	for as, want := range map[account]string{ann: `["ann"] ["ann"] [] []`, {}: `[] [] [] []`} {
+		if status, body := s.ask(t, as, "/", "Remote-User", "bob", "X-WEBAUTH-USER", "bob", "X-Remote-User", "bob", "X_Remote_User", "bob"); status != http.StatusOK || body != want {
+			t.Errorf("%q: %d %s, want %s", as.login, status, body, want)
+		}
+	}
+	for _, name := range []string{"Host", "X_Remote_User", "X-Sparekey-User", "Remote-User,Cookie"} {
+		if _, err := cli(t.Context(), database, "serve", "--identity-header", name); err == nil || !strings.Contains(err.Error(), "--identity-header") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 // TestForwardAuth has proxies ask the running server, about credentials that were
 // made on the command line.
 func TestForwardAuth(t *testing.T) {

@@ -14,6 +14,7 @@ local said = {
     ["www-authenticate"] = "challenge", ["retry-after"] = "wait", ["x-sparekey-user"] = "user", ["x-sparekey-user-id"] = "user_id",
     ["x-sparekey-roles"] = "roles", ["x-sparekey-credential"] = "credential", ["x-sparekey-scopes"] = "scopes",
     ["x-sparekey-signature"] = "signature",
+    ["remote-user"] = "login", -- with --identity-header Remote-User
 }
 
 core.register_action("sparekey", { "http-req" }, function(txn, url)

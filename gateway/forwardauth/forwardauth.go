@@ -1,6 +1,7 @@
 // Package forwardauth answers proxies that ask about each request before they pass
 // it on to an application: nginx (auth_request), Traefik (ForwardAuth), Caddy
-// (forward_auth), HAProxy (by a few lines of Lua) and Envoy (ext_authz over HTTP).
+// (forward_auth), HAProxy (by a few lines of Lua), Envoy (ext_authz over HTTP) and
+// ingress-nginx of Kubernetes (auth-url).
 //
 //	mux := http.NewServeMux() // which cleans paths: see Handler
 //	h := forwardauth.New(g, forwardauth.Config{Proxies: proxies})
@@ -20,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,7 +86,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.fail(w, r, *refusal)
 		return
 	}
-	decision := h.gateway.Decide(client, h.origin(r))
+	decision := h.gateway.Decide(client, h.origin(client))
 	if decision.Outcome != gateway.Allowed {
 		h.fail(w, client, decision)
 		return
@@ -92,16 +94,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	basicauth.Warn(header, decision.Identity)
-	// An empty header takes the place of the client's: there may be no signature, and of
-	// nobody there is nothing at all.
+	// An empty header takes the place of the client's: there may be no signature, and
+	// nothing at all of an anonymous request.
 	header.Set(gateway.HeaderSignature, "")
 	if decision.Identity.User.ID == "" {
-		for _, name := range gateway.IdentityHeaders() {
+		for _, name := range slices.Concat(gateway.IdentityHeaders(), h.gateway.LoginHeaders()) {
 			header.Set(name, "")
 		}
 	}
+	d.ownAuthorization.tell(header, client.Header, h.unset())
 	h.gateway.SetIdentity(header, client.Method, client.RequestURI, decision)
 	w.WriteHeader(http.StatusOK)
+}
+
+// unset returns the headers in which other gateways say who is asking, without those that
+// the answer has.
+func (h *Handler) unset() []string {
+	own := h.gateway.LoginHeaders()
+	return slices.DeleteFunc(gateway.UsualIdentityHeaders(), func(name string) bool { return slices.Contains(own, name) })
 }
 
 // split separates the name of a dialect from what follows it.
@@ -126,7 +136,7 @@ func (h *Handler) read(d dialect, r *http.Request, rest string) (*http.Request, 
 	if protos := r.Header["X-Forwarded-Proto"]; len(protos) > 1 {
 		return nil, refuse("There are several headers X-Forwarded-Proto: the proxy must set it, and let no client do so.")
 	}
-	return d.read(r, rest)
+	return d.read(h.gateway, r, rest)
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, d gateway.Decision) {

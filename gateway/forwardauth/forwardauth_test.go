@@ -34,11 +34,12 @@ var tells = map[string]struct {
 	target string
 	header http.Header
 }{
-	"nginx":   {"/-/auth/nginx", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
-	"haproxy": {"/-/auth/haproxy", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
-	"traefik": {"/-/auth/traefik", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
-	"caddy":   {"/-/auth/caddy", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
-	"envoy":   {"/-/auth/envoy/a%2Fb?c", http.Header{}},
+	"nginx":         {"/-/auth/nginx", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
+	"haproxy":       {"/-/auth/haproxy", http.Header{"X-Original-Method": {"GET"}, "X-Original-Uri": {"/a%2Fb?c"}, "X-Original-Host": {"example.org"}}},
+	"traefik":       {"/-/auth/traefik", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
+	"caddy":         {"/-/auth/caddy", http.Header{"X-Forwarded-Method": {"GET"}, "X-Forwarded-Uri": {"/a%2Fb?c"}, "X-Forwarded-Host": {"example.org"}}},
+	"envoy":         {"/-/auth/envoy/a%2Fb?c", http.Header{}},
+	"ingress-nginx": {"/-/auth/ingress-nginx", http.Header{"X-Original-Method": {"GET"}, "X-Original-Url": {"https://example.org/a%2Fb?c"}}},
 }
 
 // ask has a proxy at 10.0.0.1 ask in a dialect, after change has changed the request.
@@ -114,6 +115,9 @@ func TestWhatIsNotTold(t *testing.T) {
 					if strings.HasSuffix(name, "Uri") {
 						r.Header.Set(name, target)
 					}
+					if strings.HasSuffix(name, "Url") {
+						r.Header.Set(name, "https://example.org"+target)
+					}
 				}
 				if dialect == "envoy" {
 					r.RequestURI = "/-/auth/envoy" + strings.TrimPrefix(target, "/")
@@ -133,11 +137,162 @@ func TestWhatIsNotTold(t *testing.T) {
 func TestInTheClear(t *testing.T) {
 	t.Parallel()
 	for dialect := range tells {
-		for _, proto := range []string{"http", "", "https, http", "ws"} {
+		if dialect == "ingress-nginx" {
+			continue // see TestIngressNginxAddress
+		}
+		for _, proto := range []string{"http", "", "https, http", "ws", "WS", "wss, ws"} {
 			_, a := ask(t, dialect, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", proto) })
 			if a.Secure {
 				t.Errorf("%s: %q is taken for secure", dialect, proto)
 			}
+		}
+		for _, proto := range []string{"https", "wss", "WSS", "ws, wss"} { // Traefik writes "wss" for WebSockets
+			w, a := ask(t, dialect, func(r *http.Request) { r.Header.Set("X-Forwarded-Proto", proto) })
+			if !a.Secure || w.Code != http.StatusOK {
+				t.Errorf("%s: %q is not taken for secure: %d", dialect, proto, w.Code)
+			}
+		}
+	}
+}
+
+// TestOwnAuthorization has proxies that put or remove headers only as the answer says
+// learn what of Authorization is the application's own.
+func TestOwnAuthorization(t *testing.T) {
+	t.Parallel()
+	const token = "Bearer eyJhbGciOiJub25lIn0.e30.x_-"
+	for dialect := range tells {
+		for name, own := range map[string]string{"Basic": "", "a token": token, "Digest": `Digest username="ann"`} {
+			w, a := ask(t, dialect, func(r *http.Request) {
+				if own != "" {
+					r.Header.Set("Proxy-Authorization", r.Header.Get("Authorization"))
+					r.Header.Set("Authorization", own)
+				}
+			})
+			authorization, removed := "", ""
+			switch dialect {
+			case "traefik", "ingress-nginx":
+				authorization = own
+			case "envoy":
+				removed = strings.Join(gateway.UsualIdentityHeaders(), ", ") + ", Proxy-Authorization"
+				if own == "" {
+					removed = strings.Join(gateway.UsualIdentityHeaders(), ", ") + ", Authorization, Proxy-Authorization"
+				}
+			}
+			got := w.Header()
+			if w.Code != http.StatusOK || a.Login != "ann" || got.Get("Authorization") != authorization || got.Get("X-Envoy-Auth-Headers-To-Remove") != removed {
+				t.Errorf("%s, %s: %d %v", dialect, name, w.Code, got)
+			}
+		}
+	}
+}
+
+// TestLoginHeaders has the application's own names for the login in every answer that
+// allows a request, empty for an anonymous one, and refuses other spellings of them.
+func TestLoginHeaders(t *testing.T) {
+	t.Parallel()
+	names := []string{"Remote-User", "X-Webauth-User", "X-Seat"}
+	h := forwardauth.New(gateway.New(&recorder{}, gateway.Config{Optional: true, LoginHeaders: names}),
+		forwardauth.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	for dialect := range tells {
+		for _, c := range []struct {
+			login, header string
+			status        int
+		}{
+			{"ann", "Remote-User", http.StatusOK},
+			{"ümit", "X-Other", http.StatusOK},
+			{"", "Remote-User", http.StatusOK},
+			{"ann", "Remote_User", http.StatusForbidden},
+			{"", "x.seat", http.StatusForbidden},
+			{"ann", "Trailer", http.StatusForbidden},
+			{" ann", "X-Other", http.StatusForbidden},
+		} {
+			r := httptest.NewRequest(http.MethodGet, tells[dialect].target, nil)
+			r.RemoteAddr, r.Host, r.Header = "10.0.0.1:4711", "example.org", tells[dialect].header.Clone()
+			r.Header.Set("X-Forwarded-For", "203.0.113.9")
+			r.Header.Set("X-Forwarded-Proto", "https")
+			r.Header[c.header] = []string{"X-Seat"}
+			if c.login != "" {
+				r.SetBasicAuth(c.login, "x")
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != c.status {
+				t.Errorf("%s, %q, %s: %d %s", dialect, c.login, c.header, w.Code, w.Body)
+			}
+			for _, name := range names {
+				if got := w.Header()[name]; c.status == http.StatusOK && !slices.Equal(got, []string{c.login}) || c.status != http.StatusOK && got != nil {
+					t.Errorf("%s, %q, %s: %s is %q", dialect, c.login, c.header, name, got)
+				}
+				if slices.Contains(strings.Split(w.Header().Get("X-Envoy-Auth-Headers-To-Remove"), ", "), name) {
+					t.Errorf("%s: Envoy is to remove %s", dialect, name)
+				}
+			}
+		}
+	}
+}
+
+// TestIngressNginxAddress has ingress-nginx ask by whole addresses.
+func TestIngressNginxAddress(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]struct {
+		target string // "" if the question must be refused
+		secure bool
+	}{
+		"https://example.org/a?b=https://c/d":      {"/a?b=https://c/d", true},
+		"https://example.org/":                     {"/", true},
+		"https://example.org//a":                   {"//a", true},
+		"https://example.org:8443/a":               {"/a", true},
+		"https://[2001:db8::1]:8443/a":             {"/a", true},
+		"http://example.org/a":                     {"/a", false},
+		"http://example.org/https://example.org/a": {"/https://example.org/a", false},
+		"":                      {},
+		"/a":                    {},
+		"https:///a":            {},
+		"https://example.org":   {},
+		"https://example.org?a": {},
+		"https://example.org*":  {},
+		"https://example.orghttp://example.org/a": {}, // the client asked in absolute form
+		"https://example.org:8443http://other/a":  {},
+		"https://ann@example.org/a":               {},
+		"https://example.org, https://other/a":    {},
+		"HTTPS://example.org/a":                   {},
+		"wss://example.org/a":                     {},
+		"https://example.org/a b":                 {},
+		"https://example.org/a#b":                 {},
+		"https://example.org\\@other/a":           {},
+		"//example.org/a":                         {},
+	} {
+		w, a := ask(t, "ingress-nginx", func(r *http.Request) {
+			r.Header.Set("X-Original-Url", address)
+			r.Header.Del("X-Forwarded-Proto") // which ingress-nginx empties
+			r.Header.Set("X-Original-Uri", "/spoofed")
+			r.Header.Set("X-Auth-Request-Redirect", "/a")
+			r.Header.Set("X-Sent-From", "nginx-ingress-controller")
+		})
+		if want.target == "" {
+			if w.Code != http.StatusForbidden || a.Login != "" {
+				t.Errorf("%q: %d for %q", address, w.Code, a.Request.Target)
+			}
+			continue
+		}
+		if w.Code != http.StatusOK || a.Request.Target != want.target || a.Secure != want.secure {
+			t.Errorf("%q: %d, %+v", address, w.Code, a)
+			continue
+		}
+		// The dialect's own header is not one of the client's.
+		readings := a.Upstream.Readings(true)
+		if path, _, _ := strings.Cut(want.target, "?"); readings.Unclear != "" && path == "/a" || slices.ContainsFunc(readings.All, func(r sparekey.Reading) bool { return r.Path != path }) && path == "/a" {
+			t.Errorf("%q: %+v", address, readings)
+		}
+	}
+	for name, change := range map[string]func(r *http.Request){
+		"an X-Forwarded-Proto of the client": func(r *http.Request) {
+			r.Header.Set("X-Original-Url", "http://example.org/a")
+			r.Header.Set("X-Forwarded-Proto", "https")
+		},
+	} {
+		if _, a := ask(t, "ingress-nginx", change); a.Secure {
+			t.Errorf("%s counts", name)
 		}
 	}
 }
@@ -149,13 +304,14 @@ func TestStatuses(t *testing.T) {
 		for login, want := range map[string]int{"eve": http.StatusTooManyRequests, "down": http.StatusServiceUnavailable} {
 			w, _ := ask(t, dialect, func(r *http.Request) { r.SetBasicAuth(login, "x") })
 			status := want
-			if dialect == "nginx" {
+			deniesOnly := dialect == "nginx" || dialect == "ingress-nginx"
+			if deniesOnly {
 				status = http.StatusForbidden
 			}
 			if w.Code != status || (login == "eve") != (w.Header().Get("Retry-After") == "60") {
 				t.Errorf("%s: %d %v", dialect, w.Code, w.Header())
 			}
-			if dialect == "nginx" && (w.Header().Get(forwardauth.HeaderStatus) != map[string]string{"eve": "429", "down": "503"}[login] || w.Header().Get(forwardauth.HeaderMessage) == "") {
+			if deniesOnly && (w.Header().Get(forwardauth.HeaderStatus) != map[string]string{"eve": "429", "down": "503"}[login] || w.Header().Get(forwardauth.HeaderMessage) == "") {
 				t.Errorf("%v", w.Header())
 			}
 		}

@@ -2,6 +2,7 @@ package forwardauth_test
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -92,12 +93,20 @@ func nginx(t *testing.T, settings string) starter {
 	t.Helper()
 	program := testproc.Program(t, remedy, "nginx")
 	return starting(gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
-		server := example(t, dir, "nginx/example.conf", map[string]string{
-			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
-			"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
-		})
+		server := nginxExample(t, site, dir, addr, nil)
 		return nginxCommand(t, program, dir, settings+"\n\tinclude "+server+";")
 	})
+}
+
+// nginxExample writes the example of nginx for a site, with further changes.
+func nginxExample(t *testing.T, site *gatewaytest.Site, dir, addr string, more map[string]string) string {
+	t.Helper()
+	changes := map[string]string{
+		"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
+		"/etc/ssl/example.org.pem": site.Certificate.Cert, "/etc/ssl/example.org.key": site.Certificate.Key,
+	}
+	maps.Copy(changes, more)
+	return example(t, dir, "nginx/example.conf", changes)
 }
 
 // nginxCommand runs nginx with these settings in its block "http".
@@ -149,13 +158,21 @@ func TestHAProxy(t *testing.T) {
 // haproxy starts the example of HAProxy.
 func haproxy(t *testing.T) starter {
 	t.Helper()
+	return haproxyWith(t, nil)
+}
+
+// haproxyWith starts the example of HAProxy with further changes.
+func haproxyWith(t *testing.T, more map[string]string) starter {
+	t.Helper()
 	program := testproc.Program(t, remedy, "haproxy")
 	return starting(gatewaytest.Front{PassesTrailers: true}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
 		lua := example(t, dir, "haproxy/sparekey.lua", nil)
-		file := example(t, dir, "haproxy/haproxy.cfg", map[string]string{
+		changes := map[string]string{
 			"127.0.0.1:8443": addr, "127.0.0.1:8080": site.Sparekey.Host, "127.0.0.1:9000": site.Application.Host,
 			"/etc/ssl/example.org.both.pem": site.Certificate.Both, "/etc/haproxy/sparekey.lua": lua,
-		})
+		}
+		maps.Copy(changes, more)
+		file := example(t, dir, "haproxy/haproxy.cfg", changes)
 		return exec.CommandContext(context.WithoutCancel(t.Context()), program, "-f", file)
 	})
 }

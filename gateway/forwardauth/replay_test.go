@@ -13,10 +13,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
@@ -32,6 +34,9 @@ type replay struct {
 	apply func(out, answer http.Header)
 	// broken is what the client gets where Sparekey does not answer.
 	broken int
+	// deniesOnly says that it understands no refusals but 401 and 403. What the client
+	// would get from the example of nginx is what the replay answers.
+	deniesOnly bool
 }
 
 func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
@@ -57,13 +62,17 @@ func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 				w.Header()[name] = values
 			}
 		}
-		w.WriteHeader(answer.StatusCode)
+		status := answer.StatusCode
+		if said, err := strconv.Atoi(answer.Header.Get(forwardauth.HeaderStatus)); p.deniesOnly && err == nil && status == http.StatusForbidden {
+			status = said // else this would be 403, too: the suite looks for the reason
+		}
+		w.WriteHeader(status)
 		io.Copy(w, answer.Body)
 	}))
 	server.Config.ErrorLog = quiet()
 	server.Start()
 	t.Cleanup(server.Close)
-	return gatewaytest.Front{Addr: server.Listener.Addr().String()}
+	return gatewaytest.Front{Addr: server.Listener.Addr().String(), LeavesCaching: true}
 }
 
 // application passes an allowed request on.
@@ -73,7 +82,6 @@ func (p replay) application(site *gatewaytest.Site, answer http.Header) http.Han
 			pr.Out.URL = raw(site.Application, pr.In.URL.RequestURI())
 			pr.Out.Host = pr.In.Host
 			pr.Out.Trailer = nil
-			pr.Out.Header.Del("Authorization")
 			if !strings.EqualFold(pr.In.Header.Get("Upgrade"), "websocket") {
 				pr.Out.Header.Del("Upgrade")
 			}
@@ -118,10 +126,11 @@ func listed(t *testing.T, file, pattern string) (all []string) {
 // and -For.
 func TestTraefik(t *testing.T) {
 	t.Parallel()
-	names := listed(t, "traefik/dynamic.yml", `(?m)^ +- (X-Sparekey-\S+)$`)
-	if !slices.Equal(names, gateway.IdentityHeaders()) {
+	names := listed(t, "traefik/dynamic.yml", `(?m)^          - ([A-Z]\S+)`)
+	if !slices.Equal(names, slices.Concat([]string{"Authorization"}, gateway.IdentityHeaders(), []string{"Remote-User"})) {
 		t.Errorf("authResponseHeaders are %q", names)
 	}
+	removed := listed(t, "traefik/dynamic.yml", `(?m)^          ([A-Z][A-Za-z-]+): ""`)
 	p := replay{broken: http.StatusInternalServerError}
 	p.ask = func(site *gatewaytest.Site, client *http.Request) *http.Request {
 		question := &http.Request{Method: http.MethodGet, URL: raw(site.Sparekey, "/-/auth/traefik"), Header: client.Header.Clone()}
@@ -135,12 +144,24 @@ func TestTraefik(t *testing.T) {
 		}
 		question.Header.Set("X-Forwarded-Method", client.Method)
 		question.Header.Set("X-Forwarded-Proto", "https")
+		if strings.EqualFold(client.Header.Get("Upgrade"), "websocket") {
+			question.Header.Set("X-Forwarded-Proto", "wss")
+		}
 		question.Header.Set("X-Forwarded-Host", client.Host)
 		question.Header.Set("X-Forwarded-Uri", client.URL.RequestURI())
 		question.Header.Set("X-Forwarded-For", clientAddr(client))
 		return question
 	}
 	p.apply = func(out, answer http.Header) {
+		defer func() { // the middleware "clean" is the second
+			for _, name := range removed {
+				out.Del(name)
+			}
+			for _, name := range []string{"Server", "Port", "Uri", "Method", "Prefix", "For", "Host", "Proto"} { // by the entry point
+				out.Del("X-Forwarded-" + name)
+			}
+			out.Del("X-Real-IP")
+		}()
 		for _, name := range names {
 			out.Del(name)
 			if values := answer[http.CanonicalHeaderKey(name)]; len(values) > 0 {
@@ -171,6 +192,8 @@ func TestEnvoy(t *testing.T) {
 	isAllowed := matcher(t, `(?s) allowed_headers:(.*?)disallowed_headers:`, "^authorization$")
 	isDisallowed := matcher(t, `(?s)disallowed_headers:(.*?)http_service:`)
 	prefix := listed(t, "envoy/envoy.yaml", `allowed_upstream_headers:\s+patterns:\s+- \{ prefix: ([^,]+),`)[0]
+	exact := listed(t, "envoy/envoy.yaml", `allowed_upstream_headers:\s+patterns:\s+[^\n]+\s+- \{ exact: ([^,]+),`)[0]
+	statically := strings.Split(listed(t, "envoy/envoy.yaml", `request_headers_to_remove: \[([^\]]+)\]`)[0], ",")
 	if status := listed(t, "envoy/envoy.yaml", `status_on_error: \{ code: (\S+) \}`)[0]; status != "ServiceUnavailable" {
 		t.Errorf("status_on_error is %s", status)
 	}
@@ -197,14 +220,79 @@ func TestEnvoy(t *testing.T) {
 	}
 	p.apply = func(out, answer http.Header) {
 		for name, values := range answer {
-			if strings.HasPrefix(strings.ToLower(name), prefix) {
+			if strings.HasPrefix(strings.ToLower(name), prefix) || strings.EqualFold(name, exact) {
 				out[name] = values
 			}
+		}
+		for name := range strings.SplitSeq(answer.Get("X-Envoy-Auth-Headers-To-Remove"), ",") {
+			out.Del(strings.TrimSpace(name))
+		}
+		for _, name := range statically {
+			out.Del(strings.TrimSpace(name))
 		}
 	}
 	gatewaytest.Run(t, p.start)
 	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, p.start) })
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, p.start) })
+}
+
+// TestIngressNginx replays the question of ingress-nginx's template for auth-url: all of
+// the client's headers, X-Original-URL, X-Original-Method, X-Forwarded-For, X-Real-IP, no
+// X-Forwarded-Proto, and a Host of Sparekey's. It is nginx, so it drops odd names.
+func TestIngressNginx(t *testing.T) {
+	t.Parallel()
+	const file = "kubernetes/ingress-nginx.yaml"
+	names := strings.Split(listed(t, file, `auth-response-headers: (\S+)`)[0], ",")
+	if !slices.Equal(names, slices.Concat([]string{"Authorization"}, gateway.IdentityHeaders(), []string{"Remote-User"})) {
+		t.Errorf("auth-response-headers are %q", names)
+	}
+	path := listed(t, file, `auth-url: http://[^/]+(/\S+)`)[0]
+	removed := listed(t, file, `(?m)^  ([A-Z][A-Za-z0-9-]+): ""$`)
+	p := replay{broken: http.StatusInternalServerError, deniesOnly: true}
+	p.ask = func(site *gatewaytest.Site, client *http.Request) *http.Request {
+		if client.Method == http.MethodConnect || client.Method == http.MethodTrace { // which nginx refuses
+			return nil
+		}
+		question := &http.Request{Method: http.MethodGet, URL: raw(site.Sparekey, path), Host: "sparekey.sparekey.svc.cluster.local", Header: client.Header.Clone()}
+		for name := range client.Header {
+			if upstream.IsOdd(name) {
+				question.Header.Del(name)
+				delete(question.Header, name)
+				delete(client.Header, name)
+			}
+		}
+		for name := range client.Trailer { // net/http has taken them out of the headers
+			question.Header.Add("Trailer", name)
+		}
+		for _, name := range []string{"Connection", "Upgrade", "Te", "Keep-Alive", "Transfer-Encoding", "Content-Length", "Expect", "X-Forwarded-Proto"} {
+			question.Header.Del(name)
+		}
+		question.Header.Set("X-Request-ID", "0123456789abcdef")
+		question.Header.Set("X-Original-Url", "https://"+client.Host+client.RequestURI)
+		question.Header.Set("X-Original-Method", client.Method)
+		question.Header.Set("X-Sent-From", "nginx-ingress-controller")
+		question.Header.Set("X-Real-IP", clientAddr(client))
+		question.Header.Set("X-Forwarded-For", clientAddr(client))
+		question.Header.Set("X-Auth-Request-Redirect", client.RequestURI)
+		return question
+	}
+	p.apply = func(out, answer http.Header) {
+		for _, name := range removed {
+			out.Del(name)
+		}
+		for _, name := range names {
+			out.Del(name)
+			if value := answer.Get(name); value != "" {
+				out[http.CanonicalHeaderKey(name)] = []string{value}
+			}
+		}
+		for _, name := range []string{"X-Real-Ip", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto", "X-Forwarded-Scheme", "X-Scheme"} {
+			out.Set(name, "the controller's") // of its template
+		}
+	}
+	gatewaytest.Run(t, p.start)
+	t.Run("Optional", func(t *testing.T) { gatewaytest.RunOptional(t, p.start) })
+	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusInternalServerError, p.start) })
 }
 
 // TestExamplesSetNoRoutingHeaders has no example ask by a header that counts as moving the
@@ -222,7 +310,7 @@ func TestExamplesSetNoRoutingHeaders(t *testing.T) {
 	}
 	for dialect, told := range tells {
 		for name := range told.header {
-			if upstream.IsRouting(name) {
+			if dialect != "ingress-nginx" && upstream.IsRouting(name) { // of which it does not count
 				t.Errorf("%s asks by %s", dialect, name)
 			}
 		}

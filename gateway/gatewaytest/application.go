@@ -60,7 +60,11 @@ func tell(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\n%s: yes\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", markSeen, len(body), body)
+	fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\n%s: yes\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n", markSeen, len(body))
+	for _, line := range seen.values("X-Answer") { // a header that the answer is to have
+		fmt.Fprintf(conn, "%s\r\n", line)
+	}
+	fmt.Fprintf(conn, "\r\n%s", body)
 }
 
 // readSeen reads one request. It takes whatever there is of a body.

@@ -14,7 +14,7 @@ type Attack struct {
 // has a table of them.
 func Attacks() []Attack {
 	var all []Attack
-	for _, group := range [][]Attack{identityAttacks(), forwardedAttacks(), scopeAttacks(), readingAttacks(), pathAttacks(), objectAttacks(), escalationAttacks(), credentialAttacks(), protocolAttacks()} {
+	for _, group := range [][]Attack{identityAttacks(), namedAttacks(), forwardedAttacks(), scopeAttacks(), readingAttacks(), pathAttacks(), objectAttacks(), escalationAttacks(), credentialAttacks(), twoCredentialAttacks(), protocolAttacks()} {
 		all = append(all, group...)
 	}
 	return all
@@ -148,7 +148,7 @@ func credentialAttacks() []Attack {
 		{"authorization-joined", "a list is read from one end or the other", "", each("", "/", "Authorization: {wrong}, {good}", "Authorization: {good}, {wrong}", "Authorization: Bearer x, {good}")},
 		{"authorization-of-another-scheme", "what is not understood is not let through", "", each("", "/", "Authorization: Bearer x", "Authorization: Basic", "Authorization: Basic ", "Authorization: ", "Authorization: Basic\tx", "Authorization: Negotiate x")},
 		{"authorization-elsewhere", "headers that other programs read it from", "", each("", "/",
-			"Proxy-Authorization: {good}", "X-Authorization: {good}", "X-Forwarded-Authorization: {good}", "X-Original-Authorization: {good}", "Redirect-Http-Authorization: {good}", "Cookie: Authorization={good}", "X-Sparekey-Authorization: {good}")},
+			"X-Authorization: {good}", "X-Forwarded-Authorization: {good}", "X-Original-Authorization: {good}", "Redirect-Http-Authorization: {good}", "Cookie: Authorization={good}", "X-Sparekey-Authorization: {good}")},
 		{"authorization-in-the-address", "in the URL, as a browser has it", "", to("", "http://ann:x@example.org/", "/?Authorization={good}")},
 		{"authorization-misspelled", "Authorization_ is none", "", each("", "/", "Authorization_: {good}", "HTTP_AUTHORIZATION: {good}", "Authorization : {good}")},
 		{"exceptions-for-methods", "forward-auth that lets HEAD, OPTIONS or CORS preflight pass", "", []string{

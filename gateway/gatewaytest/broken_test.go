@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -167,7 +168,7 @@ func brokenHeaders() map[string]broken {
 				r.Header.Del("Content-Type")
 			}
 		}), []string{"scope-by-multipart-form"}},
-		"passes on trailers unsaid": {gate{trailers: true}, []string{"scope-by-trailer", "identity-in-a-trailer"}},
+		"passes on trailers unsaid": {gate{trailers: true}, []string{"scope-by-trailer", "identity-in-a-trailer", "identity-of-another-gateway-in-a-trailer"}},
 	}
 }
 
@@ -268,7 +269,19 @@ func brokenIdentity() map[string]broken {
 	nothing := func(http.Header) {}
 	return map[string]broken{
 		"keeps the client's identity": {gate{strip: nothing, identity: keep}, []string{"identity-spoofed", "identity-in-another-case", "identity-twice"}},
-		"strips one spelling":         {gate{strip: nothing}, []string{"identity-with-underscores", "identity-with-dots"}},
+		"strips Sparekey's names alone": {gate{strip: func(h http.Header) {
+			for name := range h {
+				if strings.HasPrefix(cgiName(name), "X_SPAREKEY_") {
+					delete(h, name)
+				}
+			}
+		}}, []string{"identity-of-another-gateway"}},
+		"strips one spelling of others": {gate{strip: func(h http.Header) {
+			for _, name := range gateway.UsualIdentityHeaders() {
+				h.Del(name)
+			}
+		}}, []string{"identity-of-another-gateway-misspelled"}},
+		"strips one spelling": {gate{strip: nothing}, []string{"identity-with-underscores", "identity-with-dots"}},
 		"drops what Connection names": {gate{after: func(client *http.Request, h http.Header) {
 			for name := range strings.SplitSeq(client.Header.Get("Connection"), ",") {
 				h.Del(strings.TrimSpace(name))
@@ -301,6 +314,7 @@ func brokenForwarding() map[string]broken {
 	}
 	return map[string]broken{
 		"believes X-Forwarded-For":    {gate{origin: believing}, []string{"forwarded-address-spoofed"}},
+		"passes on forwarded words":   {gate{forwards: true}, []string{"forwarded-words-for-the-application"}},
 		"believes X-Forwarded-Uri":    {take(func(r *http.Request) *string { return &r.RequestURI }, "X-Forwarded-Uri", "X-Original-Uri"), []string{"forwarded-target-spoofed"}},
 		"believes X-Forwarded-Method": {take(func(r *http.Request) *string { return &r.Method }, "X-Forwarded-Method", "X-Original-Method"), []string{"forwarded-method-spoofed"}},
 		"asks nothing where its own words are dropped": {gate{unasked: func(head string) bool {
@@ -336,13 +350,26 @@ func brokenAuthorization() map[string]broken {
 			return all[len(all)-1]
 		}), []string{"authorization-joined"}},
 		"looks elsewhere": {from(func(r *http.Request) string {
-			for _, name := range []string{"Proxy-Authorization", "X-Authorization", "X-Forwarded-Authorization"} {
+			for _, name := range []string{"X-Authorization", "X-Forwarded-Authorization"} {
 				if value := r.Header.Get(name); value != "" {
 					return value
 				}
 			}
 			return ""
 		}), []string{"authorization-elsewhere"}},
+		"searches for Basic": {from(func(r *http.Request) string {
+			found := regexp.MustCompile(`(?i)basic\s+([a-z0-9+/=]+)`).FindStringSubmatch(strings.Join(r.Header["Authorization"], ","))
+			if found == nil {
+				return ""
+			}
+			return "Basic " + found[1]
+		}), []string{"authorization-like-basic"}},
+		"prefers Proxy-Authorization": {from(func(r *http.Request) string {
+			found := r.Header.Get("Proxy-Authorization")
+			r.Header.Del("Proxy-Authorization")
+			return found
+		}), []string{"authorization-wrong-beside-proxy-authorization", "proxy-authorization-beside-authorization"}},
+		"does not limit Proxy-Authorization": {gate{unasked: func(head string) bool { return strings.Contains(head, "Proxy-Authorization: ") }}, []string{"scope-by-proxy-authorization"}},
 		"takes other names": {from(func(r *http.Request) string {
 			return r.Header.Get("Authorization_") + r.Header.Get("Http_authorization")
 		}), []string{"authorization-misspelled"}},

@@ -28,6 +28,15 @@ func (s *Site) Send(t testing.TB, front Front, request string) Answer {
 	return s.send(t, front, request)
 }
 
+// Dial opens a connection to a front-end, from 127.0.0.2.
+func (s *Site) Dial(t testing.TB, front Front) net.Conn {
+	t.Helper()
+	return s.dial(t, front)
+}
+
+// Authorization returns the Authorization of the credential of that name.
+func (s *Site) Authorization(name string) string { return s.authorization[name] }
+
 // send sends a request as it is written, with line ends as "\n" and credentials as
 // "{name}", from 127.0.0.2.
 func (s *Site) send(t testing.TB, front Front, request string) Answer {

@@ -31,6 +31,7 @@ type gate struct {
 	after    func(client *http.Request, h http.Header)    // changes what it passes on, after all else
 	identity func(set func(h http.Header), h http.Header) // default: set(h)
 	upgrades bool                                         // passes on every Upgrade
+	forwards bool                                         // passes on what only a proxy may say
 	trailers bool                                         // passes on trailers, and does not say so
 }
 
@@ -92,7 +93,10 @@ func (g gate) rewrite(site *gatewaytest.Site, pr *httputil.ProxyRequest, d gatew
 	pr.Out.URL = &url.URL{Scheme: "http", Host: site.Application.Host, Opaque: path, RawQuery: query, ForceQuery: isAsked}
 	pr.Out.Host = pr.In.Host
 	h := pr.Out.Header
-	h.Del("Authorization")
+	gateway.StripCredential(h)
+	if _, isBroken := g.config.Upstream.(changes); !g.forwards && !isBroken { // a broken profile must be all there is
+		gateway.StripForwarding(h)
+	}
 	if !g.upgrades && !strings.EqualFold(h.Get("Upgrade"), "websocket") {
 		h.Del("Upgrade")
 		h.Del("HTTP2-Settings")

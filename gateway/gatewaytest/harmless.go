@@ -32,6 +32,9 @@ func (s *Site) harmless(t testing.TB, as, request string, a Answer) {
 	if problem == "" && len(a.Seen.values("Upgrade"))+len(a.Seen.values("HTTP2-Settings")) > 0 {
 		problem = "it may switch protocols"
 	}
+	if word := a.Seen.spoofs(); problem == "" && word != "" {
+		problem = "it has a word of the client's for a proxy's: " + word
+	}
 	if problem != "" {
 		t.Errorf("%s\nreached the application as %+v: %s", request, *a.Seen, problem)
 		return

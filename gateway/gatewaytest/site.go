@@ -21,7 +21,7 @@ import (
 
 // Site is what a front-end under test stands in front of.
 type Site struct {
-	Gateway     *gateway.Gateway // lets only right credentials through, and nobody in RunOptional
+	Gateway     *gateway.Gateway // lets right credentials through, and in RunOptional anonymous requests; tells the login in Remote-User, too
 	Application *url.URL         // tells in its answers what arrived
 	Sparekey    *url.URL         // has the addresses of forwardauth, for a proxy on 127.0.0.1, and stands in for the pages
 	Certificate Certificate      // for a front-end that speaks TLS
@@ -40,6 +40,10 @@ type Front struct {
 	// HAProxy before 3.2 does, and that this is written where operators read it.
 	// Applications must not take such for headers (RFC 9110, section 6.5.1).
 	PassesTrailers bool
+
+	// LeavesCaching says that it cannot add to answers what caches must know, and that
+	// this is written where operators read it.
+	LeavesCaching bool
 }
 
 // ann is the user whom all credentials are of. Their names are those by which the
@@ -70,6 +74,9 @@ var limits = map[string]sparekey.Limits{
 	"pusher":     {Scopes: "* /v2/mine/*"},
 	"reports":    {Scopes: "GET /projects/*/comments\nGET /reports/*.pdf"},
 }
+
+// loginHeader is the application's own name for the header with the login.
+const loginHeader = "Remote-User"
 
 const signingKey = "the key of the suite, of 32 bytes or more"
 
@@ -109,6 +116,7 @@ func newSite(t testing.TB, config gateway.Config) *Site {
 		t.Fatal(err)
 	}
 	config.Signer = signer
+	config.LoginHeaders = []string{loginHeader}
 	wrong := sparekey.NewSecret().Reveal()
 	s := &Site{
 		Gateway:     gateway.New(service, config),
@@ -169,6 +177,7 @@ func (s *Site) identity(credential string) http.Header {
 	h.Set("X-Sparekey-User-Id", ann.ID)
 	h.Set("X-Sparekey-Roles", "editor,%C3%BCber%2Call")
 	h.Set("X-Sparekey-Credential", s.credential[credential].UUID)
+	h.Set(loginHeader, ann.Login)
 	h.Set("X-Sparekey-Scopes", string(s.credential[credential].Limits.Scopes))
 	return h
 }

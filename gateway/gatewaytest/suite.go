@@ -19,6 +19,8 @@ func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Run("Limited", func(t *testing.T) { site.limited(t, front) })
 	t.Run("Passed on", func(t *testing.T) { site.passedOn(t, front) })
 	t.Run("Targets", func(t *testing.T) { site.targets(t, front) })
+	t.Run("Authorization", func(t *testing.T) { site.ownAuthorization(t, front) })
+	t.Run("Caching", func(t *testing.T) { site.caching(t, front, "good") })
 	t.Run("Attacks", func(t *testing.T) {
 		for _, a := range Attacks() {
 			t.Run(a.Name, func(t *testing.T) { site.try(t, front, a) })
@@ -48,9 +50,11 @@ func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
 		}
 		site.checkNobody(t, a.Seen)
 	})
+	t.Run("Authorization", func(t *testing.T) { site.ownAuthorizationAlone(t, front) })
+	t.Run("Caching", func(t *testing.T) { site.caching(t, front, "") })
 	for _, attack := range Attacks() {
 		// The others are about what a credential allows.
-		elsewhere := slices.Contains([]string{"authorization-elsewhere", "authorization-misspelled", "authorization-of-another-scheme"}, attack.Name)
+		elsewhere := slices.Contains([]string{"authorization-elsewhere", "authorization-misspelled", "authorization-of-another-scheme", "authorization-like-basic"}, attack.Name)
 		if !elsewhere && !strings.HasPrefix(attack.Name, "identity-") {
 			continue
 		}
@@ -85,11 +89,12 @@ func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
 // checkNobody sees that a request tells nothing of anybody.
 func (s *Site) checkNobody(t *testing.T, seen *Seen) {
 	t.Helper()
-	for _, h := range seen.Header {
-		if name := fold(h[0]); h[1] != "" && (strings.HasPrefix(name, "X_SPAREKEY") || name == "AUTHORIZATION") {
+	for _, h := range slices.Concat(seen.Header, seen.Trailer) {
+		if name := fold(h[0]); h[1] != "" && (strings.HasPrefix(name, "X_SPAREKEY") || saysWho(name)) {
 			t.Errorf("%s %s: the application got %q", seen.Method, seen.Target, h)
 		}
 	}
+	s.checkNoCredential(t, seen)
 }
 
 // RunDown has start put a front-end in front of a site whose Sparekey then goes
@@ -241,18 +246,19 @@ func (s *Site) checkIdentity(t testing.TB, as string, seen *Seen) {
 			t.Errorf("%s: %q, want %q", name, got, want[name])
 		}
 	}
-	for _, h := range seen.Header {
+	for _, h := range slices.Concat(seen.Header, seen.Trailer) {
 		name := http.CanonicalHeaderKey(h[0])
-		if _, ok := want[name]; !ok && name != gateway.HeaderSignature && strings.HasPrefix(fold(name), "X_SPAREKEY") {
+		_, ok := want[name]
+		switch {
+		case ok, name == gateway.HeaderSignature:
+		case strings.HasPrefix(fold(name), "X_SPAREKEY"), h[1] != "" && saysWho(name):
 			t.Errorf("the application got %q", h)
 		}
 	}
 	if problem := checkSignature(*seen, want, time.Now()); problem != "" {
 		t.Errorf("%s %s: %s", seen.Method, seen.Target, problem)
 	}
-	if got := seen.values("Authorization"); len(got) > 0 {
-		t.Errorf("the application got Authorization %q", got)
-	}
+	s.checkNoCredential(t, seen)
 }
 
 // passedOn sends what an application needs beside the address: bodies, its host, and

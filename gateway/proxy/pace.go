@@ -122,12 +122,13 @@ func (b *body) passTrailer() {
 
 // announced settles which trailers the request to the application will have. An
 // application may take trailers for headers.
-func announced(out *http.Request) http.Header {
-	gateway.StripIdentity(out.Trailer)
+func (p *Proxy) announced(out *http.Request) http.Header {
+	p.gateway.StripIdentity(out.Trailer)
 	gateway.StripForwarding(out.Trailer)
 	gateway.StripOddNames(out.Trailer)
 	gateway.StripRouting(out.Trailer)
 	out.Trailer.Del("Authorization")
+	out.Trailer.Del("Proxy-Authorization")
 	out.Trailer.Del("Cookie")
 	return out.Trailer
 }

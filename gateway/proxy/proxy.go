@@ -5,8 +5,8 @@
 //	http.ListenAndServe(addr, p)
 //
 // It passes requests on as they are: the method, the request-target byte for byte, Host,
-// and the body as it comes. What it changes are the identity headers, Authorization and
-// cookies (see [Config]), the headers in which proxies tell of a request, of which only
+// and the body as it comes. What it changes are the identity headers, Basic credentials
+// and cookies (see [Config]), the headers in which proxies tell of a request, of which only
 // X-Forwarded-For, -Host and -Proto reach the application, as set here
 // ([gateway.StripForwarding] takes out the others), CDN-Loop, by which it knows requests
 // that come back (508), and what concerns one connection alone (RFC 9110, section 7.6.1).
@@ -43,8 +43,9 @@ type Config struct {
 	// Origin tells where a request came from. Default: clientip.FromPeer.
 	Origin clientip.Resolver
 
-	// ForwardAuthorization passes the header Authorization on, for an application
-	// that checks it once more. Default: it is taken out, whatever its scheme.
+	// ForwardAuthorization passes the Basic credential on in Authorization, for an
+	// application that checks it once more. Default: it is taken out. An Authorization
+	// of another scheme is the application's own, and always passed on.
 	ForwardAuthorization bool
 
 	// Cookies are the names of those that are none of the application's business, such
@@ -155,7 +156,7 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	p.watch = &watch{every: config.RecheckInterval, judged: p.judged, open: make(map[*exchange]struct{})}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
-		ModifyResponse: warn,
+		ModifyResponse: amend,
 		Transport:      forOwnHost(config),
 		FlushInterval:  flushInterval,
 		BufferPool:     BufferPool(),
@@ -222,11 +223,13 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.URL = p.address(x.target)
 	out.Host = pr.In.Host
 	onlyWebsocket(out.Header)
-	if !p.config.ForwardAuthorization {
-		out.Header.Del("Authorization")
+	if p.config.ForwardAuthorization {
+		gateway.ForwardCredential(out.Header, pr.In.Header)
+	} else {
+		gateway.StripCredential(out.Header)
 	}
-	x.trailer = announced(out)
-	gateway.StripIdentity(out.Header)
+	x.trailer = p.announced(out)
+	p.gateway.StripIdentity(out.Header)
 	gateway.StripForwarding(out.Header)
 	gateway.StripOddNames(out.Header)
 	dropCookies(out.Header, p.config.Cookies)
@@ -241,11 +244,13 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.Header.Add(headerLoop, p.loopID)
 }
 
-// warn adds to an answer what there is to warn its client of. It is done to the
-// answer itself, since a 103 before it empties the header that answers begin with.
-func warn(res *http.Response) error {
+// amend adds to an answer of the application what there is to warn its client of, and
+// what caches must know. It is done to the answer itself, since a 103 before it empties
+// the header that answers begin with.
+func amend(res *http.Response) error {
 	if x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		basicauth.Warn(res.Header, x.decision.Identity)
+		tellCaches(res, x.decision.Identity.User.ID == "")
 	}
 	return nil
 }

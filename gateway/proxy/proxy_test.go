@@ -214,6 +214,29 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestForwardedAuthorization has an application that checks the application password once
+// more get it in Authorization, in whichever header it was sent.
+func TestForwardedAuthorization(t *testing.T) {
+	t.Parallel()
+	f := startBefore(t, rawApplication(t), proxy.Config{ForwardAuthorization: true}, gateway.Config{})
+	right := f.authorization
+	for _, c := range []struct{ authorization, proxy, want string }{
+		{right, "", right},
+		{"", right, right},
+		{"Bearer x", right, "Bearer x"},
+		{"Digest username=\"ann\"", right, "Digest username=\"ann\""},
+	} {
+		f.authorization = c.authorization
+		res, body := f.send(t, "GET / HTTP/1.1\nProxy-Authorization: "+c.proxy+"\n\n")
+		if c.authorization == "" {
+			body = strings.Replace(body, "Authorization: \r\n", "", 1)
+		}
+		if res.StatusCode != http.StatusOK || strings.Count(body, "Authorization: ") != 1 || !strings.Contains(body, "\r\nAuthorization: "+c.want+"\r\n") {
+			t.Errorf("Authorization %q, Proxy-Authorization %q: %d %s", c.authorization, c.proxy, res.StatusCode, body)
+		}
+	}
+}
+
 func TestSwitchingProtocols(t *testing.T) {
 	t.Parallel()
 	f := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -475,8 +475,10 @@ func TestAnswerTellsNothing(t *testing.T) {
 		{"203.0.113.9:1", nil, `{"product":"sparekey","secure":false,"proto":"absent","authorization":"absent","address":"203.0.113.9"}`},
 		{"10.0.0.7:1", http.Header{"X-Forwarded-For": {"10.0.0.8"}}, `{"product":"sparekey","secure":false,"proto":"absent","authorization":"absent","address":"private"}`},
 		{"10.0.0.7:1", http.Header{"X-Forwarded-For": {"junk"}, "X-Forwarded-Proto": {"http, https"}}, `{"product":"sparekey","secure":true,"proto":"https","authorization":"absent","address":"unknown"}`},
-		{"127.0.0.1:1", http.Header{"Authorization": {"Basic YW5uOmh1bnRlcjI="}, "X-Forwarded-Proto": {"wss"}}, `{"product":"sparekey","secure":true,"proto":"other","authorization":"basic","address":"loopback"}`},
+		{"127.0.0.1:1", http.Header{"Authorization": {"Basic YW5uOmh1bnRlcjI="}, "X-Forwarded-Proto": {"wss"}}, `{"product":"sparekey","secure":true,"proto":"https","authorization":"basic","address":"loopback"}`},
 		{"127.0.0.1:1", http.Header{"Authorization": {"Basic !"}}, `{"product":"sparekey","secure":true,"proto":"absent","authorization":"malformed","address":"loopback"}`},
+		{"127.0.0.1:1", http.Header{"X-Forwarded-Proto": {"https, WS"}}, `{"product":"sparekey","secure":false,"proto":"http","authorization":"absent","address":"loopback"}`},
+		{"127.0.0.1:1", http.Header{"X-Forwarded-Proto": {"h2"}}, `{"product":"sparekey","secure":true,"proto":"other","authorization":"absent","address":"loopback"}`},
 		{"127.0.0.1:1", http.Header{"Authorization": {"Bearer x"}}, `{"product":"sparekey","secure":true,"proto":"absent","authorization":"other","address":"loopback"}`},
 		{"127.0.0.1:1", http.Header{"Authorization": {"Basic x", "Basic x"}}, `{"product":"sparekey","secure":true,"proto":"absent","authorization":"several","address":"loopback"}`},
 	} {

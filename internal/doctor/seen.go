@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/netip"
-	"strings"
 
 	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
@@ -19,7 +18,7 @@ const Path = "/-/doctor"
 type Seen struct {
 	Product       string `json:"product"`       // "sparekey"
 	Secure        bool   `json:"secure"`        // the server takes it to have come over TLS, or from its own machine
-	Proto         string `json:"proto"`         // the last X-Forwarded-Proto: "https", "http", "other" or "absent"
+	Proto         string `json:"proto"`         // the last X-Forwarded-Proto: "https" (also wss), "http" (also ws), "other" or "absent"
 	Authorization string `json:"authorization"` // "basic", "malformed", "other", "several" or "absent"
 	Address       string `json:"address"`       // of the caller: itself if it is public, else "private", "loopback" or "unknown"
 }
@@ -35,20 +34,19 @@ func Answer(origin clientip.Resolver) http.Handler {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		_ = json.NewEncoder(w).Encode(Seen{ // a client that is gone needs no answer
-			Product: product, Secure: o.Secure, Proto: proto(r.Header.Values("X-Forwarded-Proto")),
+			Product: product, Secure: o.Secure, Proto: proto(r.Header),
 			Authorization: authorization(r.Header.Values("Authorization")), Address: address(o.Addr),
 		})
 	})
 }
 
-func proto(values []string) string {
-	if len(values) == 0 {
+func proto(h http.Header) string {
+	if len(h["X-Forwarded-Proto"]) == 0 {
 		return "absent"
 	}
-	list := strings.Split(values[len(values)-1], ",")
-	switch last := strings.ToLower(strings.TrimSpace(list[len(list)-1])); last {
+	switch scheme := clientip.ForwardedScheme(h); scheme {
 	case "https", "http":
-		return last
+		return scheme
 	}
 	return "other"
 }
