@@ -144,6 +144,56 @@ func checkAnswer(t *testing.T, guard string, res *http.Response, want string) {
 	}
 }
 
+func TestLoginsThatAreNotASCII(t *testing.T) {
+	t.Parallel()
+	store := memory.New()
+	svc := sparekey.New(store, store, sparekey.Config{})
+	secrets := map[string]string{}
+	for _, login := range []string{"Jos\u00e9", "g\u00f6ran", "日本", "Ã¤nn", "ann"} {
+		u, err := store.CreateUser(t.Context(), sparekey.User{Login: login}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, _, err := svc.AsOperator().Create(t.Context(), u.ID, sparekey.NewCredential{Name: "Script"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets[login] = secret.Reveal()
+	}
+	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(whoami))
+	for _, c := range []struct{ sent, want string }{
+		{"Jos\u00e9", "José"},
+		{"Jos\xe9", "José"},     // requests, btoa
+		{"JOS\xc9", "José"},     // the same in upper case
+		{"Jose\u0301", "José"},  // macOS
+		{"jOSE\u0301 ", "José"}, // and a blank
+		{"g\xf6ran", "göran"},
+		{"go\u0308ran\u200b", "göran"},
+		{"\ufeffg\u00f6ran", "göran"},
+		{"\xa0g\xf6ran\xa0", "göran"}, // no-break spaces in Latin-1
+		{"\u65e5\u672c", "日本"},
+		{"\u65e5\u672c\u2060", "日本"},
+		{"Ã¤nn", "Ã¤nn"}, // which is UTF-8, and not twice encoded
+		{"\ufeffann", "ann"},
+		{"ann\xad", "ann"}, // a soft hyphen in Latin-1
+		{"ann\r\n", "ann"},
+		{"\u202aann\u202c", "ann"},
+	} {
+		if res := send(h, basic(c.sent+":"+secrets[c.want])); res.StatusCode != http.StatusOK {
+			t.Errorf("%+q: %d", c.sent, res.StatusCode)
+		} else if who, err := io.ReadAll(res.Body); err != nil || string(who) != c.want {
+			t.Errorf("%+q: %q, %v, want %q", c.sent, who, err, c.want)
+		}
+	}
+	for _, sent := range []string{"Jose", "Jos\xe8", "a\u200bnn", "\u65e5", "\u00e4nn", "ann\xff", "\u200b", "\ufeff"} {
+		for _, secret := range secrets {
+			if res := send(h, basic(sent+":"+secret)); res.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%+q: %d", sent, res.StatusCode)
+			}
+		}
+	}
+}
+
 func swapCase(s string) string {
 	return strings.Map(func(c rune) rune {
 		if 'a' <= c && c <= 'z' {

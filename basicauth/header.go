@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 )
 
 const scheme = "Basic"
@@ -21,6 +22,10 @@ const usualLength = 128
 // superfluous padding, and anything between the letters and digits of the
 // secret. The first colon ends the login. It refuses what can be read in two
 // ways, such as a NUL byte or two values joined by a comma.
+//
+// A login that is not valid UTF-8 is read as ISO 8859-1, which RFC 7617 (appendix B.3)
+// leaves to clients that do not know the charset of the challenge. Logins are
+// returned in normalization form C, without blanks and invisible characters around them.
 //
 // presented is false where the header is of another scheme or empty, which says
 // nothing about application passwords. The error is an [*sparekey.AuthError]
@@ -41,10 +46,13 @@ func Parse(header string) (login string, secret sparekey.Secret, presented bool,
 	}
 	plain := string(decoded[:n])
 	login, password, ok := strings.Cut(plain, ":")
-	if !ok || !utf8.ValidString(login) || strings.IndexByte(plain, 0) >= 0 {
+	if !ok || strings.IndexByte(plain, 0) >= 0 {
 		return "", sparekey.Secret{}, true, malformed()
 	}
-	return login, sparekey.ParseSecret(password), true, nil
+	if !utf8.ValidString(login) {
+		login = loginname.FromLatin1(login)
+	}
+	return loginname.Clean(login), sparekey.ParseSecret(password), true, nil
 }
 
 // cutScheme returns what follows the scheme, if that is Basic. A scheme that

@@ -107,6 +107,8 @@ func TestUserSuiteNotices(t *testing.T) {
 		"IDs are numbers":               {"IDs", func() storetest.Users { return numericIDs{memory.New()} }},
 		"case counts":                   {"ByLogin", func() storetest.Users { return caseCounts{memory.New()} }},
 		"blanks count":                  {"ByLogin", func() storetest.Users { return blanksCount{memory.New()} }},
+		"the form of letters counts":    {"ByLogin", func() storetest.Users { return formsCount{memory.New()} }},
+		"invisible characters count":    {"ByLogin", func() storetest.Users { return invisibleCounts{memory.New()} }},
 		"e-mail before login":           {"LoginBeforeEmail", func() storetest.Users { return emailFirst{memory.New()} }},
 		"nobody is the zero user":       {"Unknown", func() storetest.Users { return zeroUser{memory.New()} }},
 		"blames the e-mail address":     {"Exists", func() storetest.Users { return blamesEmail{memory.New()} }},

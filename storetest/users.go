@@ -15,8 +15,8 @@ import (
 // Users is a store of users as [RunDirectory] tests it: a [sparekey.Directory]
 // whose users can be listed and managed.
 //
-// Logins, and e-mail addresses, are compared without regard to case and to
-// blanks at either end. No two users have the same login, nor the same e-mail
+// Logins, and e-mail addresses, are compared without regard to case, to Unicode's
+// normalization form, and to blanks and invisible characters at either end. No two users have the same login, nor the same e-mail
 // address, of which there may be none; one user's login may be another's
 // e-mail address.
 type Users interface {
@@ -143,6 +143,8 @@ func testUserByLogin(tb testing.TB, s Users) {
 	other := createdUser(tb, s, user("other", "", ""))
 	for _, login := range []string{
 		"Grüße", "grüße", "GRÜße", " Grüße\t", "Person@Example.com", "person@example.COM", "\nperson@example.com ",
+		"Gru\u0308ße", "GRU\u0308ße", "\ufeffGrüße", "Grüße\u200b", "\u2060Gru\u0308ße\u00a0", "\u202aGrüße\u202c",
+		"person@example.com\u200b",
 	} {
 		wantByLogin(tb, s, login, u)
 	}
@@ -199,6 +201,7 @@ func testUserExists(tb testing.TB, s Users) {
 	}{
 		{"alice", "new@example.com", sparekey.ErrLoginTaken},
 		{" ALICE ", "", sparekey.ErrLoginTaken},
+		{"alice\u200b", "", sparekey.ErrLoginTaken},
 		{"alice", "alice@example.com", sparekey.ErrLoginTaken},
 		{"new", "alice@example.com", sparekey.ErrEmailTaken},
 		{"new", " Alice@Example.COM", sparekey.ErrEmailTaken},

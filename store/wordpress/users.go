@@ -11,21 +11,24 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 	"github.com/sparekey-dev/sparekey/internal/phpserial"
 )
 
 // UserByLogin implements [sparekey.Directory]. It finds the user that WordPress's own
 // sign-in finds: markup, percent-encoded bytes and entities do not count, and the
 // column's collation decides what is equal (as a rule, neither case nor accents
-// count). Here and everywhere else, a user of a network who is marked as spam or
-// deleted does not exist.
+// count). Beyond WordPress, invisible characters around the login do not count, nor does
+// whether its letters are composed. Here and everywhere else, a user of a network who is
+// marked as spam or deleted does not exist.
 func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
-	login = sanitizeLogin(login)
+	login = loginname.Clean(sanitizeLogin(loginname.Clean(login)))
 	email := sql.Null[string]{V: login, Valid: emailPattern.MatchString(login)}
 	if login == "" {
 		return sparekey.User{}, sparekey.ErrUserNotFound
 	}
-	u, err := s.oneUser(ctx, s.queries.userByLogin, login, email)
+	// Not every collation knows that both forms are the same text.
+	u, err := s.oneUser(ctx, s.queries.userByLogin, login, loginname.Decomposed(login), email)
 	return u, failed("find a user by login", err)
 }
 
