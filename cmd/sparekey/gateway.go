@@ -188,6 +188,7 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 	}
 	asked := rules
 	asked.Optional = c.ForwardAuth == "optional"
+	own = withOneSlash(own)
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
@@ -196,7 +197,7 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 			return nil, err
 		}
 		next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isOwn(r) {
+			if isOwn(oneSlash(r)) {
 				own.ServeHTTP(w, r)
 				return
 			}
