@@ -45,6 +45,7 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/internal/prefetch"
+	"github.com/sparekey-dev/sparekey/internal/siteurl"
 )
 
 // DefaultMaxBody is how many bytes the body of a request may have.
@@ -155,10 +156,10 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 	return h
 }
 
-// absolute is a configured URL without a slash at its end.
+// absolute is a configured URL in its normal form, without a slash at its end.
 func absolute(field, text string) *url.URL {
-	u, err := url.Parse(strings.TrimRight(text, "/"))
-	if err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+	u, err := siteurl.Parse(strings.TrimRight(text, "/"))
+	if err != nil || u.RawQuery != "" || u.Fragment != "" {
 		panic(fmt.Sprintf("rest.New: Config.%s must be an absolute URL without a query, such as %q, not %q",
 			field, "https://example.org/wp-json", text))
 	}

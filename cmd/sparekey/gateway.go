@@ -20,6 +20,7 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/siteurl"
 	"github.com/sparekey-dev/sparekey/rest"
 )
 
@@ -44,15 +45,15 @@ func (s *gatewaySettings) validateUpstream(listen, home string) error {
 	if s.Upstream == "" {
 		return nil
 	}
-	u, err := url.Parse(s.Upstream)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+	u, err := siteurl.Parse(s.Upstream)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
 	}
 	if leadsBack(u, listen) {
 		return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
 	}
-	if own, err := url.Parse(home); err == nil && leadsBack(u, withPort(own)) {
+	if own, err := siteurl.Parse(home); err == nil && leadsBack(u, withPort(own)) {
 		return fmt.Errorf("--upstream %s is the URL of --url, which leads to Sparekey: name the address that the application listens on", s.Upstream)
 	}
 	return nil
