@@ -18,6 +18,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"sync"
 
@@ -33,9 +34,10 @@ type Config struct {
 	// Realm names what is guarded, as in basicauth.Config.
 	Realm string
 
-	// Optional lets requests without a Basic credential through, as nobody's: for
+	// Optional lets requests without a Basic credential through, as anonymous ones: for
 	// an application with pages for everybody, or with sign-ins of its own. A
-	// wrong credential is refused all the same.
+	// wrong credential is refused all the same, except by DecideProxied where the
+	// application ignores such: see upstream.Profile.
 	Optional bool
 
 	// Signer signs the identity headers. Default: they are not signed.
@@ -142,9 +144,33 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	}
 	id, err := g.auth.Authenticate(r.Context(), a)
 	if err != nil {
-		return failed(err), sparekey.Attempt{}
+		return g.orIgnored(err, reader), sparekey.Attempt{}
 	}
 	return allowed(id), a
+}
+
+// orIgnored decides about a credential that err does not accept. Where the application
+// itself ignores such, as WordPress does outside its API, the request goes on as an
+// anonymous one: the login may be that of a web server in front of a staging site.
+//
+// An unknown login and a wrong secret have the same answer, or the answers would tell
+// strangers which logins exist. But what was presented for a user of ours, and is wrong,
+// goes no further: the application may still take what was revoked a moment ago.
+func (g *Gateway) orIgnored(err error, reader *upstream.Reader) Decision {
+	refused := (*sparekey.AuthError)(nil)
+	if !g.config.Optional || reader.Request.Body == nil || !errors.As(err, &refused) {
+		return failed(err)
+	}
+	switch refused.Reason {
+	case sparekey.ReasonUnknownLogin, sparekey.ReasonUnknownEmail, sparekey.ReasonWrongSecret:
+	case sparekey.ReasonMalformed: // of a readable login: a secret without letters and digits, which nothing has
+	default:
+		return failed(err)
+	}
+	if !g.config.Upstream.IgnoresBasic(&reader.Request) {
+		return failed(err)
+	}
+	return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: refused.Reason == sparekey.ReasonWrongSecret}
 }
 
 func allowed(id sparekey.Identity) Decision {

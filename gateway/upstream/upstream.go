@@ -60,6 +60,11 @@ type Profile interface {
 	// Blocked says, in a sentence for people, why a request must not reach the
 	// application, whoever sends it. Empty: it may.
 	Blocked(r *Request) string
+
+	// IgnoresBasic reports whether the application certainly takes this request for one
+	// in which it pays no heed to a Basic login. It may read the body ahead, or have it
+	// end with [ErrForbiddenField] where that turns out to be wrong.
+	IgnoresBasic(r *Request) bool
 }
 
 // MayManagePasswords reports whether a reading of the request may create, change or
