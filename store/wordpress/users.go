@@ -18,8 +18,9 @@ import (
 // UserByLogin implements [sparekey.Directory]. It finds the user that WordPress's own
 // sign-in finds: markup, percent-encoded bytes and entities do not count, and the
 // column's collation decides what is equal (as a rule, neither case nor accents
-// count). Beyond WordPress, invisible characters around the login do not count, nor does
-// whether its letters are composed. Here and everywhere else, a user of a network who is
+// count). Where none is equal, it is the user whose login is the same without accents, as
+// WordPress stores logins. Beyond WordPress, invisible characters around the login do not
+// count, nor does whether its letters are composed. Here and everywhere else, a user of a network who is
 // marked as spam or deleted does not exist.
 func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
 	login = loginname.Clean(sanitizeLogin(loginname.Clean(login)))
@@ -27,8 +28,11 @@ func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, e
 	if login == "" {
 		return sparekey.User{}, sparekey.ErrUserNotFound
 	}
-	// Not every collation knows that both forms are the same text.
-	u, err := s.oneUser(ctx, s.queries.userByLogin, login, loginname.Decomposed(login), email)
+	var args []any
+	for i, spelling := range spellings(login) { // not every collation takes them for the same text
+		args = append(args, sql.Null[string]{V: spelling, Valid: i == 0 || spelling != login})
+	}
+	u, err := s.oneUser(ctx, s.queries.userByLogin, append(args, email)...)
 	return u, failed("find a user by login", err)
 }
 
