@@ -17,7 +17,7 @@ const module = "github.com/sparekey-dev/sparekey"
 // A package that is missing here fails the test, so whoever adds one says where
 // it belongs.
 var layers = map[string]struct{ own, ext []string }{
-	".":                   {own: []string{"passhash", "scope", "internal/rawpath"}},
+	".":                   {own: []string{"passhash", "scope", "internal/visible", "internal/rawpath"}},
 	"scope":               {own: []string{"internal/rawpath"}},
 	"internal/rawpath":    {},
 	"passhash":            {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
@@ -30,11 +30,12 @@ var layers = map[string]struct{ own, ext []string }{
 	"store/sqlite":        {own: []string{".", "audit", "internal/auditsql", "internal/loginname"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":            {},
 	"internal/siteurl":    {ext: []string{"golang.org/x/net/idna"}},
-	"internal/loginname":  {ext: []string{"golang.org/x/text/unicode/norm"}},
+	"internal/visible":    {},
+	"internal/loginname":  {own: []string{"internal/visible"}, ext: []string{"golang.org/x/text/unicode/norm"}},
 	"basicauth":           {own: []string{".", "clientip", "internal/loginname", "gateway/upstream"}},
 	"explain":             {own: []string{".", "scope"}},
 	"rest":                {own: []string{".", "scope", "basicauth", "clientip", "internal/siteurl", "internal/prefetch"}},
-	"web":                 {own: []string{".", "scope", "explain", "audit", "clientip", "internal/siteurl"}},
+	"web":                 {own: []string{".", "scope", "explain", "audit", "clientip", "internal/siteurl", "internal/visible"}},
 	"internal/prefetch":   {},
 	"internal/login":      {own: []string{".", "audit", "passhash", "internal/loginname", "throttle", "internal/prefetch"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"metrics":             {own: []string{".", "gateway", "throttle"}, ext: []string{"github.com/prometheus/client_golang"}},

@@ -158,7 +158,7 @@ func (c code) entry() (status int, message string) {
 	case codePasswordNotFound:
 		return http.StatusNotFound, "The user has no application password with this UUID. List them to see which there are."
 	case codeEmptyName:
-		return http.StatusBadRequest, "The name holds nothing that can be kept. Say which application the password is for."
+		return http.StatusBadRequest, "The name is empty, 0, or made of what cannot be seen. Say which application the password is for."
 	case codeDuplicateName:
 		return http.StatusConflict, "The user has an application password of this name. Choose another name."
 	case codeTooManyPasswords:

@@ -57,6 +57,13 @@ func (s blanksCount) UserByLogin(ctx context.Context, login string) (sparekey.Us
 	return s.Store.UserByLogin(ctx, login)
 }
 
+type loginEndsAtNUL struct{ *memory.Store }
+
+func (s loginEndsAtNUL) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
+	login, _, _ = strings.Cut(login, "\x00")
+	return s.Store.UserByLogin(ctx, login)
+}
+
 type formsCount struct{ *memory.Store }
 
 func (s formsCount) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {

@@ -97,7 +97,7 @@ func testUserRoundTrip(tb testing.TB, s Users) {
 	for _, u := range []sparekey.User{
 		user("alice", "alice@example.com", "Alice Liddell", "administrator", "editor"),
 		user("MixedCase", "Mixed.Case@Example.COM", `quo"te's \ back`, "subscriber"),
-		user("søren kierkegård", "", "日本語 \u202e 😀 \x00"),
+		user("søren kierkegård", "", "日本語 \u202e 😀"),
 		{Login: "bare"},
 	} {
 		wantByID(tb, s, createdUser(tb, s, u))
@@ -149,6 +149,10 @@ func testUserByLogin(tb testing.TB, s Users) {
 		wantByLogin(tb, s, login, u)
 	}
 	wantByLogin(tb, s, "other", other)
+	for _, login := range []string{"other\x00", "\x00other", "ot\x00her", "\x00", "Person@Example.com\x00"} {
+		_, err := s.UserByLogin(tb.Context(), login)
+		wantError(tb, fmt.Sprintf("UserByLogin(%q)", login), err, sparekey.ErrUserNotFound)
+	}
 }
 
 func testLoginBeforeEmail(tb testing.TB, s Users) {

@@ -8,21 +8,22 @@ package loginname
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 // Clean returns a login as it is stored and shown: in Unicode's normalization form C,
 // without blanks and invisible characters at either end. Those within it stay, since
-// some scripts need them. A login that is not valid UTF-8 keeps its other bytes.
+// some scripts need them. NUL stays as well, so that a login with one is nowhere
+// found. A login that is not valid UTF-8 keeps its other bytes.
 func Clean(login string) string {
 	if isPlain(login) {
 		return login
 	}
 	// The form C of what is trimmed may begin with another character: so it is made first.
-	return strings.TrimFunc(norm.NFC.String(login), IsInvisible)
+	return strings.TrimFunc(norm.NFC.String(login), func(c rune) bool { return c != 0 && visible.IsInvisible(c) })
 }
 
 // Key returns the text by which logins and e-mail addresses are compared: equal for
@@ -50,18 +51,6 @@ func FromLatin1(bytes string) string {
 	return string(text)
 }
 
-// IsInvisible reports whether a reader does not see c: a blank, a control character, or
-// one that Unicode lets programs ignore (UAX #44, Default_Ignorable_Code_Point), such as
-// U+200B, U+FEFF or U+3164.
-func IsInvisible(c rune) bool {
-	const brailleBlank = '\u2800'                            // a symbol that looks like a blank
-	if unicode.Is(unicode.Prepended_Concatenation_Mark, c) { // such as U+06DD, which is drawn
-		return false
-	}
-	return unicode.IsSpace(c) || c == brailleBlank || unicode.In(c, unicode.Z, unicode.Cc, unicode.Cf,
-		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
-}
-
 // isPlain reports whether Clean has nothing to do: as a rule.
 func isPlain(login string) bool {
 	for i := range len(login) {
@@ -70,9 +59,4 @@ func isPlain(login string) bool {
 		}
 	}
 	return true
-}
-
-// IsVisible reports whether a text has a character that a reader sees.
-func IsVisible(text string) bool {
-	return utf8.ValidString(text) && strings.ContainsFunc(text, func(c rune) bool { return !IsInvisible(c) })
 }

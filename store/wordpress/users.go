@@ -25,7 +25,7 @@ import (
 func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
 	login = loginname.Clean(sanitizeLogin(loginname.Clean(login)))
 	email := sql.Null[string]{V: login, Valid: emailPattern.MatchString(login)}
-	if login == "" {
+	if login == "" || strings.IndexByte(login, 0) >= 0 { // which many a collation ignores
 		return sparekey.User{}, sparekey.ErrUserNotFound
 	}
 	var args []any
