@@ -86,6 +86,10 @@ type Config struct {
 	// "". Default: nobody has a picture.
 	Avatar func(u sparekey.User, size int) string
 
+	// UserURL returns the URL of a user's page, which clients show as a link: it should
+	// lead to something. Default: "/author/" and the login below HomeURL, as in WordPress.
+	UserURL func(u sparekey.User) string
+
 	// Origin tells where a request came from. Where it is not secure, that
 	// request is told that application passwords are not available. Default:
 	// clientip.FromPeer, which needs TLS or a caller on this machine; behind a
@@ -183,6 +187,9 @@ func withDefaults(config Config, base *url.URL) Config {
 	}
 	if config.Avatar == nil {
 		config.Avatar = func(sparekey.User, int) string { return "" }
+	}
+	if config.UserURL == nil {
+		config.UserURL = func(u sparekey.User) string { return config.HomeURL + "/author/" + slug(u) + "/" }
 	}
 	if config.Origin == nil {
 		config.Origin = clientip.FromPeer
