@@ -194,6 +194,36 @@ func TestLoginsThatAreNotASCII(t *testing.T) {
 	}
 }
 
+// TestSlipsAreNamed has the mistakes that people make most. What is told depends on what
+// was sent alone, never on whether the login exists.
+func TestSlipsAreNamed(t *testing.T) {
+	t.Parallel()
+	svc, secret := newService(t, sparekey.Config{})
+	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(whoami))
+	good := basic("ann:" + secret.Reveal())
+	for name, c := range map[string]struct {
+		headers []string
+		told    string
+	}{
+		"the app's name as the login": {[]string{basic("Script:" + secret.Reveal())}, "not the name of the application"},
+		"the main password":           {[]string{basic("ann:correct horse")}, "not your main password"},
+		"unknown login":               {[]string{basic("bob:correct horse")}, "not your main password"},
+		"two headers":                 {[]string{good, good}, "several Authorization headers"},
+		"one of another scheme":       {[]string{"Bearer x", good}, "several Authorization headers"},
+		"two of unknown logins":       {[]string{basic("bob:x"), basic("eve:x")}, "several Authorization headers"},
+		"joined on the way":           {[]string{good + ", " + good}, "several Authorization headers"},
+		"joined with another":         {[]string{good + ", Bearer x"}, "several Authorization headers"},
+		"no colon":                    {[]string{basic("ann")}, "Send your login"},
+		"nothing":                     {nil, "Send your login"},
+	} {
+		res := send(h, c.headers...)
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusUnauthorized || !strings.Contains(string(body), c.told) {
+			t.Errorf("%s: %d %s, %v, want %q", name, res.StatusCode, body, err, c.told)
+		}
+	}
+}
+
 func swapCase(s string) string {
 	return strings.Map(func(c rune) rune {
 		if 'a' <= c && c <= 'z' {
@@ -433,7 +463,7 @@ func ExampleGuard_Require() {
 	}
 	// Output:
 	// 200 ann
-	// 401 The login or the application password is wrong. The password for signing in is not accepted here.
+	// 401 The login or the application password is wrong. Send the login of your account, not the name of the application, and an application password, not your main password.
 }
 
 func BenchmarkGuard(b *testing.B) {

@@ -2,6 +2,7 @@ package basicauth
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -41,6 +42,9 @@ func Parse(header string) (login string, secret sparekey.Secret, presented bool,
 		decoded = make([]byte, n)
 	}
 	n, err := base64.RawStdEncoding.Decode(decoded, []byte(token))
+	if err != nil && strings.Contains(token, ",") {
+		return "", sparekey.Secret{}, true, several()
+	}
 	if err != nil {
 		return "", sparekey.Secret{}, true, malformed()
 	}
@@ -82,10 +86,17 @@ func fromRequest(r *http.Request) (login string, secret sparekey.Secret, present
 	}
 	for _, v := range values {
 		if _, ok := cutScheme(v); ok {
-			return "", sparekey.Secret{}, true, malformed()
+			return "", sparekey.Secret{}, true, several()
 		}
 	}
 	return "", sparekey.Secret{}, false, nil
 }
+
+// ErrSeveral is the [sparekey.AuthError.Err] of a request with several credentials, as
+// where a program and a proxy each add one, in headers of their own or joined on the way
+// (RFC 9110, section 5.3). It is for people.
+var ErrSeveral = errors.New("The request has several Authorization headers. Send one, with your login and an application password.") //nolint:staticcheck // a sentence
+
+func several() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed, Err: ErrSeveral} }
 
 func malformed() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed} }
