@@ -215,11 +215,16 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 }
 
 // failAs answers refusals as api does where the request is for it, and with a line of
-// text elsewhere.
+// text elsewhere. A refusal of XML-RPC is a fault of it; where there is no answer, the
+// status says so.
 func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, string, error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
 		if upstream.IsForAPI(r.RequestURI) {
 			api.Refuse(w, r, status, message, err)
+			return
+		}
+		if isXMLRPC(r) && status < http.StatusInternalServerError {
+			failXMLRPC(w, status, message, err)
 			return
 		}
 		http.Error(w, message, status)

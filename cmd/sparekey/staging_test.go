@@ -140,7 +140,7 @@ func TestStagingLoginTellsNothing(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")
 	newAccount(t, database)
-	s := startServer(t, database, "--upstream", newApplication(t), "--upstream-kind=wordpress", "--throttle-per-login=3/10m")
+	s := startServer(t, database, "--upstream", newApplication(t), "--upstream-kind=wordpress", "--throttle=on", "--throttle-per-login=3/10m")
 	for i := range 5 {
 		secret := strings.Repeat("x", i+1)
 		known, knownBody := s.ask(t, account{"ann", secret}, "/")
