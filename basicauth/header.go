@@ -95,7 +95,7 @@ func fromRequest(r *http.Request) (login string, secret sparekey.Secret, present
 // ErrSeveral is the [sparekey.AuthError.Err] of a request with several credentials, as
 // where a program and a proxy each add one, in headers of their own or joined on the way
 // (RFC 9110, section 5.3). It is for people.
-var ErrSeveral = errors.New("The request has several Authorization headers. Send one, with your login and an application password.") //nolint:staticcheck // a sentence
+var ErrSeveral = errors.New("The request has several Authorization headers. Send one, with your login and an application password.") //nolint:staticcheck,revive // a sentence
 
 func several() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed, Err: ErrSeveral} }
 

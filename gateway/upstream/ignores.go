@@ -38,8 +38,8 @@ func mayBeAPI(path string) bool {
 	if _, isAPI := routeOf(unescaped); isAPI {
 		return true
 	}
-	_, clear := rawpath.Decode(path) // else what is left of it may be the API's
-	return !clear && containsFold(unescaped, strings.TrimPrefix(api, "/"))
+	_, isClear := rawpath.Decode(path) // else what is left of it may be the API's
+	return !isClear && containsFold(unescaped, strings.TrimPrefix(api, "/"))
 }
 
 // mayHaveRoute reports whether the body of a request may have a route of the REST API,
