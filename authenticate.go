@@ -147,7 +147,7 @@ func (s *Service) admit(ctx context.Context, a *Attempt) error {
 	if !a.Secure {
 		return &AuthError{Reason: ReasonInsecure}
 	}
-	if a.Login == "" || a.Secret.IsZero() {
+	if a.Login == "" || a.Secret.IsZero() || strings.IndexByte(a.Login, 0) >= 0 {
 		return &AuthError{Reason: ReasonMalformed}
 	}
 	if s.config.Admit != nil {

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
 
+	"github.com/sparekey-dev/sparekey/internal/visible"
 	"github.com/sparekey-dev/sparekey/passhash"
 )
 
@@ -99,17 +102,35 @@ func (n NewCredential) build(userID, hash string, now time.Time) (Credential, er
 // sanitised.
 const MaxNameLength = 4096
 
-// validName sanitises a name and refuses what is then no name. WordPress takes
-// "0" for no name as well, and clients rely on both sides agreeing.
+// validName sanitises a name, drops control characters, which WordPress keeps, and refuses
+// what is then not a name. WordPress takes "0" for no name as well, and clients rely on both
+// sides agreeing. Beyond WordPress, a name has something to see.
 func validName(name string) (string, error) {
 	name = SanitizeName(name)
-	if name == "" || name == "0" {
-		return "", &InvalidError{"name", "must not be empty: say which application the password is for"}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		name = SanitizeName(strings.Map(dropControl, name)) // dropping may leave "%4" and "1" together
+	}
+	switch {
+	case name == "0":
+		return "", &InvalidError{"name", `must not be "0", which WordPress takes for no name: say which application the password is for`}
+	case !visible.In(name):
+		return "", &InvalidError{"name", "must not be empty, and needs a character that can be seen: say which application the password is for"}
 	}
 	if len(name) > MaxNameLength {
 		return "", ErrNameTooLong
 	}
 	return name, nil
+}
+
+// dropControl is for strings.Map. White space that separates words stays.
+func dropControl(c rune) rune {
+	if unicode.IsControl(c) && !unicode.IsSpace(c) {
+		return -1
+	}
+	if unicode.IsControl(c) { // a line break of another kind
+		return ' '
+	}
+	return c
 }
 
 // newUUID returns a random UUID (RFC 9562, version 4) in lower case.

@@ -21,7 +21,8 @@ import (
 //     errors that match no error of this package mean that the store is broken;
 //   - where the context has ended, a call fails with such an error and writes nothing.
 //
-// A user without credentials is not an error anywhere.
+// A user without credentials is not an error anywhere. No text that the Service writes has
+// a NUL byte, which some databases cannot hold; one to look for may have, and finds nothing.
 type Store interface {
 	// List returns a user's credentials in the order of their insertion.
 	List(ctx context.Context, userID string) ([]Credential, error)

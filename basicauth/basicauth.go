@@ -294,6 +294,9 @@ func Message(err error) string {
 	case sparekey.ReasonDisabledForUser:
 		return "Application passwords are switched off for this user."
 	case sparekey.ReasonMalformed:
+		if errors.Is(refused.Err, ErrSeveral) {
+			return refused.Err.Error()
+		}
 		return "Send your login and an application password with Basic authentication."
 	case sparekey.ReasonUnknownLogin, sparekey.ReasonUnknownEmail, sparekey.ReasonWrongSecret:
 		return wrongCredential
@@ -305,7 +308,8 @@ func Message(err error) string {
 	}
 }
 
-const wrongCredential = "The login or the application password is wrong. The password for signing in is not accepted here."
+const wrongCredential = "The login or the application password is wrong. Send the login of your account, " +
+	"not the name of the application, and an application password, not your main password."
 
 func failWithText(w http.ResponseWriter, _ *http.Request, status int, err error) {
 	http.Error(w, Message(err), status)

@@ -144,6 +144,86 @@ func checkAnswer(t *testing.T, guard string, res *http.Response, want string) {
 	}
 }
 
+func TestLoginsThatAreNotASCII(t *testing.T) {
+	t.Parallel()
+	store := memory.New()
+	svc := sparekey.New(store, store, sparekey.Config{})
+	secrets := map[string]string{}
+	for _, login := range []string{"Jos\u00e9", "g\u00f6ran", "日本", "Ã¤nn", "ann"} {
+		u, err := store.CreateUser(t.Context(), sparekey.User{Login: login}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret, _, err := svc.AsOperator().Create(t.Context(), u.ID, sparekey.NewCredential{Name: "Script"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets[login] = secret.Reveal()
+	}
+	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(whoami))
+	for _, c := range []struct{ sent, want string }{
+		{"Jos\u00e9", "José"},
+		{"Jos\xe9", "José"},     // requests, btoa
+		{"JOS\xc9", "José"},     // the same in upper case
+		{"Jose\u0301", "José"},  // macOS
+		{"jOSE\u0301 ", "José"}, // and a blank
+		{"g\xf6ran", "göran"},
+		{"go\u0308ran\u200b", "göran"},
+		{"\ufeffg\u00f6ran", "göran"},
+		{"\xa0g\xf6ran\xa0", "göran"}, // no-break spaces in Latin-1
+		{"\u65e5\u672c", "日本"},
+		{"\u65e5\u672c\u2060", "日本"},
+		{"Ã¤nn", "Ã¤nn"}, // which is UTF-8, and not twice encoded
+		{"\ufeffann", "ann"},
+		{"ann\xad", "ann"}, // a soft hyphen in Latin-1
+		{"ann\r\n", "ann"},
+		{"\u202aann\u202c", "ann"},
+	} {
+		if res := send(h, basic(c.sent+":"+secrets[c.want])); res.StatusCode != http.StatusOK {
+			t.Errorf("%+q: %d", c.sent, res.StatusCode)
+		} else if who, err := io.ReadAll(res.Body); err != nil || string(who) != c.want {
+			t.Errorf("%+q: %q, %v, want %q", c.sent, who, err, c.want)
+		}
+	}
+	for _, sent := range []string{"Jose", "Jos\xe8", "a\u200bnn", "\u65e5", "\u00e4nn", "ann\xff", "\u200b", "\ufeff"} {
+		for _, secret := range secrets {
+			if res := send(h, basic(sent+":"+secret)); res.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%+q: %d", sent, res.StatusCode)
+			}
+		}
+	}
+}
+
+// TestSlipsAreNamed has the mistakes that people make most. What is told depends on what
+// was sent alone, never on whether the login exists.
+func TestSlipsAreNamed(t *testing.T) {
+	t.Parallel()
+	svc, secret := newService(t, sparekey.Config{})
+	h := basicauth.New(svc, basicauth.Config{}).Require(http.HandlerFunc(whoami))
+	good := basic("ann:" + secret.Reveal())
+	for name, c := range map[string]struct {
+		headers []string
+		told    string
+	}{
+		"the app's name as the login": {[]string{basic("Script:" + secret.Reveal())}, "not the name of the application"},
+		"the main password":           {[]string{basic("ann:correct horse")}, "not your main password"},
+		"unknown login":               {[]string{basic("bob:correct horse")}, "not your main password"},
+		"two headers":                 {[]string{good, good}, "several Authorization headers"},
+		"one of another scheme":       {[]string{"Bearer x", good}, "several Authorization headers"},
+		"two of unknown logins":       {[]string{basic("bob:x"), basic("eve:x")}, "several Authorization headers"},
+		"joined on the way":           {[]string{good + ", " + good}, "several Authorization headers"},
+		"joined with another":         {[]string{good + ", Bearer x"}, "several Authorization headers"},
+		"no colon":                    {[]string{basic("ann")}, "Send your login"},
+		"nothing":                     {nil, "Send your login"},
+	} {
+		res := send(h, c.headers...)
+		body, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusUnauthorized || !strings.Contains(string(body), c.told) {
+			t.Errorf("%s: %d %s, %v, want %q", name, res.StatusCode, body, err, c.told)
+		}
+	}
+}
+
 func swapCase(s string) string {
 	return strings.Map(func(c rune) rune {
 		if 'a' <= c && c <= 'z' {
@@ -383,7 +463,7 @@ func ExampleGuard_Require() {
 	}
 	// Output:
 	// 200 ann
-	// 401 The login or the application password is wrong. The password for signing in is not accepted here.
+	// 401 The login or the application password is wrong. Send the login of your account, not the name of the application, and an application password, not your main password.
 }
 
 func BenchmarkGuard(b *testing.B) {

@@ -2,11 +2,13 @@ package basicauth
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 )
 
 const scheme = "Basic"
@@ -22,6 +24,10 @@ const usualLength = 128
 // secret. The first colon ends the login. It refuses what can be read in two
 // ways, such as a NUL byte or two values joined by a comma.
 //
+// A login that is not valid UTF-8 is read as ISO 8859-1, which RFC 7617 (appendix B.3)
+// leaves to clients that do not know the charset of the challenge. Logins are
+// returned in normalization form C, without blanks and invisible characters around them.
+//
 // presented is false where the header is of another scheme or empty, which says
 // nothing about application passwords. The error is an [*sparekey.AuthError]
 // with [sparekey.ReasonMalformed].
@@ -36,15 +42,21 @@ func Parse(header string) (login string, secret sparekey.Secret, presented bool,
 		decoded = make([]byte, n)
 	}
 	n, err := base64.RawStdEncoding.Decode(decoded, []byte(token))
+	if err != nil && strings.Contains(token, ",") {
+		return "", sparekey.Secret{}, true, several()
+	}
 	if err != nil {
 		return "", sparekey.Secret{}, true, malformed()
 	}
 	plain := string(decoded[:n])
 	login, password, ok := strings.Cut(plain, ":")
-	if !ok || !utf8.ValidString(login) || strings.IndexByte(plain, 0) >= 0 {
+	if !ok || strings.IndexByte(plain, 0) >= 0 {
 		return "", sparekey.Secret{}, true, malformed()
 	}
-	return login, sparekey.ParseSecret(password), true, nil
+	if !utf8.ValidString(login) {
+		login = loginname.FromLatin1(login)
+	}
+	return loginname.Clean(login), sparekey.ParseSecret(password), true, nil
 }
 
 // cutScheme returns what follows the scheme, if that is Basic. A scheme that
@@ -74,10 +86,17 @@ func fromRequest(r *http.Request) (login string, secret sparekey.Secret, present
 	}
 	for _, v := range values {
 		if _, ok := cutScheme(v); ok {
-			return "", sparekey.Secret{}, true, malformed()
+			return "", sparekey.Secret{}, true, several()
 		}
 	}
 	return "", sparekey.Secret{}, false, nil
 }
+
+// ErrSeveral is the [sparekey.AuthError.Err] of a request with several credentials, as
+// where a program and a proxy each add one, in headers of their own or joined on the way
+// (RFC 9110, section 5.3). It is for people.
+var ErrSeveral = errors.New("The request has several Authorization headers. Send one, with your login and an application password.") //nolint:staticcheck,revive // a sentence
+
+func several() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed, Err: ErrSeveral} }
 
 func malformed() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed} }

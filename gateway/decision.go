@@ -37,6 +37,7 @@ const (
 	RuleAnonymous    = "anonymous"     // Config.Optional: it carries no credential, and need not
 	RulePreflight    = "preflight"     // a preflight of a browser, without a credential: answered, or let through
 	RuleCredential   = "credential"    // a right credential that is not narrowed
+	RuleIgnored      = "ignored"       // its credential is none of ours, and the application ignores such
 	RuleNoCredential = "no_credential" // it carries no credential, and must
 	RuleCrossOrigin  = "cross_origin"  // a page of another site may have forged it
 	RuleForbidden    = "forbidden"     // a hook of the application said no
@@ -52,6 +53,9 @@ type Decision struct {
 	Rule string
 	// Identity is who is asking; zero for nobody, and unless Outcome is Allowed.
 	Identity sparekey.Identity
+	// DropCredential says that the credential must not reach the application: it is
+	// wrong, and names a user of ours.
+	DropCredential bool
 	// Err says why not, nil if Outcome is Allowed. It is for logs; see Message.
 	Err error
 }

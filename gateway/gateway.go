@@ -20,6 +20,7 @@ package gateway
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -38,7 +39,8 @@ type Config struct {
 
 	// Optional lets requests without a Basic credential through, as anonymous: for
 	// an application with pages for everybody, or with sign-ins of its own. A
-	// wrong credential is refused all the same.
+	// wrong credential is refused all the same, except by DecideProxied where the
+	// application ignores such: see upstream.Profile.
 	Optional bool
 
 	// NoDialogs says that the application has no browser ask a person for a login, which
@@ -170,7 +172,7 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	}
 	id, err := g.auth.Authenticate(r.Context(), a)
 	if err != nil {
-		return failed(err), sparekey.Attempt{}
+		return g.orIgnored(err, reader), sparekey.Attempt{}
 	}
 	if len(g.config.LoginHeaders) > 0 && !isTellable(id.User.Login) {
 		return Refuse(RuleUpstream, errLogin), sparekey.Attempt{}
@@ -189,6 +191,30 @@ func (g *Gateway) attempt(r *http.Request, origin clientip.Origin) (a sparekey.A
 		err = errLooksBasic
 	}
 	return a, presented, err
+}
+
+// orIgnored decides about a credential that err does not accept. Where the application
+// itself ignores such, as WordPress does outside its API, the request goes on as an
+// anonymous one: the login may be that of a web server in front of a staging site.
+//
+// An unknown login and a wrong secret have the same answer, or the answers would tell
+// strangers which logins exist. But what was presented for a user of ours, and is wrong,
+// goes no further: the application may still take what was revoked a moment ago.
+func (g *Gateway) orIgnored(err error, reader *upstream.Reader) Decision {
+	refused := (*sparekey.AuthError)(nil)
+	if !g.config.Optional || reader.Request.Body == nil || !errors.As(err, &refused) {
+		return failed(err)
+	}
+	switch refused.Reason {
+	case sparekey.ReasonUnknownLogin, sparekey.ReasonUnknownEmail, sparekey.ReasonWrongSecret:
+	case sparekey.ReasonMalformed: // of a readable login: a secret without letters and digits, which nothing has
+	default:
+		return failed(err)
+	}
+	if !g.config.Upstream.IgnoresBasic(&reader.Request) {
+		return failed(err)
+	}
+	return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: refused.Reason == sparekey.ReasonWrongSecret}
 }
 
 func allowed(id sparekey.Identity) Decision {

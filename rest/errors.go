@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
 // code names an error for machines. Clients key on it, so the codes that
@@ -110,7 +111,7 @@ func (c code) entry() (status int, message string) {
 	case codeCrossOrigin:
 		return http.StatusForbidden, "Another site made the browser send this, so it was not carried out. Repeat it from this site's own pages, or with an application password."
 	case codeWrongCredential:
-		return http.StatusUnauthorized, "The login or the application password is wrong. The password for signing in is not accepted here: check both, or make a new application password."
+		return http.StatusUnauthorized, "The login or the application password is wrong. Send the login of your account, not the name of the application, and an application password, not your main password. If both look right, make a new application password."
 	case codeUnknownLogin:
 		return http.StatusUnauthorized, "No user has this login. Check how it is spelled, or use the e-mail address."
 	case codeUnknownEmail:
@@ -158,7 +159,7 @@ func (c code) entry() (status int, message string) {
 	case codePasswordNotFound:
 		return http.StatusNotFound, "The user has no application password with this UUID. List them to see which there are."
 	case codeEmptyName:
-		return http.StatusBadRequest, "The name holds nothing that can be kept. Say which application the password is for."
+		return http.StatusBadRequest, "The name is empty, 0, or made of what cannot be seen. Say which application the password is for."
 	case codeDuplicateName:
 		return http.StatusConflict, "The user has an application password of this name. Choose another name."
 	case codeTooManyPasswords:
@@ -284,7 +285,7 @@ func credentialProblem(refused *sparekey.AuthError, telling bool) *apiError {
 	if p.code == "" { // a hook's
 		p.code, p.message = code(refused.Reason), codeWrongCredential.message()
 	}
-	if refused.Err != nil && !isAboutWho(refused.Reason) {
+	if refused.Err != nil && (!isAboutWho(refused.Reason) || errors.Is(refused.Err, basicauth.ErrSeveral)) {
 		p.message = refused.Err.Error()
 	}
 	if !telling && (p.code == codeUnknownLogin || p.code == codeUnknownEmail) {

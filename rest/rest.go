@@ -45,6 +45,7 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/internal/prefetch"
+	"github.com/sparekey-dev/sparekey/internal/siteurl"
 )
 
 // DefaultMaxBody is how many bytes the body of a request may have.
@@ -84,6 +85,10 @@ type Config struct {
 	// Avatar returns the URL of a user's picture of so many pixels a side, or
 	// "". Default: nobody has a picture.
 	Avatar func(u sparekey.User, size int) string
+
+	// UserURL returns the URL of a user's page, which clients show as a link: it should
+	// lead to something. Default: "/author/" and the login below HomeURL, as in WordPress.
+	UserURL func(u sparekey.User) string
 
 	// Origin tells where a request came from. Where it is not secure, that
 	// request is told that application passwords are not available. Default:
@@ -163,10 +168,10 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 	return h
 }
 
-// absolute is a configured URL without a slash at its end.
+// absolute is a configured URL in its normal form, without a slash at its end.
 func absolute(field, text string) *url.URL {
-	u, err := url.Parse(strings.TrimRight(text, "/"))
-	if err != nil || u.Scheme == "" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+	u, err := siteurl.Parse(strings.TrimRight(text, "/"))
+	if err != nil || u.RawQuery != "" || u.Fragment != "" {
 		panic(fmt.Sprintf("rest.New: Config.%s must be an absolute URL without a query, such as %q, not %q",
 			field, "https://example.org/wp-json", text))
 	}
@@ -190,6 +195,9 @@ func withDefaults(config Config, base *url.URL) Config {
 	}
 	if config.Avatar == nil {
 		config.Avatar = func(sparekey.User, int) string { return "" }
+	}
+	if config.UserURL == nil {
+		config.UserURL = func(u sparekey.User) string { return config.HomeURL + "/author/" + slug(u) + "/" }
 	}
 	if config.Origin == nil {
 		config.Origin = clientip.FromPeer

@@ -40,7 +40,7 @@ func (h *Handler) userFields() []field[person] {
 		row("email", "string", "The e-mail address.", edit, func(p person) any { return p.Email }),
 		row("url", "string", "The user's home page.", everywhere, empty),
 		row("description", "string", "About the user.", everywhere, empty),
-		row("link", "string", "The user's page on the site.", everywhere, func(p person) any { return h.authorURL(p.User) }),
+		row("link", "string", "The user's page on the site.", everywhere, func(p person) any { return h.config.UserURL(p.User) }),
 		row("locale", "string", "The language.", edit, func(person) any { return "en_US" }),
 		row("nickname", "string", "The nickname.", edit, func(p person) any { return p.Login }),
 		row("slug", "string", "The user in addresses.", everywhere, func(p person) any { return slug(p.User) }),
@@ -54,10 +54,6 @@ func (h *Handler) userFields() []field[person] {
 }
 
 func userSchema(h *Handler) object { return describeItem("user", h.userFields()) }
-
-func (h *Handler) authorURL(u sparekey.User) string {
-	return h.config.HomeURL + "/author/" + slug(u) + "/"
-}
 
 func registeredDate(p person) any {
 	if p.Registered.IsZero() {

@@ -59,10 +59,10 @@ func (s cutsNames) Insert(ctx context.Context, c sparekey.Credential, check spar
 	return s.Store.Insert(ctx, c, check)
 }
 
-type endsAtNUL struct{ *memory.Store }
+type endsAtControl struct{ *memory.Store }
 
-func (s endsAtNUL) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
-	c.Name, _, _ = strings.Cut(c.Name, "\x00")
+func (s endsAtControl) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
+	c.Name, _, _ = strings.Cut(c.Name, "\x01")
 	return s.Store.Insert(ctx, c, check)
 }
 

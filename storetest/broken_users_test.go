@@ -57,6 +57,31 @@ func (s blanksCount) UserByLogin(ctx context.Context, login string) (sparekey.Us
 	return s.Store.UserByLogin(ctx, login)
 }
 
+type loginEndsAtNUL struct{ *memory.Store }
+
+func (s loginEndsAtNUL) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
+	login, _, _ = strings.Cut(login, "\x00")
+	return s.Store.UserByLogin(ctx, login)
+}
+
+type formsCount struct{ *memory.Store }
+
+func (s formsCount) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
+	if strings.ContainsRune(login, '\u0308') {
+		return sparekey.User{}, sparekey.ErrUserNotFound
+	}
+	return s.Store.UserByLogin(ctx, login)
+}
+
+type invisibleCounts struct{ *memory.Store }
+
+func (s invisibleCounts) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
+	if strings.ContainsAny(login, "\u200b\ufeff") {
+		return sparekey.User{}, sparekey.ErrUserNotFound
+	}
+	return s.Store.UserByLogin(ctx, login)
+}
+
 type emailFirst struct{ *memory.Store }
 
 func (s emailFirst) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {

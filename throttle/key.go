@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 )
 
 // Kind says which secrets failures are of. Each kind has counts of its own, so that failures of
@@ -200,4 +202,4 @@ func (k Key) withLogin(login, userID string) Key {
 }
 
 // normalise is the one spelling by which an unknown login is counted.
-func normalise(login string) string { return strings.ToLower(strings.TrimSpace(login)) }
+func normalise(login string) string { return loginname.Key(login) }

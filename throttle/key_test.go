@@ -35,6 +35,21 @@ func TestKeysOfAddresses(t *testing.T) {
 	}
 }
 
+// TestSpellingsOfALogin wants guesses at one login to count together, however it is spelled.
+func TestSpellingsOfALogin(t *testing.T) {
+	t.Parallel()
+	addr := netip.MustParseAddr("192.0.2.1")
+	want := throttle.LoginKey(addr, "josé")
+	for _, login := range []string{"JOSÉ", "Jose\u0301", " josé\u200b", "\ufeffjosé", "jos\u00e9\u00a0"} {
+		if got := throttle.LoginKey(addr, login); got != want {
+			t.Errorf("%q is counted as another login than %q", login, "josé")
+		}
+	}
+	if throttle.LoginKey(addr, "jose") == want {
+		t.Error("jose is counted as josé")
+	}
+}
+
 func TestWideKeys(t *testing.T) {
 	t.Parallel()
 	want := "sign-in:address:2001:db8:1:234::/64 sign-in:address:2001:db8:1:200::/56 sign-in:address:2001:db8:1::/48"

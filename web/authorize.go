@@ -13,6 +13,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/internal/visible"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -264,8 +265,12 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 	}
 	policy := c.svc.Policy()
 	c.latest = cmp.Or(wish.Expires, c.latestOf(c.config.Now()))
+	app := ""
+	if visible.In(r.AppName) {
+		app = shown(sparekey.SanitizeName(r.AppName))
+	}
 	p := &authorizePage{
-		App: shown(sparekey.SanitizeName(r.AppName)), AppID: r.AppID, Name: editable(r.AppName),
+		App: app, AppID: r.AppID, Name: editable(r.AppName),
 		Problem: c.formProblem(problem), Wrong: c.problems(problem), Limits: c.limitsForm(wish, r.Expires != "" || wish.Scopes != "", c.problems(problem)),
 		Ends:     r.Expires != "" || policy.RequireExpiry || policy.MaxLifetime > 0,
 		Account:  shown(c.signed.Login),

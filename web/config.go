@@ -12,6 +12,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/internal/siteurl"
 )
 
 // Config holds the options of a [Handler].
@@ -90,8 +91,8 @@ type Config struct {
 
 // baseURL is BaseURL without a slash at its end.
 func (c Config) baseURL() *url.URL {
-	u, err := url.Parse(strings.TrimRight(c.BaseURL, "/"))
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	u, err := siteurl.Parse(strings.TrimRight(c.BaseURL, "/"))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		panic(fmt.Sprintf("web.New: Config.BaseURL must be an absolute URL without a query, such as %q, not %q",
 			"https://example.org/account/application-passwords", c.BaseURL))
 	}
@@ -102,9 +103,10 @@ func (c Config) withDefaults(base *url.URL) Config {
 	if c.SiteURL == "" {
 		c.SiteURL = origin(base)
 	}
-	c.SiteURL = strings.TrimRight(c.SiteURL, "/")
+	site := siteURL(c.SiteURL)
+	c.SiteURL = strings.TrimRight(site.String(), "/")
 	if c.SiteName == "" {
-		c.SiteName = siteHost(c.SiteURL)
+		c.SiteName = site.Host
 	}
 	if c.Accent == "" {
 		c.Accent = DefaultAccent
@@ -122,18 +124,18 @@ func (c Config) withDefaults(base *url.URL) Config {
 	return c
 }
 
-func siteHost(siteURL string) string {
-	u, err := url.Parse(siteURL)
-	if err != nil || u.Host == "" {
-		panic(fmt.Sprintf("web.New: Config.SiteURL must be an absolute URL, such as %q, not %q", "https://example.org", siteURL))
+// siteURL is SiteURL in its normal form.
+func siteURL(text string) *url.URL {
+	u, err := siteurl.Parse(text)
+	if err != nil {
+		panic(fmt.Sprintf("web.New: Config.SiteURL must be an absolute URL, such as %q, not %q", "https://example.org", text))
 	}
-	return u.Host
+	return u
 }
 
 // check panics where a setting cannot work. That is found when the program
 // starts rather than when somebody needs the page.
 func (c Config) check() {
-	siteHost(c.SiteURL)
 	if c.LogoURL != "" && !localPath(c.LogoURL) && !strings.HasPrefix(c.LogoURL, "data:image/") {
 		panic(fmt.Sprintf("web.New: Config.LogoURL must be a path on this site or a data: URL of an image, "+
 			"since the pages load nothing from elsewhere, not %q", c.LogoURL))

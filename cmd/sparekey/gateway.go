@@ -21,6 +21,7 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/siteurl"
 	"github.com/sparekey-dev/sparekey/rest"
 )
 
@@ -90,15 +91,15 @@ func (s *gatewaySettings) validateUpstream(listen, home string) error {
 	if s.Upstream == "" {
 		return nil
 	}
-	u, err := url.Parse(s.Upstream)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" ||
+	u, err := siteurl.Parse(s.Upstream)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" ||
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
 	}
 	if leadsBack(u, listen) {
 		return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
 	}
-	if own, err := url.Parse(home); err == nil && leadsBack(u, withPort(own)) {
+	if own, err := siteurl.Parse(home); err == nil && leadsBack(u, withPort(own)) {
 		return fmt.Errorf("--upstream %s is the URL of --url, which leads to Sparekey: name the address that the application listens on", s.Upstream)
 	}
 	return nil
@@ -253,6 +254,7 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 	asked := rules
 	asked.NoDialogs = c.isWordPress(database)
 	asked.Optional = c.ForwardAuth == "optional"
+	own = withOneSlash(own)
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
@@ -261,7 +263,7 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 			return nil, err
 		}
 		next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isOwn(r) {
+			if isOwn(oneSlash(r)) {
 				own.ServeHTTP(w, r)
 				return
 			}
@@ -278,11 +280,16 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 }
 
 // failAs answers refusals as api does where the request is for it, and with a line of
-// text elsewhere.
+// text elsewhere. A refusal of XML-RPC is a fault of it; where there is no answer, the
+// status says so.
 func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, string, error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
 		if upstream.IsForAPI(r.RequestURI) {
 			api.Refuse(w, r, status, message, err)
+			return
+		}
+		if isXMLRPC(r) && status < http.StatusInternalServerError {
+			failXMLRPC(w, status, message, err)
 			return
 		}
 		http.Error(w, message, status)

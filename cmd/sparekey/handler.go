@@ -29,6 +29,7 @@ func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) 
 		BaseURL:         home + "/wp-json",
 		HomeURL:         home,
 		Name:            c.SiteName,
+		UserURL:         func(sparekey.User) string { return home + "/" }, // users have no pages of their own
 		Origin:          c.origin(),
 		WordPressErrors: c.WordpressErrors,
 		SharedOrigin:    !c.hasNoDialogs(database),

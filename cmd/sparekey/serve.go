@@ -9,12 +9,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/internal/siteurl"
 	"github.com/sparekey-dev/sparekey/throttle"
 	"github.com/sparekey-dev/sparekey/throttle/redis"
 )
@@ -72,9 +72,9 @@ func (c *serveCommand) validateURL() error {
 	if c.URL == "" {
 		return nil
 	}
-	u, err := url.Parse(c.URL)
+	u, err := siteurl.Parse(c.URL)
 	switch {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https",
+	case err != nil || u.Scheme != "http" && u.Scheme != "https",
 		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
 		return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org", redactURL(c.URL))
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
@@ -257,11 +257,11 @@ func (c *serveCommand) firstRoute() string {
 	return "/wp-json/wp/v2/users/me"
 }
 
-// home is the URL under which clients reach the server, without a slash at its
-// end.
+// home is the URL under which clients reach the server, in its normal form and without a
+// slash at its end.
 func (c *serveCommand) home(addr net.Addr) string {
-	if c.URL != "" {
-		return strings.TrimRight(c.URL, "/")
+	if u, err := siteurl.Parse(c.URL); err == nil { // Validate has seen to it
+		return strings.TrimRight(u.String(), "/")
 	}
 	host, _, _ := net.SplitHostPort(c.Listen) // Validate has seen to it
 	_, port, _ := net.SplitHostPort(addr.String())

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -142,6 +143,32 @@ func TestPagesOfTheServer(t *testing.T) {
 		res, body := s.get(t, http.DefaultClient, path)
 		if res.StatusCode != want.status || !strings.Contains(body, want.body) || strings.Contains(res.Header.Get("Link"), discovery) != want.link {
 			t.Errorf("%s: %d, Link %q, %s", path, res.StatusCode, res.Header.Get("Link"), body)
+		}
+	}
+}
+
+// TestLinksOfUsersLead follows the links of the list of all users: in the list, alone, and
+// as it is embedded.
+func TestLinksOfUsersLead(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	mustCLI(t, database, "user", "create", "J\u00f6 rg.x", "joerg@example.com", "--user_pass=x")
+	mustCLI(t, database, "user", "set-role", "ann", "administrator")
+	s := startServer(t, database)
+	for _, path := range []string{
+		"/wp-json/wp/v2/users", "/wp-json/wp/v2/users?context=edit", "/wp-json/wp/v2/users?context=embed&search=joerg", "/wp-json/wp/v2/users?_fields=link",
+	} {
+		status, body := s.ask(t, ann, path)
+		var users []struct{ Link string }
+		if err := json.Unmarshal([]byte(body), &users); err != nil || status != http.StatusOK || len(users) == 0 {
+			t.Fatalf("%s: %d %s, %v", path, status, body, err)
+		}
+		for _, u := range users {
+			res, _ := s.get(t, http.DefaultClient, strings.TrimPrefix(u.Link, s.url))
+			if !strings.HasPrefix(u.Link, s.url+"/") || res.StatusCode != http.StatusOK {
+				t.Errorf("%s: the link %q is %d", path, u.Link, res.StatusCode)
+			}
 		}
 	}
 }

@@ -270,7 +270,7 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 		x.report.passwordsMade++
 		return nil
 	}
-	c.UserID = target.ID
+	c.UserID, c.Name = target.ID, withoutNUL(c.Name)
 	err := x.insert(ctx, target, c)
 	switch {
 	case errors.Is(err, sparekey.ErrConflict):
@@ -283,8 +283,12 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 	return nil
 }
 
+// withoutNUL is for texts that WordPress let have a NUL byte: no store is given one.
+func withoutNUL(text string) string { return strings.ReplaceAll(text, "\x00", "") }
+
 // makeUser adds a user, and puts that on record where there is a log.
 func (x *transfer) makeUser(ctx context.Context, u sparekey.User, hash string) (made sparekey.User, err error) {
+	u.DisplayName, u.Email = withoutNUL(u.DisplayName), withoutNUL(u.Email)
 	err = x.to.atomically(ctx, func(ctx context.Context) (err error) {
 		if made, err = x.to.CreateUser(ctx, u, hash); err != nil || x.to.log == nil {
 			return err

@@ -32,7 +32,8 @@ func TestGuardedHandler(t *testing.T) {
 	t.Cleanup(server.Close)
 	for password, want := range map[string]string{
 		secret.Chunked(): "Hello ann, you came with \"My script\".\n",
-		"wrong":          "The login or the application password is wrong. The password for signing in is not accepted here.\n",
+		"wrong": "The login or the application password is wrong. Send the login of your account, " +
+			"not the name of the application, and an application password, not your main password.\n",
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/api/", nil)
 		if err != nil {

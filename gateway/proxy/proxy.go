@@ -223,7 +223,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.URL = p.address(x.target)
 	out.Host = pr.In.Host
 	onlyWebsocket(out.Header)
-	if p.config.ForwardAuthorization {
+	if p.config.ForwardAuthorization && !x.decision.DropCredential {
 		gateway.ForwardCredential(out.Header, pr.In.Header)
 	} else {
 		gateway.StripCredential(out.Header)
@@ -266,6 +266,8 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	switch {
+	case ok && x.forbidden.Load() && x.decision.Rule == gateway.RuleIgnored:
+		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "The form names a route of WordPress's API, where only an application password counts. Leave the field out, or send no Authorization."))
 	case ok && x.forbidden.Load():
 		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "This application password is limited, and the form has a field by which the application may take it for another request. Leave the field out."))
 	case ok && x.cut.Load():

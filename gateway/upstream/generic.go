@@ -40,6 +40,9 @@ const api = "/wp-json"
 // Blocked is part of Profile. Nothing is blocked.
 func (generic) Blocked(*Request) string { return "" }
 
+// IgnoresBasic is part of Profile. Nothing is known to ignore it.
+func (generic) IgnoresBasic(*Request) bool { return false }
+
 // Read is part of Profile.
 func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c, query := r.begin()

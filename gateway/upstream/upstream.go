@@ -60,6 +60,11 @@ type Profile interface {
 	// Blocked says, in a sentence for people, why a request must not reach the
 	// application, with or without a credential. Empty: it may.
 	Blocked(r *Request) string
+
+	// IgnoresBasic reports whether the application certainly takes this request for one
+	// in which it pays no heed to a Basic login. It may read the body ahead, or have it
+	// end with [ErrForbiddenField] where that turns out to be wrong.
+	IgnoresBasic(r *Request) bool
 }
 
 // Reader reads one request by a profile. It is a [sparekey.Upstream], for one attempt

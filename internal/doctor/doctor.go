@@ -16,6 +16,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/siteurl"
 )
 
 // Patient is what is to be examined.
@@ -86,8 +88,8 @@ func Examine(ctx context.Context, p Patient) (Report, error) {
 	if p.Now == nil {
 		p.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
-	u, err := url.Parse(p.URL)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+	u, err := siteurl.Parse(p.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
 		return Report{}, errors.New("the address must be a URL such as https://example.org, without a login in it")
 	}
 	if u.Path == "" {
@@ -215,7 +217,7 @@ func (e *exam) isNamed(to string) bool {
 
 // origin is the scheme, host and port of a URL.
 func origin(text string) string {
-	u, err := url.Parse(text)
+	u, err := siteurl.Parse(text)
 	if err != nil {
 		return ""
 	}

@@ -86,6 +86,10 @@ func (e *exam) judgeFront(r reply) bool {
 func (e *exam) judgeNoEffect() bool {
 	isSparekey := e.seen != nil || isNobody(e.nobody)
 	switch {
+	case e.isFront && e.seen != nil && e.seen.Authorization == "basic":
+		e.found(NoEffect, "Authorization arrives at %s, but a wrong credential changes nothing at %s. If WordPress is behind Sparekey, that is right for a page: "+
+			"Basic logins count on its API alone, so examine that. Else it is lost on the way there.", Path, e.target)
+		return false
 	case isSparekey && !isOpaque(e.nobody):
 		what := "A wrong credential is answered as none is, so Authorization is lost on the way."
 		if e.seen != nil && e.seen.Authorization == "basic" {
@@ -168,7 +172,12 @@ func (e *exam) aboutSecret() string {
 	if n == secretLen {
 		return ""
 	}
-	return " (The secret does not look like an application password, which has 24 letters and digits.)"
+	about := "The secret does not look like an application password, which has 24 letters and digits."
+	if e.isAPI {
+		about += " If it is the login of a web server in front of the site, such as a staging site's: that counts on pages only." +
+			" A request has one Authorization, and on the API it must be an application password."
+	}
+	return " (" + about + ")"
 }
 
 // judgeIgnored is about a server that answers as if no credential were sent, right

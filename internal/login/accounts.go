@@ -20,6 +20,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 	"github.com/sparekey-dev/sparekey/passhash"
 )
 
@@ -96,6 +97,7 @@ type NewAccount struct {
 // Create makes a user. It refuses with an [*sparekey.InvalidError], or with
 // [sparekey.ErrLoginTaken] or [sparekey.ErrEmailTaken].
 func (a *Accounts) Create(ctx context.Context, n NewAccount) (sparekey.User, error) {
+	n.Login = loginname.Compose(n.Login)
 	if err := n.validate(); err != nil {
 		return sparekey.User{}, err
 	}
@@ -142,8 +144,8 @@ func validateLogin(login, email string) error {
 		return &sparekey.InvalidError{Field: "login", Problem: "must not be a number, which could be an ID"}
 	case strings.Contains(login, "@") && !strings.EqualFold(login, email):
 		return &sparekey.InvalidError{Field: "login", Problem: "must not contain an @, unless it is the user's own e-mail address"}
-	case strings.TrimSpace(login) != login:
-		return &sparekey.InvalidError{Field: "login", Problem: "must not begin or end with a blank"}
+	case loginname.Clean(login) != login:
+		return &sparekey.InvalidError{Field: "login", Problem: "must not begin or end with a blank or an invisible character"}
 	case utf8.RuneCountInString(login) > maxLogin:
 		return &sparekey.InvalidError{Field: "login", Problem: fmt.Sprintf("must have at most %d characters", maxLogin)}
 	}

@@ -38,6 +38,33 @@ func TestCreateAndVerify(t *testing.T) {
 	}
 }
 
+func TestLoginsThatAreNotASCII(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		accounts := login.New(s, nil, time.Now)
+		n := ann()
+		n.Login = "Jose\u0301"
+		u, err := accounts.Create(t.Context(), n)
+		if err != nil || u.Login != "Jos\u00e9" {
+			t.Fatalf("created %+q, %v, want the login in form C", u.Login, err)
+		}
+		for _, name := range []string{"Jos\u00e9", "jose\u0301", "JOSE\u0301", "\ufeffjosé", "josé\u200b", " josé\u00a0", "\u202ajosé\u202c"} {
+			if got, err := accounts.Verify(t.Context(), name, n.Password); err != nil || got.ID != u.ID {
+				t.Errorf("sign in as %+q: %v, %v", name, got, err)
+			}
+		}
+		for _, name := range []string{"jose", "jo\u200bsé", "josé\u0301", "Jos\xe9"} {
+			if _, err := accounts.Verify(t.Context(), name, n.Password); !errors.Is(err, sparekey.ErrUnauthenticated) {
+				t.Errorf("sign in as %+q: %v", name, err)
+			}
+		}
+		n.Login, n.Email = "JOSÉ", "other@example.com"
+		if _, err := accounts.Create(t.Context(), n); !errors.Is(err, sparekey.ErrLoginTaken) {
+			t.Errorf("create the same login in another form: %v", err)
+		}
+	})
+}
+
 func TestCreateRefuses(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*login.NewAccount){
@@ -46,6 +73,10 @@ func TestCreateRefuses(t *testing.T) {
 		"control in the login":  func(n *login.NewAccount) { n.Login = "a\nb" },
 		"markup in the login":   func(n *login.NewAccount) { n.Login = "<b>" },
 		"blank around":          func(n *login.NewAccount) { n.Login = " ann" },
+		"BOM before":            func(n *login.NewAccount) { n.Login = "\ufeffann" },
+		"invisible after":       func(n *login.NewAccount) { n.Login = "ann\u200b" },
+		"filler after":          func(n *login.NewAccount) { n.Login = "ann\u3164" },
+		"nothing to see":        func(n *login.NewAccount) { n.Login = "\u3164" },
 		"long login":            func(n *login.NewAccount) { n.Login = strings.Repeat("a", 61) },
 		"number":                func(n *login.NewAccount) { n.Login = "42" },
 		"somebody's address":    func(n *login.NewAccount) { n.Login = "bob@example.com" },

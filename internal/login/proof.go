@@ -131,14 +131,10 @@ func pause(ctx context.Context, d time.Duration) {
 // work checks a password against the hash of an account and, where it is wrong, against
 // a dummy of every other cost.
 func (a *Accounts) work(ctx context.Context, one *account, dummies map[string]string, password string) (right bool) {
-	tries := []string{password}
-	// WordPress hashes and checks what is left without blanks at either end.
-	if trimmed := strings.Trim(password, " \t\n\r\v\x00"); trimmed != password {
-		tries = append(tries, trimmed)
-	}
+	tries := forms(password)
 	for _, try := range tries {
-		if one.hash != "" && a.verify(one.hash, try) {
-			one.notRehashed = a.rehash(ctx, one, try)
+		if one.hash != "" && a.verify(one.hash, try.checked) {
+			one.notRehashed = a.rehash(ctx, one, try.stored)
 			return true
 		}
 	}
@@ -146,12 +142,42 @@ func (a *Accounts) work(ctx context.Context, one *account, dummies map[string]st
 	for cost, dummy := range dummies {
 		for _, try := range tries {
 			if cost != own {
-				a.verify(dummy, try)
+				a.verify(dummy, try.checked)
 			}
 		}
 	}
 	return false
 }
+
+// form is one way in which a password may have been hashed.
+type form struct {
+	checked string // what a hash is compared with
+	stored  string // what is hashed anew where that is right
+}
+
+// forms returns the forms of a password, each once: as it was typed, and as WordPress's
+// own sign-in page checks it. That is without blanks at either end, and with a backslash
+// before each quote, backslash and NUL, since WordPress hashes what PHP's addslashes made
+// of a form. How many there are depends on the password alone, so that it says nothing
+// about an account.
+func forms(password string) []form {
+	trimmed := strings.Trim(password, phpBlanks)
+	slashed := strings.Trim(addSlashes.Replace(password), phpBlanks)
+	all := []form{{password, password}, {trimmed, trimmed}, {slashed, trimmed}}
+	distinct := all[:0]
+	for _, f := range all {
+		if !slices.ContainsFunc(distinct, func(other form) bool { return other.checked == f.checked }) {
+			distinct = append(distinct, f)
+		}
+	}
+	return distinct
+}
+
+// phpBlanks are what PHP's trim takes off.
+const phpBlanks = " \t\n\r\v\x00"
+
+//nolint:gochecknoglobals // a constant, if there were such replacers
+var addSlashes = strings.NewReplacer(`\`, `\\`, `'`, `\'`, `"`, `\"`, "\x00", `\0`)
 
 // rehash hashes a main password again that was right, if its hash is weaker than a new
 // one. A password that was changed meanwhile stays. After an error the next sign-in tries

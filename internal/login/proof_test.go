@@ -3,8 +3,13 @@ package login_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha512"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -93,12 +98,17 @@ func TestFailuresAreTheSameWork(t *testing.T) {
 		password string
 		hashes   int
 	}{
-		"plain":         {"wrong", 7},
-		"empty":         {"", 7},
-		"blanks around": {" wrong\t", 14}, // with and without them, as WordPress does
-		"longest":       {strings.Repeat("x", 4096), 7},
-		"too long":      {strings.Repeat("x", 4097), 0},
-		"NUL":           {"wro\x00ng", 7},
+		"plain":            {"wrong", 7},
+		"empty":            {"", 7},
+		"blanks around":    {" wrong\t", 14}, // with and without them, as WordPress does
+		"longest":          {strings.Repeat("x", 4096), 7},
+		"too long":         {strings.Repeat("x", 4097), 0},
+		"NUL":              {"wro\x00ng", 14},
+		"NUL around":       {"wrong\x00", 21},
+		"quotes":           {`wro'ng "`, 14}, // and with backslashes, as WordPress does
+		"backslash":        {`wro\ng`, 14},
+		"all of it":        {` wro'ng\`, 14 + 7},
+		"longest, slashed": {strings.Repeat("'", 4096), 14},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -272,6 +282,7 @@ func TestPasswordsAreStoredAnew(t *testing.T) {
 		"argon2id": {argon2idOf("correct horse"), "correct horse"},
 		"bcrypt":   {bcryptOf(t, "correct horse"), "correct horse"},
 		"blanks":   {passhash.Phpass("correct horse"), " correct horse\n"},
+		"quotes":   {passhash.Phpass(`it\'s \"correct\" \\ horse`), `it's "correct" \ horse`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -300,6 +311,65 @@ func TestPasswordsAreStoredAnew(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestPasswordsThatWordPressSlashed has passwords that were typed into WordPress's pages,
+// which hash them as PHP's addslashes and trim leave them, in every format.
+func TestPasswordsThatWordPressSlashed(t *testing.T) {
+	t.Parallel()
+	md5Of := func(text string) string {
+		sum := md5.Sum([]byte(text))
+		return hex.EncodeToString(sum[:])
+	}
+	wpOf := func(text string) string {
+		mac := hmac.New(sha512.New384, []byte("wp-sha384"))
+		mac.Write([]byte(text))
+		return "$wp" + bcryptOf(t, base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	}
+	for format, hash := range map[string]func(string) string{
+		"phpass": passhash.Phpass, "MD5": md5Of, "bcrypt": func(text string) string { return bcryptOf(t, text) }, "wp": wpOf, "argon2id": argon2idOf,
+	} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { signInSlashed(t, format, hash) }) // in which failures take no time
+		})
+	}
+}
+
+func signInSlashed(t *testing.T, format string, hash func(string) string) {
+	t.Helper()
+	s := memory.New()
+	accounts := login.New(s, nil, time.Now)
+	for i, c := range []struct{ typed, hashed string }{
+		{`it's`, `it\'s`},
+		{`say "x"`, `say \"x\"`},
+		{`back\slash`, `back\\slash`},
+		{` 'both' `, `\'both\'`},
+		{`ends in \`, `ends in \\`},
+		{"tab\t'", "tab\t\\'"},
+		{"zero\x00", `zero\0`},
+		{`it's`, `it's`}, // by wp-cli of some versions, which does not slash
+		{`plain`, `plain`},
+	} {
+		if format == "bcrypt" && strings.Contains(c.typed, "\x00") {
+			continue // of which bcrypt sees nothing more
+		}
+		name := fmt.Sprintf("user%d", i)
+		if _, err := s.CreateUser(t.Context(), sparekey.User{Login: name}, hash(c.hashed)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := accounts.Verify(t.Context(), name, c.typed); err != nil {
+			t.Errorf("%s of %q: %q is refused: %v", format, c.hashed, c.typed, err)
+		}
+		for _, wrong := range []string{c.typed + "x", strings.ReplaceAll(c.typed, `\`, "") + "y", ""} {
+			if _, err := accounts.Verify(t.Context(), name, wrong); !errors.Is(err, sparekey.ErrUnauthenticated) {
+				t.Errorf("%s of %q: %q is accepted: %v", format, c.hashed, wrong, err)
+			}
+		}
+		if _, err := accounts.Verify(t.Context(), name, c.typed); err != nil { // stored anew by now
+			t.Errorf("%s of %q: %q is refused the second time: %v", format, c.hashed, c.typed, err)
+		}
 	}
 }
 

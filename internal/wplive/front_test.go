@@ -84,8 +84,9 @@ func testFrontLetsThrough(t *testing.T, site *wptest.Site, key *server, secrets 
 	}
 }
 
-// testFrontRefuses: a wrong credential never gets to the site. Each request has
-// its own mark in the address, which nginx would log.
+// testFrontRefuses: a wrong credential never gets to the site's API, and a malformed one
+// nowhere. On pages, where WordPress ignores Basic logins, a wrong one is answered as none
+// is. Each request has its own mark in the address, which nginx would log.
 func testFrontRefuses(t *testing.T, site *wptest.Site, key *server, secrets map[string]string) {
 	wrong := []wptest.Call{
 		{Login: wptest.Admin, Secret: "wrong"},
@@ -93,19 +94,25 @@ func testFrontRefuses(t *testing.T, site *wptest.Site, key *server, secrets map[
 		{Login: wptest.Admin, Secret: site.Users[wptest.Admin].Password}, // the main password
 		{Login: "nobody", Secret: secrets[wptest.Editor]},
 		{Login: wptest.Admin, Secret: secrets[wptest.Admin][:23]},
+		{Header: http.Header{"Authorization": {"basic eDp5"}}},
 		{Header: http.Header{"Authorization": {"Basic !!!"}}},
 		{Header: http.Header{"Authorization": {"Basic"}}},
-		{Header: http.Header{"Authorization": {"basic eDp5"}}},
 	}
-	paths := []string{"/?mark=", "/wp-json/?mark=", "/wp-json/wp/v2/posts?mark=", "/wp-login.php?mark=", "/wp-admin/?mark=", "/xmlrpc.php?mark=", "/readme.html?mark="}
+	const malformed = 2 // the last ones
+	paths := []string{"/wp-json/?mark=", "/wp-json/wp/v2/posts?mark=", "/?rest_route=/&mark="}
+	pages := []string{"/?mark=", "/wp-login.php?mark=", "/wp-admin/?mark=", "/readme.html?mark="}
 	for i, c := range wrong {
-		for j, path := range paths {
+		for j, path := range append(paths, pages...) {
 			mark := fmt.Sprintf("refused%d.%d.", i, j)
+			isPage := j >= len(paths) && i < len(wrong)-malformed
+			if isPage {
+				mark = fmt.Sprintf("page%d.%d.", i, j)
+			}
 			c.Path = path + mark
 			answer := wptest.Send(t, key.url, c)
-			if strings.HasPrefix(path, "/xmlrpc.php") { // it is refused whatever it carries
-				if answer.Status != http.StatusForbidden {
-					t.Errorf("%+v: %s", c, answer)
+			if isPage {
+				if none := wptest.Send(t, key.url, wptest.Call{Path: c.Path}); answer.Status != none.Status || answer.Header.Get("WWW-Authenticate") != "" {
+					t.Errorf("%+v: %s, want what is answered without a credential: %s", c, answer, none)
 				}
 				continue
 			}

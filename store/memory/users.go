@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 )
 
 // person is a user as this package keeps them.
@@ -17,8 +18,8 @@ type person struct {
 	sessionEpoch int64
 }
 
-// UserByLogin implements [sparekey.Directory]. Case, and blanks at either end,
-// make no difference.
+// UserByLogin implements [sparekey.Directory]. Case, Unicode's normalization form, and
+// blanks and invisible characters at either end make no difference.
 func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
 	if err := s.rlock(ctx); err != nil {
 		return sparekey.User{}, err
@@ -215,8 +216,8 @@ func (s *Store) unlink(p *person) {
 	delete(s.byEmail, key(p.user.Email))
 }
 
-// key returns what logins and e-mail addresses are compared by.
-func key(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+// key returns the text by which logins and e-mail addresses are compared.
+func key(s string) string { return loginname.Key(s) }
 
 // normal returns a copy of the user as the store keeps it.
 func normal(u sparekey.User) sparekey.User {

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -66,6 +67,12 @@ func migrate(ctx context.Context, db *sql.DB, steps []string) error {
 		for i, step := range steps[version:] {
 			if _, err := tx.ExecContext(ctx, step); err != nil {
 				return fmt.Errorf("migrate to schema version %d: %w", version+i+1, err)
+			}
+			if !strings.HasPrefix(step, rekeyMark) {
+				continue
+			}
+			if err := rekey(ctx, tx); err != nil {
+				return fmt.Errorf("migrate to schema version %d: compare logins anew: %w", version+i+1, err)
 			}
 		}
 		_, err = tx.ExecContext(ctx, fmt.Sprintf(formatClaim, applicationID, len(steps)))

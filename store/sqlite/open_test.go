@@ -512,6 +512,42 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
+// TestLoginsAreComparedAnew has the keys that an earlier version wrote.
+func TestLoginsAreComparedAnew(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	s := openStore(t, path)
+	for _, login := range []string{"Jose\u0301", "Jos\u00e9\u0323", "ann\u200b", "zo\u00eb", "x"} {
+		if _, err := s.CreateUser(t.Context(), sparekey.User{Login: login, Email: login + "@example.com"}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db := rawDatabase(t, path)
+	execute(t, db, "UPDATE users SET login_key = lower(login), email_key = lower(email);"+
+		"UPDATE users SET login = 'zoe\u0308', login_key = 'zoe\u0308' WHERE id = 5")
+	steps, err := filepath.Glob("migrations/*_login_keys.sql")
+	if err != nil || len(steps) != 1 {
+		t.Fatal(steps, err)
+	}
+	step, err := os.ReadFile(steps[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.Migrate(t.Context(), path, string(step)); err != nil {
+		t.Fatal(err)
+	}
+	for login, want := range map[string]string{
+		"jos\u00e9": "1", "JOSE\u0301": "1", "jose\u0323\u0301": "2", "ann": "3", "ann\u200b": "3", "zo\u00eb": "4",
+		"zoe\u0308":             "4", // the older one keeps it
+		"x@example.com":         "5",
+		"jos\u00e9@example.com": "1", "\ufeffzo\u00eb@example.com": "4",
+	} {
+		if u, err := s.UserByLogin(t.Context(), login); err != nil || u.ID != want {
+			t.Errorf("%+q: user %q, %v, want %s", login, u.ID, err, want)
+		}
+	}
+}
+
 // TestMigrationNames wants the files in an order that more of them will keep.
 func TestMigrationNames(t *testing.T) {
 	t.Parallel()

@@ -190,6 +190,10 @@ const (
 
 	queryUseWAL = `PRAGMA journal_mode = WAL`
 
+	queryUserKeys   = `SELECT id, login, login_key, email, email_key FROM users ORDER BY id`
+	queryRekeyLogin = `UPDATE OR IGNORE users SET login_key = ? WHERE id = ?`
+	queryRekeyEmail = `UPDATE OR IGNORE users SET email_key = ? WHERE id = ?`
+
 	// PRAGMA takes no parameters.
 	formatClaim = `PRAGMA application_id = %d; PRAGMA user_version = %d`
 )

@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 )
 
 // nobody is the ID of nobody; those of users begin at 1.
 const nobody = "0"
 
-// UserByLogin implements [sparekey.Directory]. Case, and blanks at either end,
-// make no difference.
+// UserByLogin implements [sparekey.Directory]. Case, Unicode's normalization form, and
+// blanks and invisible characters at either end make no difference.
 func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
 	u, err := scanUser(s.userByLogin.QueryRowContext(ctx, key(login)))
 	if err == nil && u.ID == nobody {
@@ -182,8 +183,8 @@ func userValues(u sparekey.User) ([]any, error) {
 	}, nil
 }
 
-// key returns what logins and e-mail addresses are compared by.
-func key(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+// key returns the text by which logins and e-mail addresses are compared.
+func key(s string) string { return loginname.Key(s) }
 
 // orTaken says what of a user another one has, where that is why their row, 0 of a
 // new user, was not written.

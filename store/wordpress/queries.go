@@ -210,7 +210,7 @@ func (q *queries) userQueries(multi bool) {
 	byName := func(column string) string {
 		return `(SELECT MIN(u.ID) FROM {p}users AS u WHERE u.` + column + ` = ?` + active + `)`
 	}
-	q.userByLogin = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = COALESCE(` + byName("user_login") + `, ` + byName("user_email") + `)`
+	q.userByLogin = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = COALESCE(` + strings.Repeat(byName("user_login")+`, `, len(spellings(""))) + byName("user_email") + `)`
 	q.userByID = `SELECT ` + userColumns + ` FROM {p}users AS u WHERE u.ID = ?` + active
 	q.passwordHash = `SELECT u.user_pass FROM {p}users AS u WHERE u.ID = ?` + active
 	q.sampleHashes = `(SELECT user_pass FROM {p}users ORDER BY ID DESC LIMIT ?)

@@ -11,21 +11,28 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/loginname"
 	"github.com/sparekey-dev/sparekey/internal/phpserial"
 )
 
 // UserByLogin implements [sparekey.Directory]. It finds the user that WordPress's own
 // sign-in finds: markup, percent-encoded bytes and entities do not count, and the
 // column's collation decides what is equal (as a rule, neither case nor accents
-// count). Here and everywhere else, a user of a network who is marked as spam or
-// deleted does not exist.
+// count). Where none is equal, it is the user whose login is the same without accents, as
+// WordPress stores logins. Beyond WordPress, invisible characters around the login do not
+// count, nor does whether its letters are composed. Here and everywhere else, a user of a network who is
+// marked as spam or deleted does not exist.
 func (s *Store) UserByLogin(ctx context.Context, login string) (sparekey.User, error) {
-	login = sanitizeLogin(login)
+	login = loginname.Clean(sanitizeLogin(loginname.Clean(login)))
 	email := sql.Null[string]{V: login, Valid: emailPattern.MatchString(login)}
-	if login == "" {
+	if login == "" || strings.IndexByte(login, 0) >= 0 { // which many a collation ignores
 		return sparekey.User{}, sparekey.ErrUserNotFound
 	}
-	u, err := s.oneUser(ctx, s.queries.userByLogin, login, email)
+	var args []any
+	for i, spelling := range spellings(login) { // not every collation takes them for the same text
+		args = append(args, sql.Null[string]{V: spelling, Valid: i == 0 || spelling != login})
+	}
+	u, err := s.oneUser(ctx, s.queries.userByLogin, append(args, email)...)
 	return u, failed("find a user by login", err)
 }
 

@@ -46,6 +46,37 @@ func TestUserByLogin(t *testing.T) {
 	}
 }
 
+// TestUserByLoginInEveryForm has a column in which each form of a letter is another text.
+func TestUserByLoginInEveryForm(t *testing.T) {
+	t.Parallel()
+	w := newServer(t).newSite(t, singleSite)
+	w.exec("ALTER TABLE {p}users MODIFY user_login varchar(60) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;" +
+		"INSERT INTO {p}users (ID, user_login, user_email, user_registered) VALUES " +
+		"(1, 'jos\u00e9', 'one@example.com', '2026-03-04 05:06:07'), (2, 'mari\u0301a', 'two@example.com', '2026-03-04 05:06:07'), " +
+		"(3, 'g\u00f6ran', 'three@example.com', '2026-03-04 05:06:07'), (4, 'go\u0308ran', 'four@example.com', '2026-03-04 05:06:07')," +
+		"(5, 'strasse', 'five@example.com', '2026-03-04 05:06:07'), (6, 'soeren', 'six@example.com', '2026-03-04 05:06:07')," +
+		"(7, 'soren', 'seven@example.com', '2026-03-04 05:06:07'), (8, 'mueller', 'eight@example.com', '2026-03-04 05:06:07')," +
+		"(9, 'Lukasz', 'nine@example.com', '2026-03-04 05:06:07'), (10, '\u0438\u0439', 'ten@example.com', '2026-03-04 05:06:07')")
+	s := w.open(wordpress.Config{})
+	for login, want := range map[string]string{
+		"jos\u00e9": "1", "jose\u0301": "1", "\ufeffjos\u00e9\u200b": "1", "<b>jose\u0301</b>\u200b": "1", "one@example.com\u200b": "1",
+		"mar\u00eda": "2", "mari\u0301a": "2", "mar\u00eda\u00a0": "2",
+		"g\u00f6ran": "3", "go\u0308ran": "3", // of both, the one in form C
+		// As WordPress stores them, in several languages.
+		"straße": "5", "s\u00f8ren": "7", "m\u00fcller": "8", "mu\u0308ller": "8", "\u0141ukasz": "9",
+		"\u0438\u0439": "10", "\u0438\u0438\u0306": "10", "\u0438\u0438": "", "muller": "",
+		"jose": "", "jos\u00e9\u0301": "", "jo\u200bs\u00e9": "",
+	} {
+		u, err := s.UserByLogin(t.Context(), login)
+		if want == "" && errors.Is(err, sparekey.ErrUserNotFound) {
+			continue
+		}
+		if err != nil || u.ID != want {
+			t.Errorf("%+q: got %+v, %v, want user %s", login, u, err, want)
+		}
+	}
+}
+
 func TestUserByID(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
