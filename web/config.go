@@ -52,6 +52,10 @@ type Config struct {
 	// the path to come back to as somebody else. Default: there is no link for it.
 	SignOutURL string
 
+	// AccountURL is where people change their own account: a path on this site, or a
+	// URL. See [Handler.Account]. Default: there is no link for it.
+	AccountURL string
+
 	// Confirmed reports whether the viewer has entered their main password
 	// within the last minutes, which is needed to change other users'
 	// application passwords. Default: that is never asked for.
@@ -139,7 +143,7 @@ func (c Config) check() {
 			"since the pages load nothing from elsewhere, not %q", c.LogoURL))
 	}
 	for _, setting := range []struct{ name, target string }{
-		{"SignInURL", c.SignInURL}, {"SignOutURL", c.SignOutURL}, {"ConfirmURL", c.ConfirmURL},
+		{"SignInURL", c.SignInURL}, {"SignOutURL", c.SignOutURL}, {"ConfirmURL", c.ConfirmURL}, {"AccountURL", c.AccountURL},
 	} {
 		if setting.target != "" && !localPath(setting.target) && !onTheWeb(setting.target) {
 			panic(fmt.Sprintf("web.New: Config.%s must be a path such as %q, or a URL, not %q", setting.name, "/sign-in", setting.target))

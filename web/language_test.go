@@ -206,11 +206,12 @@ func TestCatalogueFilesAreStrict(t *testing.T) {
 		decoder.DisallowUnknownFields()
 		var l struct {
 			Tag   string            `json:"tag"`
+			Name  string            `json:"name"`
 			Dir   string            `json:"dir"`
 			Texts map[string]string `json:"texts"`
 		}
-		if err := decoder.Decode(&l); err != nil || l.Tag+".json" != filepath.Base(file) || l.Dir != "ltr" && l.Dir != "rtl" {
-			t.Errorf("%s: %v, tag %s, dir %s", file, err, l.Tag, l.Dir)
+		if err := decoder.Decode(&l); err != nil || l.Tag+".json" != filepath.Base(file) || l.Name == "" || l.Dir != "ltr" && l.Dir != "rtl" {
+			t.Errorf("%s: %v, tag %s, name %s, dir %s", file, err, l.Tag, l.Name, l.Dir)
 		}
 	}
 }

@@ -54,6 +54,7 @@ type Frame struct {
 	LogoURL    template.URL  // Config.LogoURL
 	HomeURL    string        // the path of the viewer's own list
 	SignOutURL string        // Config.SignOutURL
+	AccountURL string        // Config.AccountURL
 	Viewer     sparekey.User // who is signed in; the zero User for nobody
 	ViewerName string        // what Viewer is called, fit to be shown
 
@@ -164,6 +165,7 @@ func (c *call) frame(title string) Frame {
 		LogoURL:    template.URL(c.config.LogoURL), //nolint:gosec // the application's own, and checked
 		HomeURL:    c.home(),
 		SignOutURL: c.config.SignOutURL,
+		AccountURL: c.config.AccountURL,
 		Viewer:     c.signed,
 		ViewerName: nameOf(c.signed),
 		lang:       c.lang,

@@ -25,6 +25,7 @@ func everyPage(s *site, language string) []*page {
 	nobody := s.as("").with("Accept-Language", language)
 	c := s.make(s.bob, sparekey.NewCredential{Name: "Phone", AppID: appID})
 	s.mux.Handle("/account/", s.pages.SignIn(&gate{}))
+	s.mux.Handle(profile, s.pages.Account(&keeper{}))
 	authorize := authorizePath + "?app_name=App&app_id=" + appID
 	pages := []*page{
 		s.as("eve").with("Accept-Language", language).get(home),
@@ -44,6 +45,7 @@ func everyPage(s *site, language string) []*page {
 		bob.with("Sec-Fetch-Site", "cross-site").post(home, url.Values{"name": {"Evil"}}),
 		bob.post(home, url.Values{"name": {"Ann's"}, "shown_to": {s.ann.ID}}), bob.send(http.MethodDelete, home, nil), bob.get(home + "?a=%zz"),
 		nobody.get("/account/sign-in"), nobody.post("/account/sign-in", url.Values{"login": {"bob"}, "password": {"wrong"}}),
+		bob.get(profile), bob.post(profile, url.Values{"what": {"password"}, "password": {"a"}}),
 		bob.get("/account/confirm"), bob.post("/account/confirm", url.Values{"password": {"wrong"}}), bob.get("/account/sign-out"),
 	}
 	return pages
@@ -55,6 +57,7 @@ func newSiteWithSignIn(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t, func(o *options) {
 		o.web.SignInURL, o.web.ConfirmURL, o.web.SignOutURL = "/account/sign-in", "/account/confirm", "/account/sign-out"
+		o.web.AccountURL = profile
 	})
 	s.user("eve")
 	return s

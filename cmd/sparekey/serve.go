@@ -204,8 +204,8 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 	if err := welcome(ctx, all, site, home, c.firstRoute(), t, log); err != nil {
 		return err
 	}
-	api := c.api(site, home, log)
-	own := c.withHSTS(home, c.origin(), c.handler(site, api, home, log))
+	api := c.api(site, all.Database, home, log)
+	own := c.withHSTS(home, c.origin(), c.handler(site, api, all.Database, home, log))
 	handler, err := c.inFront(site, all.Database, home, log, api, own)
 	if err != nil {
 		return err
