@@ -33,12 +33,6 @@ type authorizePage struct {
 	SignOutURL string // from which the user comes back as somebody else
 }
 
-// secretPage shows the user the password that the application cannot be given.
-type secretPage struct {
-	view
-	Secret *newSecret
-}
-
 // handoverPage has the browser post the password to the application.
 type handoverPage struct {
 	view
@@ -333,8 +327,7 @@ func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
 	fields := sparekey.Grant{SiteURL: c.config.SiteURL, Login: c.signed.Login, Secret: secret}.Fields()
 	switch {
 	case c.isCopied(r):
-		s := newSecretOf(secret, cr.Name, c.signed)
-		return show("secret_page", c.lang.T("secret.title", "name", s.Name), &secretPage{Secret: s}), nil
+		return c.secretPage(owner{User: c.signed, Own: true, List: c.home()}, cr, secret, "authorize.done")
 	case r.Mode == sparekey.ResponseFormPost:
 		return c.handOver(r, append(fields, stateOf(r)...)), nil
 	}

@@ -26,6 +26,14 @@ type Config struct {
 	// for. Default: the origin of BaseURL.
 	SiteURL string
 
+	// TryURL is what an example with curl asks, after an application password was made:
+	// an address that answers to one. Default: SiteURL and "/".
+	TryURL string
+
+	// WordPress says that a WordPress is behind the site: what it alone has can be
+	// chosen as limits. Default: that is not offered.
+	WordPress bool
+
 	// SiteName is what the site is called. Default: the host of SiteURL.
 	SiteName string
 
@@ -109,6 +117,9 @@ func (c Config) withDefaults(base *url.URL) Config {
 	c.SiteURL = strings.TrimRight(c.SiteURL, "/")
 	if c.SiteName == "" {
 		c.SiteName = siteHost(c.SiteURL)
+	}
+	if c.TryURL == "" {
+		c.TryURL = c.SiteURL + "/"
 	}
 	if c.Accent == "" {
 		c.Accent = DefaultAccent

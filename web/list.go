@@ -24,6 +24,9 @@ type owner struct {
 	List string // path of the list
 }
 
+// page is the path of a page about all of the owner's credentials.
+func (o owner) page(name string) string { return strings.TrimRight(o.List, "/") + "/" + name }
+
 // Name is what the owner is called, on pages.
 func (o owner) Name() string { return nameOf(o.User) }
 
@@ -63,24 +66,19 @@ func (c *call) confirm(o owner, back string) *answer {
 
 func (c *call) confirmed() bool { return c.config.Confirmed == nil || c.config.Confirmed(c.r) }
 
-// listPage is a user's credentials, and the form to make one.
+// listPage is a user's credentials.
 type listPage struct {
 	view
 	nav
-	Owner   owner
-	Rows    []row
-	Total   int // of all the user's credentials
-	Query   string
-	Paging  paging
-	Name    string            // what was typed
-	Problem string            // with the form
-	Wrong   map[string]string // what is wrong, by field
-	Limits  limitsForm
-	Secret  *newSecret
-	Notice  string
-	Closed  string // why nothing can be made; empty: something can
-	Form    string // one-time token
+	Owner  owner
+	Rows   []row
+	Total  int // of all the user's credentials
+	Query  string
+	Paging paging
+	Notice string
+	Closed string // why nothing can be made; empty: something can
 
+	New       string // address of the page to make one
 	RevokeAll string // address of the page to do so
 }
 
@@ -94,17 +92,6 @@ type nav struct {
 func (c *call) tabs(section string) (nav, error) {
 	mayAll, err := c.maySearchAll()
 	return nav{MayAll: mayAll, All: c.all(), Section: section}, err
-}
-
-// newSecret is what was just made.
-type newSecret struct {
-	Name  string
-	Value string // plaintext, in groups
-	Login string
-}
-
-func newSecretOf(secret sparekey.Secret, name string, user sparekey.User) *newSecret {
-	return &newSecret{Name: shown(name), Value: secret.Chunked(), Login: user.Login}
 }
 
 // row is a credential in a table.
@@ -123,6 +110,7 @@ type row struct {
 	Rename   string // addresses
 	Revoke   string
 	Limits   string
+	Rotate   string
 	Badges   []badge
 }
 
@@ -142,6 +130,7 @@ func (c *call) row(cr sparekey.Credential, list, back string) row {
 		Rename:   below(list, "rename", cr.UUID, back),
 		Revoke:   below(list, "revoke", cr.UUID, back),
 		Limits:   below(list, "limits", cr.UUID, back),
+		Rotate:   below(list, "rotate", cr.UUID, back),
 		Badges:   c.badges(cr),
 	}
 }
@@ -194,26 +183,20 @@ func showList(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.list(o, &listPage{Name: editable(c.field("name")), Query: c.field("q"), Notice: c.notice()})
-}
-
-// list completes a list page, newest credential first.
-func (c *call) list(o owner, p *listPage) (*answer, error) {
 	list, err := c.manager().List(c.r.Context(), o.ID)
 	if err != nil {
 		return nil, err
 	}
-	p.Owner, p.Total, p.Closed, p.Form = o, len(list), c.closed(o, len(list)), newFormToken()
-	p.Limits = c.limitsForm(sparekey.Limits{}, false, p.Wrong)
-	p.Limits.of(o)
-	c.backAgain(&p.Limits)
-	p.RevokeAll = strings.TrimRight(o.List, "/") + "/revoke-all"
+	p := &listPage{
+		Owner: o, Total: len(list), Query: c.field("q"), Notice: c.notice(), Closed: c.closed(o, len(list)),
+		New: o.page("new"), RevokeAll: o.page("revoke-all"),
+	}
 	here := o.List
 	if p.Query != "" {
 		here = sparekey.AddFields(here, sparekey.Field{Name: "q", Value: p.Query})
 		list = named(list, p.Query)
 	}
-	slices.Reverse(list)
+	slices.Reverse(list) // the newest first
 	p.Paging = pagingOf(c.pageNumber(), len(list), here)
 	for _, cr := range list[p.Paging.offset:p.Paging.Last] {
 		p.Rows = append(p.Rows, c.row(cr, o.List, p.Paging.Here))
@@ -252,38 +235,6 @@ func named(list []sparekey.Credential, text string) []sparekey.Credential {
 	return slices.DeleteFunc(list, func(cr sparekey.Credential) bool {
 		return !strings.Contains(strings.ToLower(cr.Name), text)
 	})
-}
-
-// create makes a credential and shows its secret in the answer, the only time
-// that it is anywhere.
-func create(c *call) (*answer, error) {
-	o, err := c.owner()
-	if err != nil {
-		return nil, err
-	}
-	if c.carriesBasic() {
-		return nil, errBasic
-	}
-	name := c.field("name")
-	back := sparekey.AddFields(o.List, append(c.typedFields(), sparekey.Field{Name: "name", Value: name})...)
-	if detour := c.confirm(o, back); detour != nil {
-		return detour, nil
-	}
-	c.latest = c.latestOf(c.config.Now())
-	limits, err := c.typedLimits()
-	if err != nil {
-		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: c.problems(err)}))
-	}
-	secret, cr, err := c.createOnce(o.ID, sparekey.NewCredential{Name: name, Limits: limits.Of(sparekey.Limits{})})
-	switch {
-	case errors.Is(err, errSent):
-		return redirect(done(o.List, "already")), nil
-	case c.formProblem(err) != "":
-		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: c.problems(err)}))
-	case err != nil:
-		return nil, err
-	}
-	return c.list(o, &listPage{Secret: newSecretOf(secret, cr.Name, o.User)})
 }
 
 // withStatus gives the page beside a form the status of what was wrong with it.

@@ -123,13 +123,10 @@ func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.D
 // profile says how the application behind this server, or behind the proxies that ask
 // it, may read requests. home is the URL of the site.
 func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstream.Profile {
-	kind := s.UpstreamKind
-	if kind == "" && isWordPress(database) {
-		kind = "wordpress"
-	}
-	if kind != "wordpress" && kind != "wordpress-plugin" {
+	if !s.isWordPressBehind(database) {
 		return upstream.Generic()
 	}
+	kind := s.UpstreamKind
 	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
 	if index := s.index(); index != "" && !config.AddressFirst {
 		routes := &upstream.Index{URL: index, Log: log}
@@ -139,6 +136,17 @@ func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstr
 		config.Routes = routes.Routes
 	}
 	return upstream.WordPress(config)
+}
+
+// isWordPressBehind reports whether the application is a WordPress.
+func (s *gatewaySettings) isWordPressBehind(database string) bool {
+	switch s.UpstreamKind {
+	case "":
+		return isWordPress(database)
+	case "wordpress", "wordpress-plugin":
+		return true
+	}
+	return false
 }
 
 // index is the address of the REST index of the WordPress behind this server, or "".

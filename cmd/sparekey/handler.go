@@ -76,6 +76,8 @@ func (c *serveCommand) handlePages(site *site, database, home string, log *slog.
 		BaseURL:         home + accountPath,
 		SiteURL:         home,
 		SiteName:        c.SiteName,
+		TryURL:          home + c.firstRoute(),
+		WordPress:       c.isWordPressBehind(database),
 		SignInURL:       signInPath,
 		SignOutURL:      signOutPath,
 		AccountURL:      account,
