@@ -152,13 +152,13 @@ type paging struct {
 // pageNumber is which page of a list is asked for, from 1.
 func (c *call) pageNumber() int {
 	n, _ := strconv.Atoi(c.field("page")) // what is no number is 0
-	return min(max(n, 1), math.MaxInt32/perPage)
+	return min(max(n, 1), math.MaxInt32/pageSizes[len(pageSizes)-1])
 }
 
-// pagingOf cuts a list of so many into pages. Where page n is not there, the last
+// pagingOf cuts a list of so many into pages of a size. Where page n is not there, the last
 // one is meant. list is the address of the list.
-func pagingOf(n, total int, list string) paging {
-	last := max(1, (total+perPage-1)/perPage)
+func pagingOf(n, total, size int, list string) paging {
+	last := max(1, (total+size-1)/size)
 	n = min(n, last)
 	at := func(n int) string {
 		if n == 1 {
@@ -166,8 +166,8 @@ func pagingOf(n, total int, list string) paging {
 		}
 		return sparekey.AddFields(list, sparekey.Field{Name: "page", Value: strconv.Itoa(n)})
 	}
-	p := paging{Total: total, Here: at(n), offset: (n - 1) * perPage}
-	p.First, p.Last = min(p.offset+1, total), min(p.offset+perPage, total)
+	p := paging{Total: total, Here: at(n), offset: (n - 1) * size}
+	p.First, p.Last = min(p.offset+1, total), min(p.offset+size, total)
 	if n > 1 {
 		p.Newer = at(n - 1)
 	}
@@ -197,7 +197,7 @@ func showList(c *call) (*answer, error) {
 		list = named(list, p.Query)
 	}
 	slices.Reverse(list) // the newest first
-	p.Paging = pagingOf(c.pageNumber(), len(list), here)
+	p.Paging = pagingOf(c.pageNumber(), len(list), perPage, here)
 	for _, cr := range list[p.Paging.offset:p.Paging.Last] {
 		p.Rows = append(p.Rows, c.row(cr, o.List, p.Paging.Here))
 	}
@@ -312,9 +312,9 @@ type confirmPage struct {
 	Back   string
 }
 
-func (c *call) confirmPage(title string, p *confirmPage) *answer {
+func (c *call) confirmPage(title string, p *confirmPage) (*answer, *confirmPage) {
 	p.Action = c.r.URL.RequestURI()
-	return show("confirm", title, p)
+	return show("confirm", title, p), p
 }
 
 func confirmRevoke(c *call) (*answer, error) {
@@ -325,9 +325,10 @@ func confirmRevoke(c *call) (*answer, error) {
 	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
 		return detour, nil
 	}
-	return c.confirmPage(c.lang.T("revoke.title", "name", shown(cr.Name)), &confirmPage{
+	a, _ := c.confirmPage(c.lang.T("revoke.title", "name", shown(cr.Name)), &confirmPage{
 		Text: c.lang.T("revoke.text"), Button: c.lang.T("revoke.button"), Back: c.back(o.List),
-	}), nil
+	})
+	return a, nil
 }
 
 func revoke(c *call) (*answer, error) {
@@ -366,10 +367,11 @@ func confirmRevokeAll(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.confirmPage(title, &confirmPage{
+	a, _ := c.confirmPage(title, &confirmPage{
 		Text: c.lang.T("revoke_all.text"), Items: items, More: more,
 		Button: c.lang.T("revoke_all.button", "total", len(list)), Back: o.List,
-	}), nil
+	})
+	return a, nil
 }
 
 // itemsOf names credentials, as many as a page has room for. The owner's name
@@ -397,11 +399,12 @@ func revokeAll(c *call) (*answer, error) {
 	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
 		return detour, nil
 	}
-	if _, err := c.manager().RevokeAll(c.r.Context(), o.ID); err != nil {
+	gone, err := c.manager().RevokeAll(c.r.Context(), o.ID)
+	if err != nil {
 		return nil, err
 	}
 	c.codes.drop(o.ID)
-	return redirect(done(o.List, "revoked_all")), nil
+	return redirect(doneWith(o.List, "revoked_many", len(gone))), nil
 }
 
 // back is the address of the list that the viewer came from, or else this one.
@@ -417,10 +420,22 @@ func done(list, what string) string {
 	return sparekey.AddFields(list, sparekey.Field{Name: "done", Value: what})
 }
 
+// doneWith is done with how many it was done to.
+func doneWith(list, what string, count int) string {
+	return sparekey.AddFields(done(list, what), sparekey.Field{Name: "count", Value: strconv.Itoa(count)})
+}
+
 // notice is the text of what was done, or "".
 func (c *call) notice() string {
 	if c.r.Method == http.MethodPost || c.field("done") == "" {
 		return ""
+	}
+	if count, err := strconv.ParseUint(c.field("count"), 10, 31); err == nil {
+		form := c.lang.form("done."+c.field("done"), int64(count))
+		return strings.ReplaceAll(form, "#", strconv.FormatUint(count, 10))
+	}
+	if c.field("done") == "revoked_many" {
+		return "" // of how many is not said
 	}
 	return c.lang.T("done." + c.field("done")) // of what is not in the catalogue, nothing
 }
