@@ -265,6 +265,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 		Rejected: targetOf(r.Rejected()),
 		Hidden:   append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
 	}
+	p.Limits.Consent = true
 	p.Limits.Scripts = explain.MayScript(c.signed)
 	if c.config.SignOutURL != "" {
 		p.SignOutURL = c.detour(c.config.SignOutURL, c.here).location

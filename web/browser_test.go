@@ -303,7 +303,11 @@ func textOf(n *html.Node) string {
 	for d := range n.Descendants() {
 		if d.Type == html.TextNode {
 			b.WriteString(d.Data)
-			if d.NextSibling == nil || d.NextSibling.Data != "wbr" { // which is in one word
+			next := d.NextSibling
+			if next == nil && d.Parent.Data == "span" {
+				next = d.Parent.NextSibling
+			}
+			if next == nil || next.Data != "wbr" { // which is in one word
 				b.WriteString(" ")
 			}
 		}

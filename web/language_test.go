@@ -66,7 +66,6 @@ var sameAsEnglish = map[string][]string{
 	"column.actions":     {"fr"},
 	"paging.label":       {"fr"},
 	"all.filter_title":   {"de"},
-	"authorize.reject":   {"es"},
 	"duration.minutes":   {"fr"},
 	"expires.at":         {"ar", "de", "es"},
 	"explain.bundle_own": {"ar", "de", "es", "fr"},

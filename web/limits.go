@@ -23,6 +23,7 @@ type limitsForm struct {
 	*language
 	Open     bool   // what is chosen must be seen
 	Required bool   // scopes must be chosen
+	Consent  bool   // the page has said already what the fields are about
 	Asked    bool   // an application asked for scopes, and there are no others
 	Owner    string // whose account it is about; empty for the viewer's own
 	Scripts  bool   // that account can publish scripts in WordPress

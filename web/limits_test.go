@@ -531,7 +531,7 @@ func TestAuthorizeWishes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.as("bob").get(wish("30d", "wp:posts", "POST /hooks/*")).want(http.StatusOK)
-	for _, want := range []string{"may do only what stays ticked", "See, write, change and delete posts in WordPress wp:posts", "POST /hooks/*", "As the application asks: 2026-12-22", "until the password expires or you revoke it"} {
+	for _, want := range []string{"can do only what stays ticked", "See, write, change and delete posts in WordPress wp:posts", "POST /hooks/*", "As the application asks: 2026-12-22", "until the password expires or you revoke it"} {
 		if text := p.text(); !strings.Contains(text, want) {
 			t.Errorf("no %q in: %s", want, text)
 		}

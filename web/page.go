@@ -21,7 +21,7 @@ import (
 var templateFiles embed.FS
 
 func newTemplates() *template.Template {
-	functions := template.FuncMap{"pieces": pieces}
+	functions := template.FuncMap{"pieces": pieces, "labels": labels}
 	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
 }
 
@@ -37,6 +37,29 @@ func pieces(addr string) []string {
 		return []string{addr}
 	}
 	return groups.FindAllString(addr, -1)
+}
+
+// label is a part of an address of the web that must be read as one.
+type label struct {
+	Text string
+	Fits bool // in a line of the narrowest window
+}
+
+// labels are the parts of a scheme and host between which a line may end: behind the
+// scheme, and behind each dot. A hyphen is no place to end a line, or "accounts.bank-"
+// could look like the end of the address.
+func labels(address string) (all []label) {
+	const fits = 22 // characters
+	scheme, host, hasScheme := strings.Cut(address, "://")
+	if !hasScheme {
+		scheme, host = "", address
+	} else {
+		all = append(all, label{scheme + "://", true})
+	}
+	for part := range strings.SplitAfterSeq(host, ".") {
+		all = append(all, label{part, len(part) <= fits})
+	}
+	return all
 }
 
 // groups are those of an IPv6 address, each with the colons behind it.
