@@ -116,13 +116,15 @@ func TestOneApplicationPassword(t *testing.T) {
 		bob := signedIn(t, s, "bob", m)
 		bob.sees("What is an application password?")
 
+		bob.follow("New application password")
 		bob.fill("Name of the app or device", "Phone")
 		bob.press("Add password")
-		bob.sees("New password for Phone", "You will not see this again.", "Login to go with it: bob")
+		bob.sees("Password for Phone", "You will not see this again.", "User name", "bob", "Try it with curl")
 		secret := bob.secret()
 		if !regexp.MustCompile(`^([A-Za-z0-9]{4} ){5}[A-Za-z0-9]{4}$`).MatchString(secret) {
 			t.Errorf("the secret is shown as %q", secret)
 		}
+		bob.follow("Back to the list")
 		if row := bob.row("Phone"); !strings.Contains(row, "Never") {
 			t.Errorf("a new one: %s", row)
 		}
@@ -159,12 +161,13 @@ func TestLimits(t *testing.T) {
 	withAndWithoutScript(t, func(t *testing.T, m mode) {
 		s := startSite(t)
 		bob := signedIn(t, s, "bob", m)
+		bob.follow("New application password")
 		bob.fill("Name of the app or device", "Agent")
-		bob.do("open the limits", chromedp.Click(chromedp.CSS(".sk-limits > summary")))
-		bob.tick("read see everything, change nothing")
+		bob.tick("Only what I choose")
+		bob.tick("See everything, change nothing read")
 		bob.do("choose a day", chromedp.SetValue(chromedp.CSS("#limit-expires"), "1d"))
 		bob.press("Add password")
-		bob.sees("New password for Agent", "Expires soon:", "Limited")
+		bob.sees("Password for Agent", "see everything, change nothing", "It expires on")
 		secret := bob.secret()
 		rename := func() int {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
@@ -181,21 +184,30 @@ func TestLimits(t *testing.T) {
 			t.Error("it cannot read, or can do more")
 		}
 
+		bob.follow("Back to the list")
+		if row := bob.row("Agent"); !strings.Contains(row, "Expires soon:") || !strings.Contains(row, "Limited") {
+			t.Errorf("the list does not say that it is limited: %s", row)
+		}
 		bob.follow("Limits of Agent")
 		bob.sees("It is accepted.", "see everything, change nothing", "It may not make, change or revoke application passwords.")
-		bob.tick("application-passwords make, change and revoke application passwords")
+		bob.tick("Only what I choose")
+		bob.tick("Make, change and revoke application passwords application-passwords")
 		bob.press("Save limits")
-		bob.sees("The limits are changed.")
+		bob.sees("Limits saved.")
 		if got := rename(); got != http.StatusCreated {
 			t.Errorf("with another scope: %d", got)
 		}
 
-		bob.follow("Limits of Agent")
+		bob.follow("Replace the password of Agent")
 		bob.do("keep the old one", chromedp.SetValue(chromedp.CSS("#grace"), "1h"))
-		bob.press("Replace the password")
-		bob.sees("New password for Agent")
+		bob.press("Replace password")
+		bob.sees("New password for Agent", "The old password keeps working until")
 		if second := bob.secret(); second == secret || !s.works("bob", second) || !s.works("bob", secret) {
 			t.Error("it is the same, or one of them does not work")
+		}
+		bob.follow("Back to the list")
+		if row := bob.row("Agent"); !strings.Contains(row, "Old password works until") {
+			t.Errorf("the list does not say that the old one works: %s", row)
 		}
 	})
 }
@@ -207,6 +219,7 @@ func TestOnceIsOnce(t *testing.T) {
 	withAndWithoutScript(t, func(t *testing.T, m mode) {
 		s := startSite(t)
 		bob := signedIn(t, s, "bob", m)
+		bob.follow("New application password")
 		bob.fill("Name of the app or device", "Phone")
 		bob.press("Add password")
 		secret := bob.secret()
@@ -227,6 +240,7 @@ func TestNamesThatCannotBeUsed(t *testing.T) {
 		s.addCredential("bob", "Laptop")
 		bob := signedIn(t, s, "bob", m)
 
+		bob.follow("New application password")
 		bob.press("Add password") // the browser asks for a name, and sends nothing
 		bob.fill("Name of the app or device", "   ")
 		bob.press("Add password")
@@ -235,6 +249,7 @@ func TestNamesThatCannotBeUsed(t *testing.T) {
 		bob.press("Add password")
 		bob.sees("There is an application password of this name already.")
 
+		bob.follow("Cancel")
 		bob.follow("Rename Laptop")
 		bob.fill("New name", "Phone")
 		bob.press("Save")
@@ -285,6 +300,7 @@ func TestCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	bob.follow("New application password")
 	bob.fill("Name of the app or device", "Phone")
 	bob.press("Add password")
 	secret := bob.secret()
@@ -379,12 +395,14 @@ func TestOtherUser(t *testing.T) {
 		ann.follow("Bob Bauer")
 		ann.sees("Application passwords of Bob Bauer")
 
+		ann.follow("New application password")
 		ann.fill("Name of the app or device", "Laptop")
 		ann.press("Add password")
-		ann.sees("New password for Laptop", "Login to go with it: bob")
+		ann.sees("Password for Laptop", "User name", "bob")
 		if !s.works("bob", ann.secret()) {
 			t.Error("the secret does not work")
 		}
+		ann.follow("Back to the list")
 		ann.follow("Rename Laptop")
 		ann.fill("New name", "Bob’s laptop")
 		ann.press("Save")
@@ -603,8 +621,10 @@ func TestKeyboard(t *testing.T) {
 
 		bob.tabTo("Skip to the content")
 		bob.key(kb.Enter)
-		bob.tabTo("Name of the app or device")
-		bob.key("Phone")
+		bob.tabTo("New application password")
+		bob.key(kb.Enter)
+		bob.sees("Name of the app or device")
+		bob.key("Phone") // its field has the focus
 		bob.tabTo("Add password")
 		bob.key(kb.Enter)
 		secret := bob.secret()
@@ -612,6 +632,9 @@ func TestKeyboard(t *testing.T) {
 			t.Errorf("%q has the focus", got)
 		}
 
+		bob.tabTo("Back to the list")
+		bob.key(kb.Enter)
+		bob.sees("Your application passwords")
 		bob.tabTo("Revoke Phone")
 		bob.key(kb.Enter)
 		bob.sees("Revoke Phone?")

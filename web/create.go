@@ -97,13 +97,14 @@ type secretPage struct {
 
 // newSecret is what was just made.
 type newSecret struct {
-	Name  string
-	Value string // plaintext, in groups
-	Login string
-	Site  string
-	Curl  string // a command to try it
-	Facts []fact
-	Old   timed // until when the secret from before works; no time: it does not
+	Name    string
+	Heading string
+	Value   string // plaintext, in groups
+	Login   string
+	Site    string
+	Curl    string // a command to try it
+	Facts   []fact
+	Old     timed // until when the secret from before works; no time: it does not
 }
 
 // secretPage shows what was made. title is the key of its title.
@@ -111,7 +112,10 @@ func (c *call) secretPage(o owner, cr sparekey.Credential, secret sparekey.Secre
 	s := &newSecret{
 		Name: shown(cr.Name), Value: secret.Chunked(), Login: o.Login, Site: c.config.SiteURL,
 		Curl:  "curl --user " + shellQuote(o.Login+":"+secret.Chunked()) + " " + shellQuote(c.config.TryURL),
-		Facts: c.facts(o.User, cr),
+		Facts: c.facts(o.User, cr), Heading: c.lang.T("secret.label"),
+	}
+	if title == "authorize.done" { // which does not have the name
+		s.Heading = c.lang.T("secret.title", "name", s.Name)
 	}
 	if until := c.svc.OldSecretUntil(cr); !until.IsZero() {
 		s.Old = c.lang.timed("secret.old_until", until)
