@@ -308,7 +308,7 @@ func TestRevokeAll(t *testing.T) {
 		bob.follow("Revoke all")
 		bob.sees("Revoke all your application passwords?", "Phone", "Laptop")
 		bob.press("Revoke all (2)")
-		bob.sees("The application passwords are revoked.")
+		bob.sees("2 application passwords are revoked.")
 		if s.works("bob", phone) || s.works("bob", laptop) || !s.works("ann", other) {
 			t.Error("not those, and only those, are revoked")
 		}
@@ -542,7 +542,7 @@ func TestRevokeMany(t *testing.T) {
 		ann.press("Revoke selected")
 		ann.sees("Revoke the selected application passwords?", "Newsletter", "Backup script")
 		ann.press("Revoke all (2)")
-		ann.sees("The application passwords are revoked.")
+		ann.sees("2 application passwords are revoked.")
 		if got := s.credentials("bob"); !slices.Equal(got, []string{"Bob’s phone"}) {
 			t.Errorf("bob has %q", got)
 		}
@@ -551,7 +551,7 @@ func TestRevokeMany(t *testing.T) {
 		ann.follow("Revoke all with this app ID")
 		ann.sees("Revoke everything with the app ID " + appID)
 		ann.press("Revoke all (2)")
-		ann.sees("The application passwords are revoked.")
+		ann.sees("2 application passwords are revoked.")
 		if got := append(s.credentials("ann"), s.credentials("bob")...); len(got) != 0 {
 			t.Errorf("there are still %q", got)
 		}

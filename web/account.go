@@ -148,7 +148,7 @@ func chosenLanguage(r *http.Request) string {
 
 func (c *call) setLanguage() (*answer, error) {
 	tag := c.field("language")
-	cookie := &http.Cookie{
+	cookie := &http.Cookie{ //nolint:gosec // without TLS, on this machine, there is no secure one
 		Name: languageCookie, Value: tag, Path: "/", MaxAge: int(languageChosenFor.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(c.config.BaseURL, "https:"),
 	}

@@ -50,11 +50,9 @@ type label struct {
 // could look like the end of the address.
 func labels(address string) (all []label) {
 	const fits = 22 // characters
-	scheme, host, hasScheme := strings.Cut(address, "://")
-	if !hasScheme {
-		scheme, host = "", address
-	} else {
-		all = append(all, label{scheme + "://", true})
+	host := address
+	if scheme, rest, ok := strings.Cut(address, "://"); ok {
+		all, host = append(all, label{scheme + "://", true}), rest
 	}
 	for part := range strings.SplitAfterSeq(host, ".") {
 		all = append(all, label{part, len(part) <= fits})
