@@ -379,6 +379,7 @@ type target struct {
 	Name    string // scheme and host, or the scheme alone of an application on the device
 	Is      string // text: what is there
 	LeadsTo string // text: that one is sent there
+	Long    bool   // a part of the name is long
 	Whole   string // the whole address, where any application may claim its scheme
 }
 
@@ -394,6 +395,7 @@ func targetOf(validated string) target {
 		Is:      "target.web",
 		LeadsTo: "authorize.leads_to",
 	}
+	t.Long = slices.ContainsFunc(labels(t.Name), func(l label) bool { return l.Long })
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
 		t.Name, t.Is, t.LeadsTo = u.Scheme+":", "target.app", "authorize.leads_to_app"

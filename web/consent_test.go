@@ -57,8 +57,31 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	long := web.Labels("https://" + strings.Repeat("a", 63) + ".example")
+	if small := web.Labels("https://" + strings.Repeat("a", 30) + ".example"); !small[1].Fits || !small[1].Long {
+		t.Errorf("a label that fits in small letters: %+v", small)
+	}
 	if long[1].Fits || !long[2].Fits {
 		t.Errorf("a label that fits no line is kept in one: %+v", long)
+	}
+}
+
+// TestReceiverHasOneSize: no part of the receiving address stands out among the others.
+func TestReceiverHasOneSize(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for host, want := range map[string]string{
+		"accounts.bank.example": "sk-host", "accounts.bank.example." + strings.Repeat("x", 30) + ".example": "sk-host sk-long",
+	} {
+		p := s.as("bob").get(ask("success_url", "https://"+host+"/cb")).want(http.StatusOK)
+		strong := p.all("strong", "class", want)
+		if len(strong) != 1 || strings.ReplaceAll(textOf(strong[0]), " ", "") != "https://"+host {
+			t.Errorf("%s: %s", host, p.body)
+		}
+		for n := range strong[0].Descendants() {
+			if class := valueOf(n, "class"); class != "" && class != "sk-label" {
+				t.Errorf("%s: a part of it has the class %s", host, class)
+			}
+		}
 	}
 }
 

@@ -42,20 +42,21 @@ func pieces(addr string) []string {
 // label is a part of an address of the web that must be read as one.
 type label struct {
 	Text string
-	Fits bool // in a line of the narrowest window
+	Fits bool // in a line of the narrowest window, in small letters if it is long
+	Long bool // so that the whole address is in small letters: one size, or part of it stands out
 }
 
 // labels are the parts of a scheme and host between which a line may end: behind the
 // scheme, and behind each dot. A hyphen is no place to end a line, or "accounts.bank-"
 // could look like the end of the address.
 func labels(address string) (all []label) {
-	const fits = 22 // characters
+	const fits, fitsSmall = 22, 36 // characters
 	host := address
 	if scheme, rest, ok := strings.Cut(address, "://"); ok {
-		all, host = append(all, label{scheme + "://", true}), rest
+		all, host = append(all, label{Text: scheme + "://", Fits: true}), rest
 	}
 	for part := range strings.SplitAfterSeq(host, ".") {
-		all = append(all, label{part, len(part) <= fits})
+		all = append(all, label{part, len(part) <= fitsSmall, len(part) > fits})
 	}
 	return all
 }
