@@ -118,3 +118,10 @@ type Identity struct {
 	// [ExpiryNotice], and else zero.
 	ExpiresSoon time.Time
 }
+
+// UserChange is what is to change of a user. What is nil stays as it is.
+type UserChange struct {
+	Email       *string
+	DisplayName *string
+	Password    *string // the main password, in plaintext
+}

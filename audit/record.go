@@ -23,8 +23,10 @@ const (
 	KindSignedOutEverywhere sparekey.Kind = "signed_out_everywhere" // a user ended all of their sessions
 	KindUserCreated         sparekey.Kind = "user_created"          // Roles are what they got
 	KindUserDeleted         sparekey.Kind = "user_deleted"
-	KindRoleSet             sparekey.Kind = "role_set"       // Roles are what they have now
-	KindPasswordReset       sparekey.Kind = "password_reset" // a user got another main password
+	KindRoleSet             sparekey.Kind = "role_set"         // Roles are what they have now
+	KindPasswordReset       sparekey.Kind = "password_reset"   // a user got another main password
+	KindEmailSet            sparekey.Kind = "email_set"        // a user got another e-mail address
+	KindDisplayNameSet      sparekey.Kind = "display_name_set" // a user got another name to show
 )
 
 // Record is one entry of the log. What is zero is not in its line, but for the

@@ -94,8 +94,12 @@ var states = []state{
 		ann.enter("#password", "guess")
 	}, "#problem"},
 	{"nothing there", func(ann *tab) { ann.enter("#password", mainPassword) }, ".sk-empty"},
+	at("new", accountPath+"/new", "#new_application_password_name"),
 	{"new password", func(ann *tab) { ann.enter("#new_application_password_name", "Phone") }, ".sk-new"},
-	{"name taken", func(ann *tab) { ann.enter("#new_application_password_name", "Phone") }, "#problem"},
+	{"name taken", func(ann *tab) {
+		ann.open(accountPath + "/new")
+		ann.enter("#new_application_password_name", "Phone")
+	}, "#problem"},
 	at("list", accountPath, ".sk-table"),
 	{"dialog", func(ann *tab) { ann.do("open the dialog", chromedp.Click(chromedp.CSS(".sk-actions .sk-danger"))) }, "dialog[open]"},
 	at("no match", accountPath+"?q=nothing", "#q"),
@@ -105,18 +109,23 @@ var states = []state{
 	{"history", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-name a[href*="/history/"]`)) }, ".sk-log"},
 	{"limits", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-actions a[href*="/limits/"]`)) }, "#limit-expires"},
 	{"limits that cannot be", func(ann *tab) {
-		ann.do("type a rule", chromedp.Click(chromedp.CSS(".sk-advanced summary")), chromedp.SendKeys(chromedp.CSS("#limit-rules"), "GET"))
+		ann.do("type a rule", chromedp.Click(chromedp.CSS("[name=limit_preset][value=chosen]")),
+			chromedp.Click(chromedp.CSS(".sk-custom summary")), chromedp.SendKeys(chromedp.CSS("#limit-rules"), "GET"))
 		ann.submit(`form[action*="/limits/"]`)
 	}, "#problem"},
 	{"new one with limits", func(ann *tab) {
-		ann.open(accountPath)
-		ann.do("open the limits", chromedp.Click(chromedp.CSS(".sk-limits > summary")), chromedp.Click(chromedp.CSS(".sk-advanced summary")))
+		ann.open(accountPath + "/new")
+		ann.do("open the limits", chromedp.Click(chromedp.CSS("[name=limit_preset][value=chosen]")), chromedp.Click(chromedp.CSS(".sk-advanced:not(.sk-custom) summary")))
 	}, "#limit-networks"},
+	{"replace", func(ann *tab) { ann.open(accountPath); ann.open(ann.href(`.sk-actions a[href*="/rotate/"]`)) }, "#grace"},
+	{"replaced", func(ann *tab) { ann.submit(`form[action*="/rotate/"]`) }, ".sk-new"},
+	at("account", "/account/profile", "#email"),
+	{"account, not changed", func(ann *tab) { ann.enter("#email", "x"); ann.submit("form") }, "#present-for-email"},
 	at("revoke all", accountPath+"/revoke-all", ".sk-items"),
 	at("gone", accountPath+"/revoke/00000000-0000-4000-8000-000000000000", ".sk-card h1"),
 	at("no page", accountPath+"/no-such-page", ".sk-card h1"),
 	at("nowhere", "/no/such/page", ".sk-who"),
-	at("other user", accountPath+"/users/"+bobID, "#new_application_password_name"),
+	at("other user", accountPath+"/users/"+bobID+"/new", "#new_application_password_name"),
 	at("all users", accountPath+"/all", ".sk-all"),
 	at("of an application", accountPath+"/all?app_id="+appID, ".sk-bulk a"),
 	at("of a user", accountPath+"/all?user=bob", ".sk-all"),

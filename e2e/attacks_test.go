@@ -254,7 +254,7 @@ func TestChangedBetween(t *testing.T) {
 		"reject_url":  "http://app.example/",
 		"app_id":      "not a UUID",
 	} {
-		for _, button := range []string{"Yes, connect", "No"} {
+		for _, button := range []string{"Yes, connect", "Cancel"} {
 			bob.open(withQuery(authorizePath, "app_name", "App", "app_id", appID, "success_url", "https://app.example/yes", "reject_url", "https://app.example/no"))
 			bob.do("change a field", chromedp.SetValue(chromedp.CSS(`input[name="`+field+`"]`), value))
 			bob.press(button)
@@ -294,15 +294,17 @@ func TestNoTrace(t *testing.T) {
 	withAndWithoutScript(t, func(t *testing.T, m mode) {
 		s := startSite(t)
 		bob := signedIn(t, s, "bob", m)
+		bob.follow("New application password")
 		bob.fill("Name of the app or device", "Phone")
 		bob.press("Add password")
 		secret := bob.secret()
+		bob.follow("Back to the list")
 		bob.follow("Rename Phone")
 		bob.sees("Rename Phone")
 		bob.open(withQuery(authorizePath, "app_name", "TV"))
 		bob.press("Yes, connect")
 		other := bob.secret()
-		bob.follow("To your application passwords")
+		bob.follow("Back to the list")
 		bob.sees("Your application passwords")
 		leavesNoTrace(bob, s, secret)
 		leavesNoTrace(bob, s, other)

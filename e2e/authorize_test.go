@@ -170,19 +170,19 @@ func TestReject(t *testing.T) {
 		bob := signedIn(t, s, "bob", m)
 		bob.allow(a.url + "/")
 		bob.open(a.ask(authorizePath))
-		bob.press("No")
+		bob.press("Cancel")
 		bob.sees("Thank you.")
 		if got := a.called().query; got.Encode() != "success=false" {
 			t.Errorf("the application gets %v", got)
 		}
 		bob.open(a.ask(authorizePath, "reject_url", a.url+"/cb?sorry=1"))
-		bob.press("No")
+		bob.press("Cancel")
 		bob.sees("Thank you.")
 		if got := a.called().query; got.Encode() != "sorry=1" {
 			t.Errorf("the application gets %v", got)
 		}
 		bob.open(withQuery(authorizePath, "app_name", "Desk app"))
-		bob.press("No")
+		bob.press("Cancel")
 		bob.sees("New application password")
 		if got := s.credentials("bob"); len(got) != 0 {
 			t.Errorf("there are %q", got)
@@ -199,12 +199,12 @@ func TestCopyByHand(t *testing.T) {
 		bob.open(withQuery(authorizePath, "app_name", "TV", "app_id", appID))
 		bob.sees("Connect TV to Sparekey?", "Only you.")
 		bob.press("Yes, connect")
-		bob.sees("Copy the password to the application", "New password for TV")
+		bob.sees("Copy the password to the application", "Password for TV")
 		secret := bob.secret()
 		if !s.works("bob", secret) {
 			t.Error("the secret does not work")
 		}
-		bob.follow("To your application passwords")
+		bob.follow("Back to the list")
 		bob.row("TV")
 	})
 }
@@ -376,7 +376,7 @@ func TestCustomScheme(t *testing.T) {
 		}
 
 		bob.open(withQuery(authorizePath, "app_name", "Tablet", "success_url", "my-app://yes", "reject_url", "my-app://no"))
-		bob.press("No")
+		bob.press("Cancel")
 		bob.goneTo("my-app://no")
 	})
 }

@@ -301,7 +301,7 @@ func (b *tab) follow(name string) {
 // tick ticks the box with this name.
 func (b *tab) tick(name string) {
 	b.t.Helper()
-	b.do("tick "+name, chromedp.Click("", b.named(name, "checkbox")))
+	b.do("tick "+name, chromedp.Click("", b.named(name, "checkbox", "radio")))
 }
 
 // fill types into the field with this label, in place of what is there.

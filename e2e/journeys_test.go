@@ -107,6 +107,35 @@ func TestSignOutEverywhere(t *testing.T) {
 	laptop.sees("Sign in to Sparekey")
 }
 
+// TestOwnAccount changes the main password and the language, and ends the session of
+// another browser by that.
+func TestOwnAccount(t *testing.T) {
+	t.Parallel()
+	withAndWithoutScript(t, func(t *testing.T, m mode) {
+		s := startSite(t)
+		bob, elsewhere := signedIn(t, s, "bob", m), signedIn(t, s, "bob", withoutScript)
+		bob.follow("Bob Bauer")
+		bob.sees("Your account", "Main password")
+		bob.fill("Name to show", "Robert")
+		press := func(what, selector string) { bob.do(what, chromedp.Click(chromedp.CSS(selector))) }
+		press("save the name", "form:has([value=details]) button")
+		bob.sees("Your account is changed.", "Robert")
+		fields := map[string]string{"#present": mainPassword, "#new-password": "battery staple", "#repeat": "battery staple"}
+		for field, text := range fields {
+			bob.do("fill "+field, chromedp.SendKeys(chromedp.CSS(field), text))
+		}
+		bob.press("Change main password")
+		bob.sees("Your main password is changed. Your other sessions have ended.")
+		elsewhere.open("/.well-known/change-password")
+		elsewhere.sees("Sign in to Sparekey")
+		bob.do("choose a language", chromedp.SetValue(chromedp.CSS("#language"), "de"))
+		press("save the language", "form:has([value=language]) button")
+		bob.sees("Dein Konto", "Die Sprache ist geändert.")
+		bob.open(accountPath)
+		bob.sees("Neues Anwendungspasswort")
+	})
+}
+
 // TestOneApplicationPassword is its life: made, copied, used, seen to be used,
 // renamed and revoked.
 func TestOneApplicationPassword(t *testing.T) {
@@ -116,13 +145,15 @@ func TestOneApplicationPassword(t *testing.T) {
 		bob := signedIn(t, s, "bob", m)
 		bob.sees("What is an application password?")
 
+		bob.follow("New application password")
 		bob.fill("Name of the app or device", "Phone")
 		bob.press("Add password")
-		bob.sees("New password for Phone", "You will not see this again.", "Login to go with it: bob")
+		bob.sees("Password for Phone", "You will not see this again.", "User name", "bob", "Try it with curl")
 		secret := bob.secret()
 		if !regexp.MustCompile(`^([A-Za-z0-9]{4} ){5}[A-Za-z0-9]{4}$`).MatchString(secret) {
 			t.Errorf("the secret is shown as %q", secret)
 		}
+		bob.follow("Back to the list")
 		if row := bob.row("Phone"); !strings.Contains(row, "Never") {
 			t.Errorf("a new one: %s", row)
 		}
@@ -159,12 +190,13 @@ func TestLimits(t *testing.T) {
 	withAndWithoutScript(t, func(t *testing.T, m mode) {
 		s := startSite(t)
 		bob := signedIn(t, s, "bob", m)
+		bob.follow("New application password")
 		bob.fill("Name of the app or device", "Agent")
-		bob.do("open the limits", chromedp.Click(chromedp.CSS(".sk-limits > summary")))
-		bob.tick("read see everything, change nothing")
+		bob.tick("Only what I choose")
+		bob.tick("See everything, change nothing read")
 		bob.do("choose a day", chromedp.SetValue(chromedp.CSS("#limit-expires"), "1d"))
 		bob.press("Add password")
-		bob.sees("New password for Agent", "Expires soon:", "Limited")
+		bob.sees("Password for Agent", "see everything, change nothing", "It expires on")
 		secret := bob.secret()
 		rename := func() int {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
@@ -181,22 +213,27 @@ func TestLimits(t *testing.T) {
 			t.Error("it cannot read, or can do more")
 		}
 
+		bob.follow("Back to the list")
+		bob.sees("Your application passwords", "Expires soon:", "Limited")
 		bob.follow("Limits of Agent")
 		bob.sees("It is accepted.", "see everything, change nothing", "It may not make, change or revoke application passwords.")
-		bob.tick("application-passwords make, change and revoke application passwords")
+		bob.tick("Only what I choose")
+		bob.tick("Make, change and revoke application passwords application-passwords")
 		bob.press("Save limits")
-		bob.sees("The limits are changed.")
+		bob.sees("Limits saved.")
 		if got := rename(); got != http.StatusCreated {
 			t.Errorf("with another scope: %d", got)
 		}
 
-		bob.follow("Limits of Agent")
+		bob.follow("Replace the password of Agent")
 		bob.do("keep the old one", chromedp.SetValue(chromedp.CSS("#grace"), "1h"))
-		bob.press("Replace the password")
-		bob.sees("New password for Agent")
+		bob.press("Replace password")
+		bob.sees("New password for Agent", "The old password keeps working until")
 		if second := bob.secret(); second == secret || !s.works("bob", second) || !s.works("bob", secret) {
 			t.Error("it is the same, or one of them does not work")
 		}
+		bob.follow("Back to the list")
+		bob.sees("Your application passwords", "Old password works until")
 	})
 }
 
@@ -207,6 +244,7 @@ func TestOnceIsOnce(t *testing.T) {
 	withAndWithoutScript(t, func(t *testing.T, m mode) {
 		s := startSite(t)
 		bob := signedIn(t, s, "bob", m)
+		bob.follow("New application password")
 		bob.fill("Name of the app or device", "Phone")
 		bob.press("Add password")
 		secret := bob.secret()
@@ -227,6 +265,7 @@ func TestNamesThatCannotBeUsed(t *testing.T) {
 		s.addCredential("bob", "Laptop")
 		bob := signedIn(t, s, "bob", m)
 
+		bob.follow("New application password")
 		bob.press("Add password") // the browser asks for a name, and sends nothing
 		bob.fill("Name of the app or device", "   ")
 		bob.press("Add password")
@@ -235,6 +274,7 @@ func TestNamesThatCannotBeUsed(t *testing.T) {
 		bob.press("Add password")
 		bob.sees("There is an application password of this name already.")
 
+		bob.follow("Cancel")
 		bob.follow("Rename Laptop")
 		bob.fill("New name", "Phone")
 		bob.press("Save")
@@ -268,7 +308,7 @@ func TestRevokeAll(t *testing.T) {
 		bob.follow("Revoke all")
 		bob.sees("Revoke all your application passwords?", "Phone", "Laptop")
 		bob.press("Revoke all (2)")
-		bob.sees("The application passwords are revoked.")
+		bob.sees("2 application passwords are revoked.")
 		if s.works("bob", phone) || s.works("bob", laptop) || !s.works("ann", other) {
 			t.Error("not those, and only those, are revoked")
 		}
@@ -285,6 +325,7 @@ func TestCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	bob.follow("New application password")
 	bob.fill("Name of the app or device", "Phone")
 	bob.press("Add password")
 	secret := bob.secret()
@@ -379,12 +420,14 @@ func TestOtherUser(t *testing.T) {
 		ann.follow("Bob Bauer")
 		ann.sees("Application passwords of Bob Bauer")
 
+		ann.follow("New application password")
 		ann.fill("Name of the app or device", "Laptop")
 		ann.press("Add password")
-		ann.sees("New password for Laptop", "Login to go with it: bob")
+		ann.sees("Password for Laptop", "User name", "bob")
 		if !s.works("bob", ann.secret()) {
 			t.Error("the secret does not work")
 		}
+		ann.follow("Back to the list")
 		ann.follow("Rename Laptop")
 		ann.fill("New name", "Bob’s laptop")
 		ann.press("Save")
@@ -499,7 +542,7 @@ func TestRevokeMany(t *testing.T) {
 		ann.press("Revoke selected")
 		ann.sees("Revoke the selected application passwords?", "Newsletter", "Backup script")
 		ann.press("Revoke all (2)")
-		ann.sees("The application passwords are revoked.")
+		ann.sees("2 application passwords are revoked.")
 		if got := s.credentials("bob"); !slices.Equal(got, []string{"Bob’s phone"}) {
 			t.Errorf("bob has %q", got)
 		}
@@ -508,7 +551,7 @@ func TestRevokeMany(t *testing.T) {
 		ann.follow("Revoke all with this app ID")
 		ann.sees("Revoke everything with the app ID " + appID)
 		ann.press("Revoke all (2)")
-		ann.sees("The application passwords are revoked.")
+		ann.sees("2 application passwords are revoked.")
 		if got := append(s.credentials("ann"), s.credentials("bob")...); len(got) != 0 {
 			t.Errorf("there are still %q", got)
 		}
@@ -603,8 +646,10 @@ func TestKeyboard(t *testing.T) {
 
 		bob.tabTo("Skip to the content")
 		bob.key(kb.Enter)
-		bob.tabTo("Name of the app or device")
-		bob.key("Phone")
+		bob.tabTo("New application password")
+		bob.key(kb.Enter)
+		bob.sees("Name of the app or device")
+		bob.key("Phone") // its field has the focus
 		bob.tabTo("Add password")
 		bob.key(kb.Enter)
 		secret := bob.secret()
@@ -612,6 +657,9 @@ func TestKeyboard(t *testing.T) {
 			t.Errorf("%q has the focus", got)
 		}
 
+		bob.tabTo("Back to the list")
+		bob.key(kb.Enter)
+		bob.sees("Your application passwords")
 		bob.tabTo("Revoke Phone")
 		bob.key(kb.Enter)
 		bob.sees("Revoke Phone?")

@@ -115,6 +115,7 @@ func TestOwnUsers(t *testing.T) {
 		if got := eval[string](lea, `getComputedStyle(document.querySelector('.sk-primary')).backgroundColor`); got != "rgb(122, 31, 107)" {
 			t.Errorf("the accent is %s", got)
 		}
+		lea.follow("New application password")
 		lea.fill("Name of the app or device", "Phone")
 		lea.press("Add password")
 		lea.secret()
@@ -123,7 +124,7 @@ func TestOwnUsers(t *testing.T) {
 		lea.sees("Connect Reader to Library?")
 		lea.press("Yes, connect")
 		lea.secret()
-		lea.follow("To your application passwords")
+		lea.follow("Back to the list")
 		lea.row("Reader")
 	})
 }
@@ -135,10 +136,11 @@ func TestOwnConfirmation(t *testing.T) {
 		lea := openTabAt(t, startLibrary(t), m)
 		lea.open(libraryPath + "/users/" + url.PathEscape("u/2"))
 		lea.sees("Application passwords of Max")
+		lea.follow("New application password")
 		lea.fill("Name of the app or device", "Scanner")
 		lea.press("Add password")
 		lea.press("It is me")
 		lea.press("Add password") // the name is still there
-		lea.sees("New password for Scanner", "Login to go with it: max")
+		lea.sees("Password for Scanner", "User name", "max")
 	})
 }

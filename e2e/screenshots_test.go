@@ -59,8 +59,8 @@ var pictures = []picture{
 	{file: "history", size: wide, user: "cleo", path: accountPath, then: history},
 	{file: "limits", size: middle, user: "cleo", path: accountPath, then: limits},
 	{file: "limits-narrow-dark", size: narrow, user: "cleo", modes: []mode{dark}, path: accountPath, then: limits},
-	{file: "new-limited", size: wide, user: "bob", path: accountPath, then: limitsOpened},
-	{file: "new-limited-narrow", size: narrow, user: "bob", path: accountPath, then: limitsOpened},
+	{file: "new-limited", size: wide, user: "bob", path: accountPath + "/new", then: limitsOpened},
+	{file: "new-limited-narrow", size: narrow, user: "bob", path: accountPath + "/new", then: limitsOpened},
 	{file: "authorise-wishes", size: middle, user: "cleo", path: withQuery(authorizePath,
 		"app_name", "Field Notes", "success_url", "https://notes.example/connected", "scope", "wp:posts wp:media", "expires", "90d"), then: undated},
 	{file: "authorise", size: middle, user: "cleo", path: withQuery(authorizePath,
@@ -70,17 +70,19 @@ var pictures = []picture{
 	{file: "authorise-error", size: middle, user: "cleo", path: withQuery(authorizePath,
 		"app_name", "Field Notes", "success_url", "http://notes.example/connected")},
 	{file: "all-users", size: wide, user: "ann", path: accountPath + "/all"},
+	{file: "account", size: middle, user: "cleo", path: "/account/profile"},
 	{file: "empty", size: wide, user: "bob", path: accountPath},
 	{file: "new-password", size: wide, user: "bob", path: accountPath, then: newPassword},
 }
 
 // newPassword shows one that is nobody's.
 func newPassword(b *tab) {
+	b.follow("New application password")
 	b.fill("Name of the app or device", "Phone")
 	b.press("Add password")
 	b.secret()
 	eval[bool](b, `document.querySelector('#new-application-password-value').value = 'Nq4v yR7c WkT2 s9Lb XeF6 hJ3m', true`)
-	eval[bool](b, `document.querySelector('time').textContent = 'Mar 14, 2026, 9:26 AM', document.activeElement.blur(), true`)
+	eval[bool](b, `document.querySelector('#curl').value = "curl --user 'bob:Nq4v yR7c WkT2 s9Lb XeF6 hJ3m' 'https://keys.example/wp-json/wp/v2/users/me'", document.activeElement.blur(), true`)
 }
 
 func limits(b *tab) {
@@ -89,7 +91,7 @@ func limits(b *tab) {
 }
 
 func limitsOpened(b *tab) {
-	eval[bool](b, `document.querySelector('.sk-limits').open = true`)
+	eval[bool](b, `document.querySelector('[name=limit_preset][value=chosen]').click(), true`)
 }
 
 // canApprove waits until the consent button can be pressed.

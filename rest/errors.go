@@ -65,6 +65,9 @@ const (
 	codeCannotEditUser   code = "rest_cannot_edit"
 	codeCannotDeleteUser code = "rest_user_cannot_delete"
 	codeCannotCreateUser code = "rest_cannot_create_user"
+	codeLoginFixed       code = "rest_user_invalid_argument"
+	codeEmailTaken       code = "rest_user_invalid_email"
+	codeCannotEditRoles  code = "rest_cannot_edit_roles"
 	codeUsersReadOnly    code = "rest_users_read_only"  // ours
 	codeUsersNotListed   code = "rest_users_not_listed" // ours
 
@@ -184,7 +187,13 @@ func (c code) entry() (status int, message string) {
 	case codeCannotCreateUser:
 		return byCaller, "You may not create users."
 	case codeUsersReadOnly:
-		return http.StatusNotImplemented, "Users are kept by the application itself and cannot be changed here. Change them there."
+		return http.StatusNotImplemented, "This API cannot do that to users. Use the application itself, or ask the operator."
+	case codeLoginFixed:
+		return http.StatusBadRequest, "The login of a user does not change. Leave username out."
+	case codeEmailTaken:
+		return http.StatusBadRequest, "Another user has this e-mail address. Use another one."
+	case codeCannotEditRoles:
+		return http.StatusForbidden, "Roles cannot be changed over this API. The operator can, with \"sparekey user set-role\"."
 	case codeUsersNotListed:
 		return http.StatusNotImplemented, "The application cannot list its users. Ask for one by number, or for me."
 

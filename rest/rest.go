@@ -9,8 +9,7 @@
 //	mux.Handle("/wp-json/", api)
 //	mux.Handle("/", api.Discover(app.Pages()))
 //
-// Users are only read: whoever may change them in WordPress is told that they
-// are kept elsewhere. An application adds routes of its own beside these by
+// Users are only read, unless [Config.Users] can change them. An application adds routes of its own beside these by
 // mounting them at a longer pattern, such as "/wp-json/wp/v2/posts", behind a
 // basicauth.Guard.
 //
@@ -81,6 +80,10 @@ type Config struct {
 	// "_.~-", for applications whose users are not numbered; such IDs are
 	// strings in the answers. Default: decimal IDs alone, as in WordPress.
 	OpaqueUserIDs bool
+
+	// Users changes users. Default: the API only reads them, and answers 501 to
+	// those who may change one in WordPress.
+	Users UserChanger
 
 	// Avatar returns the URL of a user's picture of so many pixels a side, or
 	// "". Default: nobody has a picture.

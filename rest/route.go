@@ -77,12 +77,12 @@ func routes(opaqueUserIDs bool) (table []*route, password *route) {
 		}},
 		{pattern: users + "/me", schema: userSchema, endpoints: []endpoint{
 			{get, context, anyone, (*call).readUser, codeCannotViewUser},
-			{update, nil, (*call).mayEditUser, (*call).refuseUserChange, codeCannotEditUser},
+			{update, nil, (*call).mayEditUser, (*call).changeUser, codeCannotEditUser},
 			{remove, nil, (*call).mayDeleteUser, (*call).refuseUserChange, codeCannotDeleteUser},
 		}},
 		{pattern: users + `/(?P<id>` + id + `)`, schema: userSchema, endpoints: []endpoint{
 			{get, context, (*call).mayReadUser, (*call).readUser, codeCannotViewUser},
-			{update, nil, (*call).mayEditUser, (*call).refuseUserChange, codeCannotEditUser},
+			{update, nil, (*call).mayEditUser, (*call).changeUser, codeCannotEditUser},
 			{remove, nil, (*call).mayDeleteUser, (*call).refuseUserChange, codeCannotDeleteUser},
 		}},
 		{pattern: passwords, schema: passwordSchema, passwords: true, endpoints: []endpoint{

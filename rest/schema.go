@@ -102,6 +102,9 @@ const (
 	faultNotInEnum faultCode = "rest_not_in_enum"
 	faultRange     faultCode = "rest_out_of_bounds"
 	faultDate      faultCode = "rest_invalid_date"
+	faultEmail     faultCode = "rest_invalid_email"
+	faultPassword  faultCode = "rest_user_invalid_password"
+	faultNotKept   faultCode = "rest_not_kept" // ours
 )
 
 // readArgs accepts the parameters of the call's endpoint, or tells all of its

@@ -271,8 +271,8 @@ func (c *call) readUser() (*response, error) {
 	return &response{body: c.userItem(u)}, nil
 }
 
-// refuseUserChange answers those who may change a user in WordPress: here users
-// are only read.
+// refuseUserChange answers those who may create or delete users in WordPress: the
+// application does that itself.
 func (c *call) refuseUserChange() (*response, error) { return nil, refuse(codeUsersReadOnly) }
 
 func listUsersArgs() []arg {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,67 +16,34 @@ type allPage struct {
 	view
 	nav
 	Filter  filter
+	States  []choice
+	Sorts   []choice
+	Sizes   []choice
 	Rows    []row
 	Paging  paging
 	Notice  string
 	Action  string // address of the page to revoke what is selected
 	OfApp   string // address of the page to revoke everything of the app ID
+	Match   string // address of the page to revoke everything that the filter selects
 	User    string // whom the filter names, if it is a user
 	UserURL string // path of their list
 	Unknown bool   // the filter names nobody
 }
 
-// filter is what was typed to select credentials.
-type filter struct {
-	User, Name, AppID, UsedBefore string
-	Never                         bool
-}
-
-func (c *call) filter() filter {
-	return filter{
-		User: strings.TrimSpace(c.field("user")), Name: strings.TrimSpace(c.field("name")),
-		AppID: strings.TrimSpace(c.field("app_id")), UsedBefore: c.field("used_before"), Never: c.fields().Has("never"),
-	}
-}
-
-// IsZero reports whether the filter selects everything.
-func (f filter) IsZero() bool { return f == filter{} }
-
-// address is that of a list with this filter.
-func (f filter) address(list string) string {
-	var fields []sparekey.Field
-	for _, field := range []sparekey.Field{
-		{Name: "user", Value: f.User}, {Name: "name", Value: f.Name},
-		{Name: "app_id", Value: f.AppID}, {Name: "used_before", Value: f.UsedBefore},
-	} {
-		if field.Value != "" {
-			fields = append(fields, field)
-		}
-	}
-	if f.Never {
-		fields = append(fields, sparekey.Field{Name: "never", Value: "1"})
-	}
-	return sparekey.AddFields(list, fields...)
-}
-
-// showAll is the page with the credentials of all users, newest first.
+// showAll is the page with the credentials of all users.
 func showAll(c *call) (*answer, error) {
 	if err := c.mustSearchAll(); err != nil { // before the filter tells who is a user
 		return nil, err
 	}
+	f := filterOf(c.fields())
 	p := &allPage{
 		nav:    nav{MayAll: true, All: c.all(), Section: "all"},
-		Filter: c.filter(), Notice: c.notice(), Action: c.all() + "/revoke",
+		Filter: f, Notice: c.notice(), Action: c.all() + "/revoke",
 	}
-	query := sparekey.CredentialQuery{Name: p.Filter.Name, AppID: p.Filter.AppID, NeverUsed: p.Filter.Never, Limit: perPage}
-	if day, err := time.Parse(time.DateOnly, p.Filter.UsedBefore); err != nil || p.Filter.Never {
-		p.Filter.UsedBefore = "" // what was never used was not used before any day
-	} else {
-		query.UsedBefore = day
-	}
-	title := c.lang.T("all.title")
-	if p.Filter.User != "" {
-		user, err := c.userNamed(p.Filter.User)
+	p.States, p.Sorts, p.Sizes = f.choices(c.lang)
+	title, userID := c.lang.T("all.title"), ""
+	if f.User != "" {
+		user, err := c.userNamed(f.User)
 		if errors.Is(err, sparekey.ErrUserNotFound) {
 			p.Unknown = true
 			return show("all", title, p), nil
@@ -83,23 +51,26 @@ func showAll(c *call) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
-		query.UserID, p.User, p.UserURL = user.ID, nameOf(user), c.listOf(user.ID)
+		userID, p.User, p.UserURL = user.ID, nameOf(user), c.listOf(user.ID)
 	}
-	list := p.Filter.address(c.all())
-	query.Offset = (c.pageNumber() - 1) * perPage
-	found, total, err := c.manager().Search(c.r.Context(), query)
+	list, offset := f.address(c.all()), (c.pageNumber()-1)*f.size()
+	found, total, err := c.search(f, userID, offset, f.size())
 	if err != nil {
 		return nil, err
 	}
-	if p.Paging = pagingOf(c.pageNumber(), total, list); p.Paging.offset != query.Offset {
+	if p.Paging = pagingOf(c.pageNumber(), total, f.size(), list); p.Paging.offset != offset {
 		return redirect(p.Paging.Here), nil // the list has become shorter
 	}
 	if p.Rows, err = c.rows(found, p.Paging.Here); err != nil {
 		return nil, err
 	}
-	if p.Filter.AppID != "" && total > 0 {
-		p.OfApp = sparekey.AddFields(p.Action,
-			sparekey.Field{Name: "app_id", Value: p.Filter.AppID}, sparekey.Field{Name: "back", Value: list})
+	back := sparekey.Field{Name: "back", Value: list}
+	switch onlyApp := (filter{AppID: f.AppID}); {
+	case total == 0 || !f.Selects():
+	case f.AppID != "" && f.address("") == onlyApp.address(""):
+		p.OfApp = sparekey.AddFields(p.Action, sparekey.Field{Name: "app_id", Value: f.AppID}, back)
+	default:
+		p.Match = f.address(p.Action, sparekey.Field{Name: "match", Value: "1"}, back)
 	}
 	return show("all", title, p), nil
 }
@@ -170,13 +141,18 @@ func ownerAndUUID(ref string) (userID, uuid string) {
 	return ref[:at], ref[at+1:]
 }
 
-// selected returns the credentials that a request is about: those with an app ID,
-// or those that were ticked. What is there no more is left out.
+// selected returns the credentials that a request is about: those that match a filter,
+// those with an app ID, or those that were ticked. What is there no longer is left out.
 func (c *call) selected() ([]sparekey.Credential, error) {
 	query := c.r.URL.Query()
-	if id := query.Get("app_id"); id != "" {
-		found, _, err := c.manager().Search(c.r.Context(), sparekey.CredentialQuery{AppID: id})
-		return found, err
+	f := filterOf(query)
+	switch id := query.Get("app_id"); {
+	case query.Has("match") && f.Selects():
+		return c.matching(f, c.askedAt())
+	case query.Has("match"):
+		return nil, nil
+	case id != "":
+		return c.matching(filter{AppID: id}, c.askedAt())
 	}
 	ticked := map[string][]string{} // UUIDs by user
 	for _, ref := range query["c"] {
@@ -199,6 +175,15 @@ func (c *call) selected() ([]sparekey.Credential, error) {
 	return found, nil
 }
 
+// askedAt is when the viewer was asked about what is selected by its properties: now,
+// unless the address says so.
+func (c *call) askedAt() time.Time {
+	if at, err := strconv.ParseInt(c.r.URL.Query().Get("asked"), 10, 64); err == nil {
+		return time.Unix(at, 0)
+	}
+	return c.config.Now()
+}
+
 // confirmRevokeMany asks before what is selected on the page over all users is
 // revoked.
 func confirmRevokeMany(c *call) (*answer, error) {
@@ -218,10 +203,14 @@ func confirmRevokeMany(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.confirmPage(title, &confirmPage{
+	a, p := c.confirmPage(title, &confirmPage{
 		Text: c.lang.T("revoke_many.text"), Items: items, More: more,
 		Button: c.lang.T("revoke_all.button", "total", len(found)), Back: back,
-	}), nil
+	})
+	if !c.r.URL.Query().Has("c") && !c.r.URL.Query().Has("asked") {
+		p.Action = sparekey.AddFields(p.Action, sparekey.Field{Name: "asked", Value: strconv.FormatInt(c.config.Now().Unix(), 10)})
+	}
+	return a, nil
 }
 
 func revokeMany(c *call) (*answer, error) {
@@ -229,13 +218,17 @@ func revokeMany(c *call) (*answer, error) {
 	if detour != nil || err != nil {
 		return detour, err
 	}
+	count := 0
 	for _, cr := range found {
 		_, err := c.manager().Revoke(c.r.Context(), cr.UserID, cr.UUID)
-		if err != nil && !errors.Is(err, sparekey.ErrNotFound) { // one that is gone is what was asked for
+		switch {
+		case err == nil:
+			count++
+		case !errors.Is(err, sparekey.ErrNotFound): // one that is gone is what was asked for
 			return nil, err
 		}
 	}
-	return redirect(done(c.back(c.all()), "revoked_all")), nil
+	return redirect(doneWith(c.back(c.all()), "revoked_many", count)), nil
 }
 
 // toRevoke returns what is selected, if the viewer may revoke it now.

@@ -35,12 +35,6 @@ type authorizePage struct {
 	SignOutURL string // from which the user comes back as somebody else
 }
 
-// secretPage shows the user the password that the application cannot be given.
-type secretPage struct {
-	view
-	Secret *newSecret
-}
-
 // handoverPage has the browser post the password to the application.
 type handoverPage struct {
 	view
@@ -280,6 +274,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 	if p.Before, err = c.connections(r.AppID); err != nil {
 		return nil, err
 	}
+	p.Limits.Consent = true
 	p.Limits.Scripts = explain.MayScript(c.signed)
 	if c.config.SignOutURL != "" {
 		p.SignOutURL = c.detour(c.config.SignOutURL, c.here).location
@@ -345,8 +340,7 @@ func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
 	fields := sparekey.Grant{SiteURL: c.config.SiteURL, Login: c.signed.Login, Secret: secret}.Fields()
 	switch {
 	case c.isCopied(r):
-		s := newSecretOf(secret, cr.Name, c.signed)
-		return show("secret_page", c.lang.T("secret.title", "name", s.Name), &secretPage{Secret: s}), nil
+		return c.secretPage(owner{User: c.signed, Own: true, List: c.home()}, cr, secret, "authorize.done")
 	case r.Mode == sparekey.ResponseFormPost:
 		return c.handOver(r, append(fields, stateOf(r)...)), nil
 	}
@@ -422,6 +416,7 @@ type target struct {
 	Name    string // scheme and host, or the scheme alone of an application on the device
 	Is      string // text: what is there
 	LeadsTo string // text: that one is sent there
+	Long    bool   // a part of the name is long
 	Whole   string // the whole address, where any application may claim its scheme
 }
 
@@ -437,6 +432,7 @@ func targetOf(validated string) target {
 		Is:      "target.web",
 		LeadsTo: "authorize.leads_to",
 	}
+	t.Long = slices.ContainsFunc(labels(t.Name), func(l label) bool { return l.Long })
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
 		t.Name, t.Is, t.LeadsTo = u.Scheme+":", "target.app", "authorize.leads_to_app"

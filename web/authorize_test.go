@@ -379,7 +379,7 @@ func TestSecretsLeaveOnlyWhereTheUserSent(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	bob := s.as("bob")
-	secrets := []string{bob.get(home).form().set("name", "One").submit().secret()}
+	secrets := []string{bob.get(home+"new").form().set("name", "One").submit().secret()}
 	secrets = append(secrets, bob.get(ask()).form().set("app_name", "Two").submit("approve").secret())
 	posted := bob.get(ask("success_url", "https://app.example/", "success_format", "form_post")).form().set("app_name", "Three").submit("approve")
 	secrets = append(secrets, posted.form().fields.Get("password"))

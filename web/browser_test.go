@@ -67,7 +67,7 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 			Allow: sparekey.AllowAdministrators, AllowAll: sparekey.AdministratorsOnly, Now: s.clock.Now,
 		},
 		web: web.Config{
-			BaseURL: origin + base, SiteName: "Example", SignInURL: "/sign-in", SignOutURL: "/sign-out", ConfirmURL: "/confirm",
+			BaseURL: origin + base, SiteName: "Example", WordPress: true, SignInURL: "/sign-in", SignOutURL: "/sign-out", ConfirmURL: "/confirm",
 			Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: s.clock.Now,
 		},
 	}
@@ -303,7 +303,11 @@ func textOf(n *html.Node) string {
 	for d := range n.Descendants() {
 		if d.Type == html.TextNode {
 			b.WriteString(d.Data)
-			if d.NextSibling == nil || d.NextSibling.Data != "wbr" { // which is in one word
+			next := d.NextSibling
+			if next == nil && d.Parent.Data == "span" {
+				next = d.Parent.NextSibling
+			}
+			if next == nil || next.Data != "wbr" { // which is in one word
 				b.WriteString(" ")
 			}
 		}
@@ -357,7 +361,8 @@ func (p *page) newForm(n *html.Node) *form {
 	for d := range n.Descendants() {
 		name, named := attribute(d, "name")
 		_, checked := attribute(d, "checked")
-		if d.Data == "input" && named && (valueOf(d, "type") != "checkbox" || checked) {
+		kind := valueOf(d, "type")
+		if d.Data == "input" && named && (kind != "checkbox" && kind != "radio" || checked) {
 			f.fields.Add(name, valueOf(d, "value"))
 		}
 		switch {
@@ -393,6 +398,9 @@ func chosen(list *html.Node) (value string) {
 }
 
 func (f *form) set(name, value string) *form {
+	if (name == "limit_scope" || name == "limit_rules") && value != "" && f.fields.Has("limit_preset") {
+		f.fields.Set("limit_preset", "chosen") // as a reader does who sees these fields
+	}
 	f.fields.Set(name, value)
 	return f
 }

@@ -40,7 +40,7 @@ func (h *Handler) page(m methods) http.Handler {
 		if r.Method == http.MethodPost {
 			r = r.WithContext(sparekey.WithCaller(r.Context(), h.config.Origin(r).Addr, r.Method, r.RequestURI))
 		}
-		c := &call{Handler: h, w: w, r: r, here: r.RequestURI, lang: h.languages.match(r.Header.Get("Accept-Language"))}
+		c := &call{Handler: h, w: w, r: r, here: r.RequestURI, lang: h.languages.of(r)}
 		defer func() {
 			if h.panicked(r, recover()) {
 				c.write(c.failure(errPanic))

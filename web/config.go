@@ -27,6 +27,14 @@ type Config struct {
 	// for. Default: the origin of BaseURL.
 	SiteURL string
 
+	// TryURL is what an example with curl asks, after an application password was made:
+	// an address that answers to one. Default: SiteURL and "/".
+	TryURL string
+
+	// WordPress says that a WordPress is behind the site: what it alone has can be
+	// chosen as limits. Default: that is not offered.
+	WordPress bool
+
 	// SiteName is what the site is called. Default: the host of SiteURL.
 	SiteName string
 
@@ -52,6 +60,10 @@ type Config struct {
 	// SignOutURL is where people sign out. It may get a parameter redirect_to with
 	// the path to come back to as somebody else. Default: there is no link for it.
 	SignOutURL string
+
+	// AccountURL is where people change their own account: a path on this site, or a
+	// URL. See [Handler.Account]. Default: there is no link for it.
+	AccountURL string
 
 	// Confirmed reports whether the viewer has entered their main password
 	// within the last minutes, which is needed to change other users'
@@ -108,6 +120,9 @@ func (c Config) withDefaults(base *url.URL) Config {
 	if c.SiteName == "" {
 		c.SiteName = site.Host
 	}
+	if c.TryURL == "" {
+		c.TryURL = c.SiteURL + "/"
+	}
 	if c.Accent == "" {
 		c.Accent = DefaultAccent
 	}
@@ -141,7 +156,7 @@ func (c Config) check() {
 			"since the pages load nothing from elsewhere, not %q", c.LogoURL))
 	}
 	for _, setting := range []struct{ name, target string }{
-		{"SignInURL", c.SignInURL}, {"SignOutURL", c.SignOutURL}, {"ConfirmURL", c.ConfirmURL},
+		{"SignInURL", c.SignInURL}, {"SignOutURL", c.SignOutURL}, {"ConfirmURL", c.ConfirmURL}, {"AccountURL", c.AccountURL},
 	} {
 		if setting.target != "" && !localPath(setting.target) && !onTheWeb(setting.target) {
 			panic(fmt.Sprintf("web.New: Config.%s must be a path such as %q, or a URL, not %q", setting.name, "/sign-in", setting.target))

@@ -147,7 +147,9 @@ func (c *call) scopesProblem() string {
 	list, err := scope.Parse(typed)
 	doubtful := c.doubtful(list)
 	switch {
-	case len(typed) == 0:
+	case len(c.tickedRules()) > 0 && c.field("limit_preset") != presetChosen && c.presetContradicts():
+		return c.lang.T("problem.scopes_both")
+	case len(c.tickedRules()) == 0 && c.field("limit_preset") != presetRead:
 		return c.lang.T("problem.scopes_none")
 	case err == nil && len(doubtful) > 0:
 		return c.lang.T("problem.method", "methods", strings.Join(doubtful, ", "))

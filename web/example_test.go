@@ -55,7 +55,7 @@ func ExampleNew() {
 	}))
 
 	form := strings.NewReader(url.Values{"name": {"Phone"}}.Encode())
-	request, err := http.NewRequest(http.MethodPost, server.URL+"/account/passwords/", form)
+	request, err := http.NewRequest(http.MethodPost, server.URL+"/account/passwords/new", form)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -6,6 +6,7 @@ var (
 	Outcome      = outcome
 	NewCatalogue = newCatalogue
 	Pieces       = pieces
+	Labels       = labels
 	ShownTo      = shownTo
 	ThemeCSS     = themeCSS
 )

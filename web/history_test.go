@@ -46,7 +46,7 @@ func (p *page) rowsOf(class string) (rows []string) {
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, withAudit)
-	secret := s.as("bob").get(home).form().set("name", "Phone").submit().want(http.StatusOK).secret()
+	secret := s.as("bob").get(home+"new").form().set("name", "Phone").submit().want(http.StatusOK).secret()
 	c, err := s.store.List(t.Context(), s.bob.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestHistory(t *testing.T) {
 		"Refused It may not be used from there. 2026-11-22 10:03 UTC – 2001:db8::7 GET /posts",
 		"Limits changed 2026-11-22 10:02 UTC Whoever runs the server – –",
 		"Used × 2 2026-11-22 10:01 UTC – 2026-11-22 10:02 UTC – 192.0.2.1 GET /posts",
-		"Created Phone 2026-11-22 10:00 UTC bob 127.0.0.1 POST " + home,
+		"Created Phone 2026-11-22 10:00 UTC bob 127.0.0.1 POST " + home + "new",
 	}; !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -16,8 +16,9 @@ var catalogueFiles embed.FS
 
 // language is the texts of one language. See catalogue/en.json.
 type language struct {
-	Tag   string            `json:"tag"` // BCP 47
-	Dir   string            `json:"dir"` // ltr or rtl
+	Tag   string            `json:"tag"`  // BCP 47
+	Name  string            `json:"name"` // in the language itself
+	Dir   string            `json:"dir"`  // ltr or rtl
 	Texts map[string]string `json:"texts"`
 }
 

@@ -62,10 +62,10 @@ func TestCatalogueIsComplete(t *testing.T) {
 // sameAsEnglish is in which languages a text is what it is in English.
 var sameAsEnglish = map[string][]string{
 	"column.name":        {"de"},
+	"sort.name":          {"de"},
 	"column.actions":     {"fr"},
 	"paging.label":       {"fr"},
 	"all.filter_title":   {"de"},
-	"authorize.reject":   {"es"},
 	"duration.minutes":   {"fr"},
 	"expires.at":         {"ar", "de", "es"},
 	"explain.bundle_own": {"ar", "de", "es", "fr"},
@@ -206,11 +206,12 @@ func TestCatalogueFilesAreStrict(t *testing.T) {
 		decoder.DisallowUnknownFields()
 		var l struct {
 			Tag   string            `json:"tag"`
+			Name  string            `json:"name"`
 			Dir   string            `json:"dir"`
 			Texts map[string]string `json:"texts"`
 		}
-		if err := decoder.Decode(&l); err != nil || l.Tag+".json" != filepath.Base(file) || l.Dir != "ltr" && l.Dir != "rtl" {
-			t.Errorf("%s: %v, tag %s, dir %s", file, err, l.Tag, l.Dir)
+		if err := decoder.Decode(&l); err != nil || l.Tag+".json" != filepath.Base(file) || l.Name == "" || l.Dir != "ltr" && l.Dir != "rtl" {
+			t.Errorf("%s: %v, tag %s, name %s, dir %s", file, err, l.Tag, l.Name, l.Dir)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
@@ -22,9 +23,12 @@ type limitsForm struct {
 	*language
 	Open     bool   // what is chosen must be seen
 	Required bool   // scopes must be chosen
+	Consent  bool   // the page has said already what the fields are about
 	Asked    bool   // an application asked for scopes, and there are no others
 	Owner    string // whose account it is about; empty for the viewer's own
 	Scripts  bool   // that account can publish scripts in WordPress
+	Presets  []choice
+	Zone     string // what the reader's time zone adds to the date, in minutes
 	Expires  []choice
 	At       timed  // what the first of these is, if that is a time
 	On       string // a date
@@ -71,7 +75,8 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string
 	if !l.Expires.IsZero() {
 		f.At = c.lang.timed("expires.at", l.Expires, "choice", f.Expires[0].Text)
 	}
-	f.scopes(c.svc.Bundles(), l.Scopes)
+	f.scopes(c.svc.Bundles(), l.Scopes, c.config.WordPress)
+	f.presets(c.svc.Bundles(), presetOf(l.Scopes, f.Required))
 	f.Unusual = strings.Join(l.Scopes.UnusualMethods(), " ")
 	f.Networks = strings.Join(l.Networks.Strings(), "\n")
 	if l.MaxUses > 0 {
@@ -91,6 +96,11 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string
 func (f *limitsForm) of(o owner) {
 	if !o.Own {
 		f.Owner = o.Name()
+		for i := range f.Presets {
+			if f.Presets[i].Value == presetAll {
+				f.Presets[i].Text = f.T("preset.all_user", "user", f.Owner)
+			}
+		}
 	}
 	f.Scripts = explain.MayScript(o.User)
 }
@@ -121,6 +131,14 @@ func (c *call) retype(f *limitsForm) {
 	for i := range f.Expires {
 		f.Expires[i].Chosen = f.Expires[i].Value == c.field("limit_expires")
 	}
+	preset := c.field("limit_preset")
+	if preset == "" || len(c.tickedRules()) > 0 {
+		preset = presetOf(scope.List(strings.Join(c.tickedRules(), "\n")), f.Required)
+	}
+	for i := range f.Presets {
+		f.Presets[i].Chosen = f.Presets[i].Value == preset
+	}
+	f.Zone = first(c.field("limit_zone"), maxEditable)
 	f.On = first(c.field("limit_expires_on"), maxEditable)
 	f.Rules = first(withoutReturns(c.field("limit_rules")), maxRulesShown)
 	f.Networks = first(withoutReturns(c.field("limit_networks")), maxRulesShown)
@@ -163,15 +181,18 @@ func (c *call) expiryChoices(at time.Time, asked bool) (choices []choice) {
 
 // scopes offers the bundles with what they allow, and shows the other rules as
 // text. Of what an application asked for, everything is offered and nothing else.
-func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List) {
+// What WordPress alone has is offered where there is one, or where it is chosen already.
+func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List, wordPress bool) {
 	rules := list.Rules()
-	offered := inOrder(bundles)
+	offered := slices.DeleteFunc(inOrder(bundles), func(name string) bool {
+		return strings.HasPrefix(name, "wp:") && !wordPress && !slices.Contains(rules, name)
+	})
 	if f.Asked {
 		offered = rules
 	}
 	for _, rule := range offered {
 		f.Scopes = append(f.Scopes, choice{
-			Value: rule, Text: rule, Note: f.says(explain.Rule(bundles, rule)), Chosen: slices.Contains(rules, rule),
+			Value: rule, Text: rule, Note: capitalized(f.says(explain.Rule(bundles, rule))), Chosen: slices.Contains(rules, rule),
 		})
 	}
 	var others []string
@@ -181,6 +202,53 @@ func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List) {
 		}
 	}
 	f.Rules = strings.Join(others, "\n")
+}
+
+// capitalized is a sentence with a capital at its beginning, where its language has
+// such.
+func capitalized(text string) string {
+	r, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(r)) + text[size:]
+}
+
+// The values of limit_preset: what most people choose between.
+const (
+	presetAll    = "all"    // everything that the account can do
+	presetRead   = "read"   // the bundle of that name
+	presetChosen = "chosen" // what is ticked and typed
+)
+
+// presets offers what most people choose between, unless an application asked for
+// something.
+func (f *limitsForm) presets(bundles scope.Bundles, preset string) {
+	if f.Asked {
+		return
+	}
+	_, canRead := bundles[presetRead]
+	if preset == presetRead && !canRead {
+		preset = presetChosen
+	}
+	for _, p := range []struct {
+		value, key string
+		offered    bool
+	}{
+		{presetAll, "preset.all", !f.Required}, {presetRead, "preset.read", canRead}, {presetChosen, "preset.chosen", true},
+	} {
+		if p.offered {
+			f.Presets = append(f.Presets, choice{Value: p.value, Text: f.T(p.key), Chosen: p.value == preset})
+		}
+	}
+}
+
+// presetOf is the preset for scopes. Where scopes must be chosen, reading is suggested.
+func presetOf(list scope.List, required bool) string {
+	switch {
+	case list == presetRead || list == "" && required:
+		return presetRead
+	case list == "":
+		return presetAll
+	}
+	return presetChosen
 }
 
 // inOrder lists the names of bundles: those that the operator defined before those
@@ -213,11 +281,14 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 	var problems []error
 	fields := c.fields()
 	if fields.Has("limit_expires") {
-		e.Expires, err = typedExpiry(fields.Get("limit_expires_on"), fields.Get("limit_expires"), c.config.Now())
+		e.Expires, err = typedExpiry(fields.Get("limit_expires_on"), fields.Get("limit_zone"), fields.Get("limit_expires"), c.config.Now())
 		problems = append(problems, asInvalid("expires", err))
 	}
-	if fields.Has("limit_scope") || fields.Has("limit_rules") {
+	if fields.Has("limit_scope") || fields.Has("limit_rules") || fields.Has("limit_preset") {
 		list, err := scope.Parse(c.typedRules())
+		if err == nil && c.presetContradicts() {
+			err = errors.New("are not what the preset says")
+		}
 		if err == nil && len(c.doubtful(list)) > 0 {
 			err = errors.New("has a method that nobody knows")
 		}
@@ -237,8 +308,33 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 	return e, errors.Join(problems...)
 }
 
-// typedRules are the scopes that were ticked and typed.
+// typedRules are the scopes that were chosen.
 func (c *call) typedRules() []string {
+	if ticked := c.tickedRules(); len(ticked) > 0 || c.field("limit_preset") != presetRead {
+		return ticked
+	}
+	return []string{presetRead}
+}
+
+// presetContradicts reports whether what is ticked and typed is not what the preset
+// says: a form must not make more, or less, of it than its reader sees.
+func (c *call) presetContradicts() bool {
+	ticked := c.tickedRules()
+	switch c.field("limit_preset") {
+	case "":
+		return false
+	case presetChosen:
+		return len(ticked) == 0
+	case presetRead:
+		return len(ticked) > 0 && !slices.Equal(ticked, []string{presetRead})
+	case presetAll:
+		return len(ticked) > 0
+	}
+	return true
+}
+
+// tickedRules are the scopes that were ticked and typed.
+func (c *call) tickedRules() []string {
 	return lines(append(slices.Clone(c.fields()["limit_scope"]), c.field("limit_rules"))...)
 }
 
@@ -253,22 +349,38 @@ func (c *call) doubtful(list scope.List) []string {
 func isBetween(r rune) bool { return r == ',' || unicode.IsSpace(r) }
 
 // typedExpiry reads a date or, where there is none, one of the times that were
-// offered. nil says that it stays as it is.
-func typedExpiry(on, chosen string, now time.Time) (*time.Time, error) {
+// offered. zone is what a script says of the time zone in which the date is meant: the
+// minutes to add to get UTC. nil says that it stays as it is.
+func typedExpiry(on, zone, chosen string, now time.Time) (*time.Time, error) {
+	var offset time.Duration
 	if on != "" {
 		if _, err := time.Parse(time.DateOnly, on); err != nil {
 			return nil, err
 		}
-		chosen = on
+		chosen, offset = on, zoneOffset(zone)
 	}
 	if chosen == expiresKeep {
 		return nil, nil //nolint:nilnil // see above
 	}
 	at, err := sparekey.ParseExpiry(cmp.Or(chosen, expiresNever), now)
+	if err == nil && !at.IsZero() {
+		at = at.Add(offset)
+	}
 	if err == nil && !at.IsZero() && !at.After(now) { // said here, to be said together with what else is wrong
 		err = errors.New("must be in the future")
 	}
 	return &at, err
+}
+
+// zoneOffset reads what a script says of the reader's time zone. Anything else is UTC,
+// which the form says where no script runs.
+func zoneOffset(text string) time.Duration {
+	const most = 14 * 60 // minutes, as in the Line Islands
+	minutes, err := strconv.Atoi(text)
+	if err != nil || minutes < -most || minutes > most {
+		return 0
+	}
+	return time.Duration(minutes) * time.Minute
 }
 
 // typedUses reads a number of uses. Nothing is any number, which 0 must not be: who
@@ -302,7 +414,7 @@ func (c *call) latestOf(created time.Time) (latest time.Time) {
 // typedFields are the fields about limits as they were sent.
 func (c *call) typedFields() (fields []sparekey.Field) {
 	for _, name := range []string{
-		"limit_scope", "limit_rules", "limit_expires", "limit_expires_on", "limit_networks", "limit_max_uses",
+		"limit_preset", "limit_scope", "limit_rules", "limit_zone", "limit_expires", "limit_expires_on", "limit_networks", "limit_max_uses",
 	} {
 		for _, value := range c.fields()[name] {
 			if value != "" {
@@ -369,6 +481,9 @@ func (c *call) badges(cr sparekey.Credential) (all []badge) {
 	case !end.IsZero():
 		all = append(all, badge{timed: c.lang.timed("badge.until", end)})
 	}
+	if until := c.svc.OldSecretUntil(cr); !until.IsZero() {
+		all = append(all, badge{timed: c.lang.timed("badge.old_until", until)})
+	}
 	if l := cr.Limits; l.Scopes != "" || l.Networks != "" || l.MaxUses > 0 {
 		all = append(all, badge{timed: timed{Before: c.lang.T("badge.limited")}})
 	}
@@ -394,8 +509,7 @@ func (c *call) facts(owner sparekey.User, cr sparekey.Credential) (facts []fact)
 	return facts
 }
 
-// limitsPage says what a credential may do, and has the forms to change that and to
-// give it another secret.
+// limitsPage says what a credential may do, and has the form to change that.
 type limitsPage struct {
 	view
 	nav
@@ -404,8 +518,6 @@ type limitsPage struct {
 	Limits  limitsForm
 	Action  string
 	Rotate  string // address
-	Grace   []choice
-	Form    string // one-time token
 	Back    string
 	History string // address, or empty
 }
@@ -426,19 +538,10 @@ func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) (*answ
 	back := c.back(o.List)
 	p := &limitsPage{
 		nav: tabs, Problem: c.formProblem(problem), Facts: c.facts(o.User, cr), Limits: c.limitsForm(cr.Limits, false, c.problems(problem)),
-		Action: c.r.URL.RequestURI(), Rotate: below(o.List, "rotate", cr.UUID, back), Form: newFormToken(), Back: back,
+		Action: c.r.URL.RequestURI(), Rotate: below(o.List, "rotate", cr.UUID, back), Back: back,
 		History: c.historyURL(o.List, cr.UUID, back),
 	}
 	p.Limits.of(o)
-	graces := []struct{ value, key string }{
-		{"0s", "rotate.none"}, {"1h", "rotate.hour"}, {"1d", "rotate.day"}, {"7d", "rotate.week"},
-	}
-	if !c.svc.HasGrace() {
-		graces = graces[:1]
-	}
-	for _, g := range graces {
-		p.Grace = append(p.Grace, choice{Value: g.value, Text: c.lang.T(g.key)})
-	}
 	return show("limits", c.lang.T("limits.title", "name", shown(cr.Name)), p), nil
 }
 
@@ -463,43 +566,4 @@ func limit(c *call) (*answer, error) {
 		return nil, err
 	}
 	return redirect(done(c.back(o.List), "limited")), nil
-}
-
-// rotate gives a credential another secret and shows it in the answer, the only time
-// that it is anywhere.
-func rotate(c *call) (*answer, error) {
-	o, cr, err := c.credential()
-	if err != nil {
-		return nil, err
-	}
-	if c.carriesBasic() {
-		return nil, errBasic
-	}
-	limits := below(o.List, "limits", cr.UUID, c.back(o.List))
-	if detour := c.confirm(o, limits); detour != nil {
-		return detour, nil
-	}
-	grace, err := sparekey.ParseDuration(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
-	if err != nil || grace < 0 || grace > sparekey.MaxGrace || grace > 0 && !c.svc.HasGrace() {
-		return nil, errBadForm
-	}
-	secret, cr, err := c.once(func() (sparekey.Secret, sparekey.Credential, error) {
-		return c.manager().Rotate(c.r.Context(), o.ID, cr.UUID, grace)
-	})
-	switch {
-	case errors.Is(err, errSent):
-		return redirect(done(o.List, "already")), nil
-	case err != nil:
-		return nil, err
-	}
-	return c.list(o, &listPage{Secret: newSecretOf(secret, cr.Name, o.User)})
-}
-
-// toLimits leads from the address of a form that was sent to the page with the form.
-func toLimits(c *call) (*answer, error) {
-	o, cr, err := c.credential()
-	if err != nil {
-		return nil, err
-	}
-	return redirect(below(o.List, "limits", cr.UUID, c.back(o.List))), nil
 }

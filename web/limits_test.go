@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -38,7 +39,7 @@ func rules(t *testing.T, rules ...string) scope.List {
 func TestCreateLimited(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	form := s.as("bob").get(home).form().set("name", "Agent").set("limit_expires", "7d").
+	form := s.as("bob").get(home+"new").form().set("name", "Agent").set("limit_expires", "7d").
 		set("limit_rules", "POST /files/*\r\n\r\n").set("limit_networks", "10.0.0.0/8\n192.0.2.7").set("limit_max_uses", "3")
 	form.fields.Add("limit_scope", "read")
 	p := form.submit().want(http.StatusOK)
@@ -51,10 +52,15 @@ func TestCreateLimited(t *testing.T) {
 	if got := s.only().Limits; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if text := p.text(); !strings.Contains(text, "Expires soon: 2026-11-29 10:00 UTC") || !strings.Contains(text, "Limited") {
+	for _, want := range []string{"It expires on 2026-11-29 10:00 UTC", "POST /files/*", "0 of 3 uses", "Address https://example.org", "User name bob"} {
+		if text := asRead(p.text()); !strings.Contains(text, want) {
+			t.Errorf("the new password comes without %q: %s", want, text)
+		}
+	}
+	if text := s.as("bob").get(home).text(); !strings.Contains(text, "Expires soon: 2026-11-29 10:00 UTC") || !strings.Contains(text, "Limited") {
 		t.Errorf("the list does not say that it is limited: %s", text)
 	}
-	if rules := p.id("limit-rules"); textOf(rules) != "" {
+	if rules := s.as("bob").get(home + "new").id("limit-rules"); textOf(rules) != "" {
 		t.Error("the next form begins with the limits of the last")
 	}
 }
@@ -62,7 +68,7 @@ func TestCreateLimited(t *testing.T) {
 func TestCreateUntilADay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.as("bob").get(home).form().set("name", "App").set("limit_expires_on", "2026-12-24").submit().want(http.StatusOK)
+	s.as("bob").get(home+"new").form().set("name", "App").set("limit_expires_on", "2026-12-24").submit().want(http.StatusOK)
 	if got := s.only().Limits; got != (sparekey.Limits{Expires: time.Date(2026, 12, 24, 23, 59, 59, 0, time.UTC)}) {
 		t.Errorf("got %+v", got)
 	}
@@ -82,15 +88,17 @@ func TestLimitProblems(t *testing.T) {
 		"less than nothing":  {"limit_max_uses", "-1", "limit-max-uses", "number of uses"},
 		"no use at all":      {"limit_max_uses", "0", "limit-max-uses", "number of uses"},
 	} {
-		p := s.as("bob").get(home).form().set("name", "App").set(c.field, c.typed).submit().want(http.StatusBadRequest)
+		p := s.as("bob").get(home+"new").form().set("name", "App").set(c.field, c.typed).submit().want(http.StatusBadRequest)
 		if got := textOf(p.id("problem")); !strings.Contains(got, c.problem) {
 			t.Errorf("%s: %s", name, got)
 		}
 		if c.id != "" && valueOf(p.id(c.id), "aria-invalid") != "true" || valueOf(p.id("new_application_password_name"), "value") != "App" {
 			t.Errorf("%s: the field is not marked, or what was typed is lost", name)
 		}
-		if _, open := attribute(p.all("details", "class", "sk-limits")[0], "open"); !open {
-			t.Errorf("%s: the limits are not to be seen", name)
+		for n := p.id(cmp.Or(c.id, "limit-expires")); n != nil; n = n.Parent {
+			if _, open := attribute(n, "open"); n.Data == "details" && !open {
+				t.Errorf("%s: the field is not to be seen", name)
+			}
 		}
 	}
 	if got := s.names(s.bob); len(got) != 0 {
@@ -132,7 +140,7 @@ func TestLimitsOfSomebodyElse(t *testing.T) {
 	s.make(s.bob, sparekey.NewCredential{Name: "App"})
 	ann := s.as("ann")
 	list := ann.get(base + "/users/" + s.bob.ID).want(http.StatusOK)
-	for _, p := range []*page{list, ann.get(list.link("Limits of App"))} {
+	for _, p := range []*page{ann.get(list.link("New application password")), ann.get(list.link("Limits of App"))} {
 		if !strings.Contains(p.text(), "that the account of Bob can do") || strings.Contains(p.text(), "your account can do") {
 			t.Errorf("it is about the viewer's account: %s", p.text())
 		}
@@ -144,7 +152,7 @@ func TestLimitsOfSomebodyElse(t *testing.T) {
 func TestFormOfWordPress(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.as("bob").post(home, url.Values{"name": {"App"}}).want(http.StatusOK)
+	s.as("bob").post(home+"new", url.Values{"name": {"App"}}).want(http.StatusOK)
 	if got := s.only().Limits; !got.IsZero() {
 		t.Errorf("got %+v", got)
 	}
@@ -177,7 +185,7 @@ func TestChangeLimits(t *testing.T) {
 	form := p.formOf("limit-expires").set("limit_expires", "never").set("limit_rules", "").set("limit_networks", "").set("limit_max_uses", "")
 	form.fields["limit_scope"] = []string{"", "write"}
 	done := form.submit().want(http.StatusSeeOther).follow()
-	if got := s.only().Limits; got != (sparekey.Limits{Scopes: "write"}) || !strings.Contains(done.text(), "The limits are changed.") {
+	if got := s.only().Limits; got != (sparekey.Limits{Scopes: "write"}) || !strings.Contains(done.text(), "Limits saved.") {
 		t.Errorf("got %+v, %s", got, done.text())
 	}
 	wrong := p.formOf("limit-expires").set("limit_networks", "here").submit().want(http.StatusBadRequest)
@@ -189,10 +197,10 @@ func TestChangeLimits(t *testing.T) {
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.as("bob").get(home).form().set("name", "App").submit()
+	p := s.as("bob").get(home+"new").form().set("name", "App").submit()
 	first := p.secret()
 	before := s.only()
-	page := s.as("bob").get(p.link("Limits of App"))
+	page := s.as("bob").get(s.as("bob").get(home).link("Replace the password of App"))
 	form := page.formOf("grace").set("grace", "1h")
 	second := form.submit().want(http.StatusOK)
 	if !s.opens(second.secret()) || !s.opens(first) {
@@ -202,14 +210,30 @@ func TestRotate(t *testing.T) {
 	if !strings.Contains(again.text(), "was sent before") || !s.opens(second.secret()) {
 		t.Errorf("a reload gave another password: %s", again.text())
 	}
-	if got := s.as("bob").get(second.link("Limits of App")).text(); !strings.Contains(got, "the one before is accepted until") {
+	if got := textOf(second.id("old-until")); asRead(got) != "The old password keeps working until 2026-11-22 11:00 UTC ." {
+		t.Errorf("the answer says: %s", got)
+	}
+	list := s.as("bob").get(home)
+	if !strings.Contains(list.text(), "Old password works until 2026-11-22 11:00 UTC") {
+		t.Errorf("the list does not say that the old one works: %s", list.text())
+	}
+	if all := s.as("ann").get(base + "/all"); !strings.Contains(all.text(), "Old password works until 2026-11-22 11:00 UTC") {
+		t.Errorf("the list of all does not say that the old one works: %s", all.text())
+	}
+	if got := s.as("bob").get(list.link("Limits of App")).text(); !strings.Contains(got, "the one before is accepted until") {
 		t.Errorf("nothing says that the old one is accepted: %s", got)
 	}
 	s.clock.Pass(time.Hour)
 	if s.opens(first) {
 		t.Error("the old password opens after its time")
 	}
-	third := s.as("bob").get(p.link("Limits of App")).formOf("grace").submit().want(http.StatusOK)
+	if text := s.as("bob").get(home).text(); strings.Contains(text, "Old password works") {
+		t.Errorf("the list says that the old one works after its time: %s", text)
+	}
+	third := page.get(page.url).formOf("grace").submit().want(http.StatusOK)
+	if third.has("old-until") {
+		t.Error("the old password is said to work, and does not")
+	}
 	if s.opens(second.secret()) || !s.opens(third.secret()) {
 		t.Error("without more time, the old password opens, or the new one does not")
 	}
@@ -217,7 +241,7 @@ func TestRotate(t *testing.T) {
 		t.Errorf("another record: %+v", got)
 	}
 	for _, grace := range []string{"-1h", "1000d", "soon"} {
-		refused := s.as("bob").get(p.link("Limits of App")).formOf("grace").set("grace", grace).submit().want(http.StatusBadRequest)
+		refused := page.get(page.url).formOf("grace").set("grace", grace).submit().want(http.StatusBadRequest)
 		if !strings.Contains(refused.text(), "The form cannot be read") {
 			t.Errorf("%s: %s", grace, refused.text())
 		}
@@ -231,8 +255,8 @@ func TestRotate(t *testing.T) {
 func TestRotateSpent(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p := s.as("bob").get(home).form().set("name", "App").set("limit_expires", "1d").submit()
-	page := s.as("bob").get(p.link("Limits of App"))
+	s.as("bob").get(home+"new").form().set("name", "App").set("limit_expires", "1d").submit()
+	page := s.as("bob").get(s.as("bob").get(home).link("Replace the password of App"))
 	before := s.only()
 	s.clock.Pass(24 * time.Hour)
 	refused := page.formOf("grace").submit().want(http.StatusConflict)
@@ -245,10 +269,10 @@ func TestRotateSpent(t *testing.T) {
 func TestNoGrace(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(o *options) { o.service.NoGrace = "must be 0" })
-	p := s.as("bob").get(home).form().set("name", "App").submit()
+	p := s.as("bob").get(home+"new").form().set("name", "App").submit()
 	first := p.secret()
-	page := s.as("bob").get(p.link("Limits of App"))
-	if text := textOf(page.id("grace")); !strings.Contains(text, "no more") || strings.Contains(text, "hour") {
+	page := s.as("bob").get(s.as("bob").get(home).link("Replace the password of App"))
+	if text := textOf(page.id("grace")); !strings.Contains(text, "Stops working now") || strings.Contains(text, "hour") {
 		t.Errorf("the choices are %q", text)
 	}
 	page.formOf("grace").set("grace", "1h").submit().want(http.StatusBadRequest)
@@ -289,10 +313,7 @@ func TestExpiredIsSeen(t *testing.T) {
 	if !strings.Contains(p.text(), "Expired") {
 		t.Errorf("the list does not say that it expired: %s", p.text())
 	}
-	if _, open := attribute(p.all("details", "class", "sk-limits")[0], "open"); !open {
-		t.Error("what must be chosen is not to be seen")
-	}
-	p = p.form().set("name", "Everything").submit().want(http.StatusBadRequest)
+	p = s.as("bob").get(home+"new").form().set("name", "Everything").set("limit_preset", "chosen").submit().want(http.StatusBadRequest)
 	if got := textOf(p.id("problem")); !strings.Contains(got, "Tick at least one thing") {
 		t.Errorf("got %s", got)
 	}
@@ -312,7 +333,7 @@ func TestPolicyInTheForm(t *testing.T) {
 		"expiry":   {sparekey.Policy{RequireExpiry: true}, []string{"1d", "7d", "30d", "90d", "365d"}},
 	} {
 		s := newSite(t, func(o *options) { o.service.Policy = c.policy })
-		p := s.as("bob").get(home)
+		p := s.as("bob").get(home + "new")
 		var got []string
 		for _, o := range p.all("option") {
 			got = append(got, valueOf(o, "value"))
@@ -336,9 +357,12 @@ func TestNothingTicked(t *testing.T) {
 		c := s.make(s.bob, sparekey.NewCredential{Name: "App", Limits: sparekey.Limits{Scopes: "read"}})
 		b := s.as("bob").with("Accept-Language", tag)
 		for _, form := range []*form{
-			b.get(home).form().set("name", "New"), b.get(base + "/limits/" + c.UUID).formOf("limit-expires"),
+			b.get(home+"new").form().set("name", "New"), b.get(base + "/limits/" + c.UUID).formOf("limit-expires"),
 			b.get(ask()).form().set("approve", "1"), b.get(wish("", "read")).form().set("approve", "1"),
 		} {
+			if form.fields.Has("limit_preset") {
+				form.set("limit_preset", "chosen")
+			}
 			p := form.set("limit_scope", "").submit().want(http.StatusBadRequest)
 			if got := textOf(p.id("limit-scopes-problem")); got != language.T("problem.scopes_none") {
 				t.Errorf("%s: %s: %s", tag, p.url, got)
@@ -359,7 +383,7 @@ func TestMethodsThatNobodyKnows(t *testing.T) {
 		c := s.make(s.bob, sparekey.NewCredential{Name: "App", Limits: sparekey.Limits{Scopes: rules(t, "BREW /pot")}})
 		b := s.as("bob").with("Accept-Language", tag)
 		for _, form := range []*form{
-			b.get(home).form().set("name", "New"), b.get(base + "/limits/" + c.UUID).formOf("limit-expires"),
+			b.get(home+"new").form().set("name", "New"), b.get(base + "/limits/" + c.UUID).formOf("limit-expires"),
 			b.get(ask()).form().set("app_name", "Connected").set("approve", "1"),
 		} {
 			p := form.set("limit_rules", "BREW /pot\nGRT,GET /foo").submit().want(http.StatusBadRequest)
@@ -401,7 +425,7 @@ func TestPolicyInWords(t *testing.T) {
 		c := s.make(s.bob, sparekey.NewCredential{Name: "App"})
 		b := s.as("bob").with("Accept-Language", tag)
 		longest := asRead(language.T("expires.longest", "time", explain.Duration{Duration: 30 * day}))
-		if got := textOf(b.get(home).all("option")[0]); got != longest || strings.Contains(got, "30d") {
+		if got := textOf(b.get(home + "new").all("option")[0]); got != longest || strings.Contains(got, "30d") {
 			t.Errorf("%s: the option is %q", tag, got)
 		}
 		text := b.get(base + "/limits/" + c.UUID).text()
@@ -421,7 +445,7 @@ func TestLatestTimeIsSaid(t *testing.T) {
 		s.clock.Pass(day)
 		b := s.as("bob").with("Accept-Language", tag)
 		for form, latest := range map[*form]string{
-			b.get(home).form().set("name", "New"):                     "2026-12-23 10:00 UTC",
+			b.get(home+"new").form().set("name", "New"):               "2026-12-23 10:00 UTC",
 			b.get(base + "/limits/" + c.UUID).formOf("limit-expires"): "2026-12-22 10:00 UTC",
 			b.get(ask()).form().set("approve", "1"):                   "2026-12-23 10:00 UTC",
 			b.get(wish("7d", "read")).form().set("approve", "1"):      "2026-11-30 10:00 UTC",
@@ -445,7 +469,7 @@ func TestNoFormThatIsRefused(t *testing.T) {
 			"error.not_creator.text": {Creators: []string{"editor"}},
 			"error.too_many.text":    {MaxPerUser: 1},
 		} {
-			before := newSite(t).as("bob").get(home).form().set("name", "Another").fields
+			before := newSite(t).as("bob").get(home+"new").form().set("name", "Another").fields
 			s := newSite(t, func(o *options) { o.service.Policy = policy })
 			if policy.MaxPerUser > 0 {
 				s.make(s.bob, sparekey.NewCredential{Name: "App"})
@@ -461,14 +485,14 @@ func TestNoFormThatIsRefused(t *testing.T) {
 				if text := p.text(); !strings.Contains(text, language.T(key)) || p.has("new_application_password_name") || p.has("empty-title") {
 					t.Errorf("%s: %s: %s", tag, key, text)
 				}
-				if p = b.post(list, before); p.status != http.StatusForbidden && p.status != http.StatusConflict || !strings.Contains(p.text(), language.T(key)) {
+				if p = b.post(strings.TrimRight(list, "/")+"/new", before); p.status != http.StatusForbidden && p.status != http.StatusConflict || !strings.Contains(p.text(), language.T(key)) {
 					t.Errorf("%s: %s: status %d: %s", tag, key, p.status, p.text())
 				}
 			}
 		}
 	}
 	s := newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{Creators: []string{sparekey.RoleAdministrator}} })
-	s.as("ann").get(home).form().set("name", "App").submit().want(http.StatusOK)
+	s.as("ann").get(home+"new").form().set("name", "App").submit().want(http.StatusOK)
 }
 
 // TestRequiredScopesAreSaid: where something must be chosen, no page says that there
@@ -486,9 +510,12 @@ func TestRequiredScopesAreSaid(t *testing.T) {
 			if text := screen.text(); !strings.Contains(text, language.T(key)) || strings.Contains(text, language.T("authorize.may")) {
 				t.Errorf("%s: %s: %s", tag, key, text)
 			}
-			for _, p := range []*page{screen, b.get(home)} {
-				if got := textOf(p.all("summary")[0]); got != language.T("limits.summary_required") || got == language.T("limits.summary") {
-					t.Errorf("%s: %s: the box says %q", tag, p.url, got)
+			if got := textOf(screen.all("summary")[0]); got != language.T("limits.summary_required") || got == language.T("limits.summary") {
+				t.Errorf("%s: the box says %q", tag, got)
+			}
+			for _, p := range []*page{screen, b.get(home + "new").want(http.StatusOK)} {
+				if len(p.all("input", "name", "limit_preset", "value", "all")) > 0 || len(p.all("input", "name", "limit_preset", "value", "read")) != 1 {
+					t.Errorf("%s: %s: the presets are wrong", tag, p.url)
 				}
 			}
 		}
@@ -504,7 +531,7 @@ func TestAuthorizeWishes(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p := s.as("bob").get(wish("30d", "wp:posts", "POST /hooks/*")).want(http.StatusOK)
-	for _, want := range []string{"may do only what stays ticked", "wp:posts see, write, change and delete posts", "POST /hooks/*", "As the application asks: 2026-12-22", "until the password expires or you revoke it"} {
+	for _, want := range []string{"can do only what stays ticked", "See, write, change and delete posts in WordPress wp:posts", "POST /hooks/*", "As the application asks: 2026-12-22", "until the password expires or you revoke it"} {
 		if text := p.text(); !strings.Contains(text, want) {
 			t.Errorf("no %q in: %s", want, text)
 		}
@@ -619,15 +646,15 @@ func TestLimitsSurviveConfirming(t *testing.T) {
 	t.Parallel()
 	confirmed := false
 	s := newSite(t, func(o *options) { o.web.Confirmed = func(*http.Request) bool { return confirmed } })
-	form := s.as("ann").get(base+"/users/"+s.bob.ID).form().set("name", "Agent").set("limit_expires", "7d").set("limit_networks", "10.0.0.0/8\n192.0.2.7")
-	form.fields["limit_scope"] = []string{"", "read", "wp:posts"}
+	form := s.as("ann").get(base+"/users/"+s.bob.ID+"/new").form().set("name", "Agent").set("limit_expires", "7d").set("limit_networks", "10.0.0.0/8\n192.0.2.7")
+	form.set("limit_preset", "chosen").fields["limit_scope"] = []string{"", "read", "wp:posts"}
 	to, err := url.Parse(form.submit().want(http.StatusSeeOther).location())
 	if err != nil || len(s.names(s.bob)) > 0 {
 		t.Fatalf("%v, or made without asking", err)
 	}
 	confirmed = true
 	p := s.as("ann").get(to.Query().Get("redirect_to")).want(http.StatusOK)
-	if _, open := attribute(p.all("details", "class", "sk-limits")[0], "open"); !open {
+	if chosen := p.all("input", "name", "limit_preset", "checked", ""); len(chosen) != 1 || valueOf(chosen[0], "value") != "chosen" {
 		t.Error("what was chosen is not to be seen")
 	}
 	p.form().submit().want(http.StatusOK)

@@ -24,6 +24,9 @@ type owner struct {
 	List string // path of the list
 }
 
+// page is the path of a page about all of the owner's credentials.
+func (o owner) page(name string) string { return strings.TrimRight(o.List, "/") + "/" + name }
+
 // Name is what the owner is called, on pages.
 func (o owner) Name() string { return nameOf(o.User) }
 
@@ -63,24 +66,19 @@ func (c *call) confirm(o owner, back string) *answer {
 
 func (c *call) confirmed() bool { return c.config.Confirmed == nil || c.config.Confirmed(c.r) }
 
-// listPage is a user's credentials, and the form to make one.
+// listPage is a user's credentials.
 type listPage struct {
 	view
 	nav
-	Owner   owner
-	Rows    []row
-	Total   int // of all the user's credentials
-	Query   string
-	Paging  paging
-	Name    string            // what was typed
-	Problem string            // with the form
-	Wrong   map[string]string // what is wrong, by field
-	Limits  limitsForm
-	Secret  *newSecret
-	Notice  string
-	Closed  string // why nothing can be made; empty: something can
-	Form    string // one-time token
+	Owner  owner
+	Rows   []row
+	Total  int // of all the user's credentials
+	Query  string
+	Paging paging
+	Notice string
+	Closed string // why nothing can be made; empty: something can
 
+	New       string // address of the page to make one
 	RevokeAll string // address of the page to do so
 }
 
@@ -94,17 +92,6 @@ type nav struct {
 func (c *call) tabs(section string) (nav, error) {
 	mayAll, err := c.maySearchAll()
 	return nav{MayAll: mayAll, All: c.all(), Section: section}, err
-}
-
-// newSecret is what was just made.
-type newSecret struct {
-	Name  string
-	Value string // plaintext, in groups
-	Login string
-}
-
-func newSecretOf(secret sparekey.Secret, name string, user sparekey.User) *newSecret {
-	return &newSecret{Name: shown(name), Value: secret.Chunked(), Login: user.Login}
 }
 
 // row is a credential in a table.
@@ -123,6 +110,7 @@ type row struct {
 	Rename   string // addresses
 	Revoke   string
 	Limits   string
+	Rotate   string
 	Badges   []badge
 }
 
@@ -142,6 +130,7 @@ func (c *call) row(cr sparekey.Credential, list, back string) row {
 		Rename:   below(list, "rename", cr.UUID, back),
 		Revoke:   below(list, "revoke", cr.UUID, back),
 		Limits:   below(list, "limits", cr.UUID, back),
+		Rotate:   below(list, "rotate", cr.UUID, back),
 		Badges:   c.badges(cr),
 	}
 }
@@ -163,13 +152,13 @@ type paging struct {
 // pageNumber is which page of a list is asked for, from 1.
 func (c *call) pageNumber() int {
 	n, _ := strconv.Atoi(c.field("page")) // what is no number is 0
-	return min(max(n, 1), math.MaxInt32/perPage)
+	return min(max(n, 1), math.MaxInt32/pageSizes[len(pageSizes)-1])
 }
 
-// pagingOf cuts a list of so many into pages. Where page n is not there, the last
+// pagingOf cuts a list of so many into pages of a size. Where page n is not there, the last
 // one is meant. list is the address of the list.
-func pagingOf(n, total int, list string) paging {
-	last := max(1, (total+perPage-1)/perPage)
+func pagingOf(n, total, size int, list string) paging {
+	last := max(1, (total+size-1)/size)
 	n = min(n, last)
 	at := func(n int) string {
 		if n == 1 {
@@ -177,8 +166,8 @@ func pagingOf(n, total int, list string) paging {
 		}
 		return sparekey.AddFields(list, sparekey.Field{Name: "page", Value: strconv.Itoa(n)})
 	}
-	p := paging{Total: total, Here: at(n), offset: (n - 1) * perPage}
-	p.First, p.Last = min(p.offset+1, total), min(p.offset+perPage, total)
+	p := paging{Total: total, Here: at(n), offset: (n - 1) * size}
+	p.First, p.Last = min(p.offset+1, total), min(p.offset+size, total)
 	if n > 1 {
 		p.Newer = at(n - 1)
 	}
@@ -194,27 +183,21 @@ func showList(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.list(o, &listPage{Name: editable(c.field("name")), Query: c.field("q"), Notice: c.notice()})
-}
-
-// list completes a list page, newest credential first.
-func (c *call) list(o owner, p *listPage) (*answer, error) {
 	list, err := c.manager().List(c.r.Context(), o.ID)
 	if err != nil {
 		return nil, err
 	}
-	p.Owner, p.Total, p.Closed, p.Form = o, len(list), c.closed(o, len(list)), newFormToken()
-	p.Limits = c.limitsForm(sparekey.Limits{}, false, p.Wrong)
-	p.Limits.of(o)
-	c.backAgain(&p.Limits)
-	p.RevokeAll = strings.TrimRight(o.List, "/") + "/revoke-all"
+	p := &listPage{
+		Owner: o, Total: len(list), Query: c.field("q"), Notice: c.notice(), Closed: c.closed(o, len(list)),
+		New: o.page("new"), RevokeAll: o.page("revoke-all"),
+	}
 	here := o.List
 	if p.Query != "" {
 		here = sparekey.AddFields(here, sparekey.Field{Name: "q", Value: p.Query})
 		list = named(list, p.Query)
 	}
-	slices.Reverse(list)
-	p.Paging = pagingOf(c.pageNumber(), len(list), here)
+	slices.Reverse(list) // the newest first
+	p.Paging = pagingOf(c.pageNumber(), len(list), perPage, here)
 	for _, cr := range list[p.Paging.offset:p.Paging.Last] {
 		p.Rows = append(p.Rows, c.row(cr, o.List, p.Paging.Here))
 	}
@@ -252,38 +235,6 @@ func named(list []sparekey.Credential, text string) []sparekey.Credential {
 	return slices.DeleteFunc(list, func(cr sparekey.Credential) bool {
 		return !strings.Contains(strings.ToLower(cr.Name), text)
 	})
-}
-
-// create makes a credential and shows its secret in the answer, the only time
-// that it is anywhere.
-func create(c *call) (*answer, error) {
-	o, err := c.owner()
-	if err != nil {
-		return nil, err
-	}
-	if c.carriesBasic() {
-		return nil, errBasic
-	}
-	name := c.field("name")
-	back := sparekey.AddFields(o.List, append(c.typedFields(), sparekey.Field{Name: "name", Value: name})...)
-	if detour := c.confirm(o, back); detour != nil {
-		return detour, nil
-	}
-	c.latest = c.latestOf(c.config.Now())
-	limits, err := c.typedLimits()
-	if err != nil {
-		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: c.problems(err)}))
-	}
-	secret, cr, err := c.createOnce(o.ID, sparekey.NewCredential{Name: name, Limits: limits.Of(sparekey.Limits{})})
-	switch {
-	case errors.Is(err, errSent):
-		return redirect(done(o.List, "already")), nil
-	case c.formProblem(err) != "":
-		return withStatus(err)(c.list(o, &listPage{Name: editable(name), Problem: c.formProblem(err), Wrong: c.problems(err)}))
-	case err != nil:
-		return nil, err
-	}
-	return c.list(o, &listPage{Secret: newSecretOf(secret, cr.Name, o.User)})
 }
 
 // withStatus gives the page beside a form the status of what was wrong with it.
@@ -361,9 +312,9 @@ type confirmPage struct {
 	Back   string
 }
 
-func (c *call) confirmPage(title string, p *confirmPage) *answer {
+func (c *call) confirmPage(title string, p *confirmPage) (*answer, *confirmPage) {
 	p.Action = c.r.URL.RequestURI()
-	return show("confirm", title, p)
+	return show("confirm", title, p), p
 }
 
 func confirmRevoke(c *call) (*answer, error) {
@@ -374,9 +325,10 @@ func confirmRevoke(c *call) (*answer, error) {
 	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
 		return detour, nil
 	}
-	return c.confirmPage(c.lang.T("revoke.title", "name", shown(cr.Name)), &confirmPage{
+	a, _ := c.confirmPage(c.lang.T("revoke.title", "name", shown(cr.Name)), &confirmPage{
 		Text: c.lang.T("revoke.text"), Button: c.lang.T("revoke.button"), Back: c.back(o.List),
-	}), nil
+	})
+	return a, nil
 }
 
 func revoke(c *call) (*answer, error) {
@@ -415,10 +367,11 @@ func confirmRevokeAll(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.confirmPage(title, &confirmPage{
+	a, _ := c.confirmPage(title, &confirmPage{
 		Text: c.lang.T("revoke_all.text"), Items: items, More: more,
 		Button: c.lang.T("revoke_all.button", "total", len(list)), Back: o.List,
-	}), nil
+	})
+	return a, nil
 }
 
 // itemsOf names credentials, as many as a page has room for. The owner's name
@@ -446,11 +399,12 @@ func revokeAll(c *call) (*answer, error) {
 	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
 		return detour, nil
 	}
-	if _, err := c.manager().RevokeAll(c.r.Context(), o.ID); err != nil {
+	gone, err := c.manager().RevokeAll(c.r.Context(), o.ID)
+	if err != nil {
 		return nil, err
 	}
 	c.codes.drop(o.ID)
-	return redirect(done(o.List, "revoked_all")), nil
+	return redirect(doneWith(o.List, "revoked_many", len(gone))), nil
 }
 
 // back is the address of the list that the viewer came from, or else this one.
@@ -466,10 +420,22 @@ func done(list, what string) string {
 	return sparekey.AddFields(list, sparekey.Field{Name: "done", Value: what})
 }
 
+// doneWith is done with how many it was done to.
+func doneWith(list, what string, count int) string {
+	return sparekey.AddFields(done(list, what), sparekey.Field{Name: "count", Value: strconv.Itoa(count)})
+}
+
 // notice is the text of what was done, or "".
 func (c *call) notice() string {
 	if c.r.Method == http.MethodPost || c.field("done") == "" {
 		return ""
+	}
+	if count, err := strconv.ParseUint(c.field("count"), 10, 31); err == nil {
+		form := c.lang.form("done."+c.field("done"), int64(count))
+		return strings.ReplaceAll(form, "#", strconv.FormatUint(count, 10))
+	}
+	if c.field("done") == "revoked_many" {
+		return "" // of how many is not said
 	}
 	return c.lang.T("done." + c.field("done")) // of what is not in the catalogue, nothing
 }

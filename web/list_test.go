@@ -22,7 +22,7 @@ func TestFirstPassword(t *testing.T) {
 	if !strings.Contains(empty.text(), "What is an application password?") {
 		t.Errorf("the empty list does not explain: %s", empty.text())
 	}
-	made := empty.form().set("name", "Phone").submit().want(http.StatusOK)
+	made := empty.get(empty.link("New application password")).form().set("name", "Phone").submit().want(http.StatusOK)
 	secret := made.secret()
 	if len(strings.Split(secret, " ")) != 6 || len(secret) != 29 {
 		t.Errorf("the secret is not in six groups of four: %d characters", len(secret))
@@ -47,7 +47,7 @@ func TestFirstPassword(t *testing.T) {
 func TestReloadMakesNoSecond(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	form := s.as("bob").get(home).form().set("name", "Phone")
+	form := s.as("bob").get(home+"new").form().set("name", "Phone")
 	form.submit().want(http.StatusOK)
 	again := form.submit().want(http.StatusSeeOther).follow()
 	if !strings.Contains(again.text(), "was sent before") || again.has("new-application-password-value") {
@@ -56,7 +56,7 @@ func TestReloadMakesNoSecond(t *testing.T) {
 	if got := s.names(s.bob); len(got) != 1 {
 		t.Errorf("passwords: %q", got)
 	}
-	s.as("bob").get(home).form().set("name", "Phone").submit().want(http.StatusOK)
+	s.as("bob").get(home+"new").form().set("name", "Phone").submit().want(http.StatusOK)
 	if got := s.names(s.bob); len(got) != 2 {
 		t.Errorf("passwords after a fresh form: %q", got)
 	}
@@ -65,7 +65,7 @@ func TestReloadMakesNoSecond(t *testing.T) {
 func TestFailedFormMaySentAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	form := s.as("bob").get(home).form().set("name", "Phone")
+	form := s.as("bob").get(home+"new").form().set("name", "Phone")
 	s.store.broken = true
 	form.submit().want(http.StatusServiceUnavailable)
 	s.store.broken = false
@@ -111,7 +111,7 @@ func TestNameProblems(t *testing.T) {
 		"<b></b>": {http.StatusBadRequest, "Enter a name"},
 		"PHONE":   {http.StatusConflict, "There is an application password of this name already"},
 	} {
-		p := s.as("bob").get(home).form().set("name", typed).submit().want(want.status)
+		p := s.as("bob").get(home+"new").form().set("name", typed).submit().want(want.status)
 		field := p.id("new_application_password_name")
 		if valueOf(field, "value") != typed || valueOf(field, "aria-invalid") != "true" ||
 			!strings.Contains(valueOf(field, "aria-describedby"), "problem") {
@@ -142,8 +142,8 @@ func TestTable(t *testing.T) {
 		t.Fatalf("%d rows", len(rows))
 	}
 	for i, want := range []string{
-		"New 2026-11-22 11:00 UTC 2026-11-22 12:00 UTC 2001:db8::7 Limits Rename Revoke",
-		"Old 2026-11-22 10:00 UTC Never – Limits Rename Revoke",
+		"New 2026-11-22 11:00 UTC 2026-11-22 12:00 UTC 2001:db8::7 Limits Replace Rename Revoke",
+		"Old 2026-11-22 10:00 UTC Never – Limits Replace Rename Revoke",
 	} {
 		if got := textOf(rows[i]); got != want {
 			t.Errorf("row %d: %q, want %q", i, got, want)
@@ -283,7 +283,7 @@ func TestNamesWithMarkup(t *testing.T) {
 	for _, p := range []*page{
 		own.get(home), own.get(home + "?q=" + url.QueryEscape(evil)), own.get(home + "?name=" + url.QueryEscape(evil)),
 		own.get(base + "/rename/" + c.UUID), own.get(base + "/revoke/" + c.UUID), own.get(base + "/revoke-all"),
-		own.get(home).form().set("name", evil+"2").submit(), own.get(home).form().set("name", "").submit(),
+		own.get(home+"new").form().set("name", evil+"2").submit(), own.get(home+"new").form().set("name", "").submit(),
 		ann.get(base + "/all"), ann.get(base + "/all?user=eve"), ann.get(base + "/all?user=" + url.QueryEscape(evil)),
 		ann.get(base + "/all?app_id=" + url.QueryEscape(evil)), ann.get(base + "/all/revoke?app_id=" + url.QueryEscape(evil)),
 		ann.get(base + "/users/" + eve.ID),
@@ -323,7 +323,7 @@ func TestLongNamesDoNotFillThePage(t *testing.T) {
 	if len(p.body) > 100<<10 {
 		t.Errorf("the page has %d bytes", len(p.body))
 	}
-	uuid := strings.Split(strings.TrimPrefix(valueOf(p.all("a", "data-dialog", "")[0], "href"), base+"/rename/"), "?")[0]
+	uuid := strings.Split(strings.TrimPrefix(valueOf(p.all("a", "data-dialog", "")[1], "href"), base+"/rename/"), "?")[0]
 	if rename := s.as("bob").get(base + "/rename/" + uuid).want(http.StatusOK); len(rename.body) > 10<<10 {
 		t.Errorf("the page to rename has %d bytes", len(rename.body))
 	}
@@ -338,7 +338,12 @@ func TestOtherUsers(t *testing.T) {
 	s.user("eve")
 	eve := s.as("eve")
 	unknown := eve.get(base + "/users/777").want(http.StatusNotFound)
-	for _, path := range []string{list, list + "/", list + "/revoke-all", list + "/rename/" + c.UUID, list + "/revoke/" + c.UUID} {
+	for _, path := range []string{list, list + "/"} {
+		if known := eve.get(path).want(http.StatusNotFound); known.text() != unknown.text() {
+			t.Errorf("%s tells that there is such a user: %s", path, known.text())
+		}
+	}
+	for _, path := range []string{list + "/new", list + "/revoke-all", list + "/rename/" + c.UUID, list + "/revoke/" + c.UUID} {
 		known := eve.get(path).want(http.StatusNotFound)
 		if known.text() != unknown.text() {
 			t.Errorf("%s tells that there is such a user: %s", path, known.text())
@@ -359,11 +364,11 @@ func TestOtherUsers(t *testing.T) {
 	}
 
 	ann := s.as("ann")
-	made := ann.get(list).want(http.StatusOK).form().set("name", "For Bob").submit().want(http.StatusOK)
+	made := ann.get(ann.get(list).want(http.StatusOK).link("New application password")).form().set("name", "For Bob").submit().want(http.StatusOK)
 	if !s.opens(made.secret()) {
 		t.Error("the administrator's password for bob does not open")
 	}
-	if !strings.Contains(made.text(), "Application passwords of Bob") {
+	if !strings.Contains(made.text(), "User name bob") {
 		t.Errorf("whose they are is not shown: %s", made.text())
 	}
 	ann.get(ann.get(list).link("Revoke For Bob")).form().submit().follow().want(http.StatusOK)
@@ -384,7 +389,7 @@ func TestConfirmation(t *testing.T) {
 	one := "?c=" + s.bob.ID + ":" + c.UUID
 	ann := s.as("ann")
 	for _, act := range []func() *page{
-		func() *page { return ann.post(list, url.Values{"name": {"New"}}) },
+		func() *page { return ann.post(list+"/new", url.Values{"name": {"New"}}) },
 		func() *page { return ann.get(list + "/revoke/" + c.UUID) },
 		func() *page { return ann.post(list+"/revoke/"+c.UUID, url.Values{}) },
 		func() *page { return ann.post(list+"/rename/"+c.UUID, url.Values{"name": {"New"}}) },
@@ -402,11 +407,11 @@ func TestConfirmation(t *testing.T) {
 	if got := s.names(s.bob); !slices.Equal(got, []string{"Phone"}) {
 		t.Fatalf("changed without the main password: %q", got)
 	}
-	s.as("bob").get(home).form().set("name", "Own").submit().want(http.StatusOK)
-	s.as("ann").get(base+"/users/"+s.ann.ID).form().set("name", "Own").submit().want(http.StatusOK)
+	s.as("bob").get(home+"new").form().set("name", "Own").submit().want(http.StatusOK)
+	s.as("ann").get(base+"/users/"+s.ann.ID+"/new").form().set("name", "Own").submit().want(http.StatusOK)
 	ann.get(list).want(http.StatusOK)
 
-	to, _ := url.Parse(ann.post(list, url.Values{"name": {"New & more"}}).location())
+	to, _ := url.Parse(ann.post(list+"/new", url.Values{"name": {"New & more"}}).location())
 	confirmed = true
 	back := ann.get(to.Query().Get("redirect_to"))
 	if got := valueOf(back.id("new_application_password_name"), "value"); got != "New & more" {
@@ -427,7 +432,7 @@ func TestBasicCredentialMakesNothing(t *testing.T) {
 	if p.has("new_application_password_name") || !strings.Contains(p.text(), "Basic authentication") {
 		t.Errorf("the form is offered: %s", p.text())
 	}
-	bob.post(home, url.Values{"name": {"Phone"}}).want(http.StatusNotImplemented)
+	bob.post(home+"new", url.Values{"name": {"Phone"}}).want(http.StatusNotImplemented)
 	if got := s.names(s.bob); len(got) != 0 {
 		t.Errorf("passwords: %q", got)
 	}

@@ -21,7 +21,7 @@ import (
 var templateFiles embed.FS
 
 func newTemplates() *template.Template {
-	functions := template.FuncMap{"pieces": pieces}
+	functions := template.FuncMap{"pieces": pieces, "labels": labels}
 	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
 }
 
@@ -39,6 +39,28 @@ func pieces(addr string) []string {
 	return groups.FindAllString(addr, -1)
 }
 
+// label is a part of an address of the web that must be read as one.
+type label struct {
+	Text string
+	Fits bool // in a line of the narrowest window, in small letters if it is long
+	Long bool // so that the whole address is in small letters: one size, or part of it stands out
+}
+
+// labels are the parts of a scheme and host between which a line may end: behind the
+// scheme, and behind each dot. A hyphen is no place to end a line, or "accounts.bank-"
+// could look like the end of the address.
+func labels(address string) (all []label) {
+	const fits, fitsSmall = 22, 36 // characters
+	host := address
+	if scheme, rest, ok := strings.Cut(address, "://"); ok {
+		all, host = append(all, label{Text: scheme + "://", Fits: true}), rest
+	}
+	for part := range strings.SplitAfterSeq(host, ".") {
+		all = append(all, label{part, len(part) <= fitsSmall, len(part) > fits})
+	}
+	return all
+}
+
 // groups are those of an IPv6 address, each with the colons behind it.
 var groups = regexp.MustCompile(`[^:]*:*`)
 
@@ -54,6 +76,7 @@ type Frame struct {
 	LogoURL    template.URL  // Config.LogoURL
 	HomeURL    string        // the path of the viewer's own list
 	SignOutURL string        // Config.SignOutURL
+	AccountURL string        // Config.AccountURL
 	Viewer     sparekey.User // who is signed in; the zero User for nobody
 	ViewerName string        // what Viewer is called, fit to be shown
 
@@ -164,6 +187,7 @@ func (c *call) frame(title string) Frame {
 		LogoURL:    template.URL(c.config.LogoURL), //nolint:gosec // the application's own, and checked
 		HomeURL:    c.home(),
 		SignOutURL: c.config.SignOutURL,
+		AccountURL: c.config.AccountURL,
 		Viewer:     c.signed,
 		ViewerName: nameOf(c.signed),
 		lang:       c.lang,

@@ -25,11 +25,12 @@ func everyPage(s *site, language string) []*page {
 	nobody := s.as("").with("Accept-Language", language)
 	c := s.make(s.bob, sparekey.NewCredential{Name: "Phone", AppID: appID})
 	s.mux.Handle("/account/", s.pages.SignIn(&gate{}))
+	s.mux.Handle(profile, s.pages.Account(&keeper{}))
 	authorize := authorizePath + "?app_name=App&app_id=" + appID
 	pages := []*page{
 		s.as("eve").with("Accept-Language", language).get(home),
-		bob.get(home), bob.get(home + "?q=zzz"), bob.get(home + "?done=already"), bob.post(home, url.Values{"name": {""}}),
-		bob.post(home, url.Values{"name": {"New"}}),
+		bob.get(home), bob.get(home + "?q=zzz"), bob.get(home + "?done=already"), bob.post(home+"new", url.Values{"name": {""}}),
+		bob.post(home+"new", url.Values{"name": {"New"}}),
 		bob.get(base + "/rename/" + c.UUID), bob.get(base + "/revoke/" + c.UUID), bob.get(base + "/revoke-all"),
 		ann.get(base + "/all"), ann.get(base + "/all?user=bob&app_id=" + appID), ann.get(base + "/all?user=nobody"),
 		ann.get(base + "/all?name=zzz"), ann.get(base + "/all/revoke?app_id=" + appID), ann.get(base + "/users/" + s.bob.ID),
@@ -41,9 +42,11 @@ func everyPage(s *site, language string) []*page {
 		}),
 		bob.get(authorizePath + "?success_url=javascript:alert(1)"), bob.with("Authorization", "Basic x").get(authorize),
 		bob.get(base + "/nothing"), bob.get(base + "/users/777"), bob.get(base + "/all"), bob.get(base + "/revoke/none"),
-		bob.with("Sec-Fetch-Site", "cross-site").post(home, url.Values{"name": {"Evil"}}),
-		bob.post(home, url.Values{"name": {"Ann's"}, "shown_to": {s.ann.ID}}), bob.send(http.MethodDelete, home, nil), bob.get(home + "?a=%zz"),
+		bob.with("Sec-Fetch-Site", "cross-site").post(home+"new", url.Values{"name": {"Evil"}}),
+		bob.post(home+"new", url.Values{"name": {"Ann's"}, "shown_to": {s.ann.ID}}), bob.send(http.MethodDelete, home, nil), bob.get(home + "?a=%zz"),
 		nobody.get("/account/sign-in"), nobody.post("/account/sign-in", url.Values{"login": {"bob"}, "password": {"wrong"}}),
+		bob.get(home + "new"), bob.get(base + "/rotate/" + c.UUID), bob.get(base + "/limits/" + c.UUID),
+		bob.post(base+"/rotate/"+c.UUID, url.Values{"grace": {"1h"}}), bob.get(profile), bob.post(profile, url.Values{"what": {"password"}, "password": {"a"}}),
 		bob.get("/account/confirm"), bob.post("/account/confirm", url.Values{"password": {"wrong"}}), bob.get("/account/sign-out"),
 	}
 	return pages
@@ -55,6 +58,7 @@ func newSiteWithSignIn(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t, func(o *options) {
 		o.web.SignInURL, o.web.ConfirmURL, o.web.SignOutURL = "/account/sign-in", "/account/confirm", "/account/sign-out"
+		o.web.AccountURL = profile
 	})
 	s.user("eve")
 	return s
@@ -203,7 +207,7 @@ func TestBrokenStore(t *testing.T) {
 	s.store.broken = true
 	bob := s.as("bob")
 	for _, p := range []*page{
-		bob.get(home), bob.post(home, url.Values{"name": {"New"}}), bob.get(base + "/revoke/" + c.UUID),
+		bob.get(home), bob.post(home+"new", url.Values{"name": {"New"}}), bob.get(base + "/revoke/" + c.UUID),
 		bob.post(authorizePath, url.Values{
 			"app_name": {"App"}, "approve": {"1"}, "success_url": {"https://app.example/"}, "shown_to": {s.bob.ID},
 		}),
@@ -234,7 +238,7 @@ func TestUnavailable(t *testing.T) {
 	s := newSite(t, func(o *options) {
 		o.service.AvailableFor = func(_ context.Context, u sparekey.User) (bool, error) { return u.Login != "bob", nil }
 	})
-	for _, path := range []string{home, base + "/revoke-all", base + "/rename/x", authorizePath} {
+	for _, path := range []string{home + "new", base + "/revoke-all", base + "/rename/x", authorizePath} {
 		s.as("bob").get(path).want(http.StatusNotImplemented)
 		s.as("bob").post(path, url.Values{"name": {"New"}, "approve": {"1"}, "app_name": {"New"}}).want(http.StatusNotImplemented)
 	}
@@ -294,7 +298,7 @@ func TestCrossSite(t *testing.T) {
 		bob.with("Sec-Fetch-Site").with("Origin", "https://evil.example"), bob.with("Sec-Fetch-Site").with("Origin", "null"),
 	} {
 		for _, p := range []*page{
-			evil.post(home, url.Values{"name": {"Evil"}}), evil.post(base+"/revoke/"+c.UUID, url.Values{}),
+			evil.post(home+"new", url.Values{"name": {"Evil"}}), evil.post(base+"/revoke/"+c.UUID, url.Values{}),
 			evil.post(base+"/revoke-all", url.Values{}), evil.post(base+"/rename/"+c.UUID, url.Values{"name": {"Evil"}}),
 			evil.post(authorizePath, url.Values{"app_name": {"Evil"}, "success_url": {"https://evil.example/"}, "approve": {"1"}}),
 			evil.post(base+"/authorize", url.Values{"app_name": {"Evil"}, "approve": {"1"}}),
@@ -309,17 +313,17 @@ func TestCrossSite(t *testing.T) {
 		t.Errorf("another site changed them: %q", got)
 	}
 	// A browser without Fetch metadata, behind a proxy that changes Host.
-	bob.with("Sec-Fetch-Site").with("Origin", origin).post(home, url.Values{"name": {"Own"}}).want(http.StatusOK)
+	bob.with("Sec-Fetch-Site").with("Origin", origin).post(home+"new", url.Values{"name": {"Own"}}).want(http.StatusOK)
 }
 
 func TestFormsThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	bob := s.as("bob")
-	bob.post(home, url.Values{"name": {strings.Repeat("x", 70<<10)}}).want(http.StatusRequestEntityTooLarge)
+	bob.post(home+"new", url.Values{"name": {strings.Repeat("x", 70<<10)}}).want(http.StatusRequestEntityTooLarge)
 	bob.get(home + "?q=%zz").want(http.StatusBadRequest)
 	bob.get(authorizePath + "?app_name=a;success_url=https://evil.example/").want(http.StatusBadRequest)
-	if p := bob.send(http.MethodPut, home, nil).want(http.StatusMethodNotAllowed); p.header.Get("Allow") != "GET, HEAD, POST" {
+	if p := bob.send(http.MethodPut, home+"new", nil).want(http.StatusMethodNotAllowed); p.header.Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("Allow: %q", p.header.Get("Allow"))
 	}
 	if p := bob.send(http.MethodHead, home, nil).want(http.StatusOK); p.body != "" {

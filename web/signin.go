@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
@@ -67,7 +68,8 @@ type passwordPage struct {
 	Problem    string
 	Notice     string
 	RedirectTo string
-	Focus      bool // on the password
+	Asks       string // which application asks to be connected; empty: none does
+	Focus      bool   // on the password
 }
 
 // signOutPage offers to sign out, here or everywhere.
@@ -89,7 +91,21 @@ func (g gatekeeper) showSignIn(c *call) (*answer, error) {
 
 func (c *call) signInPage(p *passwordPage) *answer {
 	p.RedirectTo = c.redirectTo()
+	p.Asks = c.asks(p.RedirectTo)
 	return show("signin", c.lang.T("signin.title", "site", c.config.SiteName), p)
+}
+
+// asks says which application asks to be connected, where signing in leads on to the
+// screen for that.
+func (c *call) asks(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || !strings.HasSuffix(u.Path, "/authorize") && !strings.HasSuffix(u.Path, "/authorize-application.php") {
+		return ""
+	}
+	if app := shown(sparekey.SanitizeName(u.Query().Get("app_name"))); app != "" {
+		return c.lang.T("signin.asks", "app", app)
+	}
+	return c.lang.T("signin.asks_unnamed")
 }
 
 func (g gatekeeper) signIn(c *call) (*answer, error) {

@@ -108,15 +108,17 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 
 // route is the table of all pages below BaseURL.
 func (h *Handler) route() {
-	list := h.page(methods{http.MethodGet: signedIn(showList), http.MethodPost: signedIn(create)})
+	list := h.page(methods{http.MethodGet: signedIn(showList)})
+	creation := h.page(methods{http.MethodGet: signedIn(showNew), http.MethodPost: signedIn(create)})
 	revokeAll := h.page(methods{http.MethodGet: signedIn(confirmRevokeAll), http.MethodPost: signedIn(revokeAll)})
 	rename := h.page(methods{http.MethodGet: signedIn(showRename), http.MethodPost: signedIn(rename)})
 	revoke := h.page(methods{http.MethodGet: signedIn(confirmRevoke), http.MethodPost: signedIn(revoke)})
 	history := h.page(methods{http.MethodGet: signedIn(showHistory)})
 	limits := h.page(methods{http.MethodGet: signedIn(showLimits), http.MethodPost: signedIn(limit)})
-	rotation := h.page(methods{http.MethodGet: signedIn(toLimits), http.MethodPost: signedIn(rotate)})
+	rotation := h.page(methods{http.MethodGet: signedIn(showRotate), http.MethodPost: signedIn(rotate)})
 	for _, owner := range []string{"", "/users/{user}"} { // the viewer, or somebody else
 		h.mux.Handle(h.base+owner+"/{$}", list)
+		h.mux.Handle(h.base+owner+"/new", creation)
 		h.mux.Handle(h.base+owner+"/revoke-all", revokeAll)
 		h.mux.Handle(h.base+owner+"/history/{uuid}", history)
 		h.mux.Handle(h.base+owner+"/rename/{uuid}", rename)

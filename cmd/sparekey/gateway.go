@@ -318,7 +318,7 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 // stays its own.
 var ownPaths = []string{
 	accountPath, "/authorize", "/wp-admin/authorize-application.php",
-	signInPath, signOutPath, confirmPath, "/healthz", "/readyz", doctor.Path,
+	signInPath, signOutPath, confirmPath, profilePath, "/healthz", "/readyz", doctor.Path,
 }
 
 // isOwn reports whether Sparekey answers a request itself.

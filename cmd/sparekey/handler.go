@@ -25,7 +25,12 @@ const (
 
 // api is WordPress's REST API, as far as Sparekey has it.
 func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) *rest.Handler {
+	var users rest.UserChanger
+	if !isWordPress(database) {
+		users = ownAccounts{site: site}
+	}
 	return rest.New(site.service, nil, rest.Config{
+		Users:           users,
 		BaseURL:         home + "/wp-json",
 		HomeURL:         home,
 		Name:            c.SiteName,
@@ -39,12 +44,12 @@ func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) 
 }
 
 // handler is everything that the server answers.
-func (c *serveCommand) handler(site *site, api *rest.Handler, home string, log *slog.Logger) http.Handler {
+func (c *serveCommand) handler(site *site, api *rest.Handler, database, home string, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+doctor.Path, doctor.Answer(c.origin()))
 	mux.HandleFunc("GET /healthz", alive)
 	mux.Handle("GET /readyz", ready(site, log))
-	pages := c.handlePages(site, home, log, func(pattern string, page http.Handler) {
+	pages := c.handlePages(site, database, home, log, func(pattern string, page http.Handler) {
 		mux.Handle(pattern, api.Discover(page))
 	})
 	return apiFirst(api, orNoPage(mux, pages))
@@ -64,14 +69,21 @@ func orNoPage(mux *http.ServeMux, pages http.Handler) http.Handler {
 }
 
 // handlePages adds what people see in a browser, and returns the pages themselves.
-func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) http.Handler {
+func (c *serveCommand) handlePages(site *site, database, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) http.Handler {
+	account := profilePath
+	if isWordPress(database) {
+		account = ""
+	}
 	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), site.limiter, log)
 	pages := web.New(site.service, gate.Viewer, web.Config{
 		BaseURL:         home + accountPath,
 		SiteURL:         home,
 		SiteName:        c.SiteName,
+		TryURL:          home + c.firstRoute(),
+		WordPress:       c.isWordPress(database),
 		SignInURL:       signInPath,
 		SignOutURL:      signOutPath,
+		AccountURL:      account,
 		Session:         gate.Session,
 		Confirmed:       gate.Confirmed,
 		ConfirmURL:      confirmPath,
@@ -90,6 +102,9 @@ func (c *serveCommand) handlePages(site *site, home string, log *slog.Logger, ha
 		confirmPath:                           pages.SignIn(gate),
 	} {
 		handle(pattern, gate.Load(h))
+	}
+	if account != "" {
+		handleAccount(site, gate, pages, handle)
 	}
 	toAccount := http.RedirectHandler(accountPath, http.StatusFound)
 	handle("/{$}", toAccount)

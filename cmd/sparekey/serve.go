@@ -205,7 +205,7 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 		return err
 	}
 	api := c.api(site, all.Database, home, log)
-	own := c.withHSTS(home, c.origin(), c.handler(site, api, home, log))
+	own := c.withHSTS(home, c.origin(), c.handler(site, api, all.Database, home, log))
 	handler, err := c.inFront(site, all.Database, home, log, api, own)
 	if err != nil {
 		return err

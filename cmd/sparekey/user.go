@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
@@ -22,6 +21,7 @@ type userCommands struct {
 	List                userListCommand             `cmd:"" help:"List users."`
 	Get                 userGetCommand              `cmd:"" help:"Show one user."`
 	Delete              userDeleteCommand           `cmd:"" help:"Delete users, with their application passwords."`
+	Update              userUpdateCommand           `cmd:"" help:"Change users: e-mail address, name or main password."`
 	SetRole             userSetRoleCommand          `cmd:"" help:"Give a user another role."`
 	ResetPassword       userResetPasswordCommand    `cmd:"" help:"Give users a new main password."`
 	ApplicationPassword applicationPasswordCommands `cmd:"" help:"Manage a user's application passwords."`
@@ -318,10 +318,6 @@ func (c *userResetPasswordCommand) Run(ctx context.Context, all *commands, t ter
 	})
 }
 
-// completionTime bounds what has to happen after a change that is made, also where the
-// command was interrupted meanwhile.
-const completionTime = 10 * time.Second
-
 func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t terminal, name string) error {
 	u, err := s.findUser(ctx, name)
 	if err != nil {
@@ -335,14 +331,8 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 	if err := s.accounts.SetPassword(ctx, u.ID, password); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), completionTime)
-	defer cancel()
-	revoked, err := s.service.PasswordChanged(ctx, u.ID)
-	if err != nil {
-		return fmt.Errorf("user %s has a new main password, but their application passwords are not revoked: %w", u.Login, err)
-	}
-	if len(revoked) > 0 {
-		fmt.Fprintf(t.err, "Revoked all application passwords of %s: %d.\n", u.Login, len(revoked))
+	if err := s.afterPassword(ctx, u, t); err != nil {
+		return err
 	}
 	switch {
 	case c.Porcelain:
@@ -352,5 +342,82 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 	default:
 		fmt.Fprintf(t.out, "User %s (%s) has a new main password.\n", u.ID, u.Login)
 	}
+	return nil
+}
+
+// afterPassword says what the site's policy revoked once a user had another main
+// password.
+func (s *site) afterPassword(ctx context.Context, u sparekey.User, t terminal) error {
+	revoked, err := s.passwordChanged(ctx, u)
+	if revoked > 0 {
+		fmt.Fprintf(t.err, "Revoked all application passwords of %s: %d.\n", u.Login, revoked)
+	}
+	return err
+}
+
+// userUpdateCommand is "wp user update", as far as there is something to update. The
+// login of a user stays.
+type userUpdateCommand struct {
+	Users        []string `arg:"" name:"user" help:"IDs, logins or e-mail addresses."`
+	UserEmail    *string  `name:"user_email" aliases:"user-email" help:"The new e-mail address." placeholder:"EMAIL"`
+	DisplayName  *string  `name:"display_name" aliases:"display-name" help:"The new name to show. Empty: the login." placeholder:"NAME"`
+	UserPass     *string  `name:"user_pass" aliases:"user-pass" help:"The new main password, or - to read it from standard input. Other accounts of the machine can see a password on the command line in ps: use - or --user_pass_file. It ends the user's sessions." placeholder:"PASSWORD" xor:"user_pass"`
+	UserPassFile string   `name:"user_pass_file" aliases:"user-pass-file" help:"Read the new main password from the first line of this file." placeholder:"FILE" xor:"user_pass"`
+}
+
+// Validate is called by kong.
+func (c *userUpdateCommand) Validate() error {
+	switch {
+	case c.UserEmail == nil && c.DisplayName == nil && c.UserPass == nil && c.UserPassFile == "":
+		return errors.New("nothing to change: give --user_email, --display_name, --user_pass or --user_pass_file; \"user set-role\" changes the role")
+	case c.UserEmail != nil && len(c.Users) > 1:
+		return errors.New("--user_email is for one user: each has an e-mail address of their own")
+	case c.UserPass != nil && *c.UserPass == "":
+		return errors.New("--user_pass must not be empty: \"user reset-password\" makes a random password")
+	}
+	return nil
+}
+
+func (c *userUpdateCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if isWordPress(all.Database) {
+		return errors.New("the users of this database are WordPress's: change them in its dashboard, or with \"wp user update\"; nothing was done")
+	}
+	change := sparekey.UserChange{Email: c.UserEmail, DisplayName: c.DisplayName}
+	if c.UserPass != nil || c.UserPassFile != "" {
+		var flag string
+		if c.UserPass != nil {
+			flag = *c.UserPass
+		}
+		password, _, err := mainPassword(flag, c.UserPassFile, t)
+		if err != nil {
+			return err
+		}
+		warnIfShort(password, t)
+		change.Password = &password
+	}
+	return all.toChange(ctx, func(s *site) error {
+		for _, name := range c.Users {
+			if err := updateOne(ctx, s, t, name, change); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func updateOne(ctx context.Context, s *site, t terminal, name string, change sparekey.UserChange) error {
+	u, err := s.findUser(ctx, name)
+	if err != nil {
+		return err
+	}
+	if u, err = s.accounts.Change(ctx, u.ID, change, sparekey.Identity{}); err != nil {
+		return err
+	}
+	if change.Password != nil {
+		if err := s.afterPassword(ctx, u, t); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(t.out, "Updated user %s (%s).\n", u.ID, u.Login)
 	return nil
 }

@@ -60,6 +60,9 @@ func Roles() []string {
 const (
 	maxLogin    = 60   // characters, as WordPress's column holds
 	maxPassword = 4096 // bytes; longer ones are a load rather than a password
+
+	maxEmail       = 254 // bytes, as mail can have (RFC 5321, section 4.5.3.1.3)
+	maxDisplayName = 250 // characters, as WordPress's column holds
 )
 
 // Accounts applies the rules of users and main passwords to a [Store]. It is safe
@@ -154,7 +157,7 @@ func validateLogin(login, email string) error {
 
 func validateEmail(email string) error {
 	a, err := mail.ParseAddress(email)
-	if err != nil || a.Address != email {
+	if err != nil || a.Address != email || len(email) > maxEmail {
 		return &sparekey.InvalidError{Field: "email", Problem: "must be an address such as ann@example.com"}
 	}
 	return nil
@@ -163,6 +166,9 @@ func validateEmail(email string) error {
 func validateDisplayName(name string) error {
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return &sparekey.InvalidError{Field: "display name", Problem: "must not contain control characters"}
+	}
+	if utf8.RuneCountInString(name) > maxDisplayName {
+		return &sparekey.InvalidError{Field: "display name", Problem: fmt.Sprintf("must have at most %d characters", maxDisplayName)}
 	}
 	return nil
 }
@@ -203,27 +209,11 @@ func (a *Accounts) SetRole(ctx context.Context, id, role string) (sparekey.User,
 	return u, nil
 }
 
-// SetPassword gives a user another main password. It refuses with an
+// SetPassword gives a user another main password, for the operator. It refuses with an
 // [*sparekey.InvalidError] or [sparekey.ErrUserNotFound].
 func (a *Accounts) SetPassword(ctx context.Context, id, password string) error {
-	if err := validatePassword(password); err != nil {
-		return err
-	}
-	hash, err := a.hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	_, err = a.recorded(ctx, audit.KindPasswordReset, func(ctx context.Context) (sparekey.User, error) {
-		u, err := a.store.UserByID(ctx, id)
-		if err != nil {
-			return sparekey.User{}, err
-		}
-		return u, a.store.SetPasswordHash(ctx, id, hash)
-	})
-	if err != nil {
-		return fmt.Errorf("set the password of user %s: %w", id, err)
-	}
-	return nil
+	_, err := a.Change(ctx, id, sparekey.UserChange{Password: &password}, sparekey.Identity{})
+	return err
 }
 
 // Delete removes a user together with the user's application passwords. It
@@ -252,7 +242,7 @@ func (a *Accounts) recorded(ctx context.Context, kind sparekey.Kind, change func
 
 // atomically makes one step of what do writes, as far as the store can.
 func (a *Accounts) atomically(ctx context.Context, do func(context.Context) error) error {
-	if t, ok := a.store.(sparekey.Transactor); ok && a.log != nil {
+	if t, ok := a.store.(sparekey.Transactor); ok {
 		return t.Atomically(ctx, do)
 	}
 	return do(ctx)
@@ -271,15 +261,6 @@ func (a *Accounts) Verify(ctx context.Context, login, password string) (sparekey
 		return sparekey.User{}, err
 	}
 	return one.user, nil
-}
-
-func (a *Accounts) hash(ctx context.Context, password string) (string, error) {
-	leave, err := a.queue.enter(ctx, caller{good: true})
-	if err != nil {
-		return "", err
-	}
-	defer leave()
-	return passhash.Argon2id(password), nil
 }
 
 // RandomPassword makes a main password of some 130 random bits.

@@ -63,6 +63,19 @@ func newHouse(t *testing.T, s store, secure bool) *house {
 	mux.HandleFunc("/confirm", func(w http.ResponseWriter, r *http.Request) {
 		report(w, h.gate.Confirm(r.Context(), r.FormValue("password"), netip.MustParseAddr(r.FormValue("from"))))
 	})
+	mux.HandleFunc("/change", func(w http.ResponseWriter, r *http.Request) {
+		var change sparekey.UserChange
+		for name, field := range map[string]**string{
+			"email": &change.Email, "display_name": &change.DisplayName, "password": &change.Password,
+		} {
+			if value := r.FormValue(name); r.Form.Has(name) {
+				*field = &value
+			}
+		}
+		ctx := context.WithValue(r.Context(), changing{}, true)
+		_, err := h.gate.Change(ctx, r.FormValue("present"), change, netip.MustParseAddr("192.0.2.1"))
+		report(w, err)
+	})
 	mux.HandleFunc("/out", func(w http.ResponseWriter, r *http.Request) {
 		ctx := sparekey.WithCaller(r.Context(), netip.MustParseAddr("192.0.2.1"), r.Method, r.RequestURI)
 		report(w, h.gate.SignOut(ctx))
@@ -84,7 +97,12 @@ func newHouse(t *testing.T, s store, secure bool) *house {
 
 func report(w http.ResponseWriter, err error) {
 	var refused *sparekey.AuthError
+	var invalid *sparekey.InvalidError
 	switch {
+	case errors.As(err, &invalid):
+		_, _ = io.WriteString(w, invalid.Field)
+	case errors.Is(err, sparekey.ErrConflict):
+		_, _ = io.WriteString(w, "conflict")
 	case err == nil:
 		_, _ = io.WriteString(w, "ok")
 	case errors.As(err, &refused):

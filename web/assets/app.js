@@ -87,6 +87,34 @@
     });
   }
 
+  // What is ticked below a preset, and the preset, say the same.
+  for (const group of document.querySelectorAll('.sk-scopes')) {
+    const chosen = group.querySelector('input[name="limit_preset"][value="chosen"]');
+    const choose = group.querySelector('.sk-choose');
+    if (!chosen || !choose) continue;
+    group.addEventListener('change', ({ target }) => {
+      if (choose.contains(target)) {
+        chosen.checked = true;
+      } else if (target.name === 'limit_preset' && target !== chosen) {
+        for (const box of choose.querySelectorAll('input[type="checkbox"]')) box.checked = false;
+        for (const text of choose.querySelectorAll('textarea')) text.value = '';
+      }
+    });
+  }
+
+  // A day ends when it ends where the reader is.
+  for (const zone of document.querySelectorAll('input[data-zone-of]')) {
+    const date = document.getElementById(zone.dataset.zoneOf);
+    const label = document.querySelector(`label[for="${date.id}"]`);
+    label.textContent = label.dataset.local;
+    const read = () => {
+      const [year, month, day] = date.value.split('-').map(Number);
+      zone.value = year ? new Date(year, month - 1, day + 1).getTimezoneOffset() : '';
+    };
+    date.addEventListener('change', read);
+    read();
+  }
+
   for (const button of document.querySelectorAll('button[data-copy]')) button.hidden = false;
   localTimes(document);
 

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/web"
+)
+
+// Where people change their own account, and where password managers look for that
+// page (https://w3c.github.io/webappsec-change-password-url/).
+const (
+	profilePath        = "/account/profile"
+	changePasswordPath = "/.well-known/change-password"
+)
+
+// completionTime bounds what has to happen after a change that is made, also where the
+// request or the command was interrupted meanwhile.
+const completionTime = 10 * time.Second
+
+// passwordChanged does what the site's policy wants after a user got another main
+// password. It returns how many application passwords it revoked.
+func (s *site) passwordChanged(ctx context.Context, u sparekey.User) (revoked int, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), completionTime)
+	defer cancel()
+	gone, err := s.service.PasswordChanged(ctx, u.ID)
+	if err != nil {
+		return 0, fmt.Errorf("user %s has a new main password, but their application passwords are not revoked: %w", u.Login, err)
+	}
+	return len(gone), nil
+}
+
+// ownAccounts changes the accounts of a server that has its own.
+type ownAccounts struct {
+	site *site
+	gate *login.Gate // nil: for the API alone
+}
+
+// ChangeAccount implements [web.AccountKeeper].
+func (o ownAccounts) ChangeAccount(ctx context.Context, present string, change sparekey.UserChange, addr netip.Addr) error {
+	u, err := o.gate.Change(ctx, present, change, addr)
+	if err == nil && change.Password != nil {
+		_, err = o.site.passwordChanged(ctx, u)
+	}
+	return err
+}
+
+// ChangeUser implements [rest.UserChanger].
+func (o ownAccounts) ChangeUser(ctx context.Context, by sparekey.Identity, id string, change sparekey.UserChange) (sparekey.User, error) {
+	u, err := o.site.accounts.Change(ctx, id, change, by)
+	if err == nil && change.Password != nil {
+		_, err = o.site.passwordChanged(ctx, u)
+	}
+	return u, err
+}
+
+// handleAccount adds the page of one's own account. On a WordPress database that is
+// WordPress's.
+func handleAccount(site *site, gate *login.Gate, pages *web.Handler, handle func(pattern string, page http.Handler)) {
+	handle(profilePath, gate.Load(pages.Account(ownAccounts{site, gate})))
+	handle(changePasswordPath, http.RedirectHandler(profilePath, http.StatusFound))
+}

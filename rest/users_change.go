@@ -1,0 +1,212 @@
+package rest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+// UserChanger changes the users of an application. It must be safe for concurrent use.
+type UserChanger interface {
+	// ChangeUser changes a user. by is who asks; its Credential is the zero Credential
+	// where that is a session. The API has asked already whether they may. It refuses
+	// with a [*sparekey.InvalidError] about the field "email", "display name" or
+	// "password", with [sparekey.ErrEmailTaken] or with [sparekey.ErrUserNotFound]. Any
+	// other error means that there is no answer.
+	ChangeUser(ctx context.Context, by sparekey.Identity, id string, change sparekey.UserChange) (sparekey.User, error)
+}
+
+// changeUser changes the e-mail address, the name that is shown or the main password
+// of the user whom the path names. The rules are WordPress's, except that a member
+// which is not kept here is refused unless it says what is there already: a client
+// should not believe that it was stored.
+func (c *call) changeUser() (*response, error) {
+	if c.h.config.Users == nil {
+		return nil, refuse(codeUsersReadOnly)
+	}
+	u, err := c.subject()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.mayChangeUsers(); err != nil {
+		return nil, err
+	}
+	change, err := c.userChange(u)
+	if err != nil {
+		return nil, err
+	}
+	c.args["context"] = contextEdit
+	if change == (sparekey.UserChange{}) {
+		return &response{body: c.userItem(u)}, nil
+	}
+	by := sparekey.Identity{User: c.caller.user}
+	if c.caller.identity != nil {
+		by = *c.caller.identity
+	}
+	u, err = c.h.config.Users.ChangeUser(c.r.Context(), by, u.ID, change)
+	if err != nil {
+		return nil, userProblem(err)
+	}
+	return &response{body: c.userItem(u)}, nil
+}
+
+// mayChangeUsers refuses a limited application password unless a rule of its scopes
+// names the users: with another main password it would get everything that the account
+// can do. The secret from before a rotation may not either.
+func (c *call) mayChangeUsers() error {
+	id := c.caller.identity
+	switch {
+	case id == nil:
+		return nil
+	case id.OldSecret:
+		return sparekey.ErrOldSecret
+	}
+	limits := id.Credential.Limits
+	if limits.IsZero() && c.h.svc.Expires(id.Credential).IsZero() {
+		return nil
+	}
+	access := scope.Access{Method: c.method, Path: c.h.basePath + c.path, Named: scope.NameUsers}
+	if limits.Scopes != "" {
+		if _, ok := limits.Scopes.Covers(access, c.h.svc.Bundles()); ok {
+			return nil
+		}
+	}
+	return &apiError{code: codeOutOfScope, message: "This application password is limited, so to change a user it needs a scope with \"" +
+		scope.NameUsers + "\" in its path. Use one that has it, or one without limits."}
+}
+
+// userChange reads what is to change of a user.
+func (c *call) userChange(u sparekey.User) (change sparekey.UserChange, err error) {
+	var faults []fault
+	text := func(name string, check func(string) *fault) *string {
+		value, found, wrong := c.readArg(arg{name: name, accept: aString(check)})
+		if wrong != nil {
+			wrong.param = name
+			faults = append(faults, *wrong)
+		}
+		s, isText := value.(string)
+		if !found || !isText {
+			return nil
+		}
+		return &s
+	}
+	if name := text("name", anyText); name != nil {
+		plain := strings.Join(strings.Fields(*name), " ")
+		change.DisplayName = &plain
+	}
+	// An empty address is none, as in WordPress.
+	if change.Email = text("email", anyText); change.Email != nil && *change.Email == "" {
+		change.Email = nil
+	}
+	change.Password = text("password", passwordFault)
+	login := text("username", anyText)
+	faults = append(faults, c.notKept(u)...)
+	switch {
+	case faults != nil:
+		return change, invalidParams(faults)
+	case login != nil && *login != "" && *login != u.Login:
+		return change, refuse(codeLoginFixed)
+	case c.changesRoles(u):
+		return change, refuse(codeCannotEditRoles)
+	}
+	return change, nil
+}
+
+func anyText(string) *fault { return nil }
+
+// passwordFault is WordPress's rule for main passwords: a backslash is part of none,
+// since it would not be the same in every place where it is typed.
+func passwordFault(s string) *fault {
+	if s == "" || strings.Contains(s, `\`) {
+		return &fault{code: faultPassword, message: "Must not be empty, and must not contain a backslash."}
+	}
+	return nil
+}
+
+// changesRoles reports whether other roles are asked for. Roles are the operator's to
+// give.
+func (c *call) changesRoles(u sparekey.User) bool {
+	given, found, _ := c.lookup("roles")
+	if !found || given == nil {
+		return false
+	}
+	roles, ok := words(given)
+	slices.Sort(roles)
+	return !ok || !slices.Equal(roles, slices.Sorted(slices.Values(u.Roles)))
+}
+
+// keptHere are the members of a user that changeUser deals with, or that are not the
+// client's to set.
+var keptHere = []string{
+	"id", "username", "name", "email", "roles", "link", "registered_date", "capabilities", "extra_capabilities", "avatar_urls",
+}
+
+// notKept tells the faults of members that have a place in WordPress and none here.
+func (c *call) notKept(u sparekey.User) (faults []fault) {
+	for _, f := range c.h.userFields() {
+		given, found, _ := c.lookup(f.name)
+		if slices.Contains(keptHere, f.name) || !found || isNothing(given) {
+			continue
+		}
+		is, err := json.Marshal(f.value(person{u, contextEdit}))
+		wanted, err2 := json.Marshal(given)
+		if errors.Join(err, err2) == nil && string(is) == string(wanted) {
+			continue
+		}
+		faults = append(faults, fault{param: f.name, code: faultNotKept, message: "This site does not keep it, so it cannot be changed."})
+	}
+	return faults
+}
+
+// isNothing reports whether a value is empty: there is nothing in it to keep.
+func isNothing(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return true
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
+}
+
+// userProblem is a refusal of the UserChanger with the names that the API has.
+func userProblem(err error) error {
+	if errors.Is(err, sparekey.ErrEmailTaken) {
+		return refuse(codeEmailTaken)
+	}
+	names := map[string]struct {
+		param string
+		code  faultCode
+	}{"email": {"email", faultEmail}, "display name": {"name", faultPattern}, "password": {"password", faultPassword}}
+	var faults []fault
+	for _, err := range parts(err) {
+		var invalid *sparekey.InvalidError
+		if !errors.As(err, &invalid) {
+			return err
+		}
+		as, known := names[invalid.Field]
+		if !known {
+			return err
+		}
+		faults = append(faults, fault{param: as.param, code: as.code, message: strings.ToUpper(invalid.Problem[:1]) + invalid.Problem[1:] + "."})
+	}
+	return invalidParams(faults)
+}
+
+// parts are the errors of which several were joined to one.
+func parts(err error) []error {
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		return several.Unwrap()
+	}
+	return []error{err}
+}

@@ -1,0 +1,199 @@
+package web
+
+import (
+	"cmp"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+)
+
+// filter is what was typed to select credentials, and to put them in order.
+type filter struct {
+	User, Name, AppID, UsedBefore string
+	Never                         bool
+	State                         string // one of states
+	Sort                          string // one of orders
+	Size                          string // of a page, one of pageSizes
+}
+
+// states are what can be asked about the limits of credentials, by the text for it.
+var states = []struct {
+	value, key string
+	has        func(svc *sparekey.Service, c sparekey.Credential) bool
+}{
+	{"", "state.any", nil},
+	{"expired", "state.expired", func(svc *sparekey.Service, c sparekey.Credential) bool { return svc.Spent(c) != "" }},
+	{"expiring", "state.expiring", func(svc *sparekey.Service, c sparekey.Credential) bool {
+		return svc.Spent(c) == "" && !svc.ExpiresSoon(c).IsZero()
+	}},
+	{"unlimited", "state.unlimited", func(svc *sparekey.Service, c sparekey.Credential) bool {
+		return c.Limits.IsZero() && svc.Expires(c).IsZero() && svc.Spent(c) == ""
+	}},
+}
+
+// orders are the orders of a list. The store has the first.
+var orders = []struct {
+	value, key string
+	compare    func(a, b sparekey.Credential) int
+}{
+	{"", "sort.newest", nil},
+	{"oldest", "sort.oldest", func(a, b sparekey.Credential) int { return a.Created.Compare(b.Created) }},
+	{"name", "sort.name", func(a, b sparekey.Credential) int {
+		return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	}},
+	{"used", "sort.used", func(a, b sparekey.Credential) int { return b.LastUsed.Compare(a.LastUsed) }},
+	{"unused", "sort.unused", func(a, b sparekey.Credential) int { return a.LastUsed.Compare(b.LastUsed) }},
+}
+
+// pageSizes are how many rows a page can have.
+var pageSizes = []int{perPage, 50, 100}
+
+// filterOf reads a filter from the fields of a form. What is not offered is left out.
+func filterOf(fields url.Values) filter {
+	f := filter{
+		User: strings.TrimSpace(fields.Get("user")), Name: strings.TrimSpace(fields.Get("name")),
+		AppID: strings.TrimSpace(fields.Get("app_id")), UsedBefore: fields.Get("used_before"), Never: fields.Has("never"),
+		State: fields.Get("state"), Sort: fields.Get("sort"), Size: fields.Get("size"),
+	}
+	if _, err := time.Parse(time.DateOnly, f.UsedBefore); err != nil || f.Never {
+		f.UsedBefore = "" // what was never used was not used before any day
+	}
+	if size, err := strconv.Atoi(f.Size); err != nil || size == perPage || !slices.Contains(pageSizes, size) {
+		f.Size = ""
+	}
+	if f.order() < 0 {
+		f.Sort = ""
+	}
+	if f.state() < 0 {
+		f.State = ""
+	}
+	return f
+}
+
+func (f filter) order() int {
+	for i, o := range orders {
+		if o.value == f.Sort {
+			return i
+		}
+	}
+	return -1
+}
+
+func (f filter) state() int {
+	for i, s := range states {
+		if s.value == f.State {
+			return i
+		}
+	}
+	return -1
+}
+
+// size is how many rows a page has.
+func (f filter) size() int {
+	if n, err := strconv.Atoi(f.Size); err == nil {
+		return n
+	}
+	return perPage
+}
+
+// Selects reports whether the filter leaves anything out.
+func (f filter) Selects() bool {
+	f.Sort, f.Size = "", ""
+	return f != filter{}
+}
+
+// IsZero reports whether the list is what it is at first.
+func (f filter) IsZero() bool { return f == filter{} }
+
+// address is that of a page with this filter, and with more fields.
+func (f filter) address(page string, more ...sparekey.Field) string {
+	never := ""
+	if f.Never {
+		never = "1"
+	}
+	var fields []sparekey.Field
+	for _, field := range []sparekey.Field{
+		{Name: "user", Value: f.User}, {Name: "name", Value: f.Name}, {Name: "app_id", Value: f.AppID},
+		{Name: "used_before", Value: f.UsedBefore}, {Name: "never", Value: never}, {Name: "state", Value: f.State},
+		{Name: "sort", Value: f.Sort}, {Name: "size", Value: f.Size},
+	} {
+		if field.Value != "" {
+			fields = append(fields, field)
+		}
+	}
+	return sparekey.AddFields(page, append(fields, more...)...)
+}
+
+// search returns the part of the selected credentials from offset, and how many there
+// are. A limit of 0 is none. Where the store cannot tell or sort by itself what is asked
+// for, all that it selects are looked at.
+func (c *call) search(f filter, userID string, offset, limit int) (found []sparekey.Credential, total int, err error) {
+	query := sparekey.CredentialQuery{UserID: userID, Name: f.Name, AppID: f.AppID, NeverUsed: f.Never}
+	if f.UsedBefore != "" {
+		if query.UsedBefore, err = time.Parse(time.DateOnly, f.UsedBefore); err != nil {
+			return nil, 0, err
+		}
+	}
+	has, compare := states[f.state()].has, orders[f.order()].compare
+	if has == nil && compare == nil {
+		query.Offset, query.Limit = offset, limit
+		return c.manager().Search(c.r.Context(), query)
+	}
+	if found, _, err = c.manager().Search(c.r.Context(), query); err != nil {
+		return nil, 0, err
+	}
+	if has != nil {
+		found = slices.DeleteFunc(found, func(cr sparekey.Credential) bool { return !has(c.svc, cr) })
+	}
+	if f.Sort == "oldest" { // of those made in the same second, too
+		slices.Reverse(found)
+	}
+	if compare != nil {
+		slices.SortStableFunc(found, compare)
+	}
+	total = len(found)
+	from := min(offset, total)
+	to := total
+	if limit > 0 {
+		to = min(from+limit, total)
+	}
+	return found[from:to], total, nil
+}
+
+// matching returns all that a filter selects and that were made by a time: what was made
+// since the viewer was asked is not what they were asked about.
+func (c *call) matching(f filter, by time.Time) ([]sparekey.Credential, error) {
+	userID := ""
+	if f.User != "" {
+		u, err := c.userNamed(f.User)
+		if errors.Is(err, sparekey.ErrUserNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		userID = u.ID
+	}
+	found, _, err := c.search(f, userID, 0, 0)
+	return slices.DeleteFunc(found, func(cr sparekey.Credential) bool { return cr.Created.After(by) }), err
+}
+
+// choices are what the filter offers, with what it is set to.
+func (f filter) choices(l *language) (byState, bySort, bySize []choice) {
+	for _, s := range states {
+		byState = append(byState, choice{Value: s.value, Text: l.T(s.key), Chosen: s.value == f.State})
+	}
+	for _, o := range orders {
+		bySort = append(bySort, choice{Value: o.value, Text: l.T(o.key), Chosen: o.value == f.Sort})
+	}
+	for _, n := range pageSizes {
+		value := strconv.Itoa(n)
+		bySize = append(bySize, choice{Value: value, Text: value, Chosen: n == f.size()})
+	}
+	return byState, bySort, bySize
+}
