@@ -35,6 +35,7 @@ func (o Outcome) String() string {
 // its credential the [sparekey.Reason].
 const (
 	RuleAnonymous    = "anonymous"     // Config.Optional: it carries no credential, and need not
+	RulePublic       = "public"        // Config.Public: it carries no credential, and need not
 	RuleCredential   = "credential"    // a right credential that is not narrowed
 	RuleNoCredential = "no_credential" // it carries no credential, and must
 	RuleCrossOrigin  = "cross_origin"  // a page of another site may have forged it

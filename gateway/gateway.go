@@ -38,6 +38,10 @@ type Config struct {
 	// wrong credential is refused all the same.
 	Optional bool
 
+	// Public says which requests need no credential. Default: none, unless Optional is set.
+	// A credential that comes with one is checked all the same.
+	Public Public
+
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
 
@@ -134,7 +138,7 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	}
 	a, presented, err := g.guard.Attempt(r, origin)
 	if err != nil || !presented {
-		return g.without(err), sparekey.Attempt{}
+		return g.without(r, origin, reader, err), sparekey.Attempt{}
 	}
 	a.Upstream = reader
 	if reader.Request.MayManagePasswords() && reader.Head().ManagePasswords() {
@@ -153,12 +157,15 @@ func allowed(id sparekey.Identity) Decision {
 
 // without decides about a request that carries no credential, or one that err says is
 // not accepted.
-func (g *Gateway) without(err error) Decision {
+func (g *Gateway) without(r *http.Request, origin clientip.Origin, reader *upstream.Reader, err error) Decision {
 	switch {
 	case err != nil:
 		return failed(err)
 	case g.config.Optional:
 		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
+	case g.config.Public.covers(origin.Addr, reader):
+		g.config.Public.tell(r, origin)
+		return Decision{Outcome: Allowed, Rule: RulePublic}
 	}
 	d := failed(&sparekey.AuthError{Reason: sparekey.ReasonMalformed})
 	d.Rule = RuleNoCredential

@@ -206,7 +206,7 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 	}
 	api := c.api(site, home, log)
 	own := c.withHSTS(home, c.origin(), c.handler(site, api, home, log))
-	handler, err := c.inFront(site, all.Database, home, log, api, own)
+	handler, err := c.inFront(site, all.Database, home, log, api, own, all.public(site))
 	if err != nil {
 		return err
 	}

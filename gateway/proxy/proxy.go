@@ -267,7 +267,7 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case ok && x.forbidden.Load():
-		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "This application password is limited, and the form has a field by which the application may take it for another request. Leave the field out."))
+		p.gateway.Fail(w, r, gateway.Refuse(RuleField, fieldMessage(x.decision)))
 	case ok && x.cut.Load():
 		p.gateway.Tell(w, r, http.StatusBadRequest, "The request's body did not arrive whole.")
 	case isStopped(r.Context()):
@@ -281,6 +281,15 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.config.Log.ErrorContext(r.Context(), "the application does not answer", "upstream", p.upstream.Host, "error", err)
 		p.gateway.Tell(w, r, http.StatusBadGateway, "The application does not answer. Try again in a moment.")
 	}
+}
+
+// fieldMessage says why a field of a form is not allowed.
+func fieldMessage(d gateway.Decision) string {
+	const field = "the form has a field by which the application may take it for another request. Leave the field out."
+	if d.Rule == gateway.RulePublic && d.Identity.User.ID == "" {
+		return "Without an application password only some requests are allowed here, and " + field
+	}
+	return "This application password is limited, and " + field
 }
 
 // isStopped reports whether a request was ended with a cause, as a server does that stops;
