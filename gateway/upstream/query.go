@@ -101,7 +101,7 @@ func (p parameter) isExactly(name string) bool { return p.plain && strings.Equal
 // mayMatter reports whether a query can name another method, path or object. It may
 // say yes too often.
 func mayMatter(query string) bool {
-	for _, part := range [...]string{"route", "method", "mount", "from"} {
+	for _, part := range [...]string{"route", "method", "mount", "from", "service"} {
 		if containsFold(query, part) {
 			return true
 		}
