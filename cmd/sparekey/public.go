@@ -61,7 +61,7 @@ func (s publicSettings) problems(bundles scope.Bundles) []error {
 
 // public are the exceptions of the site, which its audit log gets.
 func (c *commands) public(s *site) gateway.Public {
-	public, err := c.publicSettings.rules(c.Scopes.Bundles)
+	public, err := c.rules(c.Scopes.Bundles)
 	if err != nil {
 		panic(err) // Validate has seen to it
 	}
