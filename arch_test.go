@@ -50,7 +50,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/testdb":     {own: []string{"internal/testproc"}},
 	"internal/wptest":     {own: []string{"internal/testclock", "internal/testdb", "internal/testproc"}},
 	"internal/wplive":     {},
-	"gateway":             {own: []string{".", "basicauth", "clientip", "gateway/upstream"}},
+	"gateway":             {own: []string{".", "basicauth", "clientip", "scope", "gateway/upstream"}},
 	"gateway/upstream":    {own: []string{".", "scope", "internal/rawpath"}},
 	"gateway/forwardauth": {own: []string{"basicauth", "clientip", "gateway"}},
 	"gateway/gatewaytest": {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},

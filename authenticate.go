@@ -178,7 +178,7 @@ func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time
 			return nil
 		}
 		readRecord(known.record, &f.Identity)
-		if now.Before(s.standsUntil(&f.Credential)) && (!f.OldSecret || isInGrace(&f.Credential, now)) {
+		if now.Before(s.standsUntil(&f.Identity)) && (!f.OldSecret || isInGrace(&f.Credential, now)) {
 			return nil
 		}
 		f.Identity = Identity{}
@@ -190,7 +190,7 @@ func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time
 	if isSpelled := a.Login == f.User.Login || a.Login == f.User.Email; isSpelled && f.Credential.Limits.MaxUses == 0 {
 		f.place = memoPlace{key, version}
 	}
-	if now.Before(s.standsUntil(&f.Credential)) { // else it is once the use is recorded
+	if now.Before(s.standsUntil(&f.Identity)) { // else it is once the use is recorded
 		s.remember(f)
 	}
 	return nil
@@ -207,7 +207,12 @@ func (s *Service) remember(f *finding) {
 // standsUntil returns until when a credential's last use is neither due to be recorded
 // anew, nor so long ago that it counts as unused. What a use records need not show in
 // the store's version, so it is remembered until then.
-func (s *Service) standsUntil(c *Credential) time.Time {
+// The first use of a secret that a rotation made is due at once.
+func (s *Service) standsUntil(id *Identity) time.Time {
+	c := &id.Credential
+	if c.HashUnused && !id.OldSecret {
+		return time.Time{}
+	}
 	stands := s.config.UsageInterval
 	if unused := s.config.Policy.RevokeUnused; unused > 0 {
 		stands = min(stands, unused)
@@ -225,7 +230,7 @@ func (s *Service) settled(id *Identity) int64 {
 	if asks || limited || id.OldSecret {
 		return 0
 	}
-	return s.standsUntil(c).Unix()
+	return s.standsUntil(id).Unix()
 }
 
 // lookUp finds the user and the credential of an attempt, by way of Config.AroundLookup.
@@ -387,10 +392,10 @@ func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now tim
 	if f.Credential.Limits.MaxUses > 0 {
 		return s.countUse(ctx, a, f, now)
 	}
-	if !s.useIsDue(&f.Credential, now) {
+	if !s.useIsDue(&f.Credential, now) && (f.OldSecret || !f.Credential.HashUnused) {
 		return nil
 	}
-	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, s.use(now, addrText(a)), nil)
+	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, s.use(now, addrText(a), f.usedHash()), nil)
 	switch {
 	case err == nil:
 		f.Credential = c
@@ -408,7 +413,7 @@ func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now tim
 // countUse counts one of a bounded number of uses. One that cannot be counted is
 // not allowed.
 func (s *Service) countUse(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
-	record := s.use(now, addrText(a))
+	record := s.use(now, addrText(a), f.usedHash())
 	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, func(c *Credential) error {
 		if c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses {
 			return Refuse(ReasonUsedUp, fmt.Sprintf("The uses of this application password are used up: %[1]d of %[1]d. Make a new one.", c.Limits.MaxUses))
@@ -428,9 +433,22 @@ func (s *Service) countUse(ctx context.Context, a *Attempt, f *finding, now time
 	return nil
 }
 
-// use is the change that records a use, if one is due.
-func (s *Service) use(now time.Time, ip string) Change {
+// usedHash is the hash of the secret that was used, unless that is the one from before a
+// rotation.
+func (f *finding) usedHash() string {
+	if f.OldSecret {
+		return ""
+	}
+	return f.Credential.Hash
+}
+
+// use is the change that records a use, if one is due: of the secret with this hash, or of
+// another than that of Credential.Hash if it is empty.
+func (s *Service) use(now time.Time, ip, hash string) Change {
 	return func(c *Credential) error {
+		if hash != "" && c.Hash == hash { // else it was rotated meanwhile
+			c.HashUnused = false
+		}
 		if s.useIsDue(c, now) {
 			c.LastUsed, c.LastIP = now, ip
 		}

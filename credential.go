@@ -31,6 +31,10 @@ type Credential struct {
 
 	OldHash  string    // of the secret before the last rotation, or empty
 	OldUntil time.Time // until when that secret is accepted as well
+
+	// HashUnused says that a rotation made the secret of Hash, and that no use of it was
+	// recorded since. See [Manager.Rotate].
+	HashUnused bool
 }
 
 // IsLegacy reports whether a secret cannot be found by its hash but has to be tried

@@ -20,6 +20,7 @@ const (
 	KindAuthenticated Kind = "authenticated"  // an attempt succeeded
 	KindRefused       Kind = "refused"        // an attempt was refused; Reason says why
 	KindBroken        Kind = "broken"         // an attempt got no answer; Err says why
+	KindPublic        Kind = "public"         // a request without a credential was allowed, since the site lets everyone send it
 	KindUsageNotKept  Kind = "usage_not_kept" // a use was allowed, but the store could not record it; Err says why
 
 	// A store that shares its data with a program which overwrites what it did not

@@ -397,8 +397,13 @@ func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
 const MaxGrace = 90 * day
 
 // Rotate gives a credential another secret, which is returned here and nowhere
-// else. The one that it had is accepted for as long as grace says, [MaxGrace] at the
-// most, but not after the credential expires; one from an earlier rotation no more. It
+// else. The one that applications use is accepted for as long as grace says, at most
+// [MaxGrace], but not after the credential expires. It is the secret that the credential
+// had, and one from an earlier rotation stops working now. But where the grace period of
+// an earlier rotation still runs and no use of the secret that it made was recorded, that
+// rotation's answer may have been lost: the secret from before it stays accepted until the
+// time that was promised then, and the unused one stops working now. Without a grace
+// period, all secrets but the new one stop working now. It
 // refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
@@ -423,17 +428,26 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		if err := m.service.spentError(*c); err != nil {
 			return err
 		}
-		c.OldHash, c.OldUntil = "", time.Time{}
-		if grace > 0 {
-			c.OldHash, c.OldUntil = c.Hash, m.service.orEnd(c, now.Add(grace))
-		}
-		c.Hash = hash
+		m.service.replaceSecret(c, hash, now, grace)
 		return nil
 	}, nil)
 	if err != nil {
 		return Secret{}, Credential{}, err
 	}
 	return secret, c, nil
+}
+
+// replaceSecret gives a credential the hash of another secret, and decides which secret
+// is accepted beside it; see Rotate.
+func (s *Service) replaceSecret(c *Credential, hash string, now time.Time, grace time.Duration) {
+	isLost := c.HashUnused && isInGrace(c, now)
+	switch {
+	case grace == 0:
+		c.OldHash, c.OldUntil = "", time.Time{}
+	case !isLost:
+		c.OldHash, c.OldUntil = c.Hash, s.orEnd(c, now.Add(grace))
+	}
+	c.Hash, c.HashUnused = hash, grace > 0
 }
 
 // change applies a change to one credential, if the actor may, and records what
@@ -464,7 +478,7 @@ func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Creden
 	if err != nil {
 		return Credential{}, err
 	}
-	c, err := m.service.store.Update(ctx, target.ID, uuid, m.service.use(m.service.now(), ip), nil)
+	c, err := m.service.store.Update(ctx, target.ID, uuid, m.service.use(m.service.now(), ip, ""), nil)
 	if err != nil {
 		return Credential{}, fmt.Errorf("record a use: %w", err)
 	}

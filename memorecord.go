@@ -7,7 +7,7 @@ import (
 )
 
 // A record is an identity as text without pointers: its times, numbers and texts, the
-// roles, and whether the secret is the old one, as varints (encoding/binary) and as
+// roles, and what is true or false, as varints (encoding/binary) and as
 // texts after their lengths.
 
 // times, numbers and texts are what is in a record, beside the roles and what is
@@ -47,6 +47,7 @@ func newRecord(id Identity) (record string, ok bool) {
 	}
 	w.roles(id.User.Roles)
 	w.flag(id.OldSecret)
+	w.flag(id.Credential.HashUnused)
 	if len(w.record) > longestRecord {
 		return "", false
 	}
@@ -71,6 +72,7 @@ func readRecord(record string, id *Identity) {
 	}
 	id.User.Roles = r.roles()
 	id.OldSecret = r.flag()
+	id.Credential.HashUnused = r.flag()
 }
 
 // year1 is the zero time in Unix seconds. Records count from there, so that one

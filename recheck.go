@@ -99,7 +99,7 @@ func (s *Service) identifyAgain(ctx context.Context, accepted *Identity, a *Atte
 	if version, ok := s.memo.version(); ok {
 		if known, ok := s.memo.get(s.memo.key(a), version); ok {
 			readRecord(known.record, id)
-			if now.Before(s.standsUntil(&id.Credential)) {
+			if now.Before(s.standsUntil(id)) {
 				return nil
 			}
 		}

@@ -78,6 +78,7 @@ type Log struct {
 	strangers fold
 	signIns   fold                // sign-ins that succeeded, and sign-outs: a flood of other events must not hide them
 	failedIns fold                // sign-ins that were refused, aggregated only with one another
+	public    fold                // requests that need no credential, told apart by caller
 	repairs   fold                // of what another program overwrites, which nobody manages
 	counted   map[string]*counted // by UUID
 
@@ -114,6 +115,7 @@ func New(store Store, config Config) *Log {
 		store: store, config: config,
 		uses: newFold(config.Callers), refusals: newFold(config.Callers), strangers: newFold(config.Callers),
 		signIns: newFold(config.Callers), failedIns: newFold(config.Callers), repairs: newFold(config.Callers),
+		public:  newFold(config.Callers),
 		counted: map[string]*counted{},
 	}
 	l.signIns.byUser, l.signIns.everyUser = true, true
@@ -166,6 +168,8 @@ func (l *Log) Observe(_ context.Context, e sparekey.Event) {
 	case sparekey.KindAuthenticated:
 		l.uses.add(e)
 		l.count(e)
+	case sparekey.KindPublic:
+		l.public.add(e)
 	case KindSignedIn, KindSignedOut:
 		l.signIns.add(e)
 	case KindSignInRefused:
@@ -230,7 +234,7 @@ func (l *Log) flushRecords(ctx context.Context, all bool) error {
 	}
 	var batch []taken
 	l.mu.Lock()
-	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers, &l.signIns, &l.failedIns, &l.repairs} {
+	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers, &l.signIns, &l.failedIns, &l.repairs, &l.public} {
 		batch = append(batch, f.take(now, written)...)
 	}
 	l.mu.Unlock()

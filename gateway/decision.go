@@ -36,6 +36,7 @@ func (o Outcome) String() string {
 const (
 	RuleAnonymous    = "anonymous"     // Config.Optional: it carries no credential, and need not
 	RulePreflight    = "preflight"     // a preflight of a browser, without a credential: answered, or let through
+	RulePublic       = "public"        // Config.Public: it carries no credential, and need not
 	RuleCredential   = "credential"    // a right credential that is not narrowed
 	RuleIgnored      = "ignored"       // its credential is none of ours, and the application ignores such
 	RuleNoCredential = "no_credential" // it carries no credential, and must

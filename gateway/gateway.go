@@ -53,6 +53,10 @@ type Config struct {
 	// those of these origins are let through without a credential. Default: none.
 	AllowOrigins []string
 
+	// Public says which requests need no credential. Default: none, unless Optional is set.
+	// A credential that comes with one is checked all the same.
+	Public Public
+
 	// Signer signs the identity headers. Default: they are not signed.
 	Signer *Signer
 
@@ -158,13 +162,8 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
 	a, presented, err := g.attempt(r, origin)
-	if err == nil && !presented && !g.config.Optional && basicauth.IsPreflight(r) {
-		if d, ok := g.preflight(r, reader, answers); ok {
-			return d, sparekey.Attempt{}
-		}
-	}
 	if err != nil || !presented {
-		return g.without(err), sparekey.Attempt{}
+		return g.without(r, origin, reader, answers, err), sparekey.Attempt{}
 	}
 	a.Upstream = reader
 	if reader.ManagesPasswords() {
@@ -222,13 +221,20 @@ func allowed(id sparekey.Identity) Decision {
 }
 
 // without decides about a request that carries no credential, or one that err says is
-// not accepted.
-func (g *Gateway) without(err error) Decision {
+// not accepted. answers says that the front-end can answer by itself.
+func (g *Gateway) without(r *http.Request, origin clientip.Origin, reader *upstream.Reader, answers bool, err error) Decision {
 	switch {
 	case err != nil:
 		return failed(err)
 	case g.config.Optional:
 		return Decision{Outcome: Allowed, Rule: RuleAnonymous}
+	case g.config.Public.covers(origin.Addr, reader):
+		g.config.Public.tell(r, origin)
+		return Decision{Outcome: Allowed, Rule: RulePublic}
+	case basicauth.IsPreflight(r):
+		if d, ok := g.preflight(r, reader, answers); ok {
+			return d
+		}
 	}
 	d := failed(&sparekey.AuthError{Reason: sparekey.ReasonMalformed})
 	d.Rule = RuleNoCredential

@@ -122,7 +122,7 @@ func reasons() []string {
 
 // rules are those that are not scopes of credentials.
 func rules() []string {
-	return append(reasons(), gateway.RuleAnonymous, gateway.RulePreflight, gateway.RuleCredential, gateway.RuleNoCredential,
+	return append(reasons(), gateway.RuleAnonymous, gateway.RulePreflight, gateway.RulePublic, gateway.RuleCredential, gateway.RuleNoCredential,
 		gateway.RuleCrossOrigin, gateway.RuleForbidden, gateway.RuleUpstream, gateway.RuleBroken)
 }
 

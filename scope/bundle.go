@@ -21,8 +21,14 @@ func builtIn() map[string][]string {
 		return rules
 	}
 	return map[string][]string{
-		"read":        {"GET,OPTIONS /*"},
-		"write":       {"GET,OPTIONS,POST,PUT,PATCH,DELETE /*"},
+		"read":        {reading + " /*"},
+		"write":       {reading + ",POST,PUT,PATCH,DELETE /*"},
+		"dav:read":    {reading + " /*"},
+		"dav:write":   {reading + ",PUT,DELETE,MKCOL,MKCALENDAR,PROPPATCH,COPY,MOVE,LOCK,UNLOCK /*"},
+		"git:read":    gitRules("GET /info/refs", "POST /git-upload-pack", "GET /info/lfs/*", "POST /info/lfs/objects/batch"),
+		"git:write":   gitRules("GET /info/refs", "POST /git-upload-pack", "GET,POST /git-receive-pack", "GET,POST,PUT /info/lfs/*"),
+		"oci:pull":    {"GET /v2", "GET /v2/*"},
+		"oci:push":    {"GET /v2", "GET,POST,PATCH,PUT /v2/*"},
 		"wp:read":     {"GET,OPTIONS /wp-json", "GET,OPTIONS /wp-json/*"},
 		"wp:posts":    append(collection("posts"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
 		"wp:pages":    append(collection("pages"), "GET /wp-json/", "GET /wp-json/wp/v2/users/me"),
@@ -35,8 +41,31 @@ func builtIn() map[string][]string {
 	}
 }
 
-// BuiltIn returns the bundles that exist everywhere: "read" (GET, HEAD and OPTIONS
-// of everything), "write" (that, and POST, PUT, PATCH and DELETE), "wp:read",
+// reading are the methods that read: those of HTTP, and those of WebDAV and its kin
+// (PROPFIND, RFC 4918; REPORT, RFC 3253; SEARCH, RFC 5323).
+const reading = "GET,OPTIONS,PROPFIND,REPORT,SEARCH"
+
+// gitDepth is how many segments the path of a repository may have in the bundles for git.
+const gitDepth = 6
+
+// gitRules are rules about what is below a repository, for each depth that the path of a
+// repository may have: a star in the middle stays within its segment.
+func gitRules(below ...string) (rules []string) {
+	repository := ""
+	for range gitDepth {
+		repository += "/*"
+		for _, rule := range below {
+			methods, path, _ := strings.Cut(rule, " ")
+			rules = append(rules, methods+" "+repository+path)
+		}
+	}
+	return rules
+}
+
+// BuiltIn returns the bundles that exist everywhere: "read" (GET, HEAD, OPTIONS, PROPFIND,
+// REPORT and SEARCH of everything), "write" (that, and POST, PUT, PATCH and DELETE),
+// "dav:read" and "dav:write" (WebDAV, CalDAV and CardDAV), "git:read" and "git:write" (git
+// over HTTP, with LFS), "oci:pull" and "oci:push" (registries of container images), "wp:read",
 // "wp:posts", "wp:pages", "wp:media" and "wp:comments" (parts of WordPress's REST
 // API), and "application-passwords" (to manage those).
 func BuiltIn() Bundles {

@@ -63,6 +63,7 @@ func testRoundTrip(tb testing.TB, s sparekey.Store) {
 	full.Uses = 12
 	full.OldHash = sparekey.NewSecret().Hash()
 	full.OldUntil = created.Add(37 * time.Hour)
+	full.HashUnused = true
 	want = append(want, full)
 
 	insert(tb, s, want...)

@@ -254,7 +254,7 @@ func presetOf(list scope.List, required bool) string {
 // inOrder lists the names of bundles: those that the operator defined before those
 // that are everywhere, and the one that gives most away last.
 func inOrder(bundles scope.Bundles) []string {
-	everywhere := []string{"read", "write", "wp:read", "wp:posts", "wp:pages", "wp:media", "wp:comments", "application-passwords"}
+	everywhere := []string{"read", "write", "dav:read", "dav:write", "git:read", "git:write", "oci:pull", "oci:push", "wp:read", "wp:posts", "wp:pages", "wp:media", "wp:comments", "application-passwords"}
 	names := slices.Sorted(maps.Keys(bundles))
 	slices.SortStableFunc(names, func(a, b string) int {
 		return cmp.Compare(slices.Index(everywhere, a), slices.Index(everywhere, b))

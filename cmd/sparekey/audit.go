@@ -159,7 +159,7 @@ type auditCommands struct {
 type auditFilter struct {
 	User       string   `help:"Only records about this user's application passwords, or of what this user did: ID, login or e-mail address." group:"Filters"`
 	Credential string   `help:"Only records about the application password with this UUID." placeholder:"UUID" group:"Filters"`
-	Kind       []string `help:"Only records of these kinds: ${enum}." enum:"created,renamed,limited,rotated,revoked,refused,used,revoked_again,put_back,lost,signed_in,sign_in_refused,signed_out,signed_out_everywhere,user_created,user_deleted,role_set,password_reset,email_set,display_name_set,checkpoint" group:"Filters"`
+	Kind       []string `help:"Only records of these kinds: ${enum}." enum:"created,renamed,limited,rotated,revoked,refused,used,revoked_again,put_back,lost,public,signed_in,sign_in_refused,signed_out,signed_out_everywhere,user_created,user_deleted,role_set,password_reset,email_set,display_name_set,checkpoint" group:"Filters"`
 	Since      moment   `help:"Only records from this time on: 2026-12-31, 2026-12-31T12:00:00Z, or how long ago, such as 7d or 12h." placeholder:"TIME" group:"Filters"`
 	Until      moment   `help:"Only records from before this time." placeholder:"TIME" group:"Filters"`
 }

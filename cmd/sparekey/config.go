@@ -23,11 +23,13 @@ type siteSettings struct {
 
 	auditSettings
 	policySettings
+	publicSettings
 }
 
 // Validate is called by kong.
 func (s siteSettings) Validate() error {
-	problems := s.problems(s.Database, time.Duration(s.UsageInterval))
+	problems := s.policySettings.problems(s.Database, time.Duration(s.UsageInterval))
+	problems = append(problems, s.publicSettings.problems(s.Scopes.Bundles)...)
 	if s.UsageInterval <= 0 {
 		problems = append(problems, errors.New("--usage-interval must be longer than zero, such as 24h or 1m"))
 	}

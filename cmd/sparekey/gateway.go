@@ -241,14 +241,14 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 // inFront puts own, which is everything that Sparekey answers itself, beside the
 // answers to proxies, and in front of the application, if there is one. Refusals are
 // in the form of api where it is asked for something of it.
-func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logger, api *rest.Handler, own http.Handler) (http.Handler, error) {
+func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logger, api *rest.Handler, own http.Handler, public gateway.Public) (http.Handler, error) {
 	signer, err := c.signer()
 	if err != nil {
 		return nil, err
 	}
 	c.warn(database, log)
 	rules := gateway.Config{
-		Realm: c.SiteName, Signer: signer, LoginHeaders: c.IdentityHeader, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(),
+		Realm: c.SiteName, Signer: signer, LoginHeaders: c.IdentityHeader, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(), Public: public,
 		AllowOrigins: c.AllowOrigin, NoDialogs: c.hasNoDialogs(database),
 	}
 	asked := rules

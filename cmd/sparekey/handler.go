@@ -48,7 +48,7 @@ func (c *serveCommand) handler(site *site, api *rest.Handler, database, home str
 	mux := http.NewServeMux()
 	mux.Handle("GET "+doctor.Path, doctor.Answer(c.origin()))
 	mux.HandleFunc("GET /healthz", alive)
-	mux.Handle("GET /readyz", ready(site, log))
+	mux.Handle("GET /readyz", &ready{backend: site, log: log})
 	pages := c.handlePages(site, database, home, log, func(pattern string, page http.Handler) {
 		mux.Handle(pattern, api.Discover(page))
 	})
@@ -143,18 +143,6 @@ func namesRoute(query url.Values) bool {
 // alive answers that the program runs.
 func alive(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
 
-// ready answers whether the database can be asked.
-func ready(b backend, log *slog.Logger) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := b.Ping(r.Context()); err != nil {
-			log.ErrorContext(r.Context(), "not ready", "error", err)
-			plain(w, http.StatusServiceUnavailable, "the database does not answer\n")
-			return
-		}
-		plain(w, http.StatusOK, "ok\n")
-	})
-}
-
 func plain(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
@@ -201,6 +189,7 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 			log.DebugContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "addr", e.Addr)
 		case sparekey.KindRefused:
 			log.Log(ctx, refusalLevel(e), string(e.Kind), refusal(e)...)
+		case sparekey.KindPublic: // the gateway reports these to the audit log alone
 		case sparekey.KindBroken: // whoever answers the request logs why; this is for those who do not
 			log.DebugContext(ctx, string(e.Kind), "addr", e.Addr, "error", e.Err)
 		case sparekey.KindUsageNotKept:

@@ -200,10 +200,11 @@ func (c *passwordExplainCommand) Run(ctx context.Context, all *commands, t termi
 			return err
 		}
 		if !asked.IsZero() {
-			return c.answer(s, all.Database, found, asked, t)
+			return c.answer(s, all, found, asked, t)
 		}
 		fmt.Fprintf(t.out, "%s %q of %s\n", found.UUID, found.Name, user.Login)
 		printExplanation(s, user, found, t)
+		all.printPublic(t.out)
 		return nil
 	})
 }
@@ -263,20 +264,23 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 }
 
 // answer says whether a request would be let through, and exits with 1 if not.
-func (c *passwordExplainCommand) answer(s *site, database string, found sparekey.Credential, asked sparekey.Request, t terminal) error {
+func (c *passwordExplainCommand) answer(s *site, all *commands, found sparekey.Credential, asked sparekey.Request, t terminal) error {
 	from, err := c.from(found.Limits.Networks)
 	if err != nil {
 		return err
 	}
 	a := sparekey.Attempt{Request: asked, Addr: from}
-	if isWordPress(database) {
+	profile := upstream.Generic()
+	if isWordPress(all.Database) {
+		profile = upstream.WordPress(upstream.WordPressConfig{})
 		a.Upstream = &upstream.Reader{
-			Profile: upstream.WordPress(upstream.WordPressConfig{}),
+			Profile: profile,
 			Request: upstream.Request{Method: asked.Method, Target: asked.Target},
 		}
 	}
 	allowed, sentence := explain.Request(s.service, found, a)
 	fmt.Fprintln(t.out, explain.English(sentence))
+	all.printPublicRequest(asked, from, profile, t.out)
 	if !allowed {
 		return exitCode(1)
 	}

@@ -163,7 +163,7 @@ func (n *notifier) Run(ctx context.Context) {
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() {
-		time.AfterFunc(shutdownTimeout, func() { cancel(errors.New("the server stops")) })
+		time.AfterFunc(noticeTimeout, func() { cancel(errors.New("the server stops")) })
 	})
 	defer stop()
 	for {

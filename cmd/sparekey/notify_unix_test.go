@@ -181,7 +181,7 @@ func TestNotifyCommandHangs(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n, log := newNotifier(t, script(t, `exec 3>'`+fifo+`'; sleep 600 & echo begun >&3; wait`), 2*time.Second)
+	n, log := newNotifier(t, script(t, `exec 3>'`+fifo+`'; sleep 600 & echo begun >&3; wait`), time.Second)
 	dead := make(chan string)
 	go func() {
 		alive, err := os.Open(fifo)
@@ -194,7 +194,7 @@ func TestNotifyCommandHangs(t *testing.T) {
 		dead <- string(all)
 	}()
 	tellAll(t, n, expiring("Phone"))
-	if said := log.String(); !strings.Contains(said, "did not end within 2s") {
+	if said := log.String(); !strings.Contains(said, "did not end within 1s") {
 		t.Errorf("the log says\n%s", said)
 	}
 	select {

@@ -44,7 +44,6 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
-	shutdownTimeout   = 15 * time.Second
 )
 
 // Validate is called by kong.
@@ -132,6 +131,7 @@ func isWildcard(host string) bool {
 // Run serves until the context ends.
 func (c *serveCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	log := c.logger(t)
+	defer surviveSignals(log)()
 	c.warnOfKeyFiles(all.AuditKey, log)
 	counts, stop, err := c.counts(log)
 	if err != nil {
@@ -206,7 +206,7 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 	}
 	api := c.api(site, all.Database, home, log)
 	own := c.withHSTS(home, c.origin(), c.handler(site, api, all.Database, home, log))
-	handler, err := c.inFront(site, all.Database, home, log, api, own)
+	handler, err := c.inFront(site, all.Database, home, log, api, own, all.public(site))
 	if err != nil {
 		return err
 	}
@@ -221,31 +221,6 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 	}
 	log.Info("serving", "url", home, "listen", listener.Addr().String(), "database", redactURL(all.Database))
 	return c.untilDone(ctx, server, listener, log)
-}
-
-// untilDone serves until the context ends, and then lets the requests that are
-// under way finish.
-func (c *serveCommand) untilDone(ctx context.Context, server *http.Server, listener net.Listener, log *slog.Logger) error {
-	failed := make(chan error, 1)
-	go func() {
-		if c.TLSCert != "" {
-			failed <- server.ServeTLS(listener, c.TLSCert, c.TLSKey)
-			return
-		}
-		failed <- server.Serve(listener)
-	}()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve: %w", err)
-	case <-ctx.Done():
-	}
-	log.Info("stopping")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := server.Shutdown(ctx); err != nil {
-		return fmt.Errorf("stop: %w", errors.Join(err, server.Close()))
-	}
-	return nil
 }
 
 // firstRoute is one of the API that tells who one is, also in front of an

@@ -19,6 +19,10 @@
 // checked every [Config.RecheckInterval]. Where its application password would no longer
 // be accepted for it, the application sees a body that breaks off and a connection that
 // closes, and the client gets the refusal, or an answer that breaks off if it has begun.
+//
+// A request also ends with its context. Where the context has a cause
+// ([context.WithCancelCause]), such as that of a server that stops, the client gets 503, or
+// an answer that breaks off.
 package proxy
 
 import (
@@ -269,10 +273,12 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case ok && x.forbidden.Load() && x.decision.Rule == gateway.RuleIgnored:
 		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "The form names a route of WordPress's API, where only an application password counts. Leave the field out, or send no Authorization."))
 	case ok && x.forbidden.Load():
-		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "This application password is limited, and the form has a field by which the application may take it for another request. Leave the field out."))
+		p.gateway.Fail(w, r, gateway.Refuse(RuleField, fieldMessage(x.decision)))
 	case ok && x.cut.Load():
 		p.gateway.Tell(w, r, http.StatusBadRequest, "The request's body did not arrive whole.")
-	case r.Context().Err() != nil: // nobody waits for this answer
+	case isStopped(r.Context()):
+		p.gateway.Tell(w, r, http.StatusServiceUnavailable, "The server stopped before the application had answered. Try again in a moment.")
+	case r.Context().Err() != nil: // the client has gone, so no answer arrives
 		w.WriteHeader(http.StatusBadGateway)
 	case errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, os.ErrDeadlineExceeded):
 		p.config.Log.ErrorContext(r.Context(), "the application takes too long", "upstream", p.upstream.Host, "error", err)
@@ -281,6 +287,21 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.config.Log.ErrorContext(r.Context(), "the application does not answer", "upstream", p.upstream.Host, "error", err)
 		p.gateway.Tell(w, r, http.StatusBadGateway, "The application does not answer. Try again in a moment.")
 	}
+}
+
+// fieldMessage says why a field of a form is not allowed.
+func fieldMessage(d gateway.Decision) string {
+	const field = "the form has a field by which the application may take it for another request. Leave the field out."
+	if d.Rule == gateway.RulePublic && d.Identity.User.ID == "" {
+		return "Without an application password only some requests are allowed here, and " + field
+	}
+	return "This application password is limited, and " + field
+}
+
+// isStopped reports whether a request was ended with a cause, as a server does that stops;
+// the context of a client that has gone has none.
+func isStopped(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.Canceled)
 }
 
 // BufferPool returns a pool of buffers to copy bodies with, as each [Proxy] has one.

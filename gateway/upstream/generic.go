@@ -20,8 +20,8 @@ func Generic() Profile { return generic{} }
 // and what manages application passwords is Sparekey itself. The result is nil for nearly
 // all requests: those that are what their method and path say.
 func ForHandler(r *http.Request, target string) sparekey.Upstream {
-	_, query := rawpath.Split(target)
-	matters := mayMatter(query)
+	path, query := rawpath.Split(target)
+	matters := mayMatter(query) || strings.Contains(path, lfsBatch)
 	for name := range r.Header {
 		_, ok := effectOnHandler(name)
 		matters = matters || ok
@@ -54,9 +54,13 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	if mayMatter(query) {
 		c.readParameters(query, "query")
 		c.readMount(query)
+		c.readService(query)
 	}
 	if !g.isHandler && r.Method == http.MethodPost {
 		c.readForm(r, scoped)
+	}
+	if scoped {
+		c.readTransfer(r)
 	}
 	switch {
 	case g.isHandler:

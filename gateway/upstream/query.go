@@ -105,8 +105,8 @@ func mayMatter(query string) bool {
 		switch query[i] | ' ' { // in lower case, if it is a letter
 		case '%', '+':
 			return true
-		case 'r', 'm', 'f':
-			for _, part := range [...]string{"route", "method", "mount", "from"} {
+		case 'r', 'm', 'f', 's':
+			for _, part := range [...]string{"route", "method", "mount", "from", "service"} {
 				if len(query)-i >= len(part) && strings.EqualFold(query[i:i+len(part)], part) {
 					return true
 				}

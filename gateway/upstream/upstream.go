@@ -49,6 +49,14 @@ type Request struct {
 	collector collector // of the profile that reads the request
 }
 
+// Line returns the reading that every program has of the request line. ok is false where
+// programs read its path in different ways.
+func (r *Request) Line() (line sparekey.Reading, ok bool) {
+	raw, _ := rawpath.Split(r.Target)
+	path, ok := rawpath.Decode(raw)
+	return sparekey.Reading{Method: r.Method, Path: path}, ok
+}
+
 // Profile knows how one kind of application may read a request. It is safe for
 // concurrent use.
 type Profile interface {

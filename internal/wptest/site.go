@@ -123,6 +123,7 @@ func (s *Site) writeFiles(tb testing.TB, source string) {
 		tb.Fatalf("copy WordPress: %v\n%s", err, out)
 	}
 	content := filepath.Join(s.root(), "wp-content")
+	dropInstalled(tb, content)
 	for _, dir := range []string{"themes/plain", "mu-plugins", "uploads"} {
 		if err := os.MkdirAll(filepath.Join(content, dir), 0o755); err != nil {
 			tb.Fatal(err)
@@ -142,6 +143,31 @@ func (s *Site) writeFiles(tb testing.TB, source string) {
 		if err != nil {
 			tb.Fatal(err)
 		}
+	}
+}
+
+// dropInstalled takes out of a copy of WordPress what other packages and people add to it:
+// translations, must-use plugins, and drop-ins such as object-cache.php. Tests must not
+// depend on what else is installed.
+func dropInstalled(tb testing.TB, content string) {
+	tb.Helper()
+	added, err := filepath.Glob(filepath.Join(content, "*.php"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, dir := range []string{"languages", "mu-plugins", "uploads", "upgrade", "cache"} {
+		added = append(added, filepath.Join(content, dir))
+	}
+	for _, path := range added {
+		if filepath.Base(path) == "index.php" {
+			continue
+		}
+		if err := os.RemoveAll(path); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(content, "languages"), 0o755); err != nil {
+		tb.Fatal(err)
 	}
 }
 

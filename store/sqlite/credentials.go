@@ -137,7 +137,7 @@ func queryCredentials(ctx context.Context, q queryer, query string, args ...any)
 func credentialValues(c sparekey.Credential) []any {
 	return []any{
 		c.AppID, c.Name, strings.ToLower(c.Name), c.Hash, seconds(c.Created), seconds(c.LastUsed), c.LastIP,
-		seconds(c.Limits.Expires), c.Limits.Scopes, c.Limits.Networks, c.Limits.MaxUses, c.Uses, c.OldHash, seconds(c.OldUntil),
+		seconds(c.Limits.Expires), c.Limits.Scopes, c.Limits.Networks, c.Limits.MaxUses, c.Uses, c.OldHash, seconds(c.OldUntil), c.HashUnused,
 		c.UUID, c.UserID,
 	}
 }

@@ -38,3 +38,11 @@ func SchemaVersion(t *testing.T) int {
 	}
 	return len(steps)
 }
+
+// ForbidWrites has every write fail, as on a file system that became read-only.
+func ForbidWrites(t *testing.T, s *Store) {
+	t.Helper()
+	if _, err := s.writer.ExecContext(t.Context(), "PRAGMA query_only = 1"); err != nil {
+		t.Fatal(err)
+	}
+}

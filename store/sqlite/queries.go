@@ -3,7 +3,7 @@ package sqlite
 // Every SQL text of this package, except for the migrations.
 const (
 	credentialColumns = `uuid, user_id, app_id, name, hash, created, last_used, last_ip,
-		expires, scopes, networks, max_uses, uses, old_hash, old_until`
+		expires, scopes, networks, max_uses, uses, old_hash, old_until, hash_unused`
 
 	queryList = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? ORDER BY seq`
 
@@ -24,12 +24,12 @@ const (
 	queryOthers = `SELECT ` + credentialColumns + ` FROM credentials WHERE user_id = ? AND uuid <> ? ORDER BY seq`
 
 	queryInsert = `INSERT INTO credentials (app_id, name, search, hash, created, last_used, last_ip,
-		expires, scopes, networks, max_uses, uses, old_hash, old_until, uuid, user_id)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		expires, scopes, networks, max_uses, uses, old_hash, old_until, hash_unused, uuid, user_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 	queryUpdate = `UPDATE credentials SET
 		app_id = ?, name = ?, search = ?, hash = ?, created = ?, last_used = ?, last_ip = ?,
-		expires = ?, scopes = ?, networks = ?, max_uses = ?, uses = ?, old_hash = ?, old_until = ?
+		expires = ?, scopes = ?, networks = ?, max_uses = ?, uses = ?, old_hash = ?, old_until = ?, hash_unused = ?
 		WHERE uuid = ? AND user_id = ?`
 
 	queryDelete = `DELETE FROM credentials WHERE uuid = ? AND user_id = ? RETURNING ` + credentialColumns

@@ -19,7 +19,7 @@ type scanner interface {
 func scanCredential(row scanner) (c sparekey.Credential, err error) {
 	var created, lastUsed, expires, oldUntil sql.Null[int64]
 	err = row.Scan(&c.UUID, &c.UserID, &c.AppID, &c.Name, &c.Hash, &created, &lastUsed, &c.LastIP,
-		&expires, &c.Limits.Scopes, &c.Limits.Networks, &c.Limits.MaxUses, &c.Uses, &c.OldHash, &oldUntil)
+		&expires, &c.Limits.Scopes, &c.Limits.Networks, &c.Limits.MaxUses, &c.Uses, &c.OldHash, &oldUntil, &c.HashUnused)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return sparekey.Credential{}, sparekey.ErrNotFound

@@ -147,6 +147,28 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
+// CheckWritable reports whether the database can be written, by a write that changes
+// nothing but is committed: a full disk or a file system that became read-only shows only
+// then. It waits its turn among other writes. That another process is writing is no error.
+func (s *Store) CheckWritable(ctx context.Context) error {
+	err := s.write(ctx, func(tx *sql.Tx) error { return rewriteVersion(ctx, tx) })
+	if err != nil && !isBusy(err) {
+		return fmt.Errorf("sqlite: check whether the database can be written: %w", err)
+	}
+	return nil
+}
+
+// rewriteVersion writes the version of the schema, which is there already. SQLite writes
+// the page with it all the same.
+func rewriteVersion(ctx context.Context, tx *sql.Tx) error {
+	var version int
+	if err := tx.QueryRowContext(ctx, querySchemaVersion).Scan(&version); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("%s = %d", querySchemaVersion, version))
+	return err
+}
+
 // write runs do in a transaction that no other write can come between: that of
 // Atomically, if the context is from there.
 func (s *Store) write(ctx context.Context, do func(tx *sql.Tx) error) error {

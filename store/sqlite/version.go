@@ -28,14 +28,7 @@ func (s *Store) beginLog(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	_ = s.write(ctx, func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, querySchemaVersion).Scan(&version); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("%s = %d", querySchemaVersion, version))
-		return err
-	})
+	_ = s.write(ctx, func(tx *sql.Tx) error { return rewriteVersion(ctx, tx) })
 }
 
 // The index of the write-ahead log is the "-shm" file beside the database, which

@@ -135,7 +135,7 @@ func TestVersionOfEveryColumn(t *testing.T) {
 	if _, err := s.CreateUser(t.Context(), sparekey.User{Login: "ann"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	uses := []string{"last_used", "last_ip", "uses"}
+	uses := []string{"last_used", "last_ip", "uses", "hash_unused"}
 	for _, table := range []string{"credentials", "users"} {
 		for _, column := range columns(t, db, table) {
 			before := version(t, s)

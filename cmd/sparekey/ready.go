@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The bounds of the check whether the database can be written. Anyone may ask for /readyz,
+// so one write in writableFor is all that this causes.
+const (
+	writableFor     = 5 * time.Second
+	writableTimeout = 2 * time.Second
+)
+
+// writableChecker is a database that can find out whether it can be written.
+type writableChecker interface {
+	CheckWritable(ctx context.Context) error
+}
+
+// ready answers whether the database can be asked and written.
+type ready struct {
+	backend backend
+	log     *slog.Logger
+
+	mu      sync.Mutex // held during a check, so that one is made for all who ask
+	checked time.Time  // when writing was last checked
+	err     error      // what was found then
+}
+
+// ServeHTTP answers 200 or 503.
+func (h *ready) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.backend.Ping(r.Context()); err != nil {
+		h.log.ErrorContext(r.Context(), "not ready", "error", err)
+		plain(w, http.StatusServiceUnavailable, "the database does not answer\n")
+		return
+	}
+	if err := h.writable(r.Context()); err != nil {
+		plain(w, http.StatusServiceUnavailable, "the database cannot be written\n")
+		return
+	}
+	plain(w, http.StatusOK, "ok\n")
+}
+
+// writable returns why the database cannot be written, as it was found within writableFor.
+// One that is too busy to say so in time counts as one that can.
+func (h *ready) writable(ctx context.Context) error {
+	if s, ok := h.backend.(*site); ok {
+		return h.check(ctx, s.backend)
+	}
+	return h.check(ctx, h.backend)
+}
+
+func (h *ready) check(ctx context.Context, b backend) error {
+	checker, ok := b.(writableChecker)
+	if !ok {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.checked.IsZero() && time.Since(h.checked) < writableFor {
+		return h.err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writableTimeout)
+	defer cancel()
+	h.err = checker.CheckWritable(ctx)
+	if errors.Is(h.err, context.DeadlineExceeded) {
+		h.err = nil
+	}
+	h.checked = time.Now()
+	if h.err != nil {
+		h.log.ErrorContext(ctx, "not ready", "error", h.err)
+	}
+	return h.err
+}
