@@ -54,7 +54,7 @@ func TestPublic(t *testing.T) {
 		"with another scheme":    {"GET", "/feed", []string{"Authorization", "Bearer x"}, "", true},
 		"absolute form":          {"GET", "http://example.org/feed", nil, "", true},
 		"preflight":              {"OPTIONS", "/api/x", []string{"Origin", "https://a.example", "Access-Control-Request-Method", "DELETE"}, "", true},
-		"hook, JSON":             {"POST", "/hook", []string{"Content-Type", "application/json"}, `{"_method":"DELETE"}`, true},
+		"hook, JSON":             {"POST", "/hook", []string{"Content-Type", "application/json"}, `{"method":"DELETE"}`, true},
 		"hook, form":             {"POST", "/hook", []string{"Content-Type", urlencoded}, "a=1&b=2", true},
 		"other path":             {"GET", "/", nil, "", false},
 		"other method":           {"POST", "/feed", nil, "", false},

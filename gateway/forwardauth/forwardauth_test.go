@@ -204,7 +204,7 @@ func TestLoginHeaders(t *testing.T) {
 			{"ann", "Remote_User", http.StatusForbidden},
 			{"", "x.seat", http.StatusForbidden},
 			{"ann", "Trailer", http.StatusForbidden},
-			{" ann", "X-Other", http.StatusForbidden},
+			{"an\tn", "X-Other", http.StatusForbidden},
 		} {
 			r := httptest.NewRequest(http.MethodGet, tells[dialect].target, nil)
 			r.RemoteAddr, r.Host, r.Header = "10.0.0.1:4711", "example.org", tells[dialect].header.Clone()
