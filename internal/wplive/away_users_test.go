@@ -68,7 +68,6 @@ func (s *authoritySite) testExists(t *testing.T, ann *person, exists bool) {
 		"REST search":      strings.Contains(wptest.Send(t, s.key.url, wptest.Call{Path: usersPath + "?search=" + wptest.Author, Login: wptest.Admin, Secret: s.secrets[wptest.Admin]}).Body, wptest.Author),
 		"CLI list":         strings.Contains(s.key.cli(t, "user", "list"), author.Email),
 		"CLI":              s.key.command(t, "user", "application-password", "list", wptest.Author).Run() == nil,
-		"CLI by ID":        s.key.command(t, "user", "application-password", "list", s.id(wptest.Author)).Run() == nil,
 		"sign-in":          newPerson(t, s.key.url).signIn(wptest.Author, author.Password),
 		"sign-in by email": newPerson(t, s.key.url).signIn(author.Email, author.Password),
 		"session":          strings.Contains(ann.get(accountPath), "asked about"),

@@ -40,7 +40,7 @@ func TestRotationInFront(t *testing.T) {
 		body         string
 	}{
 		"new secret":                      {plain, mePath, newSecret, http.StatusOK, `"id"`},
-		"old secret":                      {plain, mePath, oldSecret, http.StatusForbidden, "before the rotation"},
+		"old secret":                      {plain, mePath, oldSecret, http.StatusForbidden, "after a rotation"},
 		"old secret, Sparekey's routes":   {plain, minePath, oldSecret, http.StatusOK, uuid},
 		"new secret, signed":              {signing, mePath, newSecret, http.StatusOK, `"id"`},
 		"old secret, signed":              {signing, mePath, oldSecret, http.StatusOK, `"id"`},
