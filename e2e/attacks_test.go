@@ -333,7 +333,7 @@ func TestBackAfterSignOut(t *testing.T) {
 // TestWeight opens the heaviest pages with nothing in the cache.
 func TestWeight(t *testing.T) {
 	t.Parallel()
-	const most = 100_000 // bytes
+	const most = 120_000 // bytes
 	s := startSite(t)
 	var all []sparekey.Credential
 	for i := range 120 {
