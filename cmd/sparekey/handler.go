@@ -26,15 +26,17 @@ const (
 // api is WordPress's REST API, as far as Sparekey has it.
 func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) *rest.Handler {
 	var users rest.UserChanger
+	var pageOf func(sparekey.User) string // on WordPress, the page of an author
 	if !isWordPress(database) {
 		users = ownAccounts{site: site}
+		pageOf = func(sparekey.User) string { return home + "/" } // users have no pages of their own
 	}
 	return rest.New(site.service, nil, rest.Config{
 		Users:           users,
 		BaseURL:         home + "/wp-json",
 		HomeURL:         home,
 		Name:            c.SiteName,
-		UserURL:         func(sparekey.User) string { return home + "/" }, // users have no pages of their own
+		UserURL:         pageOf,
 		Origin:          c.origin(),
 		WordPressErrors: c.WordpressErrors,
 		SharedOrigin:    !c.hasNoDialogs(database),

@@ -75,7 +75,8 @@ func TestNarrowed(t *testing.T) {
 			header[field] = values
 		}
 		answer := send(wptest.Call{Method: try.method, Path: try.path, Header: header, Body: strings.NewReader(try.body)})
-		if answer.Status != http.StatusForbidden {
+		isFault := name == "XML-RPC" && answer.Status == http.StatusOK && strings.Contains(answer.Body, "<int>405</int>")
+		if answer.Status != http.StatusForbidden && !isFault {
 			t.Errorf("%s: %s", name, answer)
 		}
 	}
