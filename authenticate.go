@@ -238,16 +238,24 @@ func (s *Service) lookUp(ctx context.Context, a *Attempt, id *Identity, now time
 	if s.config.AroundLookup == nil {
 		return s.find(ctx, a, id, now)
 	}
+	found, err := s.lookUpAround(ctx, *a, now)
+	*id = found
+	return err
+}
+
+// lookUpAround is lookUp by way of Config.AroundLookup. It has copies, so that attempts
+// that need no look-up allocate nothing.
+func (s *Service) lookUpAround(ctx context.Context, a Attempt, now time.Time) (id Identity, err error) {
 	found := false
-	err := s.config.AroundLookup(ctx, *a, func(ctx context.Context) (User, error) {
-		err := s.find(ctx, a, id, now)
+	err = s.config.AroundLookup(ctx, a, func(ctx context.Context) (User, error) {
+		err := s.find(ctx, &a, &id, now)
 		found = err == nil
 		return id.User, err
 	})
 	if err == nil && !found {
-		return errNotLookedUp
+		return id, errNotLookedUp
 	}
-	return err
+	return id, err
 }
 
 var errNotLookedUp = errors.New("Config.AroundLookup accepted an attempt whose look-up found nothing")
