@@ -256,7 +256,7 @@ func RetryAfter(err error) int {
 }
 
 // Status is the HTTP status for an error of Identify: 401, 403 or 429 for a
-// refusal, 204 for ErrPreflight, 503 where there is no answer.
+// refusal, 204 for ErrPreflight, 503 where the attempt is broken.
 func Status(err error) int {
 	var refused *sparekey.AuthError
 	switch {

@@ -55,7 +55,7 @@ func (v *visitor) page(path string) (address, body string) {
 	return res.Request.URL.Path, body
 }
 
-// TestOwnAccount has somebody change their account over the pages and the API of a
+// TestOwnAccount changes an account over the pages and the API of a
 // server whose application passwords do not outlive the main password.
 func TestOwnAccount(t *testing.T) {
 	t.Parallel()

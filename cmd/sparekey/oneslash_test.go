@@ -16,7 +16,7 @@ func TestSlashesInFront(t *testing.T) {
 	database := filepath.Join(t.TempDir(), "sparekey.db")
 	ann := newAccount(t, database)
 	narrow := newNarrow(t, database)
-	nobody := account{}
+	anonymous := account{}
 	const index, pages = `"namespaces"`, "Sparekey"
 	for name, s := range map[string]*server{
 		"alone":    startServer(t, database),
@@ -35,13 +35,13 @@ func TestSlashesInFront(t *testing.T) {
 			{ann, "//?rest_route=/wp/v2/users/me/application-passwords", http.StatusOK, `"name":"main"`, true},
 			{ann, "//index.php?rest_route=/wp/v2/users/me/application-passwords/", http.StatusOK, `"name":"main"`, true},
 			{ann, "//wp-json/wp/v2/users/me/application-passwords/introspect", http.StatusOK, `"name":"main"`, true},
-			{nobody, "//wp-json/wp/v2/users/me/application-passwords", http.StatusUnauthorized, "rest_not_logged_in", true},
+			{anonymous, "//wp-json/wp/v2/users/me/application-passwords", http.StatusUnauthorized, "rest_not_logged_in", true},
 			{account{"ann", "wrong"}, "//wp-json/wp/v2/users/me/application-passwords", http.StatusUnauthorized, "incorrect_password", true},
-			{nobody, "//sign-in", http.StatusOK, pages, true},
-			{nobody, "//healthz", http.StatusOK, "ok", true},
-			{nobody, "//wp-json/", http.StatusOK, index, false},
-			{nobody, "//wp-json", http.StatusOK, index, false},
-			{nobody, "//?rest_route=/", http.StatusOK, index, false},
+			{anonymous, "//sign-in", http.StatusOK, pages, true},
+			{anonymous, "//healthz", http.StatusOK, "ok", true},
+			{anonymous, "//wp-json/", http.StatusOK, index, false},
+			{anonymous, "//wp-json", http.StatusOK, index, false},
+			{anonymous, "//?rest_route=/", http.StatusOK, index, false},
 			{ann, "//wp-json/wp/v2/users/me?context=edit", http.StatusOK, `"username":"ann"`, false},
 			{ann, "//wp-json//wp/v2/users/me", http.StatusNotFound, "rest_no_route", false},
 			{narrow, "//wp-json/wp/v2/users/me/application-passwords/introspect", http.StatusOK, `"name":"narrow"`, true},
