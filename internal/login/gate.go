@@ -70,8 +70,11 @@ const (
 func CookieNames() []string { return []string{cookie, secureCookie} }
 
 // NewGate returns a Gate whose cookies are for https alone if secure is true.
-// limiter turns away who guesses; nil: nobody is turned away.
+// limiter throttles callers who guess passwords; nil: no caller is throttled.
 func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throttle.Limiter, log *slog.Logger) *Gate {
+	if limiter == nil {
+		limiter = unthrottled(accounts.now)
+	}
 	s := scs.New()
 	s.Store = scsStore{store}
 	s.HashTokenInStore = true
@@ -91,6 +94,14 @@ func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throt
 		http.Error(w, "Signing in is not possible right now. Try again in a moment.", http.StatusServiceUnavailable)
 	}
 	return &Gate{accounts: accounts, sessions: s, log: log, now: accounts.now, limiter: limiter}
+}
+
+// unthrottled returns a limiter whose rates are beyond what can be hashed. It throttles no
+// caller, but knows from which addresses a password was right: those have places in the
+// queue, whether guesses are throttled or not.
+func unthrottled(now func() time.Time) *throttle.Limiter {
+	beyond := throttle.Rate{Failures: 1_000_000, Within: 1000 * time.Second}
+	return throttle.New(throttle.Config{PerAddress: beyond, PerLogin: beyond, Site: beyond, Now: now})
 }
 
 // Load gives next the session of each request, and keeps what next changed of

@@ -47,14 +47,20 @@ type store interface {
 func newHouse(t *testing.T, s store, secure bool) *house {
 	t.Helper()
 	now := time.Now()
-	h := &house{clock: &now, store: s}
+	limiter := throttle.New(throttle.Config{Now: func() time.Time { return now }})
+	return newHouseWith(t, s, secure, &now, limiter)
+}
+
+// newHouseWith is newHouse with a clock and a limiter, or without a limiter.
+func newHouseWith(t *testing.T, s store, secure bool, clock *time.Time, limiter *throttle.Limiter) *house {
+	t.Helper()
+	h := &house{clock: clock, store: s}
 	h.log = audit.New(s, audit.Config{})
 	h.accounts = login.New(s, h.log, func() time.Time { return *h.clock })
 	var err error
 	if h.ann, err = h.accounts.Create(t.Context(), ann()); err != nil {
 		t.Fatal(err)
 	}
-	limiter := throttle.New(throttle.Config{Now: func() time.Time { return *h.clock }})
 	h.gate = login.NewGate(h.accounts, s, secure, limiter, slog.New(slog.DiscardHandler))
 	mux := http.NewServeMux()
 	mux.HandleFunc("/in", func(w http.ResponseWriter, r *http.Request) {

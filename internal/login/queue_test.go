@@ -15,6 +15,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/store/memory"
+	"github.com/sparekey-dev/sparekey/throttle"
 )
 
 const strangers = 300
@@ -73,9 +74,10 @@ func outcomeOf(err error) string {
 
 // crowd is 300 strangers at the sign-in page while the page of a known address is
 // opened. Each signs in through a server of its own session.
-func crowd(t *testing.T, slots int, test func(h *house, o *order, a *answers, all *sync.WaitGroup)) {
+func crowd(t *testing.T, slots int, limiter *throttle.Limiter, test func(h *house, o *order, a *answers, all *sync.WaitGroup)) {
 	t.Helper()
-	h := newHouse(t, memory.New(), false)
+	now := time.Now()
+	h := newHouseWith(t, memory.New(), false, &now, limiter)
 	h.browser(t).want(right, "ok") // so that the address is known
 	login.SetSlots(h.accounts, slots)
 	o := &order{release: make(chan struct{})}
@@ -136,10 +138,16 @@ func waitFor(t *testing.T, isSo func() bool) {
 // wait; with one, right after the one hash that is being computed.
 func TestCrowdOfStrangersHoldsUpNoKnownAddress(t *testing.T) {
 	t.Parallel()
-	for _, slots := range []int{2, 4} {
-		t.Run(fmt.Sprint(slots), func(t *testing.T) {
+	throttled := func() *throttle.Limiter { return throttle.New(throttle.Config{}) }
+	unthrottled := func() *throttle.Limiter { return nil }
+	for name, c := range map[string]struct {
+		slots   int
+		limiter func() *throttle.Limiter
+	}{"2": {2, throttled}, "4": {4, throttled}, "not throttled": {2, unthrottled}} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			crowd(t, slots, func(h *house, o *order, _ *answers, all *sync.WaitGroup) {
+			slots := c.slots
+			crowd(t, slots, c.limiter(), func(h *house, o *order, _ *answers, all *sync.WaitGroup) {
 				h.browser(t).want(right, "ok")
 				if got := o.position("correct horse"); got != slots-1 {
 					t.Errorf("hashed as number %d, want %d", got, slots-1)
@@ -151,7 +159,7 @@ func TestCrowdOfStrangersHoldsUpNoKnownAddress(t *testing.T) {
 	}
 	t.Run("1", func(t *testing.T) {
 		t.Parallel()
-		crowd(t, 1, func(h *house, o *order, _ *answers, all *sync.WaitGroup) {
+		crowd(t, 1, throttled(), func(h *house, o *order, _ *answers, all *sync.WaitGroup) {
 			all.Go(func() { h.browser(t).want(right, "ok") })
 			waitFor(t, func() bool { good, _ := login.Waiting(h.accounts); return good == 1 })
 			o.open()
