@@ -46,15 +46,17 @@ func (l List) Covers(a Access, b Bundles) (rule string, ok bool) {
 	if isManaging(a.Method, a.Path) {
 		a.Named = NamePasswords
 	}
+	w := wanted{access: a}
+	w.start, w.isOpen = strings.CutSuffix(a.Path, "*")
 	for rule, rest := cut(string(l), '\n'); rule != ""; rule, rest = cut(rest, '\n') { // as All, which would allocate
-		if strings.IndexByte(rule, ' ') > 0 {
-			if a.isCovered(rule) {
+		if space := strings.IndexByte(rule, ' '); space > 0 {
+			if w.isCovered(rule, space) {
 				return rule, true
 			}
 			continue
 		}
 		for inner, rest := cut(string(b[rule]), '\n'); inner != ""; inner, rest = cut(rest, '\n') {
-			if a.isCovered(inner) {
+			if w.isCovered(inner, strings.IndexByte(inner, ' ')) {
 				return rule, true
 			}
 		}
@@ -62,10 +64,22 @@ func (l List) Covers(a Access, b Bundles) (rule string, ok bool) {
 	return "", false
 }
 
-// isCovered reports whether a rule about methods and a path covers the access.
-func (a *Access) isCovered(rule string) bool {
-	methods, pattern := cut(rule, ' ')
-	return hasMethod(methods, a.Method) && patternWithin(a.Path, pattern) && (a.Named == "" || rawpath.ContainsFold(pattern, a.Named))
+// wanted is an access to which rule after rule is compared.
+type wanted struct {
+	access Access
+	start  string // of the path, as patternWithin takes it
+	isOpen bool
+}
+
+// isCovered reports whether a rule about methods and a path covers the access. space is
+// where the methods end. The path is compared first: it is what most rules differ in.
+func (w *wanted) isCovered(rule string, space int) bool {
+	if space < 0 {
+		return false
+	}
+	methods, pattern := rule[:space], rule[space+1:]
+	return match(pattern, w.start) && (!w.isOpen || strings.HasSuffix(pattern, "*")) &&
+		hasMethod(methods, w.access.Method) && (w.access.Named == "" || rawpath.ContainsFold(pattern, w.access.Named))
 }
 
 // isManaging reports whether a request would create, change or revoke application
