@@ -256,8 +256,10 @@ type without struct {
 
 func (w without) Read(r *upstream.Request, scoped bool, readings *sparekey.Readings) {
 	if w.request != nil {
-		hidden := *r
-		hidden.Header = r.Header.Clone()
+		hidden := upstream.Request{ // not a copy, which would have what was found in the headers
+			Method: r.Method, Target: r.Target, Host: r.Host, Header: r.Header.Clone(), Trailer: r.Trailer,
+			DropsForwarded: r.DropsForwarded, DropsOddNames: r.DropsOddNames, Body: r.Body,
+		}
 		w.request(&hidden)
 		r = &hidden
 	}

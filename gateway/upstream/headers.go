@@ -123,24 +123,69 @@ func Fold(c byte) byte {
 // digit or a hyphen. Programs disagree about such names, and nginx drops them.
 func IsOdd(name string) bool {
 	for i := range len(name) {
-		if c := name[i]; c != '-' && Fold(c) == '-' {
+		if isOddByte[name[i]] {
 			return true
 		}
 	}
 	return false
 }
 
+// isOddByte has the bytes that make a name odd.
+var isOddByte = func() (odd [256]bool) {
+	for c := range odd {
+		odd[c] = c != '-' && Fold(byte(c)) == '-'
+	}
+	return odd
+}()
+
+// summary is what one look at the headers of a request tells. Most requests have none
+// that matters.
+type summary struct {
+	isMade     bool
+	hasRouting bool     // a header may have the application take the request for another one
+	isPlain    bool     // that is not so, no name is odd, and no trailer is announced
+	types      []string // all that an application may take for the type of the body
+}
+
+// summary looks at the headers, once.
+func (r *Request) summary() *summary {
+	s := &r.headers
+	if s.isMade {
+		return s
+	}
+	s.isMade, s.isPlain = true, true
+	for name, values := range r.Header {
+		switch {
+		case isContentType(name):
+			if s.types == nil {
+				s.types = values
+			} else {
+				s.types = slices.Concat(s.types, values)
+			}
+		case IsRouting(name):
+			s.hasRouting = true
+		}
+		s.isPlain = s.isPlain && name != "Trailer" && !IsOdd(name)
+	}
+	s.isPlain = s.isPlain && !s.hasRouting
+	return s
+}
+
 // readHeaders adds what the headers and announced trailers say, and finds the types of the
 // body.
 func (c *collector) readHeaders(r *Request) {
+	s := r.summary()
+	c.types = s.types
+	if !s.isPlain {
+		c.readSpecialHeaders(r)
+	}
+	for name := range r.Trailer {
+		c.readTrailer(name)
+	}
+}
+
+func (c *collector) readSpecialHeaders(r *Request) {
 	for name, values := range r.Header {
-		if isContentType(name) {
-			if c.types == nil {
-				c.types = values
-			} else {
-				c.types = slices.Concat(c.types, values)
-			}
-		}
 		if does, ok := effectOf(name); ok && (!r.DropsForwarded || does != movesPath || !isForwarded(name)) {
 			c.readHeader(r, does, name, values)
 			continue
@@ -155,9 +200,6 @@ func (c *collector) readHeaders(r *Request) {
 				}
 			}
 		}
-	}
-	for name := range r.Trailer {
-		c.readTrailer(name)
 	}
 }
 

@@ -12,9 +12,28 @@ import (
 type Routes struct {
 	// prefix is what the site has in place of "wp-json" in the paths of its API, or empty.
 	prefix string
-	exact  map[string]bool // in lower case
-	// patterns are the others, by their prefix.
-	patterns map[string][]routePattern
+	root   *routeNode
+}
+
+// routeNode is a place in the tree of routes, to which plain segments in lower case lead.
+type routeNode struct {
+	next     map[string]*routeNode
+	isRoute  bool           // a route without parameters ends here
+	patterns []routePattern // those that have their first parameter in the next segment
+}
+
+// at returns the node to which a path in lower case leads, which it makes where there is
+// none.
+func (n *routeNode) at(path string) *routeNode {
+	for segment := range strings.SplitSeq(path, "/") {
+		next := n.next[segment]
+		if next == nil {
+			next = &routeNode{next: map[string]*routeNode{}}
+			n.next[segment] = next
+		}
+		n = next
+	}
+	return n
 }
 
 // routePattern is a route with parameters in its path.
@@ -29,6 +48,14 @@ type routePattern struct {
 	spans    []bool         // by name: whether the parameter may have a slash in it
 }
 
+// cut is strings.Cut at a byte, which is faster.
+func cut(s string, separator byte) (before, after string, found bool) {
+	if at := strings.IndexByte(s, separator); at >= 0 {
+		return s[:at], s[at+1:], true
+	}
+	return s, "", false
+}
+
 // maxRoutes bounds how many routes of an index count.
 const maxRoutes = 20_000
 
@@ -36,7 +63,7 @@ const maxRoutes = 20_000
 // Each is a path below the API's root with PHP's regular expressions for parameters, such
 // as "/wp/v2/posts/(?P<id>[\d]+)".
 func NewRoutes(listed []string) *Routes {
-	r := &Routes{exact: map[string]bool{}, patterns: map[string][]routePattern{}}
+	r := &Routes{root: &routeNode{next: map[string]*routeNode{}}}
 	seen := map[string]bool{}
 	for _, route := range slices.Concat(coreRoutes, listed[:min(len(listed), maxRoutes)]) {
 		if !seen[route] {
@@ -56,7 +83,7 @@ var groupName = regexp.MustCompile(`\(\?P?[<']([A-Za-z_]\w*)[>']`)
 func (r *Routes) add(route string, isGuess bool) {
 	found := groupName.FindAllStringSubmatch(route, -1)
 	if len(found) == 0 && !strings.ContainsAny(route, `([*+?\`) {
-		r.exact[strings.ToLower(strings.TrimSuffix(route, "/"))] = true
+		r.root.at(strings.ToLower(strings.TrimSuffix(route, "/"))).isRoute = true
 		return
 	}
 	prefix := plainPrefix(route)
@@ -71,7 +98,11 @@ func (r *Routes) add(route string, isGuess bool) {
 	if len(route) < 1000 {
 		p.re, _ = regexp.Compile(`(?i)^(?:` + route + `)$`) // where Go cannot read it, the names alone count
 	}
-	r.patterns[prefix] = append(r.patterns[prefix], p)
+	node := r.root // of a route that may match from its first byte on
+	if prefix != "" {
+		node = r.root.at(strings.TrimSuffix(prefix, "/"))
+	}
+	node.patterns = append(node.patterns, p)
 }
 
 // plainPrefix is, in lower case, what stands in a route before its first segment that is
@@ -113,7 +144,7 @@ func (p *routePattern) mayMatch(rest string, segments int) bool {
 		return false
 	}
 	for _, segment := range p.segments {
-		own, after, _ := strings.Cut(rest, "/")
+		own, after, _ := cut(rest, '/')
 		if segment != "*" && segment != own {
 			return false
 		}
@@ -143,22 +174,23 @@ type variable struct {
 func (r *Routes) match(route string) (variables []variable, known bool) {
 	route = strings.TrimSuffix(route, "/")
 	folded := strings.ToLower(route)
-	known = r.exact[folded]
-	segments := 1 + strings.Count(route, "/") // from end on
-	for end := 0; end <= len(folded); end++ {
-		if end > 0 && folded[end-1] != '/' {
-			continue
-		}
-		if end > 0 {
-			segments--
-		}
-		patterns := r.patterns[folded[:end]]
-		for i := range patterns {
-			if p := &patterns[i]; p.mayMatch(folded[end:], segments) {
+	segments := 1 + strings.Count(route, "/") // from rest on
+	for node, rest := r.root, folded; ; segments-- {
+		for i := range node.patterns {
+			if p := &node.patterns[i]; p.mayMatch(rest, segments) {
 				found, ok := p.match(route)
 				variables, known = append(variables, found...), known || ok && !p.isGuess
 			}
 		}
+		segment, after, more := cut(rest, '/')
+		if node = node.next[segment]; node == nil {
+			break
+		}
+		if !more {
+			known = known || node.isRoute
+			break
+		}
+		rest = after
 	}
 	return variables, known
 }

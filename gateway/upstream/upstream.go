@@ -23,7 +23,8 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Request is a request as the client sent it.
+// Request is a request as the client sent it. Its fields must not change once a profile has
+// read it.
 type Request struct {
 	Method string
 	Target string      // the request-target as it was received, in origin or absolute form
@@ -46,6 +47,7 @@ type Request struct {
 	// Body is the body, or nil where the front-end does not see it.
 	Body *Body
 
+	headers   summary   // of Header
 	collector collector // of the profile that reads the request
 }
 
@@ -91,7 +93,7 @@ type Reader struct {
 // application passwords because of the request, whatever is in its body: a reading does
 // so, or the request has their name in it and cannot be read. It does not read the body.
 func (r *Reader) ManagesPasswords() bool {
-	if !r.Request.hasRouting() && strings.IndexByte(r.Request.Target, '%') < 0 && !mayManagePasswords(r.Request.Target) {
+	if !r.Request.summary().hasRouting && strings.IndexByte(r.Request.Target, '%') < 0 && !mayManagePasswords(r.Request.Target) {
 		return false // as nearly always
 	}
 	var head sparekey.Readings
@@ -100,17 +102,6 @@ func (r *Reader) ManagesPasswords() bool {
 	r.Profile.Read(&r.Request, false, &head)
 	r.Request.Body = body
 	return head.ManagePasswords()
-}
-
-// hasRouting reports whether a header may have the application take the request for
-// another one.
-func (r *Request) hasRouting() bool {
-	for name := range r.Header {
-		if IsRouting(name) {
-			return true
-		}
-	}
-	return false
 }
 
 // Readings is part of sparekey.Upstream. It reads the body where the application may
