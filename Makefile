@@ -8,7 +8,7 @@ BIN       := bin/sparekey
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt vet unit deps wordpress browser screenshots fuzz conformance bench lint tidy clean
+.PHONY: help run build test check fmt vet unit deps wordpress browser screenshots fuzz short conformance bench lint tidy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,10 @@ build: ## build bin/sparekey
 run: build ## start a server on http://127.0.0.1:8080 with its data in sparekey.db
 	$(BIN) serve --listen $(LISTEN) --database $(DATABASE)
 
-test: check unit browser fuzz conformance ## everything that CI runs
+test: check deps build ## everything that CI runs; the slow suites side by side
+	$(MAKE) --jobs=3 --keep-going --output-sync=target unit browser short
+
+short: lint conformance fuzz
 
 check: fmt vet tidy ## formatting, vet, tidy go.mod
 
@@ -65,6 +68,7 @@ bench: ## benchmarks; the ratios of docs/benchmarks.md come from here
 
 lint: ## golangci-lint, which is fetched and built on first use
 	$(GO) run $(LINT) run
+	cd e2e && $(GO) run $(LINT) run
 
 clean: ## remove what was built
 	rm -rf bin

@@ -126,8 +126,8 @@ func need(t *testing.T, there bool, what string) {
 // else's.
 type tab struct {
 	t    *testing.T
-	ctx  context.Context
-	site string // its URL
+	ctx  context.Context //nolint:containedctx // chromedp finds its browser in it
+	site string          // its URL
 	log  *journal
 
 	noScript bool
