@@ -565,7 +565,12 @@ func TestLimitedManagesNothingElsewhere(t *testing.T) {
 		"the site restricts creation, form":  {policy: sparekey.Policy{MaxPerUser: 9}, app: form, want: sparekey.ReasonOutOfScope},
 		"the site restricts creation, users": {policy: sparekey.Policy{Creators: []string{"editor"}}, app: users},
 		"managing needs a scope":             {policy: sparekey.Policy{ManageNeedsScope: true}, app: create, want: sparekey.ReasonOutOfScope},
-		"managing needs a scope, users":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: users},
+		"managing needs a scope, users":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: users, want: sparekey.ReasonOutOfScope},
+		"managing needs a scope, named":      {policy: sparekey.Policy{ManageNeedsScope: true}, limits: sparekey.Limits{Scopes: "POST /wp-json/wp/v2/users*"}, app: users},
+		"managing needs a scope, plugins":    {policy: sparekey.Policy{ManageNeedsScope: true}, app: reading("POST", "/wp-json/wp/v2/plugins", scope.NamePlugins), want: sparekey.ReasonOutOfScope},
+		"managing needs a scope, batch":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: reading("POST", "/wp-json/batch/v1", scope.NameBatch), want: sparekey.ReasonOutOfScope},
+		"managing needs a scope, posts":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: reading("POST", "/wp-json/wp/v2/posts", "")},
+		"managing needs a scope, odd":        {policy: sparekey.Policy{ManageNeedsScope: true}, app: odd},
 	} {
 		for _, remembers := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, remembered %v", name, remembers), func(t *testing.T) {

@@ -66,13 +66,12 @@ func (c *call) mayChangeUsers() error {
 	case id.OldSecret:
 		return sparekey.ErrOldSecret
 	}
-	limits := id.Credential.Limits
-	if limits.IsZero() && c.h.svc.Expires(id.Credential).IsZero() {
+	if !c.h.svc.IsLimited(id.Credential) {
 		return nil
 	}
 	access := scope.Access{Method: c.method, Path: c.h.basePath + c.path, Named: scope.NameUsers}
-	if limits.Scopes != "" {
-		if _, ok := limits.Scopes.Covers(access, c.h.svc.Bundles()); ok {
+	if scopes := id.Credential.Limits.Scopes; scopes != "" {
+		if _, ok := scopes.Covers(access, c.h.svc.Bundles()); ok {
 			return nil
 		}
 	}
