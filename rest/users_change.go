@@ -16,8 +16,9 @@ type UserChanger interface {
 	// ChangeUser changes a user. by is who asks; its Credential is the zero Credential
 	// where that is a session. The API has asked already whether they may. It refuses
 	// with a [*sparekey.InvalidError] about the field "email", "display name" or
-	// "password", with [sparekey.ErrEmailTaken] or with [sparekey.ErrUserNotFound]. Any
-	// other error means that there is no answer.
+	// "password", with [sparekey.ErrEmailTaken] or with [sparekey.ErrUserNotFound]. If it
+	// takes long, it asks [sparekey.Manager.Confirm] in the step in which it makes the
+	// change, and returns that error. Any other error means that there is no answer.
 	ChangeUser(ctx context.Context, by sparekey.Identity, id string, change sparekey.UserChange) (sparekey.User, error)
 }
 
