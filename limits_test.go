@@ -493,6 +493,32 @@ func TestActingChangedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestConfirm asks for credentials that are used for something else than to manage others.
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	for name, limits := range map[string]sparekey.Limits{"none": {}, "last use": {MaxUses: 1}, "expiry": {Expires: clock.Now().Add(time.Hour)}} {
+		secret, c := s.limited(t, name, limits)
+		id, err := s.Authenticate(t.Context(), attempt("ann", secret))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := s.AsCaller(id).Confirm(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.AsOperator().Revoke(t.Context(), s.ann.ID, c.UUID); err != nil {
+			t.Fatal(name, err)
+		}
+		if err := s.AsCaller(id).Confirm(t.Context()); !errors.Is(err, sparekey.ErrActingChanged) {
+			t.Errorf("%s, revoked: %v", name, err)
+		}
+	}
+	if err := s.As(s.ann).Confirm(t.Context()); err != nil {
+		t.Errorf("a session: %v", err)
+	}
+}
+
 // TestOldSecretManagesNothing has whoever a secret was replaced because of try to
 // take the credential over in the time of grace.
 func TestOldSecretManagesNothing(t *testing.T) {
@@ -565,7 +591,12 @@ func TestLimitedManagesNothingElsewhere(t *testing.T) {
 		"the site restricts creation, form":  {policy: sparekey.Policy{MaxPerUser: 9}, app: form, want: sparekey.ReasonOutOfScope},
 		"the site restricts creation, users": {policy: sparekey.Policy{Creators: []string{"editor"}}, app: users},
 		"managing needs a scope":             {policy: sparekey.Policy{ManageNeedsScope: true}, app: create, want: sparekey.ReasonOutOfScope},
-		"managing needs a scope, users":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: users},
+		"managing needs a scope, users":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: users, want: sparekey.ReasonOutOfScope},
+		"managing needs a scope, named":      {policy: sparekey.Policy{ManageNeedsScope: true}, limits: sparekey.Limits{Scopes: "POST /wp-json/wp/v2/users*"}, app: users},
+		"managing needs a scope, plugins":    {policy: sparekey.Policy{ManageNeedsScope: true}, app: reading("POST", "/wp-json/wp/v2/plugins", scope.NamePlugins), want: sparekey.ReasonOutOfScope},
+		"managing needs a scope, batch":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: reading("POST", "/wp-json/batch/v1", scope.NameBatch), want: sparekey.ReasonOutOfScope},
+		"managing needs a scope, posts":      {policy: sparekey.Policy{ManageNeedsScope: true}, app: reading("POST", "/wp-json/wp/v2/posts", "")},
+		"managing needs a scope, odd":        {policy: sparekey.Policy{ManageNeedsScope: true}, app: odd},
 	} {
 		for _, remembers := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, remembered %v", name, remembers), func(t *testing.T) {

@@ -92,9 +92,11 @@ func (m Manager) toRevoke(ctx context.Context, userID string) (User, error) {
 	return m.orGone(ctx, userID, m.toChange)
 }
 
-// confirm refuses to go on once the credential that acts is not what it was when
-// the request with it arrived: a request can be under way for long.
-func (m Manager) confirm(ctx context.Context) error {
+// Confirm refuses with [ErrActingChanged] once the credential that acts is not what it was
+// when the request with it arrived: a request can be under way for long. The methods that
+// change something ask it themselves. It is for those who change something else for the
+// caller, such as a user: they call it in the atomic step in which they change that.
+func (m Manager) Confirm(ctx context.Context) error {
 	if m.acting == nil {
 		return nil
 	}
@@ -102,7 +104,10 @@ func (m Manager) confirm(ctx context.Context) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("look for the acting application password: %w", err)
 	}
-	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || c.Limits != m.acting.Limits || m.service.Spent(c) != "" {
+	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || c.Limits != m.acting.Limits {
+		return ErrActingChanged
+	}
+	if spent := m.service.Spent(c); spent != "" && spent != ReasonUsedUp { // the use of this request is counted
 		return ErrActingChanged
 	}
 	return nil
@@ -572,7 +577,7 @@ func (m Manager) recorded(ctx context.Context, kinds []Kind, target User, write 
 	var events []Event
 	err := m.service.atomically(ctx, func(ctx context.Context) (err error) {
 		events = nil // this may run more than once
-		if err = m.confirm(ctx); err != nil {
+		if err = m.Confirm(ctx); err != nil {
 			return err
 		}
 		if changed, err = write(ctx); err != nil {

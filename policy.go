@@ -180,6 +180,15 @@ func (s *Service) MayManage(c Credential) bool {
 	return c.Limits.Scopes.Names(scope.NamePasswords, s.config.Bundles)
 }
 
+// IsLimited reports whether a credential can do less than its user: because of limits of
+// its own, of the site's longest lifetime, or because the site wants a scope for managing
+// application passwords. A limited credential may change users, plugins and their like only
+// where a scope names them: with another main password, its user's sessions would have what
+// the credential lacks.
+func (s *Service) IsLimited(c Credential) bool {
+	return !s.effective(c).IsZero() || !s.MayManage(c)
+}
+
 // Bundles returns the named scopes that the Service was made with.
 func (s *Service) Bundles() scope.Bundles { return s.config.Bundles }
 

@@ -87,7 +87,7 @@ func UnclearPath(path string) string {
 // credential. The rule: a limited credential may send a request only if its limits allow
 // every reading, and not where the readings are unclear.
 func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, err error) {
-	limited := previous || !s.effective(*c).IsZero()
+	limited := previous || s.IsLimited(*c)
 	if !limited && (a.Upstream == nil || !s.restrictsCreation(c)) {
 		return "", nil
 	}
@@ -148,7 +148,7 @@ func (s *Service) notCovered(scopes scope.List, reading Reading, isOther bool) e
 	}
 	has := "it has: " + clip(scopes.String())
 	if scopes == "" {
-		has = "it has only other limits"
+		has = "it has no scopes"
 	}
 	if unknown := s.config.Bundles.Unknown(scopes); len(unknown) > 0 {
 		has += fmt.Sprintf(" (and %q is not defined here)", clip(unknown[0]))

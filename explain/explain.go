@@ -171,7 +171,7 @@ func bundle(bundles scope.Bundles, name string) Sentence {
 // unnamed returns what a limited credential would cover in WordPress, and may not change
 // because no scope has the name in its path. It is empty if there is nothing of that kind.
 func unnamed(svc *sparekey.Service, c sparekey.Credential) string {
-	if c.Limits.IsZero() && svc.Expires(c).IsZero() {
+	if !svc.IsLimited(c) {
 		return ""
 	}
 	var missing []string

@@ -70,6 +70,7 @@ func TestUnnamed(t *testing.T) {
 		"without limits":          {},
 		"expires":                 {limits: sparekey.Limits{Expires: now.Add(day)}, want: "/users, /plugins, /themes, /settings:"},
 		"expires by the policy":   {policy: sparekey.Policy{MaxLifetime: day}, want: "/users, /plugins, /themes, /settings:"},
+		"managing takes a scope":  {policy: sparekey.Policy{ManageNeedsScope: true}, want: "/users, /plugins, /themes, /settings:"},
 		"networks":                {limits: sparekey.Limits{Networks: "10.0.0.0/8"}, want: "/users, /plugins, /themes, /settings:"},
 		"uses":                    {limits: sparekey.Limits{MaxUses: 3}, want: "/users, /plugins, /themes, /settings:"},
 		"write":                   {limits: sparekey.Limits{Scopes: "write"}, want: "/users, /plugins, /themes, /settings:"},

@@ -16,8 +16,9 @@ type UserChanger interface {
 	// ChangeUser changes a user. by is who asks; its Credential is the zero Credential
 	// where that is a session. The API has asked already whether they may. It refuses
 	// with a [*sparekey.InvalidError] about the field "email", "display name" or
-	// "password", with [sparekey.ErrEmailTaken] or with [sparekey.ErrUserNotFound]. Any
-	// other error means that there is no answer.
+	// "password", with [sparekey.ErrEmailTaken] or with [sparekey.ErrUserNotFound]. If it
+	// takes long, it asks [sparekey.Manager.Confirm] in the step in which it makes the
+	// change, and returns that error. Any other error means that there is no answer.
 	ChangeUser(ctx context.Context, by sparekey.Identity, id string, change sparekey.UserChange) (sparekey.User, error)
 }
 
@@ -66,13 +67,12 @@ func (c *call) mayChangeUsers() error {
 	case id.OldSecret:
 		return sparekey.ErrOldSecret
 	}
-	limits := id.Credential.Limits
-	if limits.IsZero() && c.h.svc.Expires(id.Credential).IsZero() {
+	if !c.h.svc.IsLimited(id.Credential) {
 		return nil
 	}
 	access := scope.Access{Method: c.method, Path: c.h.basePath + c.path, Named: scope.NameUsers}
-	if limits.Scopes != "" {
-		if _, ok := limits.Scopes.Covers(access, c.h.svc.Bundles()); ok {
+	if scopes := id.Credential.Limits.Scopes; scopes != "" {
+		if _, ok := scopes.Covers(access, c.h.svc.Bundles()); ok {
 			return nil
 		}
 	}

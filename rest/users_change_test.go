@@ -157,6 +157,8 @@ func TestLimitedChangesNoUser(t *testing.T) {
 		"networks":            {limits: sparekey.Limits{Networks: networks}},
 		"uses":                {limits: sparekey.Limits{MaxUses: 9}},
 		"expiry of the site":  {policy: sparekey.Policy{MaxLifetime: time.Hour}},
+		"managing by scope":   {policy: sparekey.Policy{ManageNeedsScope: true}},
+		"that, and a rule":    {policy: sparekey.Policy{ManageNeedsScope: true}, limits: named, allow: true},
 		"write":               {limits: list("write")},
 		"everything":          {limits: list("* /*")},
 		"below the API":       {limits: list("* /wp-json/*")},

@@ -50,9 +50,10 @@ func (o ownAccounts) ChangeAccount(ctx context.Context, present string, change s
 	return err
 }
 
-// ChangeUser implements [rest.UserChanger].
+// ChangeUser implements [rest.UserChanger]. Callers of the server's API have an application
+// password. One that is revoked while a new main password is hashed changes nothing.
 func (o ownAccounts) ChangeUser(ctx context.Context, by sparekey.Identity, id string, change sparekey.UserChange) (sparekey.User, error) {
-	u, err := o.site.accounts.Change(ctx, id, change, by)
+	u, err := o.site.accounts.ChangeIf(ctx, id, change, by, o.site.service.AsCaller(by).Confirm)
 	if err == nil && change.Password != nil {
 		_, err = o.site.passwordChanged(ctx, u)
 	}

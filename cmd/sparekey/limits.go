@@ -284,16 +284,10 @@ func (c *passwordExplainCommand) answer(s *site, all *commands, found sparekey.C
 	if !allowed {
 		return exitCode(1)
 	}
-	if isLimited(s.service, found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
+	if s.service.IsLimited(found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
 		fmt.Fprintln(t.out, "JSON and raw bodies pass. Forms are another matter: serve --upstream judges their fields, and behind a proxy that asks, few pass (docs/scopes.md).")
 	}
 	return nil
-}
-
-// isLimited reports whether a credential is limited in any way, by itself or by the
-// site's policy.
-func isLimited(svc *sparekey.Service, c sparekey.Credential) bool {
-	return !c.Limits.IsZero() || !svc.Expires(c).IsZero() || !svc.MayManage(c)
 }
 
 func (c *passwordExplainCommand) from(networks sparekey.Networks) (netip.Addr, error) {

@@ -199,9 +199,9 @@ func (c *collector) cannotSeeForm(why string) {
 }
 
 // mayBeWordPress reports whether one of the paths is that of WordPress's API or of its
-// front page.
+// front page, or may be because programs read it in different ways.
 func (c *collector) mayBeWordPress() bool {
-	return slices.ContainsFunc(c.paths, func(path string) bool {
+	return c.unreadable || slices.ContainsFunc(c.paths, func(path string) bool {
 		_, isAPI := routeOf(path)
 		return isAPI || path == "/" || strings.HasPrefix(path, "/index.php")
 	})

@@ -267,6 +267,7 @@ func (c *collector) readHeader(r *Request, does effect, name string, values []st
 func (c *collector) addTarget(name, value string) {
 	if !strings.HasPrefix(value, "/") {
 		c.cannotTell("the header " + quote(name) + " names another path; leave it out")
+		c.addUnreadable("/" + value)
 		return
 	}
 	path, query := rawpath.Split(value)

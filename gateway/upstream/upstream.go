@@ -127,6 +127,8 @@ type collector struct {
 	unclear        string
 	manages        bool // what is unclear may manage users, credentials or code
 	unclearMethod  bool // what is unclear may be another method
+	unreadable     bool // programs read one of the paths in different ways
+	mayBeAPI       bool // one that they read so may be a path of WordPress's API
 	routes         int  // how many of the paths a parameter has named
 
 	methodRoom, pathRoom [2]string // for the usual numbers of them
@@ -149,12 +151,19 @@ func (c *collector) addPath(raw string) {
 	decoded, ok := rawpath.Decode(raw)
 	if !ok {
 		c.cannotTell(sparekey.UnclearPath(raw))
-		if mayManagePasswords(rawpath.Unescape(raw)) {
-			c.manages = true
-		}
+		c.addUnreadable(raw)
 		return
 	}
 	c.addDecoded(decoded)
+}
+
+// addUnreadable notes a path that programs read in different ways.
+func (c *collector) addUnreadable(raw string) {
+	c.unreadable = true
+	loose := strings.ReplaceAll(rawpath.Unescape(raw), `\`, "/") // as the most generous programs have it
+	c.manages = c.manages || mayManagePasswords(loose)
+	_, isAPI := routeOf(loose)
+	c.mayBeAPI = c.mayBeAPI || isAPI
 }
 
 // addDecoded adds a decoded path.
@@ -217,7 +226,14 @@ func (c *collector) put(r *Request, readings *sparekey.Readings, named func(meth
 		readings.All = append(readings.All, other)
 	}
 	readings.Unclear, readings.UnclearManages = c.unclear, c.unclear != "" && c.manages
-	if c.unclear == "" || c.isSafe() && !c.unclearMethod || !r.namesPasswords() {
+	if c.unclear == "" || c.isSafe() && !c.unclearMethod {
+		return
+	}
+	// A path of the API that cannot be read may be one at which users or code are managed.
+	if c.mayBeAPI && named(http.MethodPost, api+scope.NameUsers) != "" {
+		readings.UnclearManages = true
+	}
+	if !r.namesPasswords() {
 		return
 	}
 	// What cannot be read, and has the name of application passwords in it, counts as

@@ -109,6 +109,12 @@ var genericCases = map[string]string{
 	"GET http://example.org?/a": "unclear", "GET https://example.org": "unclear", "GET example.org:443": "unclear", "GET /a%2": "unclear", "GET /a%": "unclear",
 	"POST //application%2Dpasswords": "unclear!", "POST /a/%61pplication%252Dpasswords": "unclear!",
 
+	// Of those, what may change something by WordPress's API may manage users or code.
+	"POST //wp-json/wp/v2/users/me": "unclear!", "PUT /wp-json//wp/v2/users/1": "unclear!", "DELETE /x/../WP-JSON/wp/v2/plugins/a": "unclear!", "POST /blog//wp-json/batch/v1": "unclear!",
+	"POST /wp-json%2Fwp/v2/settings": "unclear!", "POST /%77p-json/wp%252Fv2/users": "unclear!", `POST /\wp-json\wp\v2\users`: "unclear!", "POST /wp-json/wp/v2/users/me%00": "unclear!", "POST /wp-json/wp/v2/users/\xff": "unclear!",
+	"POST /a\nX-Original-URL: //wp-json/wp/v2/users/me": "unclear!", "POST /a\nPath-Info: wp-json/wp/v2/users/me": "unclear!", "GET //wp-json/wp/v2/users/me?_method=PUT": "unclear!",
+	"GET //wp-json/wp/v2/users/me": "unclear", "HEAD /wp-json//x": "unclear", "POST //wp-jsons/x": "unclear", "POST /a//b": "unclear",
+
 	// Path parameters, which servlet containers remove.
 	"GET /reports/secret.html;.pdf": "GET /reports/secret.html, GET /reports/secret.html;.pdf",
 	"GET /a;x=1/b;y":                "GET /a, GET /a/b, GET /a;x=1/b;y",
@@ -169,6 +175,8 @@ var genericCases = map[string]string{
 	// Forms and other bodies that are not seen.
 	"POST /a" + form + "x=1":         "DELETE /a, GET /a, PATCH /a, POST /a, PUT /a",
 	"POST /" + form + "x=1":          "unclear!",
+	"POST //" + form + "x=1":         "unclear!",
+	"POST /./index.php" + form:       "unclear!",
 	"POST /wp-json/x" + form + "x=1": "unclear!",
 	"POST /a" + jsonBody + "{}":      "POST /a",
 	"PUT /a" + form + "x=1":          "PUT /a",

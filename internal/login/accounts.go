@@ -155,9 +155,12 @@ func validateLogin(login, email string) error {
 	return nil
 }
 
+// validateEmail keeps to addresses that people can tell apart, as validateLogin does:
+// without invisible characters and those that turn a line around.
 func validateEmail(email string) error {
 	a, err := mail.ParseAddress(email)
-	if err != nil || a.Address != email || len(email) > maxEmail {
+	isHidden := func(c rune) bool { return !unicode.IsPrint(c) }
+	if err != nil || a.Address != email || len(email) > maxEmail || strings.ContainsFunc(email, isHidden) {
 		return &sparekey.InvalidError{Field: "email", Problem: "must be an address such as ann@example.com"}
 	}
 	return nil

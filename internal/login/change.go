@@ -26,8 +26,17 @@ func (a *Accounts) Change(ctx context.Context, id string, change sparekey.UserCh
 	return u, err
 }
 
-// change is Change, provided that the precondition still holds in the same step. It
-// returns the hash of a new main password as well.
+// ChangeIf is Change, provided that precondition returns nil in the same step. A new main
+// password has been hashed by then, which takes time.
+func (a *Accounts) ChangeIf(ctx context.Context, id string, change sparekey.UserChange, by sparekey.Identity,
+	precondition func(context.Context) error,
+) (sparekey.User, error) {
+	u, _, err := a.change(ctx, id, change, by, precondition)
+	return u, err
+}
+
+// change is ChangeIf, where precondition may be nil. It returns the hash of a new main
+// password as well.
 func (a *Accounts) change(ctx context.Context, id string, change sparekey.UserChange, by sparekey.Identity,
 	precondition func(context.Context) error,
 ) (u sparekey.User, hash string, err error) {

@@ -35,6 +35,9 @@ func TestChange(t *testing.T) {
 	if u, err = accounts.Change(t.Context(), u.ID, sparekey.UserChange{DisplayName: text("")}, sparekey.Identity{}); err != nil || u.DisplayName != "ann" {
 		t.Errorf("an empty name leaves %q, %v", u.DisplayName, err)
 	}
+	if u, err = accounts.Change(t.Context(), u.ID, sparekey.UserChange{Email: text("jörg@grüße.example")}, sparekey.Identity{}); err != nil || u.Email != "jörg@grüße.example" {
+		t.Errorf("an address that is not ASCII: %q, %v", u.Email, err)
+	}
 	for name, c := range map[string]struct {
 		change sparekey.UserChange
 		err    error
@@ -43,6 +46,11 @@ func TestChange(t *testing.T) {
 		"empty address":        {sparekey.UserChange{Email: text("")}, sparekey.ErrInvalid},
 		"long address":         {sparekey.UserChange{Email: text(strings.Repeat("a", 250) + "@example.com")}, sparekey.ErrInvalid},
 		"bob's address":        {sparekey.UserChange{Email: text("BOB@example.com"), Password: text("battery staple")}, sparekey.ErrEmailTaken},
+		"invisible character":  {sparekey.UserChange{Email: text("b\u200bob@example.com")}, sparekey.ErrInvalid},
+		"invisible at its end": {sparekey.UserChange{Email: text("bob@example.com\u2060")}, sparekey.ErrInvalid},
+		"soft hyphen":          {sparekey.UserChange{Email: text("bob@exam\u00adple.com")}, sparekey.ErrInvalid},
+		"turned around":        {sparekey.UserChange{Email: text("\u202emoc@example.com")}, sparekey.ErrInvalid},
+		"another blank":        {sparekey.UserChange{Email: text("bob\u00a0@example.com")}, sparekey.ErrInvalid},
 		"control in the name":  {sparekey.UserChange{DisplayName: text("a\x1bb")}, sparekey.ErrInvalid},
 		"long name":            {sparekey.UserChange{DisplayName: text(strings.Repeat("é", 251))}, sparekey.ErrInvalid},
 		"empty password":       {sparekey.UserChange{Password: text("")}, sparekey.ErrInvalid},

@@ -119,8 +119,9 @@ func (g *Gate) Load(next http.Handler) http.Handler {
 	})
 }
 
-// maxForm is how many bytes a form may have, which is more than any page takes.
-const maxForm = 1 << 20
+// maxForm is how many bytes a form may have, which is more than any page takes. Callers who
+// are not signed in can have so much kept each, for as long as a body may take.
+const maxForm = 128 << 10
 
 // Viewer returns who is signed in.
 func (g *Gate) Viewer(r *http.Request) (sparekey.User, bool) {

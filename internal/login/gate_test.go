@@ -586,3 +586,31 @@ func TestSessionEndsWhileAFormArrives(t *testing.T) {
 		t.Errorf("the form came from %q, want nobody", got)
 	}
 }
+
+// endless is a body without an end. It counts what is read of it.
+type endless struct{ read int }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += len(p)
+	clear(p)
+	return len(p), nil
+}
+
+// TestFormsAreBounded has a stranger send a form without an end. Little of it is kept before
+// the page sees any, and the page learns that it is too long.
+func TestFormsAreBounded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, memory.New(), false)
+	form := &endless{}
+	var tooLarge *http.MaxBytesError
+	isCalled := false
+	h.gate.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		isCalled = true
+		if _, err := io.Copy(io.Discard, r.Body); !errors.As(err, &tooLarge) {
+			t.Errorf("a form without an end: %v", err)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", form))
+	if most := 256 << 10; !isCalled || form.read > most {
+		t.Errorf("called %v, and %d bytes were read", isCalled, form.read)
+	}
+}
