@@ -1,0 +1,136 @@
+package forwardauth_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/gateway/gatewaytest"
+	"github.com/sparekey-dev/sparekey/internal/testproc"
+	"github.com/sparekey-dev/sparekey/scope"
+)
+
+const clientRemedy = "run scripts/clients"
+
+// client is a person's machine with real programs, which reach an application through a
+// front-end.
+type client struct {
+	site    *gatewaytest.Site
+	front   gatewaytest.Front
+	arrived *arrivals
+	home    string // of the programs, and empty at first
+}
+
+// eachFront runs a test with a client in front of package proxy and of the example of
+// nginx, before an application of its own. Beside the credentials of the site there is one
+// with each of these scopes.
+func eachFront(t *testing.T, start func(t *testing.T) *url.URL, scopes map[string]scope.List, test func(t *testing.T, c *client)) {
+	t.Helper()
+	limits := map[string]sparekey.Limits{}
+	for name, rules := range scopes {
+		limits[name] = sparekey.Limits{Scopes: rules}
+	}
+	for name, front := range map[string]func(t *testing.T) starter{
+		"proxy": func(*testing.T) starter { return ownProxy },
+		"nginx": func(t *testing.T) starter { t.Helper(); return nginx(t, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := front(t)
+			c := &client{site: gatewaytest.NewSiteWith(t, gateway.Config{}, limits), home: testproc.Dir(t)}
+			c.site.Application, c.arrived = recording(t, start(t))
+			c.front = before(t, c.site)
+			test(t, c)
+		})
+	}
+}
+
+// arrivals are the requests that reached an application: methods and targets.
+type arrivals struct {
+	mu  sync.Mutex
+	all []string
+}
+
+// take returns what arrived since it was last called, a request in each line.
+func (a *arrivals) take() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := strings.Join(a.all, "\n")
+	a.all = nil
+	return taken
+}
+
+// recording notes what reaches an application. It changes nothing but the address of the
+// connection.
+func recording(t *testing.T, application *url.URL) (*url.URL, *arrivals) {
+	t.Helper()
+	a := &arrivals{}
+	through := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = application.Scheme, application.Host, r.In.Host
+		for name, values := range r.In.Header { // Rewrite drops some, which front-ends set
+			if strings.HasPrefix(name, "X-Forwarded-") {
+				r.Out.Header[name] = values
+			}
+		}
+	}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.mu.Lock()
+		a.all = append(a.all, r.Method+" "+r.RequestURI)
+		a.mu.Unlock()
+		through.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return parseURL(t, server.URL), a
+}
+
+func parseURL(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// url is where the client reaches the application.
+func (c *client) url(path string) string {
+	scheme := map[bool]string{true: "https", false: "http"}[c.front.TLS]
+	return scheme + "://" + c.front.Addr + path
+}
+
+// login is the user name and the secret of a credential, with a colon between them.
+func (c *client) login(t *testing.T, credential string) string {
+	t.Helper()
+	login, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(c.site.Authorization(credential), "Basic "))
+	if err != nil || len(login) == 0 {
+		t.Fatalf("there is no credential %q: %v", credential, err)
+	}
+	return string(login)
+}
+
+// run runs a program that trusts the site's certificate, and returns what it prints.
+func (c *client) run(t *testing.T, program string, args ...string) (string, error) {
+	t.Helper()
+	return c.runWith(t, nil, program, args...)
+}
+
+// runWith is run with more of the environment.
+func (c *client) runWith(t *testing.T, env []string, program string, args ...string) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), testproc.Program(t, clientRemedy, program), args...)
+	cmd.Dir = c.home
+	cmd.Env = append(os.Environ(), "HOME="+c.home, "XDG_CONFIG_HOME="+c.home, "XDG_DATA_HOME="+c.home, "XDG_CACHE_HOME="+c.home, "XDG_RUNTIME_DIR="+c.home,
+		"SSL_CERT_FILE="+c.site.Certificate.Cert, "GIT_SSL_CAINFO="+c.site.Certificate.Cert, "CURL_CA_BUNDLE="+c.site.Certificate.Cert, "no_proxy=*", "NO_PROXY=*", "LC_ALL=C.UTF-8")
+	cmd.Env = append(cmd.Env, env...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
