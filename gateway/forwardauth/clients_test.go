@@ -26,6 +26,7 @@ const clientRemedy = "run scripts/clients"
 type client struct {
 	site    *gatewaytest.Site
 	front   gatewaytest.Front
+	asks    bool // the front-end asks Sparekey, and does not show it bodies
 	arrived *arrivals
 	home    string // of the programs, and empty at first
 }
@@ -46,7 +47,7 @@ func eachFront(t *testing.T, start func(t *testing.T) *url.URL, scopes map[strin
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := front(t)
-			c := &client{site: gatewaytest.NewSiteWith(t, gateway.Config{}, limits), home: testproc.Dir(t)}
+			c := &client{asks: name != "proxy", site: gatewaytest.NewSiteWith(t, gateway.Config{}, limits), home: testproc.Dir(t)}
 			c.site.Application, c.arrived = recording(t, start(t))
 			c.front = before(t, c.site)
 			test(t, c)
