@@ -32,9 +32,10 @@ type client struct {
 }
 
 // eachFront runs a test with a client in front of package proxy and of the example of
-// nginx, before an application of its own. Beside the credentials of the site there is one
+// nginx, before an application of
+// its own, which may have its files in the client's home. Beside the credentials of the site there is one
 // with each of these scopes.
-func eachFront(t *testing.T, start func(t *testing.T) *url.URL, scopes map[string]scope.List, test func(t *testing.T, c *client)) {
+func eachFront(t *testing.T, start func(t *testing.T, home string) *url.URL, scopes map[string]scope.List, test func(t *testing.T, c *client)) {
 	t.Helper()
 	limits := map[string]sparekey.Limits{}
 	for name, rules := range scopes {
@@ -48,7 +49,7 @@ func eachFront(t *testing.T, start func(t *testing.T) *url.URL, scopes map[strin
 			t.Parallel()
 			before := front(t)
 			c := &client{asks: name != "proxy", site: gatewaytest.NewSiteWith(t, gateway.Config{}, limits), home: testproc.Dir(t)}
-			c.site.Application, c.arrived = recording(t, start(t))
+			c.site.Application, c.arrived = recording(t, start(t, c.home))
 			c.front = before(t, c.site)
 			test(t, c)
 		})

@@ -211,7 +211,7 @@ func TestGitLFS(t *testing.T) {
 	t.Parallel()
 	testproc.Program(t, clientRemedy, "git-lfs")
 	const repository = "team/notes.git"
-	start := func(t *testing.T) *url.URL { t.Helper(); return startLFS(t, repository) }
+	start := func(t *testing.T, _ string) *url.URL { t.Helper(); return startLFS(t, repository) }
 	scopes := map[string]scope.List{"git:read": "git:read", "git:write": "git:write", "oci:push": "oci:push", "other": "* /team/other.git/*"}
 	eachFront(t, start, scopes, func(t *testing.T, c *client) {
 		for _, helper := range []bool{false, true} {

@@ -22,10 +22,10 @@ import (
 
 // startRegistry starts Debian's registry of container images, which needs no credential
 // and can delete.
-func startRegistry(t *testing.T) *url.URL {
+func startRegistry(t *testing.T, home string) *url.URL {
 	t.Helper()
 	program := testproc.Program(t, clientRemedy, "docker-registry")
-	dir, addr := testproc.Dir(t), net.JoinHostPort("127.0.0.1", testproc.FreePort(t))
+	dir, addr := filepath.Join(home, "registry"), net.JoinHostPort("127.0.0.1", testproc.FreePort(t))
 	write(t, dir, map[string]string{"config.yml": `version: 0.1
 storage: {filesystem: {rootdirectory: "` + filepath.Join(dir, "images") + `"}, delete: {enabled: true}}
 log: {level: error, accesslog: {disabled: true}}
