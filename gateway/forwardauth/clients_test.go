@@ -31,29 +31,56 @@ type client struct {
 	home    string // of the programs, and empty at first
 }
 
-// eachFront runs a test with a client in front of package proxy and of the example of
-// nginx, before an application of
-// its own, which may have its files in the client's home. Beside the credentials of the site there is one
-// with each of these scopes.
-func eachFront(t *testing.T, start func(t *testing.T, home string) *url.URL, scopes map[string]scope.List, test func(t *testing.T, c *client)) {
+// fronted is an application for the clients of a test.
+type fronted struct {
+	start    func(t *testing.T, home string) *url.URL // home is the client's
+	scopes   map[string]scope.List                    // of credentials beside those of the site, by name
+	identity string                                   // the header in which it looks for the login; default: Remote-User
+}
+
+// each runs a test with a client in front of package proxy and of the example of nginx,
+// each with an application of its own behind it.
+func (f fronted) each(t *testing.T, test func(t *testing.T, c *client)) {
 	t.Helper()
 	limits := map[string]sparekey.Limits{}
-	for name, rules := range scopes {
+	for name, rules := range f.scopes {
 		limits[name] = sparekey.Limits{Scopes: rules}
+	}
+	config := gateway.Config{}
+	if f.identity != "" {
+		config.LoginHeaders = []string{f.identity}
 	}
 	for name, front := range map[string]func(t *testing.T) starter{
 		"proxy": func(*testing.T) starter { return ownProxy },
-		"nginx": func(t *testing.T) starter { t.Helper(); return nginx(t, "") },
+		"nginx": func(t *testing.T) starter { t.Helper(); return nginxFor(t, f.identity) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := front(t)
-			c := &client{asks: name != "proxy", site: gatewaytest.NewSiteWith(t, gateway.Config{}, limits), home: testproc.Dir(t)}
-			c.site.Application, c.arrived = recording(t, start(t, c.home))
+			c := &client{asks: name != "proxy", site: gatewaytest.NewSiteWith(t, config, limits), home: testproc.Dir(t)}
+			c.site.Application, c.arrived = recording(t, f.start(t, c.home))
 			c.front = before(t, c.site)
 			test(t, c)
 		})
 	}
+}
+
+// nginxFor starts the example of nginx with another header for the login than Remote-User,
+// if there is one, as its comments say.
+func nginxFor(t *testing.T, identity string) starter {
+	t.Helper()
+	if identity == "" {
+		return nginx(t, "")
+	}
+	program := testproc.Program(t, remedy, "nginx")
+	return starting(gatewaytest.Front{}, func(t *testing.T, site *gatewaytest.Site, dir, addr string) *exec.Cmd {
+		server := nginxExample(t, site, dir, addr, map[string]string{
+			"proxy_set_header " + identity + ` "";`:                   "proxy_set_header Remote-User \"\";",
+			"proxy_set_header Remote-User           $sparekey_login;": "proxy_set_header " + identity + " $sparekey_login;",
+			"$upstream_http_remote_user;":                             "$upstream_http_" + strings.ReplaceAll(strings.ToLower(identity), "-", "_") + ";",
+		})
+		return nginxCommand(t, program, dir, "include "+server+";")
+	})
 }
 
 // arrivals are the requests that reached an application: methods and targets.

@@ -213,7 +213,7 @@ func TestGitLFS(t *testing.T) {
 	const repository = "team/notes.git"
 	start := func(t *testing.T, _ string) *url.URL { t.Helper(); return startLFS(t, repository) }
 	scopes := map[string]scope.List{"git:read": "git:read", "git:write": "git:write", "oci:push": "oci:push", "other": "* /team/other.git/*"}
-	eachFront(t, start, scopes, func(t *testing.T, c *client) {
+	fronted{start: start, scopes: scopes}.each(t, func(t *testing.T, c *client) {
 		for _, helper := range []bool{false, true} {
 			home := "header"
 			if helper {

@@ -50,10 +50,11 @@ func TestRclone(t *testing.T) {
 		"dav:read": "dav:read", "dav:write": "dav:write", "ann": "* /files/ann/*",
 		"guest": "GET,PROPFIND,MKCOL /files/*\n* /files/ann/*",
 	}
-	eachFront(t, func(t *testing.T, home string) *url.URL {
+	start := func(t *testing.T, home string) *url.URL {
 		t.Helper()
 		return startDAV(t, filepath.Join(home, "server"))
-	}, scopes, func(t *testing.T, c *client) {
+	}
+	fronted{start: start, scopes: scopes}.each(t, func(t *testing.T, c *client) {
 		write(t, c.home, map[string]string{"local/a.txt": "a", "local/b/c d.txt": "c", "local/ü.txt": "u"})
 		hidden := map[string]string{}
 		const refused = "This application password may not do that: no scope covers "

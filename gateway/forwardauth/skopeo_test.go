@@ -97,7 +97,7 @@ func TestSkopeo(t *testing.T) {
 		"oci:pull": "oci:pull", "oci:push": "oci:push", "git:write": "git:write",
 		"mine": "GET /v2\n* /v2/mine/*", "both": "GET /v2/team/*\n* /v2/mine/*",
 	}
-	eachFront(t, startRegistry, scopes, func(t *testing.T, c *client) {
+	fronted{start: startRegistry, scopes: scopes}.each(t, func(t *testing.T, c *client) {
 		image, pulled := filepath.Join(c.home, "image"), filepath.Join(c.home, "pulled")
 		layer := writeImage(t, image, "hello")
 		local := "oci:" + image + ":1.0"
