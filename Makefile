@@ -37,10 +37,11 @@ tidy:
 	$(GO) mod tidy -diff
 	cd e2e && $(GO) mod tidy -diff
 
-deps: ## what the tests on a live WordPress and other applications, behind other proxies and with Redis need, where root can install it
+deps: ## what the tests with other programs need (WordPress, proxies, applications, clients, Redis), where root can install it
 	scripts/wordpress-deps
 	scripts/proxies
 	scripts/applications
+	scripts/clients
 	scripts/redis
 	command -v jq >/dev/null && command -v curl >/dev/null && command -v wget >/dev/null || scripts/apt-install jq curl wget
 

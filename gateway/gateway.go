@@ -73,7 +73,7 @@ type Config struct {
 	// application does not answer: status and headers are set as in
 	// basicauth.Config. message says in one line what the caller may know; err is
 	// why a credential was refused, or nil. r is the client's request; its method,
-	// RequestURI and headers count. Default: the message as a line of text.
+	// RequestURI and headers count. Default: [WriteRefusal].
 	Fail func(w http.ResponseWriter, r *http.Request, status int, message string, err error)
 
 	// Observe is told every decision, after it is made. It should return quickly.
@@ -97,8 +97,8 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 		config.Upstream = upstream.Generic()
 	}
 	if config.Fail == nil {
-		config.Fail = func(w http.ResponseWriter, _ *http.Request, status int, message string, _ error) {
-			http.Error(w, message, status)
+		config.Fail = func(w http.ResponseWriter, r *http.Request, status int, message string, _ error) {
+			WriteRefusal(w, r, status, message)
 		}
 	}
 	config.LoginHeaders = canonicalLoginHeaders(config.LoginHeaders)

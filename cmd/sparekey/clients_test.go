@@ -93,3 +93,32 @@ func TestChallengeEverywhere(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalsInTheClientsForm has clients of image registries and Git LFS refused, by the
+// server in front of the application and for proxies that pass the answer's body on.
+func TestRefusalsInTheClientsForm(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	newAccount(t, database)
+	s := startServer(t, database, "--throttle=off", "--trusted-proxy=127.0.0.1", "--upstream-auth=required", "--upstream", newApplication(t))
+	for target, want := range map[string]string{
+		"/v2/":                               `{"errors":[{"code":"UNAUTHORIZED","message":"`,
+		"/v2/team/app/manifests/1.0":         `{"errors":[{"code":"UNAUTHORIZED","message":"`,
+		"/team/r.git/info/lfs/objects/batch": `{"message":"`,
+		"/wp-json/wp/v2/posts":               `{"code":"`,
+		"/team/r.git/info/refs":              "The login or the application password is wrong.",
+	} {
+		for _, way := range []string{"", "/-/auth/caddy", "/-/auth/traefik"} {
+			header := []string{"Authorization", "Basic YW5uOndyb25n", "X-Forwarded-For", "192.0.2.1", "X-Forwarded-Proto", "https"}
+			path := target
+			if way != "" {
+				path = way
+				header = append(header, "X-Forwarded-Method", "GET", "X-Forwarded-Uri", target, "X-Forwarded-Host", "example.org")
+			}
+			res, body := s.get(t, http.DefaultClient, path, header...)
+			if res.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(body, want) || res.Header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s%s: %d %v %s", way, target, res.StatusCode, res.Header, body)
+			}
+		}
+	}
+}

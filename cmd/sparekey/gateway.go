@@ -279,9 +279,9 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 	}), nil
 }
 
-// failAs answers refusals as api does where the request is for it, and with a line of
-// text elsewhere. A refusal of XML-RPC is a fault of it; where the answer is broken, the
-// status says so.
+// failAs answers refusals as api does where the request is for it. A refusal of XML-RPC is
+// a fault of it; where the answer is broken, the status says so. Everything else is
+// answered by gateway.WriteRefusal.
 func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, string, error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
 		if upstream.IsForAPI(r.RequestURI) {
@@ -292,7 +292,7 @@ func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, str
 			failXMLRPC(w, status, message, err)
 			return
 		}
-		http.Error(w, message, status)
+		gateway.WriteRefusal(w, r, status, message)
 	}
 }
 

@@ -38,7 +38,7 @@ type gate struct {
 // start puts a gate before a site.
 func (g gate) start(t testing.TB) (*gatewaytest.Site, gatewaytest.Front) {
 	t.Helper()
-	site := gatewaytest.NewSiteWith(t, g.config)
+	site := gatewaytest.NewSiteWith(t, g.config, nil)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.serve(site, w, r) }))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	if g.unasked != nil {

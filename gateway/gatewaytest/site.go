@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -98,12 +99,20 @@ func admit(_ context.Context, a sparekey.Attempt) error {
 // the suite's: they change Application before they start it.
 func NewSite(t testing.TB) *Site {
 	t.Helper()
-	return newSite(t, gateway.Config{})
+	return newSite(t, gateway.Config{}, nil)
 }
 
-// newSite starts a site whose gateway has this config and a Signer. What front-ends ask
-// it for counts as sent by 127.0.0.1.
-func newSite(t testing.TB, config gateway.Config) *Site {
+// NewSiteWith is NewSite with a config of the gateway, and with more credentials, which
+// have these limits. Where config names no LoginHeaders they are those of NewSite.
+func NewSiteWith(t testing.TB, config gateway.Config, more map[string]sparekey.Limits) *Site {
+	t.Helper()
+	return newSite(t, config, more)
+}
+
+// newSite starts a site whose gateway has this config and a Signer, and which has more
+// credentials than those of limits. What front-ends ask it for counts as sent by
+// 127.0.0.1.
+func newSite(t testing.TB, config gateway.Config, more map[string]sparekey.Limits) *Site {
 	t.Helper()
 	store := memory.New()
 	user, err := store.CreateUser(t.Context(), ann, "")
@@ -116,7 +125,9 @@ func newSite(t testing.TB, config gateway.Config) *Site {
 		t.Fatal(err)
 	}
 	config.Signer = signer
-	config.LoginHeaders = []string{loginHeader}
+	if config.LoginHeaders == nil {
+		config.LoginHeaders = []string{loginHeader}
+	}
 	wrong := sparekey.NewSecret().Reveal()
 	s := &Site{
 		Gateway:     gateway.New(service, config),
@@ -127,7 +138,9 @@ func newSite(t testing.TB, config gateway.Config) *Site {
 		},
 		credential: map[string]sparekey.Credential{},
 	}
-	for name, l := range limits {
+	all := maps.Clone(limits)
+	maps.Copy(all, more)
+	for name, l := range all {
 		secret := sparekey.NewSecret()
 		c := sparekey.Credential{
 			UUID: "00000000-0000-4000-8000-" + (name + "000000000000")[:12], UserID: user.ID,

@@ -13,7 +13,7 @@ import (
 // Run runs the suite on a front-end that start puts in front of a site.
 func Run(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, gateway.Config{})
+	site := newSite(t, gateway.Config{}, nil)
 	front := start(t, site)
 	t.Run("Answers", func(t *testing.T) { site.answers(t, front) })
 	t.Run("Limited", func(t *testing.T) { site.limited(t, front) })
@@ -41,7 +41,7 @@ func (s *Site) try(t testing.TB, front Front, a Attack) {
 // claim, and what is wrong is refused all the same.
 func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, gateway.Config{Optional: true})
+	site := newSite(t, gateway.Config{Optional: true}, nil)
 	front := start(t, site)
 	t.Run("nobody", func(t *testing.T) {
 		a := site.send(t, front, "GET /about HTTP/1.1\nHost: example.org\n\n")
@@ -102,7 +102,7 @@ func (s *Site) checkNobody(t *testing.T, seen *Seen) {
 // for front-ends that ask over the network.
 func RunDown(t *testing.T, status int, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, gateway.Config{})
+	site := newSite(t, gateway.Config{}, nil)
 	front := start(t, site)
 	request := "GET /api/posts HTTP/1.1\nHost: example.org\nAuthorization: {good}\n\n"
 	if a := site.send(t, front, request); a.Seen == nil {
@@ -118,7 +118,7 @@ func RunDown(t *testing.T, status int, start func(t *testing.T, site *Site) Fron
 // passwords.example.org, with what proxies tell, and nowhere else.
 func RunPages(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
-	site := newSite(t, gateway.Config{})
+	site := newSite(t, gateway.Config{}, nil)
 	front := start(t, site)
 	const at = " HTTP/1.1\nHost: passwords.example.org\n"
 	for request, body := range map[string]string{
