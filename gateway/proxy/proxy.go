@@ -224,7 +224,9 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	if x.origin.Scheme != "" {
 		out.Header.Set("X-Forwarded-Proto", x.origin.Scheme)
 	}
-	out.Header.Set("X-Forwarded-Host", pr.In.Host)
+	if pr.In.Host != "" { // else the client speaks HTTP/1.0, and names none
+		out.Header.Set("X-Forwarded-Host", pr.In.Host)
+	}
 	out.Header.Add(headerLoop, p.loopID)
 }
 
