@@ -249,7 +249,6 @@ func TestIngressNginxAddress(t *testing.T) {
 		"http://example.org/https://example.org/a": {"/https://example.org/a", false},
 		"":                      {},
 		"/a":                    {},
-		"https:///a":            {},
 		"https://example.org":   {},
 		"https://example.org?a": {},
 		"https://example.org*":  {},
