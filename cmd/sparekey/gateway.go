@@ -27,7 +27,8 @@ import (
 
 // gatewaySettings are the flags of "serve" in front of an application.
 type gatewaySettings struct {
-	Upstream             string   `help:"URL of an application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
+	Upstream             string   `help:"Application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it. An http or https URL, h2c://HOST:PORT for HTTP/2 without TLS (gRPC), or unix:/PATH for a Unix socket (unix+h2c:/PATH for HTTP/2)." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
+	UpstreamCA           string   `name:"upstream-ca" help:"PEM file with the authorities that sign the certificate of an https --upstream, in place of those of the system." env:"SPAREKEY_UPSTREAM_CA" placeholder:"FILE" group:"In front of an application"`
 	UpstreamAuth         string   `help:"Whether requests to the application need an application password: ${enum}. With optional, requests without one are forwarded as anonymous." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
 	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
 	UpstreamIndex        string   `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
@@ -41,7 +42,7 @@ type gatewaySettings struct {
 
 func (s *gatewaySettings) validate(listen, home string) error {
 	_, err := s.signer()
-	errs := []error{s.validateUpstream(listen, home), s.validateKind(), s.validateOrigins(), err}
+	errs := []error{s.validateUpstream(listen, home), s.validateAuthorities(), s.validateKind(), s.validateOrigins(), err}
 	for _, name := range s.IdentityHeader {
 		if err := gateway.CheckLoginHeader(name); err != nil {
 			errs = append(errs, fmt.Errorf("--identity-header: %w", err))
@@ -91,10 +92,13 @@ func (s *gatewaySettings) validateUpstream(listen, home string) error {
 	if s.Upstream == "" {
 		return nil
 	}
-	u, err := siteurl.Parse(s.Upstream)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
+	a, err := parseUpstream(s.Upstream)
+	if err != nil {
+		return fmt.Errorf("--upstream %q %w", redactURL(s.Upstream), err)
+	}
+	u := a.url
+	if a.transport.Socket != "" {
+		return nil // the server listens on none
 	}
 	if leadsBack(u, listen) {
 		return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
@@ -176,8 +180,8 @@ func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstr
 		return upstream.Generic()
 	}
 	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
-	if index := s.index(); index != "" && !config.AddressFirst {
-		routes := &upstream.Index{URL: index, Log: log}
+	if index, transport := s.index(); index != "" && !config.AddressFirst {
+		routes := &upstream.Index{URL: index, Transport: transport, Log: log}
 		if site, err := url.Parse(home); err == nil {
 			routes.Host = site.Host
 		}
@@ -195,17 +199,6 @@ func (s *gatewaySettings) kind(database string) string {
 		return "wordpress"
 	}
 	return "generic"
-}
-
-// index is the address of the REST index of the WordPress behind this server, or "".
-func (s *gatewaySettings) index() string {
-	switch {
-	case s.UpstreamIndex != "":
-		return s.UpstreamIndex
-	case s.Upstream != "":
-		return strings.TrimRight(s.Upstream, "/") + "/?rest_route=/"
-	}
-	return ""
 }
 
 // checkedTwice reports whether WordPress checks the application passwords that
@@ -298,12 +291,13 @@ func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, str
 
 // proxy is the way to the application.
 func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
-	application, err := url.Parse(c.Upstream)
+	application, err := c.application()
 	if err != nil {
-		return nil, errors.New("--upstream is no URL") // Validate has seen to it
+		return nil, err
 	}
 	rules.Optional = c.UpstreamAuth == "optional"
-	return proxy.New(gateway.New(site.service, rules), application, proxy.Config{
+	return proxy.New(gateway.New(site.service, rules), application.url, proxy.Config{
+		Transport:            proxy.NewTransport(application.transport),
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),

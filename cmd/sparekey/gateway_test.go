@@ -244,8 +244,9 @@ func TestProfile(t *testing.T) {
 	}
 	for want, s := range map[string]gatewaySettings{
 		"": {}, "http://127.0.0.1:1/?rest_route=/": {Upstream: "http://127.0.0.1:1/"}, "http://x/wp-json/": {Upstream: "http://127.0.0.1:1", UpstreamIndex: "http://x/wp-json/"},
+		"http://localhost/?rest_route=/": {Upstream: "unix:/run/app.sock"}, "http://127.0.0.1:2/?rest_route=/": {Upstream: "h2c://127.0.0.1:2"},
 	} {
-		if got := s.index(); got != want {
+		if got, _ := s.index(); got != want {
 			t.Errorf("%+v: the index is at %q, want %q", s, got, want)
 		}
 	}

@@ -217,6 +217,7 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		Protocols:         protocols(c.TLSCert != ""),
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	log.Info("serving", "url", home, "listen", listener.Addr().String(), "database", redactURL(all.Database))

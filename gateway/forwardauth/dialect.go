@@ -94,16 +94,17 @@ func (d dialect) read(g *gateway.Gateway, r *http.Request, rest string) (*http.R
 		for _, field := range []struct {
 			header string
 			value  *string
-		}{{d.method, &client.Method}, {d.target, &client.RequestURI}, {d.host, &client.Host}} {
-			value, refusal := only(r.Header, field.header)
+			read   func(http.Header, string) (string, *gateway.Decision)
+		}{{d.method, &client.Method, only}, {d.target, &client.RequestURI, only}, {d.host, &client.Host, atMostOne}} {
+			value, refusal := field.read(r.Header, field.header)
 			if refusal != nil {
 				return nil, refusal
 			}
 			*field.value = value
 		}
 	}
-	if !isMethod(client.Method) || !gateway.IsOriginForm(client.RequestURI) || client.Host == "" {
-		return nil, refuse("The proxy must pass on the method, the address and the host as the client sent them.")
+	if !isMethod(client.Method) || !gateway.IsOriginForm(client.RequestURI) {
+		return nil, refuse("The proxy must pass on the method and the address as the client sent them.")
 	}
 	if name := g.Misspelled(r.Header); name != "" {
 		return nil, refuse("Applications could take the header " + name + " for one that says who is asking. Leave it out.")
@@ -124,7 +125,7 @@ func (d dialect) readURL(client *http.Request) *gateway.Decision {
 	}
 	scheme, rest, _ := strings.Cut(address, "://")
 	at := strings.IndexByte(rest, '/')
-	if scheme != "https" && scheme != "http" || at < 0 || !isHost.MatchString(rest[:at]) {
+	if scheme != "https" && scheme != "http" || at < 0 || at > 0 && !isHost.MatchString(rest[:at]) {
 		return refuse("The proxy must set the header " + d.url + " to the scheme, the host and the path that the client asked for.")
 	}
 	client.Method, client.Host, client.RequestURI = method, rest[:at], rest[at:]
@@ -148,6 +149,16 @@ func only(h http.Header, name string) (string, *gateway.Decision) {
 		return "", refuse(fmt.Sprintf("There are %d headers %s: the proxy must set it, and let no client do so.", len(values), name))
 	}
 	return "", refuse("The proxy must set the header " + name + ".")
+}
+
+// atMostOne is only for a header that may be missing, or empty: that with the host, since a
+// client that speaks HTTP/1.0 need not send one (RFC 9112, section 3.2). What hangs on the
+// host, such as an absolute Destination, is then refused.
+func atMostOne(h http.Header, name string) (string, *gateway.Decision) {
+	if values := h[name]; len(values) == 0 || len(values) == 1 && values[0] == "" {
+		return "", nil
+	}
+	return only(h, name)
 }
 
 // RuleProxy is the rule by which a request is refused that the proxy does not tell

@@ -105,8 +105,10 @@ func TestWhatIsNotTold(t *testing.T) {
 			"a misspelled identity":   func(r *http.Request) { r.Header["X_sparekey_user"] = []string{"admin"} },
 		}
 		for name := range told.header {
-			changes["no "+name] = func(r *http.Request) { r.Header.Del(name) }
-			changes["an empty "+name] = func(r *http.Request) { r.Header.Set(name, "") }
+			if !strings.HasSuffix(name, "Host") { // see TestNoHost
+				changes["no "+name] = func(r *http.Request) { r.Header.Del(name) }
+				changes["an empty "+name] = func(r *http.Request) { r.Header.Set(name, "") }
+			}
 			changes["two of "+name] = func(r *http.Request) { r.Header.Add(name, r.Header.Get(name)) }
 		}
 		for _, target := range []string{"a", "http://example.org/a", "*", "/a b", "/a#b", "/a\tb", "?a", "//\x7f"} {
@@ -247,7 +249,6 @@ func TestIngressNginxAddress(t *testing.T) {
 		"http://example.org/https://example.org/a": {"/https://example.org/a", false},
 		"":                      {},
 		"/a":                    {},
-		"https:///a":            {},
 		"https://example.org":   {},
 		"https://example.org?a": {},
 		"https://example.org*":  {},

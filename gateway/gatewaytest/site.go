@@ -1,6 +1,7 @@
 package gatewaytest
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -26,6 +27,10 @@ type Site struct {
 	Application *url.URL         // tells in its answers what arrived
 	Sparekey    *url.URL         // has the addresses of forwardauth, for a proxy on 127.0.0.1, and stands in for the pages
 	Certificate Certificate      // for a front-end that speaks TLS
+
+	// Warnings is what forwardauth had to say about the proxy that asks. Read it when the
+	// proxy has its answers.
+	Warnings *bytes.Buffer
 
 	sparekey      *httptest.Server
 	authorization map[string]string
@@ -157,7 +162,10 @@ func newSite(t testing.TB, config gateway.Config, more map[string]sparekey.Limit
 
 func (s *Site) listen(t testing.TB) {
 	t.Helper()
-	auth := forwardauth.New(s.Gateway, forwardauth.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}})
+	s.Warnings = new(bytes.Buffer)
+	auth := forwardauth.New(s.Gateway, forwardauth.Config{
+		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Log: slog.New(slog.NewTextHandler(s.Warnings, nil)),
+	})
 	s.sparekey = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if forwardauth.Handles(r) {
 			auth.ServeHTTP(w, r)

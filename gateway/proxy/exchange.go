@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -41,6 +42,7 @@ type exchange struct {
 	decision gateway.Decision
 	trailer  http.Header // of the request to the application
 	cut      atomic.Bool // the client's body did not arrive whole
+	arrived  atomic.Bool // it has no body, or all of it has come
 	// forbidden says that the client's body has a field that limits do not allow.
 	forbidden atomic.Bool
 
@@ -52,6 +54,7 @@ type exchange struct {
 	register  *time.Timer
 
 	mu      sync.Mutex
+	quiet   bool                     // the client may take its time with the rest of its body
 	control *http.ResponseController // not to be used once over is true
 	conn    net.Conn                 // of a client that switched to websocket
 	over    bool                     // ServeHTTP has returned
@@ -89,8 +92,21 @@ func (x *exchange) isEnded() bool {
 func (x *exchange) setReadDeadline(t time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.over && x.ended == nil && x.conn == nil {
+	if !x.over && x.ended == nil && x.conn == nil && !x.quiet {
 		_ = x.control.SetReadDeadline(t)
+	}
+}
+
+// answering is called when the answer begins. Over HTTP/2, where both sides may send at
+// once, it may be a conversation, such as a stream of gRPC, in which the client is quiet
+// for as long as it likes: its request then lasts for as long as the application keeps
+// its answer open. Over HTTP/1 it is a client that is still to send its body.
+func (x *exchange) answering() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.in.ProtoMajor >= 2 && !x.quiet && !x.over && x.ended == nil {
+		x.quiet = true
+		_ = x.control.SetReadDeadline(time.Time{})
 	}
 }
 
@@ -101,6 +117,29 @@ func (x *exchange) setWriteDeadline(t time.Time) {
 	if !x.over && x.ended == nil && x.conn == nil {
 		_ = x.control.SetWriteDeadline(t)
 	}
+}
+
+// answered is called when all of the answer has come. What is left of the client's body
+// has no reader then, though a transport may still wait for it, and the answer for that.
+func (x *exchange) answered() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.arrived.Load() && !x.over && x.ended == nil && x.conn == nil {
+		x.quiet = true // no later deadline
+		_ = x.control.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// answer is the body of the application's answer.
+type answer struct {
+	io.ReadCloser
+	exchange *exchange
+}
+
+// Close is part of io.Closer.
+func (a answer) Close() error {
+	a.exchange.answered()
+	return a.ReadCloser.Close()
 }
 
 // hijack takes the client's connection over from the server, and keeps it to be able to

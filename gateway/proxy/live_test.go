@@ -86,8 +86,17 @@ func startLive(t *testing.T, application http.Handler, config proxy.Config) *liv
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := startLiveBefore(t, u, config)
+	t.Cleanup(upstream.CloseClientConnections)
+	return l
+}
+
+// startLiveBefore starts a proxy before an application that runs.
+func startLiveBefore(t *testing.T, u *url.URL, config proxy.Config) *live {
+	t.Helper()
 	l := &live{store: memory.New(), clock: testclock.New(time.Now()), log: &safeBuffer{}}
 	l.away = &away{Store: l.store}
+	var err error
 	if l.user, err = l.store.CreateUser(t.Context(), sparekey.User{Login: "ann"}, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -101,9 +110,11 @@ func startLive(t *testing.T, application http.Handler, config proxy.Config) *liv
 		l.proxy.ServeHTTP(w, r)
 	}))
 	server.Config.ErrorLog = quiet()
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
 	server.Start()
 	t.Cleanup(server.Close)
-	t.Cleanup(upstream.CloseClientConnections)
 	l.addr = server.Listener.Addr().String()
 	return l
 }

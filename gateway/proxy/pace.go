@@ -29,7 +29,8 @@ func (p pace) unlimited() {
 	p.exchange.setWriteDeadline(time.Time{})
 }
 
-// writer is the answer to a client. It has the time of idle to take each part.
+// writer is the answer to a client. It has the time of idle to take each part. Between
+// parts the application may be quiet for longer.
 type writer struct {
 	http.ResponseWriter
 	pace
@@ -41,17 +42,36 @@ type writer struct {
 // extend gives the client the time of idle from now on.
 func (w *writer) extend() { w.exchange.setWriteDeadline(w.now().Add(w.idle)) }
 
+// taken ends the deadline once the client has taken a part. Over HTTP/1 the connection
+// keeps it until the next part, without effect; over HTTP/2 it would end the stream.
+func (w *writer) taken() {
+	if w.exchange.in.ProtoMajor >= 2 {
+		w.exchange.setWriteDeadline(time.Time{})
+	}
+}
+
 // WriteHeader is part of http.ResponseWriter.
 func (w *writer) WriteHeader(status int) {
 	w.extend()
-	w.begun = w.begun || status >= http.StatusOK // those before are no answers yet
+	if status >= http.StatusOK { // those before it come ahead of the answer
+		w.begun = true
+		w.exchange.answering()
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // Write is part of http.ResponseWriter.
 func (w *writer) Write(b []byte) (int, error) {
 	w.extend()
+	defer w.taken()
 	return w.ResponseWriter.Write(b)
+}
+
+// FlushError is for http.ResponseController.
+func (w *writer) FlushError() error {
+	w.extend()
+	defer w.taken()
+	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // end gives the client the time of idle for what the server has yet to send. Of an
@@ -70,7 +90,8 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.exchan
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// body is the body of a client's request. Each part has the time of idle to come. Its end
+// body is the body of a client's request. Each part has the time of idle to come, until
+// an answer over HTTP/2 has begun (see [exchange.answering]). Its end
 // is held back until the request was confirmed after that end had arrived. The end is the
 // last bytes of a body of known length, and otherwise io.EOF. The caller's buffer keeps
 // what is held back, so no other one is needed.
@@ -99,6 +120,7 @@ func (b *body) Read(p []byte) (int, error) {
 		b.exchange.cut.Store(true)
 		return 0, errEnded
 	}
+	b.exchange.arrived.Store(err != nil)
 	switch {
 	case errors.Is(err, io.EOF):
 		// From here on the server reads only to see whether the client goes away.

@@ -27,6 +27,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -81,7 +82,9 @@ type Config struct {
 	// ended it; see Log as well. It should return quickly. Default: it is not called.
 	Ended func(ctx context.Context, d gateway.Decision)
 
-	// Transport sends requests to the application. Default: [Transport].
+	// Transport sends requests to the application; see [NewTransport] for those on a Unix
+	// socket, with HTTP/2 alone, or with certificates of a private authority. Default:
+	// [Transport].
 	Transport http.RoundTripper
 
 	// Log gets what the operator should know: an application that does not answer, and
@@ -92,35 +95,10 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Timeouts of [Transport]. The time that an application takes for the body of an
-// answer is not limited.
-const (
-	dialTimeout   = 10 * time.Second
-	answerTimeout = 5 * time.Minute
-	// idleTimeout is less than the five seconds after which Apache closes a
-	// connection: a POST that just then is under way cannot be repeated.
-	idleTimeout = 4 * time.Second
-	idlePerHost = 256
-)
-
 // flushInterval is for how long an answer, or a part of it, may wait for the next part,
 // if it is known how long the whole is. Answers of unknown length, such as server-sent
 // events, are passed on as they come.
 const flushInterval = 50 * time.Millisecond
-
-// Transport returns a transport that suits a [Proxy]: it ignores the proxies that
-// the environment names, and does not ask for compression by itself.
-func Transport() *http.Transport {
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
-		MaxIdleConnsPerHost:   idlePerHost,
-		IdleConnTimeout:       idleTimeout,
-		TLSHandshakeTimeout:   dialTimeout,
-		ResponseHeaderTimeout: answerTimeout,
-		ExpectContinueTimeout: time.Second,
-		DisableCompression:    true,
-	}
-}
 
 // Proxy is a reverse proxy. It is safe for concurrent use.
 type Proxy struct {
@@ -183,6 +161,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{Context: r.Context(), in: r, target: target, origin: p.config.Origin(r), control: http.NewResponseController(w)}
+	x.arrived.Store(true)
 	x.decision, x.hold = p.decide(r, x.origin)
 	if x.decision.Outcome != gateway.Allowed {
 		p.gateway.Fail(w, r, x.decision)
@@ -194,6 +173,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	paced := &writer{ResponseWriter: w, pace: p.pace(x)}
 	paced.unlimited()
 	if r.Body != nil && r.Body != http.NoBody {
+		x.arrived.Store(false)
 		r.Body = &body{ReadCloser: r.Body, pace: paced.pace, left: r.ContentLength, confirm: p.confirm}
 	}
 	defer paced.end() // also when the answer breaks off, which ends this by a panic
@@ -244,7 +224,9 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	if x.origin.Scheme != "" {
 		out.Header.Set("X-Forwarded-Proto", x.origin.Scheme)
 	}
-	out.Header.Set("X-Forwarded-Host", pr.In.Host)
+	if pr.In.Host != "" { // else the client speaks HTTP/1.0, and names none
+		out.Header.Set("X-Forwarded-Host", pr.In.Host)
+	}
 	out.Header.Add(headerLoop, p.loopID)
 }
 
@@ -255,6 +237,9 @@ func amend(res *http.Response) error {
 	if x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		basicauth.Warn(res.Header, x.decision.Identity)
 		tellCaches(res, x.decision.Identity.User.ID == "")
+		if res.StatusCode != http.StatusSwitchingProtocols {
+			res.Body = answer{res.Body, x}
+		}
 	}
 	return nil
 }
@@ -284,7 +269,11 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.config.Log.ErrorContext(r.Context(), "the application takes too long", "upstream", p.upstream.Host, "error", err)
 		p.gateway.Tell(w, r, http.StatusGatewayTimeout, "The application takes too long to answer. Try again in a moment.")
 	default:
-		p.config.Log.ErrorContext(r.Context(), "the application does not answer", "upstream", p.upstream.Host, "error", err)
+		message := "the application does not answer"
+		if _, unverified := errors.AsType[*tls.CertificateVerificationError](err); unverified {
+			message = "the certificate of the application cannot be verified"
+		}
+		p.config.Log.ErrorContext(r.Context(), message, "upstream", p.upstream.Host, "error", err)
 		p.gateway.Tell(w, r, http.StatusBadGateway, "The application does not answer. Try again in a moment.")
 	}
 }
