@@ -99,11 +99,12 @@ var passwordColumns = []string{"uuid", "app_id", "name", "password", "created", 
 // passwordListing lists credentials as wp-cli does: the hash as "password",
 // times in Unix seconds, nothing for what never happened.
 func passwordListing(svc *sparekey.Service, list []sparekey.Credential) listing {
-	l := listing{id: "uuid", columns: passwordColumns, more: limitColumns}
+	l := listing{id: "uuid", columns: passwordColumns, more: limitColumns, people: peopleReadCredentials(svc)}
 	for _, c := range list {
 		r := row{
 			"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
 			"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
+			source: c,
 		}
 		maps.Copy(r, limitValues(svc, c))
 		l.rows = append(l.rows, r)
@@ -222,6 +223,7 @@ func (c *passwordGetCommand) Run(ctx context.Context, all *commands, t terminal)
 			return c.explain(err)
 		}
 		l := passwordListing(s.service, []sparekey.Credential{found})
+		l.people = peopleReadOne(s.service, u)
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err
 		}
@@ -328,10 +330,19 @@ func count(conditions []bool) (n int) {
 	return n
 }
 
+func revokeOne(ctx context.Context, m sparekey.Manager, userID, uuid string) error {
+	uuid, err := fullUUID(ctx, m, userID, uuid)
+	if err != nil {
+		return err
+	}
+	_, err = m.Revoke(ctx, userID, uuid)
+	return err
+}
+
 func (c *passwordDeleteCommand) revokeEach(ctx context.Context, m sparekey.Manager, u sparekey.User, t terminal) error {
 	revoked := 0
 	for _, uuid := range c.UUIDs {
-		if _, err := m.Revoke(ctx, u.ID, uuid); err != nil {
+		if err := revokeOne(ctx, m, u.ID, uuid); err != nil {
 			fmt.Fprintf(t.err, "Warning: %v\n", credential{c.owner, uuid}.explain(err))
 			continue
 		}

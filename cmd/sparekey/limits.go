@@ -244,6 +244,9 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 		if err != nil {
 			return sparekey.User{}, sparekey.Credential{}, err
 		}
+		if uuid, err = fullUUID(ctx, manager, user.ID, uuid); err != nil {
+			return sparekey.User{}, sparekey.Credential{}, err
+		}
 		found, err := manager.Get(ctx, user.ID, uuid)
 		return user, found, credential{owner{args[0]}, uuid}.explain(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -37,22 +36,6 @@ type commands struct {
 	Version     versionCommand            `cmd:"" help:"Print the version."`
 	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Say how to have your shell complete commands; with -c, print the code for it."`
 	Help        helpCommand               `cmd:"" help:"Show the help of a command, as --help does."`
-}
-
-// terminal is where a command reads from and writes to.
-type terminal struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// isInteractive reports whether people read the output, rather than programs.
-func (t terminal) isInteractive() bool {
-	f, ok := t.out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // exitCode ends the program with a status. It is what a command returns when
