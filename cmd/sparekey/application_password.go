@@ -19,10 +19,10 @@ type applicationPasswordCommands struct {
 	Create      passwordCreateCommand      `cmd:"" help:"Create an application password and print it, this once."`
 	List        passwordListCommand        `cmd:"" help:"List application passwords."`
 	Get         passwordGetCommand         `cmd:"" help:"Show one application password."`
-	Exists      passwordExistsCommand      `cmd:"" help:"Exit with 0 if there is an application password of this name, else with 1."`
-	Update      passwordUpdateCommand      `cmd:"" help:"Rename an application password, or give it other limits."`
-	Rotate      passwordRotateCommand      `cmd:"" help:"Give an application password another secret and print it, this once."`
-	Explain     passwordExplainCommand     `cmd:"" help:"Say what an application password may do, or whether it may do one thing, and why."`
+	Exists      passwordExistsCommand      `cmd:"" help:"Exit with 0 if an application password has this name, else with 1."`
+	Update      passwordUpdateCommand      `cmd:"" help:"Rename an application password, or change its limits. An empty value removes a limit."`
+	Rotate      passwordRotateCommand      `cmd:"" help:"Replace the secret of an application password and print the new one, this once."`
+	Explain     passwordExplainCommand     `cmd:"" help:"Say what an application password can do, or whether a request is allowed, and why."`
 	Delete      passwordDeleteCommand      `cmd:"" help:"Revoke application passwords."`
 	Orphans     passwordOrphansCommand     `cmd:"" help:"List application passwords whose users are gone, or revoke them."`
 	RecordUsage passwordRecordUsageCommand `cmd:"" help:"Record that an application password was used now."`

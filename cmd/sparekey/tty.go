@@ -52,11 +52,11 @@ type style string
 
 const (
 	unstyled style = ""
-	bold   style = "1"
-	faint  style = "2"
-	red    style = "31"
-	green  style = "32"
-	yellow style = "33"
+	bold     style = "1"
+	faint    style = "2"
+	red      style = "31"
+	green    style = "32"
+	yellow   style = "33"
 )
 
 // paint returns the text in a style, or as it is where colours are off.

@@ -24,7 +24,7 @@ type userCommands struct {
 	Update              userUpdateCommand           `cmd:"" help:"Change users: e-mail address, name or main password."`
 	SetRole             userSetRoleCommand          `cmd:"" help:"Give a user another role."`
 	ResetPassword       userResetPasswordCommand    `cmd:"" help:"Give users a new main password."`
-	ApplicationPassword applicationPasswordCommands `cmd:"" help:"Manage a user's application passwords."`
+	ApplicationPassword applicationPasswordCommands `cmd:"" help:"Manage the application passwords of users."`
 }
 
 // findUser finds the user that an argument names: by ID if it is a number, else
