@@ -101,15 +101,19 @@ var passwordColumns = []string{"uuid", "app_id", "name", "password", "created", 
 func passwordListing(svc *sparekey.Service, list []sparekey.Credential) listing {
 	l := listing{id: "uuid", columns: passwordColumns, more: limitColumns, people: peopleReadCredentials(svc)}
 	for _, c := range list {
-		r := row{
-			"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
-			"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
-			source: c,
-		}
-		maps.Copy(r, limitValues(svc, c))
-		l.rows = append(l.rows, r)
+		l.rows = append(l.rows, credentialRow(svc, c))
 	}
 	return l
+}
+
+func credentialRow(svc *sparekey.Service, c sparekey.Credential) row {
+	r := row{
+		"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
+		"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
+		source: c,
+	}
+	maps.Copy(r, limitValues(svc, c))
+	return r
 }
 
 func unixOrNil(t time.Time) any {
@@ -127,7 +131,8 @@ func textOrNil(s string) any {
 }
 
 type passwordListCommand struct {
-	owner
+	User     string `arg:"" optional:"" help:"ID, login or e-mail address."`
+	AllUsers bool   `help:"List those of all users."`
 	listFlags
 	OrderBy string `name:"orderby" help:"Sort by this field: ${enum}." enum:"uuid,app_id,name,password,created,last_used,last_ip" default:"created"`
 	Order   string `help:"${enum}: ascending or descending." enum:"asc,desc" default:"desc"`
@@ -139,14 +144,33 @@ type passwordListCommand struct {
 	Created  *string `help:"Only those created at this Unix time." group:"Filters (exact, empty for none)"`
 	LastUsed *string `name:"last_used" aliases:"last-used" help:"Only those last used at this Unix time." group:"Filters (exact, empty for none)"`
 	LastIP   *string `name:"last_ip" aliases:"last-ip" help:"Only those last used from this address." group:"Filters (exact, empty for none)"`
+	stateFilters
+}
+
+// Validate is called by kong.
+func (c *passwordListCommand) Validate() error {
+	switch {
+	case c.User == "" && !c.AllUsers:
+		return errors.New("expected \"<user>\", or --all-users for the application passwords of all users")
+	case c.User != "" && c.AllUsers:
+		return errors.New("give a user or --all-users, but not both")
+	case c.AllUsers && (c.OrderBy != "created" || c.Order != "desc"):
+		return errors.New("--orderby and --order are for the list of one user: --all-users prints rows as it reads them")
+	}
+	return c.stateFilters.Validate()
 }
 
 func (c *passwordListCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
+	if c.AllUsers {
+		return c.listAll(ctx, all, t)
+	}
+	return owner{c.User}.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		list, err := m.List(ctx, u.ID)
 		if err != nil {
 			return err
 		}
+		now := time.Now()
+		list = slices.DeleteFunc(list, func(found sparekey.Credential) bool { return !c.stateFilters.selects(s.service, found, now) })
 		l := passwordListing(s.service, list)
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err

@@ -424,18 +424,19 @@ func (c *auditExportCommand) Run(ctx context.Context, all *commands, t terminal)
 // none of wp-cli's, so they are printed only where they are asked for.
 var usageColumns = []string{"use_count", "recent_addresses"}
 
-// addUsage adds to application passwords what is counted of their uses, where that
-// is to be printed.
-func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) error {
+// usage makes the fields of what is counted of uses known to a listing, and returns what
+// fills them in a row, which does nothing where they are not to be printed.
+func (s *site) usage(l *listing, flags outputFlags) (fill func(context.Context, row) error) {
+	nothing := func(context.Context, row) error { return nil }
 	store := s.history()
 	if store == nil {
-		return nil
+		return nothing
 	}
-	l.more = append(l.more, usageColumns...)
-	if !slices.ContainsFunc(append(flags.Fields, flags.Field), func(f string) bool { return slices.Contains(usageColumns, f) }) {
-		return nil
+	l.more = append(slices.Clone(l.more), usageColumns...)
+	if !slices.ContainsFunc(append(slices.Clone(flags.Fields), flags.Field), func(f string) bool { return slices.Contains(usageColumns, f) }) {
+		return nothing
 	}
-	for _, r := range l.rows {
+	return func(ctx context.Context, r row) error {
 		u, err := store.Usage(ctx, r.text("uuid"))
 		if err != nil {
 			return err
@@ -445,6 +446,18 @@ func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) erro
 			addresses = append(addresses, a.Addr)
 		}
 		r["use_count"], r["recent_addresses"] = int64(u.Count), textOrNil(strings.Join(addresses, " "))
+		return nil
+	}
+}
+
+// addUsage adds to application passwords what is counted of their uses, where that
+// is to be printed.
+func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) error {
+	fill := s.usage(l, flags)
+	for _, r := range l.rows {
+		if err := fill(ctx, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }
