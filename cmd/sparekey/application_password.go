@@ -63,7 +63,7 @@ type passwordCreateCommand struct {
 	Name  string `arg:"" name:"app-name" help:"The name of the application."`
 	AppID string `name:"app-id" aliases:"app_id" help:"A UUID that the application chose for itself." placeholder:"UUID"`
 	limitFlags
-	Porcelain bool `help:"Print the 24 characters alone."`
+	newSecretFlags
 }
 
 func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -82,9 +82,8 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 				u.Login, cmp.Or(strings.Join(u.Roles, ", "), "none"), strings.Join(all.Creators, ", "))
 		case err != nil:
 			return flagNames(err)
-		case c.Porcelain:
-			fmt.Fprintln(t.out, secret.Reveal())
-			return nil
+		case c.isForPrograms():
+			return c.print(t, s.service, u, secret, created)
 		}
 		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\nUUID: %s\n", u.Login, secret.Reveal(), created.UUID)
 		if !created.Limits.IsZero() {

@@ -147,8 +147,8 @@ func listOrNil(list []string) any {
 
 type passwordRotateCommand struct {
 	credential
-	Grace     duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d; 90d at the most." default:"0" placeholder:"DURATION"`
-	Porcelain bool     `help:"Print the 24 characters alone."`
+	Grace duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d; 90d at the most." default:"0" placeholder:"DURATION"`
+	newSecretFlags
 }
 
 func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -161,9 +161,8 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 			fmt.Fprint(t.err, "Warning: WordPress itself accepts the new secret only, from now on. The one before is accepted by Sparekey, and "+
 				"by a WordPress behind \"sparekey serve --upstream\" only with --signing-key and the plugin of docs/wordpress.md.\n")
 		}
-		if c.Porcelain {
-			fmt.Fprintln(t.out, secret.Reveal())
-			return nil
+		if c.isForPrograms() {
+			return c.print(t, s.service, u, secret, changed)
 		}
 		fmt.Fprintf(t.out, "The application password %q of %s has another secret. It is shown this once.\nPassword: %s\n",
 			changed.Name, u.Login, secret.Reveal())
