@@ -257,7 +257,7 @@ func (c *auditListCommand) Run(ctx context.Context, all *commands, t terminal) e
 			return err
 		}
 		slices.Reverse(lines)
-		l := listing{id: "seq", columns: auditColumns, more: auditMore}
+		l := listing{id: "seq", columns: auditColumns, more: auditMore, people: peopleReadRecords()}
 		for _, line := range lines {
 			l.rows = append(l.rows, auditRow(line))
 		}
@@ -362,7 +362,7 @@ type auditVerifyCommand struct {
 }
 
 func (c *auditVerifyCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	report, err := c.verify(ctx, all)
+	report, err := c.verify(ctx, all, t)
 	var broken *audit.BrokenError
 	switch {
 	case errors.As(err, &broken):
@@ -383,7 +383,7 @@ func (c *auditVerifyCommand) Run(ctx context.Context, all *commands, t terminal)
 	return nil
 }
 
-func (c *auditVerifyCommand) verify(ctx context.Context, all *commands) (report audit.Report, err error) {
+func (c *auditVerifyCommand) verify(ctx context.Context, all *commands, t terminal) (report audit.Report, err error) {
 	key, err := all.key()
 	if err != nil {
 		return report, err
@@ -401,6 +401,11 @@ func (c *auditVerifyCommand) verify(ctx context.Context, all *commands) (report 
 		if err != nil {
 			return err
 		}
+		store, p, err := watchLog(ctx, store, t, "Verifying records")
+		if err != nil {
+			return err
+		}
+		defer p.end()
 		report, err = audit.Verify(ctx, store, key, c.Kept...)
 		return err
 	})
@@ -411,6 +416,14 @@ type auditExportCommand struct{ auditFilter }
 
 func (c *auditExportCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	return c.with(ctx, all, func(store audit.Store, q audit.Query) error {
+		var p *progress
+		if !t.isInteractive() { // else it would be between the records
+			var err error
+			if store, p, err = watchLog(ctx, store, t, "Exporting records"); err != nil {
+				return err
+			}
+		}
+		defer p.end()
 		out := bufio.NewWriter(t.out)
 		err := audit.Each(ctx, store, q, func(line audit.Line) error {
 			_, err := fmt.Fprintln(out, line.Text)
