@@ -311,39 +311,6 @@ func (c *passwordRecordUsageCommand) Run(ctx context.Context, all *commands, t t
 	})
 }
 
-type passwordDeleteCommand struct {
-	owner
-	UUIDs []string `arg:"" optional:"" name:"uuid" help:"The UUIDs of the application passwords."`
-	All   bool     `help:"Revoke all of the user's application passwords."`
-
-	Expired bool `help:"Revoke those that are accepted no more, because they expired, are used up, or were not used for too long."`
-}
-
-func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if chosen := []bool{c.All, c.Expired, len(c.UUIDs) > 0}; count(chosen) != 1 {
-		return errors.New("name the application passwords to revoke by their UUIDs, or give --all or --expired, but not both")
-	}
-	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
-		if c.All {
-			revoked, err := m.RevokeAll(ctx, u.ID)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(t.out, "Revoked all application passwords of %s: %d.\n", u.Login, len(revoked))
-			return nil
-		}
-		if c.Expired {
-			revoked, err := m.RevokeSpent(ctx, u.ID)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(t.out, "Revoked the application passwords of %s that were accepted no more: %d.\n", u.Login, len(revoked))
-			return nil
-		}
-		return c.revokeEach(ctx, m, u, t)
-	})
-}
-
 func count(conditions []bool) (n int) {
 	for _, c := range conditions {
 		if c {
@@ -351,29 +318,4 @@ func count(conditions []bool) (n int) {
 		}
 	}
 	return n
-}
-
-func revokeOne(ctx context.Context, m sparekey.Manager, userID, uuid string) error {
-	uuid, err := fullUUID(ctx, m, userID, uuid)
-	if err != nil {
-		return err
-	}
-	_, err = m.Revoke(ctx, userID, uuid)
-	return err
-}
-
-func (c *passwordDeleteCommand) revokeEach(ctx context.Context, m sparekey.Manager, u sparekey.User, t terminal) error {
-	revoked := 0
-	for _, uuid := range c.UUIDs {
-		if err := revokeOne(ctx, m, u.ID, uuid); err != nil {
-			fmt.Fprintf(t.err, "Warning: %v\n", credential{c.owner, uuid}.explain(err))
-			continue
-		}
-		revoked++
-	}
-	fmt.Fprintf(t.out, "Revoked %d of %d application passwords.\n", revoked, len(c.UUIDs))
-	if revoked < len(c.UUIDs) {
-		return exitCode(1)
-	}
-	return nil
 }
