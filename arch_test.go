@@ -56,7 +56,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"gateway/forwardauth": {own: []string{"basicauth", "clientip", "gateway"}},
 	"gateway/gatewaytest": {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
 	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway", "gateway/upstream"}},
-	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/agnivade/levenshtein", "github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "github.com/posener/complete", "go.yaml.in/yaml/v3", "golang.org/x/term"}},
+	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/agnivade/levenshtein", "github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "github.com/posener/complete", "go.yaml.in/yaml/v3", "golang.org/x/term", "golang.org/x/text/width"}},
 }
 
 // exampleLayer holds for every program under examples: what an importer has.

@@ -25,28 +25,17 @@ func (s *Service) UserDeleted(ctx context.Context, userID string) ([]Credential,
 // [ErrUnavailable] where the Store is not a [Searcher]. Any other error is one of the
 // store or the directory.
 func (m Manager) Orphans(ctx context.Context) ([]Credential, error) {
-	if !m.operator {
-		return nil, ErrForbidden
-	}
-	searcher, ok := m.service.store.(Searcher)
-	if !ok {
-		return nil, ErrUnavailable
-	}
 	var orphans []Credential
-	gone := map[string]bool{}
-	for c, err := range allCredentials(ctx, searcher) {
+	isGone := m.service.OrphanCheck(ctx)
+	for c, err := range m.All(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		isGone, asked := gone[c.UserID]
-		if !asked {
-			_, err := m.service.users.UserByID(ctx, c.UserID)
-			if isGone = errors.Is(err, ErrUserNotFound); err != nil && !isGone {
-				return nil, fmt.Errorf("find user %s: %w", c.UserID, err)
-			}
-			gone[c.UserID] = isGone
+		orphan, err := isGone(c)
+		if err != nil {
+			return nil, err
 		}
-		if isGone {
+		if orphan {
 			orphans = append(orphans, c)
 		}
 	}

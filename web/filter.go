@@ -28,12 +28,8 @@ var states = []struct {
 }{
 	{"", "state.any", nil},
 	{"expired", "state.expired", func(svc *sparekey.Service, c sparekey.Credential) bool { return svc.Spent(c) != "" }},
-	{"expiring", "state.expiring", func(svc *sparekey.Service, c sparekey.Credential) bool {
-		return svc.Spent(c) == "" && !svc.ExpiresSoon(c).IsZero()
-	}},
-	{"unlimited", "state.unlimited", func(svc *sparekey.Service, c sparekey.Credential) bool {
-		return c.Limits.IsZero() && svc.Expires(c).IsZero() && svc.Spent(c) == ""
-	}},
+	{"expiring", "state.expiring", (*sparekey.Service).IsExpiring},
+	{"unlimited", "state.unlimited", (*sparekey.Service).IsUnlimited},
 }
 
 // orders are the orders of a list. The store has the first.

@@ -19,10 +19,10 @@ type applicationPasswordCommands struct {
 	Create      passwordCreateCommand      `cmd:"" help:"Create an application password and print it, this once."`
 	List        passwordListCommand        `cmd:"" help:"List application passwords."`
 	Get         passwordGetCommand         `cmd:"" help:"Show one application password."`
-	Exists      passwordExistsCommand      `cmd:"" help:"Exit with 0 if there is an application password of this name, else with 1."`
-	Update      passwordUpdateCommand      `cmd:"" help:"Rename an application password, or give it other limits."`
-	Rotate      passwordRotateCommand      `cmd:"" help:"Give an application password another secret and print it, this once."`
-	Explain     passwordExplainCommand     `cmd:"" help:"Say what an application password may do, or whether it may do one thing, and why."`
+	Exists      passwordExistsCommand      `cmd:"" help:"Exit with 0 if an application password has this name, else with 1."`
+	Update      passwordUpdateCommand      `cmd:"" help:"Rename an application password, or change its limits. An empty value removes a limit."`
+	Rotate      passwordRotateCommand      `cmd:"" help:"Replace the secret of an application password and print the new one, this once."`
+	Explain     passwordExplainCommand     `cmd:"" help:"Say what an application password can do, or whether a request is allowed, and why."`
 	Delete      passwordDeleteCommand      `cmd:"" help:"Revoke application passwords."`
 	Orphans     passwordOrphansCommand     `cmd:"" help:"List application passwords whose users are gone, or revoke them."`
 	RecordUsage passwordRecordUsageCommand `cmd:"" help:"Record that an application password was used now."`
@@ -63,7 +63,7 @@ type passwordCreateCommand struct {
 	Name  string `arg:"" name:"app-name" help:"The name of the application."`
 	AppID string `name:"app-id" aliases:"app_id" help:"A UUID that the application chose for itself." placeholder:"UUID"`
 	limitFlags
-	Porcelain bool `help:"Print the 24 characters alone."`
+	newSecretFlags
 }
 
 func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -82,9 +82,8 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 				u.Login, cmp.Or(strings.Join(u.Roles, ", "), "none"), strings.Join(all.Creators, ", "))
 		case err != nil:
 			return flagNames(err)
-		case c.Porcelain:
-			fmt.Fprintln(t.out, secret.Reveal())
-			return nil
+		case c.isForPrograms():
+			return c.print(t, s.service, u, secret, created)
 		}
 		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\nUUID: %s\n", u.Login, secret.Reveal(), created.UUID)
 		if !created.Limits.IsZero() {
@@ -99,16 +98,21 @@ var passwordColumns = []string{"uuid", "app_id", "name", "password", "created", 
 // passwordListing lists credentials as wp-cli does: the hash as "password",
 // times in Unix seconds, nothing for what never happened.
 func passwordListing(svc *sparekey.Service, list []sparekey.Credential) listing {
-	l := listing{id: "uuid", columns: passwordColumns, more: limitColumns}
+	l := listing{id: "uuid", columns: passwordColumns, more: limitColumns, people: peopleReadCredentials(svc)}
 	for _, c := range list {
-		r := row{
-			"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
-			"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
-		}
-		maps.Copy(r, limitValues(svc, c))
-		l.rows = append(l.rows, r)
+		l.rows = append(l.rows, credentialRow(svc, c))
 	}
 	return l
+}
+
+func credentialRow(svc *sparekey.Service, c sparekey.Credential) row {
+	r := row{
+		"uuid": c.UUID, "app_id": c.AppID, "name": c.Name, "password": c.Hash,
+		"created": unixOrNil(c.Created), "last_used": unixOrNil(c.LastUsed), "last_ip": textOrNil(c.LastIP),
+		source: c,
+	}
+	maps.Copy(r, limitValues(svc, c))
+	return r
 }
 
 func unixOrNil(t time.Time) any {
@@ -126,7 +130,8 @@ func textOrNil(s string) any {
 }
 
 type passwordListCommand struct {
-	owner
+	User     string `arg:"" optional:"" help:"ID, login or e-mail address."`
+	AllUsers bool   `help:"List those of all users."`
 	listFlags
 	OrderBy string `name:"orderby" help:"Sort by this field: ${enum}." enum:"uuid,app_id,name,password,created,last_used,last_ip" default:"created"`
 	Order   string `help:"${enum}: ascending or descending." enum:"asc,desc" default:"desc"`
@@ -138,14 +143,33 @@ type passwordListCommand struct {
 	Created  *string `help:"Only those created at this Unix time." group:"Filters (exact, empty for none)"`
 	LastUsed *string `name:"last_used" aliases:"last-used" help:"Only those last used at this Unix time." group:"Filters (exact, empty for none)"`
 	LastIP   *string `name:"last_ip" aliases:"last-ip" help:"Only those last used from this address." group:"Filters (exact, empty for none)"`
+	stateFilters
+}
+
+// Validate is called by kong.
+func (c *passwordListCommand) Validate() error {
+	switch {
+	case c.User == "" && !c.AllUsers:
+		return errors.New("expected \"<user>\", or --all-users for the application passwords of all users")
+	case c.User != "" && c.AllUsers:
+		return errors.New("give a user or --all-users, but not both")
+	case c.AllUsers && (c.OrderBy != "created" || c.Order != "desc"):
+		return errors.New("--orderby and --order are for the list of one user: --all-users prints rows as it reads them")
+	}
+	return c.stateFilters.Validate()
 }
 
 func (c *passwordListCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	return c.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
+	if c.AllUsers {
+		return c.listAll(ctx, all, t)
+	}
+	return owner{c.User}.withSite(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		list, err := m.List(ctx, u.ID)
 		if err != nil {
 			return err
 		}
+		now := time.Now()
+		list = slices.DeleteFunc(list, func(found sparekey.Credential) bool { return !c.stateFilters.selects(s.service, found, now) })
 		l := passwordListing(s.service, list)
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err
@@ -222,6 +246,7 @@ func (c *passwordGetCommand) Run(ctx context.Context, all *commands, t terminal)
 			return c.explain(err)
 		}
 		l := passwordListing(s.service, []sparekey.Credential{found})
+		l.people = peopleReadOne(s.service, u)
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err
 		}
@@ -286,39 +311,6 @@ func (c *passwordRecordUsageCommand) Run(ctx context.Context, all *commands, t t
 	})
 }
 
-type passwordDeleteCommand struct {
-	owner
-	UUIDs []string `arg:"" optional:"" name:"uuid" help:"The UUIDs of the application passwords."`
-	All   bool     `help:"Revoke all of the user's application passwords."`
-
-	Expired bool `help:"Revoke those that are accepted no more, because they expired, are used up, or were not used for too long."`
-}
-
-func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if chosen := []bool{c.All, c.Expired, len(c.UUIDs) > 0}; count(chosen) != 1 {
-		return errors.New("name the application passwords to revoke by their UUIDs, or give --all or --expired, but not both")
-	}
-	return c.with(ctx, all, func(m sparekey.Manager, u sparekey.User) error {
-		if c.All {
-			revoked, err := m.RevokeAll(ctx, u.ID)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(t.out, "Revoked all application passwords of %s: %d.\n", u.Login, len(revoked))
-			return nil
-		}
-		if c.Expired {
-			revoked, err := m.RevokeSpent(ctx, u.ID)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintf(t.out, "Revoked the application passwords of %s that were accepted no more: %d.\n", u.Login, len(revoked))
-			return nil
-		}
-		return c.revokeEach(ctx, m, u, t)
-	})
-}
-
 func count(conditions []bool) (n int) {
 	for _, c := range conditions {
 		if c {
@@ -326,20 +318,4 @@ func count(conditions []bool) (n int) {
 		}
 	}
 	return n
-}
-
-func (c *passwordDeleteCommand) revokeEach(ctx context.Context, m sparekey.Manager, u sparekey.User, t terminal) error {
-	revoked := 0
-	for _, uuid := range c.UUIDs {
-		if _, err := m.Revoke(ctx, u.ID, uuid); err != nil {
-			fmt.Fprintf(t.err, "Warning: %v\n", credential{c.owner, uuid}.explain(err))
-			continue
-		}
-		revoked++
-	}
-	fmt.Fprintf(t.out, "Revoked %d of %d application passwords.\n", revoked, len(c.UUIDs))
-	if revoked < len(c.UUIDs) {
-		return exitCode(1)
-	}
-	return nil
 }

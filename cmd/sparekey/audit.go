@@ -257,7 +257,7 @@ func (c *auditListCommand) Run(ctx context.Context, all *commands, t terminal) e
 			return err
 		}
 		slices.Reverse(lines)
-		l := listing{id: "seq", columns: auditColumns, more: auditMore}
+		l := listing{id: "seq", columns: auditColumns, more: auditMore, people: peopleReadRecords()}
 		for _, line := range lines {
 			l.rows = append(l.rows, auditRow(line))
 		}
@@ -362,7 +362,7 @@ type auditVerifyCommand struct {
 }
 
 func (c *auditVerifyCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	report, err := c.verify(ctx, all)
+	report, err := c.verify(ctx, all, t)
 	var broken *audit.BrokenError
 	switch {
 	case errors.As(err, &broken):
@@ -383,7 +383,7 @@ func (c *auditVerifyCommand) Run(ctx context.Context, all *commands, t terminal)
 	return nil
 }
 
-func (c *auditVerifyCommand) verify(ctx context.Context, all *commands) (report audit.Report, err error) {
+func (c *auditVerifyCommand) verify(ctx context.Context, all *commands, t terminal) (report audit.Report, err error) {
 	key, err := all.key()
 	if err != nil {
 		return report, err
@@ -401,6 +401,11 @@ func (c *auditVerifyCommand) verify(ctx context.Context, all *commands) (report 
 		if err != nil {
 			return err
 		}
+		store, p, err := watchLog(ctx, store, t, "Verifying records")
+		if err != nil {
+			return err
+		}
+		defer p.end()
 		report, err = audit.Verify(ctx, store, key, c.Kept...)
 		return err
 	})
@@ -411,6 +416,14 @@ type auditExportCommand struct{ auditFilter }
 
 func (c *auditExportCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	return c.with(ctx, all, func(store audit.Store, q audit.Query) error {
+		var p *progress
+		if !t.isInteractive() { // else it would be between the records
+			var err error
+			if store, p, err = watchLog(ctx, store, t, "Exporting records"); err != nil {
+				return err
+			}
+		}
+		defer p.end()
 		out := bufio.NewWriter(t.out)
 		err := audit.Each(ctx, store, q, func(line audit.Line) error {
 			_, err := fmt.Fprintln(out, line.Text)
@@ -424,18 +437,19 @@ func (c *auditExportCommand) Run(ctx context.Context, all *commands, t terminal)
 // none of wp-cli's, so they are printed only where they are asked for.
 var usageColumns = []string{"use_count", "recent_addresses"}
 
-// addUsage adds to application passwords what is counted of their uses, where that
-// is to be printed.
-func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) error {
+// usage makes the fields of what is counted of uses known to a listing, and returns what
+// fills them in a row, which does nothing where they are not to be printed.
+func (s *site) usage(l *listing, flags outputFlags) (fill func(context.Context, row) error) {
+	nothing := func(context.Context, row) error { return nil }
 	store := s.history()
 	if store == nil {
-		return nil
+		return nothing
 	}
-	l.more = append(l.more, usageColumns...)
-	if !slices.ContainsFunc(append(flags.Fields, flags.Field), func(f string) bool { return slices.Contains(usageColumns, f) }) {
-		return nil
+	l.more = append(slices.Clone(l.more), usageColumns...)
+	if !slices.ContainsFunc(append(slices.Clone(flags.Fields), flags.Field), func(f string) bool { return slices.Contains(usageColumns, f) }) {
+		return nothing
 	}
-	for _, r := range l.rows {
+	return func(ctx context.Context, r row) error {
 		u, err := store.Usage(ctx, r.text("uuid"))
 		if err != nil {
 			return err
@@ -445,6 +459,18 @@ func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) erro
 			addresses = append(addresses, a.Addr)
 		}
 		r["use_count"], r["recent_addresses"] = int64(u.Count), textOrNil(strings.Join(addresses, " "))
+		return nil
+	}
+}
+
+// addUsage adds to application passwords what is counted of their uses, where that
+// is to be printed.
+func (s *site) addUsage(ctx context.Context, l *listing, flags outputFlags) error {
+	fill := s.usage(l, flags)
+	for _, r := range l.rows {
+		if err := fill(ctx, r); err != nil {
+			return err
+		}
 	}
 	return nil
 }

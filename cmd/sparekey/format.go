@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"unicode"
@@ -19,7 +21,34 @@ type listing struct {
 	columns []string // in their order
 	more    []string // columns that are printed only where they are asked for
 	rows    []row
-	id      string // the column that --format=ids prints
+	stream  iter.Seq2[row, error] // the rows where they are too many to keep; it can be run again
+	id      string                // the column that --format=ids prints
+	people  people
+}
+
+// people is how a listing looks to people on a terminal. Without headings it looks as it
+// does to programs.
+type people struct {
+	headings []heading
+	cells    func(row) []cell // a cell for each heading
+	empty    string           // what is printed instead of a table without rows
+}
+
+// source is the key of what a row was made of, for its cells.
+const source = ""
+
+// all are the rows of the listing. After an error there are no others.
+func (l listing) all() iter.Seq2[row, error] {
+	if l.stream != nil {
+		return l.stream
+	}
+	return func(yield func(row, error) bool) {
+		for _, r := range l.rows {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
 }
 
 // row holds the values of one row by column: string, []string, int64, or nil for
@@ -62,13 +91,13 @@ type outputFlags struct {
 // listFlags are outputFlags with the formats of a list.
 type listFlags struct {
 	outputFlags
-	Format string `help:"One of ${enum}." enum:"table,csv,json,count,yaml,ids" default:"table"`
+	Format string `help:"One of ${enum}. Default: a table for people on a terminal, else table." enum:"table,csv,json,count,yaml,ids,auto" default:"auto" placeholder:"FORMAT"`
 }
 
 // itemFlags are outputFlags with the formats of a single row.
 type itemFlags struct {
 	outputFlags
-	Format string `help:"One of ${enum}." enum:"table,csv,json,yaml" default:"table"`
+	Format string `help:"One of ${enum}. Default: for people on a terminal, else table." enum:"table,csv,json,yaml,auto" default:"auto" placeholder:"FORMAT"`
 }
 
 // choose reduces a listing to the chosen columns.
@@ -89,16 +118,30 @@ func (f outputFlags) choose(l listing) (listing, error) {
 	return l, nil
 }
 
+// isForPeople reports whether a listing is to be printed for people: on a terminal, unless
+// a format or fields were asked for.
+func (f outputFlags) isForPeople(format string, t terminal, l listing) bool {
+	return format == autoFormat && f.Field == "" && len(f.Fields) == 0 && len(l.people.headings) > 0 && t.isInteractive()
+}
+
+// autoFormat is the format where none was asked for.
+const autoFormat = "auto"
+
 // print prints a list.
 func (f listFlags) print(t terminal, l listing) error {
+	if f.isForPeople(f.Format, t, l) {
+		return l.printForPeople(t)
+	}
+	if f.Format == autoFormat {
+		f.Format = "table"
+	}
 	l, err := f.choose(l)
 	if err != nil {
 		return err
 	}
 	switch {
 	case f.Format == "count":
-		_, err := fmt.Fprint(t.out, len(l.rows))
-		return err
+		return l.printCount(t.out)
 	case f.Format == "ids":
 		return l.printIDs(t.out)
 	case f.Field != "" && f.Format == "table":
@@ -109,6 +152,12 @@ func (f listFlags) print(t terminal, l listing) error {
 
 // print prints a single row: as a table, a line for each field.
 func (f itemFlags) print(t terminal, l listing) error {
+	if f.isForPeople(f.Format, t, l) {
+		return l.printItemForPeople(t)
+	}
+	if f.Format == autoFormat {
+		f.Format = "table"
+	}
 	l, err := f.choose(l)
 	switch {
 	case err != nil:
@@ -124,7 +173,7 @@ func (f itemFlags) print(t terminal, l listing) error {
 // printAlone prints a single row as wp-cli prints a user: where print prints a list
 // of one, as it prints an application password.
 func (f itemFlags) printAlone(t terminal, l listing) error {
-	if f.Format == "table" {
+	if f.Format == "table" || f.Format == autoFormat {
 		return f.print(t, l)
 	}
 	l, err := f.choose(l)
@@ -174,17 +223,37 @@ func (l listing) print(t terminal, format string) error {
 	return errors.New("unknown format " + format)
 }
 
-func (l listing) printIDs(w io.Writer) error {
-	ids := make([]string, len(l.rows))
-	for i, r := range l.rows {
-		ids[i] = r.text(l.id)
+func (l listing) printCount(w io.Writer) error {
+	n := 0
+	for _, err := range l.all() {
+		if err != nil {
+			return err
+		}
+		n++
 	}
-	_, err := fmt.Fprint(w, strings.Join(ids, " "))
+	_, err := fmt.Fprint(w, n)
 	return err
 }
 
+func (l listing) printIDs(w io.Writer) error {
+	between := ""
+	for r, err := range l.all() {
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, between+r.text(l.id)); err != nil {
+			return err
+		}
+		between = " "
+	}
+	return nil
+}
+
 func (l listing) printValues(w io.Writer) error {
-	for _, r := range l.rows {
+	for r, err := range l.all() {
+		if err != nil {
+			return err
+		}
 		if _, err := fmt.Fprintln(w, r.shown(l.columns[0])); err != nil {
 			return err
 		}
@@ -193,56 +262,130 @@ func (l listing) printValues(w io.Writer) error {
 }
 
 // lines returns the header and the rows as text.
-func (l listing) lines() [][]string {
-	lines := [][]string{l.columns}
-	for _, r := range l.rows {
-		line := make([]string, len(l.columns))
-		for i, c := range l.columns {
-			line[i] = r.shown(c)
+func (l listing) lines() iter.Seq2[[]string, error] {
+	return func(yield func([]string, error) bool) {
+		if !yield(slices.Clone(l.columns), nil) {
+			return
 		}
-		lines = append(lines, line)
+		for r, err := range l.all() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			line := make([]string, len(l.columns))
+			for i, c := range l.columns {
+				line[i] = r.shown(c)
+			}
+			if !yield(line, nil) {
+				return
+			}
+		}
 	}
-	return lines
 }
 
-// printTable prints a box for people, and fields between tabs for programs.
+// printTable prints a box on a terminal, and fields between tabs for programs.
 func (l listing) printTable(t terminal) error {
-	var b strings.Builder
+	out := bufio.NewWriter(t.out)
 	if t.isInteractive() {
-		box(&b, l.lines())
-	} else {
-		for _, line := range l.lines() {
-			b.WriteString(strings.Join(line, "\t") + "\n")
+		return errors.Join(l.printBox(out), out.Flush())
+	}
+	for line, err := range l.lines() {
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+		if _, err := out.WriteString(strings.Join(line, "\t") + "\n"); err != nil {
+			return err
 		}
 	}
-	_, err := io.WriteString(t.out, b.String())
-	return err
+	return out.Flush()
 }
 
-func box(b *strings.Builder, lines [][]string) {
-	widths := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+// printBox goes through the rows twice, so that it need not keep them.
+func (l listing) printBox(w *bufio.Writer) error {
+	widths := make([]int, len(l.columns))
+	rows := -1 // without the header
+	for line, err := range l.lines() {
+		if err != nil {
+			return err
+		}
+		rows++
+		for i, text := range line {
+			widths[i] = max(widths[i], columns(text))
 		}
 	}
 	rule := "+"
-	for _, w := range widths {
-		rule += strings.Repeat("-", w+2) + "+"
+	for _, width := range widths {
+		rule += strings.Repeat("-", width+2) + "+"
 	}
-	b.WriteString(rule + "\n")
-	for n, line := range lines {
-		for i, cell := range line {
-			fmt.Fprintf(b, "| %-*s ", widths[i], cell)
+	rule += "\n"
+	w.WriteString(rule)
+	isHeader := true
+	for line, err := range l.lines() {
+		if err != nil {
+			return err
 		}
-		b.WriteString("|\n")
-		if n == 0 {
-			b.WriteString(rule + "\n")
+		for i, text := range line {
+			w.WriteString("| " + pad(text, widths[i]) + " ")
+		}
+		w.WriteString("|\n")
+		if isHeader {
+			w.WriteString(rule)
+			isHeader = false
 		}
 	}
-	if len(lines) > 1 {
-		b.WriteString(rule + "\n")
+	if rows > 0 {
+		w.WriteString(rule)
 	}
+	return nil
+}
+
+// printForPeople goes through the rows twice, so that it need not keep them.
+func (l listing) printForPeople(t terminal) error {
+	lines, isEmpty := newTable(l.people.headings), true
+	for r, err := range l.all() {
+		if err != nil {
+			return err
+		}
+		isEmpty = false
+		lines.measure(l.people.cells(r))
+	}
+	if isEmpty {
+		_, err := fmt.Fprintln(t.out, l.people.empty)
+		return err
+	}
+	width, _ := t.size()
+	lines.fit(width)
+	out, colours := bufio.NewWriter(t.out), hasColours(t.out)
+	if err := lines.printHead(out, colours); err != nil {
+		return err
+	}
+	for r, err := range l.all() {
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+		if err := lines.printRow(out, l.people.cells(r), colours); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// printItemForPeople prints the first row, a line for each heading whose cell has a text.
+func (l listing) printItemForPeople(t terminal) error {
+	width := 0
+	for _, h := range l.people.headings {
+		width = max(width, columns(h.title))
+	}
+	for i, c := range l.people.cells(l.rows[0]) {
+		if c.text == "" {
+			continue
+		}
+		title := pad(l.people.headings[i].title, width)
+		if _, err := fmt.Fprintln(t.out, t.paint(bold, title)+columnGap+t.paint(c.style, c.text)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // defused returns a cell of CSV that no spreadsheet takes for a formula: it puts an
@@ -259,30 +402,56 @@ func defused(cell string) string {
 // printCSV prints no raw controls: a tab or a CR at the beginning is \u0009 or \u000d.
 func (l listing) printCSV(w io.Writer) error {
 	c := csv.NewWriter(w)
-	lines := l.lines()
-	for i, line := range lines[1:] {
-		for column, cell := range line {
-			if _, isNumber := l.rows[i][l.columns[column]].(int64); !isNumber {
-				line[column] = defused(cell)
+	_ = c.Write(l.columns) // Error has it
+	for r, err := range l.all() {
+		if err != nil {
+			c.Flush()
+			return err
+		}
+		line := make([]string, len(l.columns))
+		for i, column := range l.columns {
+			line[i] = r.shown(column)
+			if _, isNumber := r[column].(int64); !isNumber {
+				line[i] = defused(line[i])
 			}
 		}
+		_ = c.Write(line)
 	}
-	if err := c.WriteAll(lines); err != nil {
+	c.Flush()
+	if err := c.Error(); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
 	}
 	return nil
 }
 
 func (l listing) printJSON(w io.Writer) error {
-	items := make([]json.RawMessage, len(l.rows))
-	for i, r := range l.rows {
-		item, err := l.json(r)
-		if err != nil {
-			return err
+	out, before := bufio.NewWriter(w), "["
+	for r, err := range l.all() {
+		var text []byte
+		if err == nil {
+			text, err = l.jsonText(r)
 		}
-		items[i] = item
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+		out.WriteString(before)
+		out.Write(text)
+		before = ","
 	}
-	return json.NewEncoder(w).Encode(items)
+	if before == "[" {
+		out.WriteString(before)
+	}
+	out.WriteString("]\n")
+	return out.Flush()
+}
+
+// jsonText is a row without blanks between its members.
+func (l listing) jsonText(r row) ([]byte, error) {
+	item, err := l.json(r)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(item)
 }
 
 // json keeps the order of the columns, which a map would lose.
@@ -302,7 +471,10 @@ func (l listing) printYAML(w io.Writer) error {
 	if _, err := io.WriteString(w, "---\n"); err != nil {
 		return err
 	}
-	for _, r := range l.rows {
+	for r, err := range l.all() {
+		if err != nil {
+			return err
+		}
 		item, err := l.yaml(r)
 		if err != nil {
 			return err

@@ -19,10 +19,10 @@ import (
 
 // limitFlags narrow an application password.
 type limitFlags struct {
-	Expires *string  `help:"When it expires: after 24h or 7d, at the end of 2026-12-31, at 2026-12-31T18:00:00Z, or never." placeholder:"WHEN" group:"Limits (of update: empty takes one away)"`
-	Scope   []string `sep:"none" help:"What it may do: a bundle such as read, or methods and a path such as 'GET /wp-json/wp/v2/posts*'. May be given more than once." placeholder:"RULE" group:"Limits (of update: empty takes one away)"`
-	Network []string `help:"Where it may be used from: an address or a network such as 10.0.0.0/8. May be given more than once." placeholder:"CIDR" group:"Limits (of update: empty takes one away)"`
-	MaxUses *string  `name:"max-uses" aliases:"max_uses" help:"How many times it may be used in all." placeholder:"N" group:"Limits (of update: empty takes one away)"`
+	Expires *string  `help:"When it expires: after 24h or 7d, at the end of 2026-12-31, at 2026-12-31T18:00:00Z, or never." placeholder:"WHEN" group:"Limits"`
+	Scope   []string `sep:"none" help:"What it may do: a bundle such as read, or methods and a path such as 'GET /wp-json/wp/v2/posts*'. May be given more than once." placeholder:"RULE" group:"Limits"`
+	Network []string `help:"Where it may be used from: an address or a network such as 10.0.0.0/8. May be given more than once." placeholder:"CIDR" group:"Limits"`
+	MaxUses *string  `name:"max-uses" aliases:"max_uses" help:"How many times it may be used in all." placeholder:"N" group:"Limits"`
 }
 
 // limits are those of a new application password.
@@ -147,8 +147,8 @@ func listOrNil(list []string) any {
 
 type passwordRotateCommand struct {
 	credential
-	Grace     duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d; 90d at the most." default:"0" placeholder:"DURATION"`
-	Porcelain bool     `help:"Print the 24 characters alone."`
+	Grace duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d; 90d at the most." default:"0" placeholder:"DURATION"`
+	newSecretFlags
 }
 
 func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -161,9 +161,8 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 			fmt.Fprint(t.err, "Warning: WordPress itself accepts the new secret only, from now on. The one before is accepted by Sparekey, and "+
 				"by a WordPress behind \"sparekey serve --upstream\" only with --signing-key and the plugin of docs/wordpress.md.\n")
 		}
-		if c.Porcelain {
-			fmt.Fprintln(t.out, secret.Reveal())
-			return nil
+		if c.isForPrograms() {
+			return c.print(t, s.service, u, secret, changed)
 		}
 		fmt.Fprintf(t.out, "The application password %q of %s has another secret. It is shown this once.\nPassword: %s\n",
 			changed.Name, u.Login, secret.Reveal())
@@ -242,6 +241,9 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 	if len(args) == 2 {
 		user, err := s.findUser(ctx, args[0])
 		if err != nil {
+			return sparekey.User{}, sparekey.Credential{}, err
+		}
+		if uuid, err = fullUUID(ctx, manager, user.ID, uuid); err != nil {
 			return sparekey.User{}, sparekey.Credential{}, err
 		}
 		found, err := manager.Get(ctx, user.ID, uuid)

@@ -13,7 +13,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the program at once, as if there were no handler
-	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, os.Stderr})
+	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, highlighted(os.Stderr)})
 	stop()
 	os.Exit(code)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
@@ -37,28 +38,55 @@ func (c *passwordOrphansCommand) Run(ctx context.Context, all *commands, t termi
 		return all.toChange(ctx, func(s *site) error { return c.revoke(ctx, s, t) })
 	}
 	return all.with(ctx, func(s *site) error {
-		orphans, err := s.service.AsOperator().Orphans(ctx)
+		p := newProgress(t, "Reading application passwords")
+		orphans, err := s.orphans(ctx, p)
 		if err != nil {
 			return err
 		}
 		l := passwordListing(s.service, orphans)
-		l.more = append(l.columns, l.more...)
+		l.more = append(slices.Clone(l.columns), l.more...)
 		l.columns = []string{"user", "uuid", "name", "created", "last_used", "last_ip"}
+		l.people = peopleReadAll(s.service)
+		l.people.empty = "No application passwords of users who are gone."
 		for i, o := range orphans {
-			l.rows[i]["user"] = o.UserID
+			l.rows[i]["user"], l.rows[i]["user_login"] = o.UserID, o.UserID
 		}
 		return c.print(t, l)
 	})
 }
 
+// orphans are the application passwords whose users are gone. p shows how many were read.
+func (s *site) orphans(ctx context.Context, p *progress) (orphans []sparekey.Credential, err error) {
+	defer p.end()
+	isOrphan, n := s.service.OrphanCheck(ctx), 0
+	for c, err := range s.service.AsOperator().All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		n++
+		p.at(n, 0)
+		orphan, err := isOrphan(c)
+		if err != nil {
+			return nil, err
+		}
+		if orphan {
+			orphans = append(orphans, c)
+		}
+	}
+	return orphans, nil
+}
+
 func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal) error {
-	m := s.service.AsOperator()
-	orphans, err := m.Orphans(ctx)
+	p := newProgress(t, "Reading application passwords")
+	orphans, err := s.orphans(ctx, p)
 	if err != nil {
 		return err
 	}
-	revoked := 0
-	for _, o := range orphans {
+	p = newProgress(t, "Revoking")
+	defer p.end()
+	m, revoked := s.service.AsOperator(), 0
+	for i, o := range orphans {
+		p.at(i, len(orphans))
 		_, err := m.Revoke(ctx, o.UserID, o.UUID)
 		if errors.Is(err, sparekey.ErrNotFound) || errors.Is(err, sparekey.ErrUserNotFound) { // it was revoked meanwhile
 			continue
@@ -68,6 +96,7 @@ func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal
 		}
 		revoked++
 	}
+	p.end()
 	fmt.Fprintf(t.out, "Revoked the application passwords whose users are gone: %d.\n", revoked)
 	return nil
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -26,33 +26,17 @@ type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version." group:"Settings of the site"`
 
 	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
-	User        userCommands              `cmd:"" help:"Manage users and their application passwords."`
-	Audit       auditCommands             `cmd:"" help:"Read and verify the log of what happened to application passwords."`
-	Throttle    throttleCommands          `cmd:"" help:"Show and clear what is throttled because too many attempts failed."`
-	Import      importCommands            `cmd:"" help:"Copy from elsewhere into a database of Sparekey's own."`
-	Export      exportCommands            `cmd:"" help:"Copy application passwords elsewhere."`
-	Wordpress   wordPressCommands         `cmd:"" name:"wordpress" help:"Commands about the database of a WordPress site."`
+	User        userCommands              `cmd:"" help:"Manage users."`
+	Audit       auditCommands             `cmd:"" help:"Read and verify the audit log."`
+	Throttle    throttleCommands          `cmd:"" help:"Show and clear what is throttled."`
+	Import      importCommands            `cmd:"" help:"Copy users and passwords from a WordPress site."`
+	Export      exportCommands            `cmd:"" help:"Copy application passwords to a WordPress site."`
+	Wordpress   wordPressCommands         `cmd:"" name:"wordpress" help:"Prepare the database of a WordPress site."`
 	Check       configCheckCommand        `cmd:"" name:"config" help:"Check the configuration file."`
-	Doctor      doctorCommand             `cmd:"" help:"Find out why a client gets nothing but 401."`
+	Doctor      doctorCommand             `cmd:"" help:"Find out why a client is refused with 401."`
 	Version     versionCommand            `cmd:"" help:"Print the version."`
-	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Say how to have your shell complete commands; with -c, print the code for it."`
+	Completions kongcompletion.Completion `cmd:"" name:"completion" help:"Set up completion of commands in your shell."`
 	Help        helpCommand               `cmd:"" help:"Show the help of a command, as --help does."`
-}
-
-// terminal is where a command reads from and writes to.
-type terminal struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// isInteractive reports whether people read the output, rather than programs.
-func (t terminal) isInteractive() bool {
-	f, ok := t.out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
 // exitCode ends the program with a status. It is what a command returns when
@@ -78,8 +62,9 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 	}()
 	parser := newParser(&c, t)
 	completeWords(parser)
-	if len(args) > 0 && args[0] == "help" {
-		args = append(args[1:len(args):len(args)], "--help")
+	args, err := c.helpAsFlag(parser, args, t)
+	if err != nil {
+		return report(err, args, t)
 	}
 	parsed, err := parser.Parse(args)
 	if err == nil {
@@ -101,9 +86,13 @@ func report(err error, args []string, t terminal) (status int) {
 		return 0
 	case errors.As(err, &code):
 		return int(code)
+	case errors.As(err, &usage) && isIncomplete(usage):
+		reportIncomplete(usage, t)
 	case errors.As(err, &usage):
-		fmt.Fprintf(t.err, "Error: %s\n", redactText(suggestCommands(usage, args).Error()))
-		fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", commandOf(usage.Context).FullPath())
+		command := commandOf(usage.Context)
+		text := strings.TrimPrefix(suggestCommands(usage, args).Error(), command.Path()+": ") // the next line names it
+		fmt.Fprintf(t.err, "Error: %s\n", redactText(text))
+		fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", command.FullPath())
 	default:
 		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
 	}
@@ -122,17 +111,6 @@ func completeWords(parser *kong.Kong) {
 	}))
 }
 
-// helpCommand is --help as a word. Where it is the first, run takes it for --help,
-// so that there is help also where a setting is wrong.
-type helpCommand struct {
-	Command []string `arg:"" optional:"" help:"The words of the command. Default: all commands are listed." predictor:"command"`
-}
-
-func (c *helpCommand) Run(ctx *kong.Context) error {
-	_, err := ctx.Parse(append(c.Command, "--help"))
-	return err
-}
-
 // commandOf is the command that a line names, as far as it names one.
 func commandOf(c *kong.Context) *kong.Node {
 	if n := c.Selected(); n != nil {
@@ -144,29 +122,19 @@ func commandOf(c *kong.Context) *kong.Node {
 func newParser(c *commands, t terminal) *kong.Kong {
 	return kong.Must(c,
 		kong.Name("sparekey"),
-		kong.Description("Sparekey gives every application its own password, so that nobody hands out their own."),
+		kong.Description("Sparekey gives every application a password of its own."),
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(code int) { panic(exitStatus(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-		kong.Help(ownFlagsFirst),
+		kong.Help(c.printHelp(t)),
 		kong.NamedMapper("orfile", kong.MapperFunc(orFile)),
 		kong.Vars{
 			"version":       version(),
-			"usageInterval": sparekey.DefaultUsageInterval.String(),
-			"roles":         fmt.Sprint(login.Roles()),
+			"usageInterval": sparekey.FormatDuration(sparekey.DefaultUsageInterval),
+			"roles":         strings.Join(login.Roles(), ", "),
 			"defaultRole":   login.DefaultRole,
 		},
 		kong.Vars(throttleDefaults()),
 	)
-}
-
-// ownFlagsFirst is kong's help, with the flags of a command before those that every
-// command has. Nothing is parsed afterwards.
-func ownFlagsFirst(options kong.HelpOptions, ctx *kong.Context) error {
-	if own := ctx.Selected(); own != nil {
-		own.Flags, ctx.Model.Flags = append(own.Flags, ctx.Model.Flags...), nil
-	}
-	return kong.DefaultHelpPrinter(options, ctx)
 }
 
 // site is an opened database with the rules on top.

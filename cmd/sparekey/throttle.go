@@ -136,7 +136,7 @@ func (c *throttleListCommand) Run(ctx context.Context, all *commands, t terminal
 		if len(answers) == 0 {
 			return err
 		}
-		list := listing{columns: []string{"kind", "address", "user", "until"}, id: "address"}
+		list := listing{columns: []string{"kind", "address", "user", "until"}, id: "address", people: peopleReadThrottled()}
 		for _, e := range throttle.Merge(answers) {
 			user, userErr := s.throttledUser(ctx, e)
 			if userErr != nil {

@@ -78,6 +78,7 @@ type transfer struct {
 	dryRun     bool
 	oldSite    bool // the WordPress that is written to cannot verify $generic$ hashes
 	t          terminal
+	progress   *progress
 	report     transferReport
 }
 
@@ -144,17 +145,21 @@ func verifiesNoGeneric(ctx context.Context, s *site) (bool, error) {
 // users copies page by page, and shows people how far it is.
 func (x *transfer) users(ctx context.Context) error {
 	const page = 200
+	x.progress = newProgress(x.t, "Copying users")
+	defer x.progress.end()
 	for offset := 0; ; offset += page {
 		users, total, err := x.from.Users(ctx, sparekey.UserQuery{Offset: offset, Limit: page})
 		if err != nil {
 			return err
 		}
-		for _, u := range users {
+		for i, u := range users {
+			x.progress.at(offset+i, total)
 			if err := x.user(ctx, u); err != nil {
 				return fmt.Errorf("user %s (%s): %w", u.ID, u.Login, err)
 			}
 		}
-		if done := min(offset+page, total); x.t.isInteractive() || done == total {
+		if done := min(offset+page, total); done == total {
+			x.progress.end()
 			fmt.Fprintf(x.t.err, "%d of %d users\n", done, total)
 		}
 		if len(users) < page {
@@ -165,6 +170,7 @@ func (x *transfer) users(ctx context.Context) error {
 
 func (x *transfer) refuse(u sparekey.User, why string) {
 	x.report.refused++
+	x.progress.end()
 	fmt.Fprintf(x.t.err, "Refused: user %s (%s): %s\n", escapeControls(u.ID), escapeControls(u.Login), escapeControls(why))
 }
 

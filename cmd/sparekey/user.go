@@ -24,7 +24,7 @@ type userCommands struct {
 	Update              userUpdateCommand           `cmd:"" help:"Change users: e-mail address, name or main password."`
 	SetRole             userSetRoleCommand          `cmd:"" help:"Give a user another role."`
 	ResetPassword       userResetPasswordCommand    `cmd:"" help:"Give users a new main password."`
-	ApplicationPassword applicationPasswordCommands `cmd:"" help:"Manage a user's application passwords."`
+	ApplicationPassword applicationPasswordCommands `cmd:"" help:"Manage the application passwords of users."`
 }
 
 // findUser finds the user that an argument names: by ID if it is a number, else
@@ -126,6 +126,7 @@ func userListing(users []sparekey.User) listing {
 	l := listing{
 		id:      "ID",
 		columns: []string{"ID", "user_login", "display_name", "user_email", "user_registered", "roles"},
+		people:  peopleReadUsers(),
 	}
 	for _, u := range users {
 		registered := ""
@@ -134,7 +135,7 @@ func userListing(users []sparekey.User) listing {
 		}
 		l.rows = append(l.rows, row{
 			"ID": u.ID, "user_login": u.Login, "display_name": u.DisplayName, "user_email": u.Email,
-			"user_registered": registered, "roles": strings.Join(u.Roles, ","),
+			"user_registered": registered, "roles": strings.Join(u.Roles, ","), source: u,
 		})
 	}
 	return l
@@ -170,7 +171,9 @@ func (c *userGetCommand) Run(ctx context.Context, all *commands, t terminal) err
 		if err != nil {
 			return err
 		}
-		return c.printAlone(t, userListing([]sparekey.User{u}))
+		l := userListing([]sparekey.User{u})
+		l.people = peopleReadUser()
+		return c.printAlone(t, l)
 	})
 }
 
