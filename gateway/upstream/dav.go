@@ -75,7 +75,7 @@ func mayNameObjects(method string) bool {
 // readNamed adds the objects that a body names, or that it may name where it is not seen.
 func (c *collector) readNamed(r *Request, method string, use bodyUse) {
 	if r.Body == nil {
-		c.anyNamed(use, "The body of a "+method+" can name other objects, and Sparekey does not see it here: give a rule for GET of every path, or use the site through serve --upstream.")
+		c.anyNamed(use, "The body of a "+method+" can name other objects, and Sparekey does not see it here. It takes a rule for every path, or serve --upstream, which sees bodies.")
 		return
 	}
 	text, why := r.Body.peek()
@@ -96,9 +96,12 @@ func (c *collector) readNamed(r *Request, method string, use bodyUse) {
 		return
 	}
 	if method == "REPORT" && !body.isKnownReport() || method == "SEARCH" && !body.isKnownSearch() || body.mayNameAny {
-		c.anyNamed(use, "This "+method+" may show objects at any path: give a rule for GET of every path, or ask at the path of each object.")
+		c.anyNamed(use, "This "+method+" may show objects at any path. It takes a rule for GET of every path.")
 	}
 	for _, href := range body.hrefs {
+		if c.unclear != "" {
+			return // nothing can make it worse
+		}
 		c.addReference(r, href, use.href, method == "SEARCH")
 	}
 	for _, name := range body.below {
@@ -222,12 +225,15 @@ func (c *collector) addBelow(name string, methods []string) {
 }
 
 // readLinks adds what the Link headers of LINK and UNLINK lead to (RFC 2068, section
-// 19.6.1.2), which changes as the path does.
+// 19.6.1.2), which changes as the path does. A front-end that does not show the body need
+// not show these headers either.
 func (c *collector) readLinks(r *Request, method string) {
+	isShown := r.Body != nil
 	for name, values := range r.Header {
 		if len(name) != len("link") || !strings.EqualFold(name, "link") {
 			continue
 		}
+		isShown = true
 		for _, value := range values {
 			links := 0
 			for _, part := range strings.Split(value, "<")[1:] {
@@ -242,6 +248,9 @@ func (c *collector) readLinks(r *Request, method string) {
 				c.cannotTell("programs read the header \"Link\" in different ways; send one URI in it, without \"anchor\"")
 			}
 		}
+	}
+	if !isShown {
+		c.anyNamed(bodyUse{href: []string{method}}, "A "+method+" can name other objects, and Sparekey does not see them here. It takes a rule for every path, or serve --upstream, which sees them.")
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 // multiget is a REPORT of CalDAV (RFC 4791, section 7.9) that names these objects.
 func multiget(hrefs ...string) string {
 	text := `<?xml version="1.0" encoding="utf-8" ?><C:calendar-multiget xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/><C:calendar-data/></D:prop>`
-	for _, href := range hrefs {
-		text += "<D:href>" + href + "</D:href>"
+	if len(hrefs) > 0 {
+		text += "<D:href>" + strings.Join(hrefs, "</D:href><D:href>") + "</D:href>"
 	}
 	return text + "</C:calendar-multiget>"
 }
@@ -150,7 +150,7 @@ func TestDAVUnseen(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"REPORT /a/": "GET /*, REPORT /a/", "SEARCH /a/": "GET /*, SEARCH /a/", "ACL /a/": "ACL /a/, GET /*", "BIND /a/": "BIND /a/, GET /*, PUT /*, PUT /a/*",
-		"REBIND /a": "DELETE /*, GET /*, PUT /*, PUT /a/*, REBIND /a", "UNBIND /a/": "DELETE /*, DELETE /a/*, UNBIND /a/", "PROPFIND /a/": "PROPFIND /a/", "LINK /a/": "LINK /a/",
+		"REBIND /a": "DELETE /*, GET /*, PUT /*, PUT /a/*, REBIND /a", "UNBIND /a/": "DELETE /*, DELETE /a/*, UNBIND /a/", "PROPFIND /a/": "PROPFIND /a/", "LINK /a/": "LINK /*, LINK /a/", "UNLINK /a/\nLink: </b>": "UNLINK /a/, UNLINK /b",
 		"POST /a\nX-HTTP-Method-Override: REPORT": "GET /*, POST /a, REPORT /a",
 	} {
 		if got := lines(read(t, upstream.Generic(), text, false)); got != want {

@@ -59,6 +59,9 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	wasClear := c.unclear == ""
 	c.dropFrontPage()
 	c.addDoors(r, w.config.Routes().prefix)
+	if scoped {
+		c.readBodyOfDAV(r) // of a plugin for calendars, say
+	}
 	if scoped && !w.config.AddressFirst {
 		c.readObjects(r, query, w.config.Routes, true)
 	}
