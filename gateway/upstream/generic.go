@@ -203,6 +203,9 @@ func (c *collector) readMethodInJSON(r *Request) {
 	}
 }
 
+// hintObject is about a body that counts as naming any object.
+const hintObject = "The body of this request can name another object than the path, and Sparekey does not see it here. It takes a rule for every object of that kind, or serve --upstream, which sees bodies."
+
 // Hints about bodies that count as naming any method; see [sparekey.Readings.Hint].
 const (
 	hintForm = "The request is a form, which may name any of these methods, and Sparekey does not see it here: send JSON."
