@@ -142,7 +142,7 @@ func TestRuleIsTold(t *testing.T) {
 	// The client sent another method than the refusal names, and learns where that is from.
 	a.Upstream = &elsewhere{All: []sparekey.Reading{{Method: "GET", Path: "/a"}, {Method: "PUT", Path: "/a"}}}
 	if _, err = s.Authenticate(t.Context(), a); err == nil ||
-		!strings.Contains(err.Error(), "no scope covers PUT /a, for which the application may take this request because of a header, a parameter or a form in it; it has") {
+		!strings.Contains(err.Error(), "no scope covers PUT /a, for which the application may take this request because of a header, a parameter or its body; it has") {
 		t.Errorf("the refusal does not say why: %v", err)
 	}
 }

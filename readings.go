@@ -53,6 +53,9 @@ type Readings struct {
 	// UnclearManages says that such a way may manage users, credentials or code. It
 	// refuses the request to every credential with a limit.
 	UnclearManages bool
+	// Hint says, in sentences for people, what to do where the limits do not cover one of
+	// the readings after the first. It may be empty.
+	Hint string
 }
 
 // ManagePasswords reports whether the application would create, change or revoke
@@ -115,13 +118,13 @@ func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, 
 	case scopes != "" && (readings.Unclear != "" || len(readings.All) == 0):
 		return "", outOfScope("This application password may not do that: " + readings.Unclear + ".")
 	}
-	return s.coverAll(scopes, readings.All)
+	return s.coverAll(scopes, readings)
 }
 
 // coverAll refuses the request unless the scopes cover every reading. Without scopes, it
 // refuses only readings that need a rule with a certain name.
-func (s *Service) coverAll(scopes scope.List, all []Reading) (rule string, err error) {
-	for i, reading := range all {
+func (s *Service) coverAll(scopes scope.List, readings *Readings) (rule string, err error) {
+	for i, reading := range readings.All {
 		if scopes == "" && reading.Named == "" {
 			continue
 		}
@@ -130,7 +133,7 @@ func (s *Service) coverAll(scopes scope.List, all []Reading) (rule string, err e
 			by, ok = scopes.Covers(reading, s.config.Bundles)
 		}
 		if !ok {
-			return "", s.notCovered(scopes, reading, i > 0)
+			return "", s.notCovered(scopes, reading, i > 0, readings.Hint)
 		}
 		if i == 0 {
 			rule = by
@@ -139,9 +142,9 @@ func (s *Service) coverAll(scopes scope.List, all []Reading) (rule string, err e
 	return rule, nil
 }
 
-// notCovered is the refusal of a reading that no scope covers. isOther is whether the reading is another one
-// than the request's own method and path.
-func (s *Service) notCovered(scopes scope.List, reading Reading, isOther bool) error {
+// notCovered is the refusal of a reading that no scope covers. isOther says that the
+// reading is another one than the request's own method and path; hint is then part of it.
+func (s *Service) notCovered(scopes scope.List, reading Reading, isOther bool, hint string) error {
 	what := clip(reading.Method) + " " + clip(reading.Path)
 	if reading.Method == "*" {
 		what = "every method on " + clip(reading.Path)
@@ -157,9 +160,13 @@ func (s *Service) notCovered(scopes scope.List, reading Reading, isOther bool) e
 		return outOfScope(fmt.Sprintf("This application password is limited, so %s needs a scope with %q in its path; %s.", what, reading.Named, has))
 	}
 	if isOther {
-		what += ", for which the application may take this request because of a header, a parameter or a form in it"
+		what += ", for which the application may take this request because of a header, a parameter or its body"
 	}
-	return outOfScope(fmt.Sprintf("This application password may not do that: no scope covers %s; %s.", what, has))
+	message := fmt.Sprintf("This application password may not do that: no scope covers %s; %s.", what, has)
+	if isOther && hint != "" {
+		message += " " + hint
+	}
+	return outOfScope(message)
 }
 
 func outOfScope(message string) error { return Refuse(ReasonOutOfScope, message) }

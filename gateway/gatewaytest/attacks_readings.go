@@ -77,6 +77,7 @@ func objectAttacks() []Attack {
 			"X-Amz-Copy-Source: /files/bob/secret?versionId=1", "X-Goog-Copy-Source: files/bob/secret", "X-Ms-Copy-Source: /files/bob/secret", "X_Amz_Copy_Source: /files/bob/secret",
 			"X-Copy-From: /files/bob/secret", "X-Copy-From: files/bob/secret", "X-Amz-Copy-Source: /files/ann/a\nX-Amz-Copy-Source: /files/bob/secret",
 			"X-Symlink-Target: files/bob/secret", "X-Object-Manifest: files/bob/secret", "X-Ms-Rename-Source: /files/bob/secret", "X-Amz-Rename-Source: files/bob/secret")},
+		davAttack(),
 		{"registry-mount", "a registry takes a blob from the repository that the query names (OCI distribution)", "pusher", uploads(
 			"?from=other&mount=sha256:0", "?mount=sha256:0&from=other", "?mount=sha256:0&from=mine/../other", "?mount=sha256:0&from=mine%2F..%2Fother", "?mount=sha256:0&%66rom=other", "?mount=sha256:0&from=mine&from=other",
 			"?mount=sha256:0;from=other", "?FROM=other&mount=sha256:0", "?from=other")},

@@ -224,11 +224,12 @@ func anywhere() gate {
 func brokenScopes() map[string]broken {
 	escalating := []string{"escalation-in-spite-of-expiring", "escalation-in-spite-of-nearby", "escalation-in-spite-of-counted", "escalation-in-spite-of-writing", "escalation-in-spite-of-everything"}
 	return map[string]broken{
-		"ignores the query":     {reading(func(r *upstream.Request) { r.Target, _, _ = strings.Cut(r.Target, "?") }), []string{"scope-by-method-parameter", "scope-by-route-parameter", "registry-mount"}},
-		"judges paths alone":    {reading(func(r *upstream.Request) { r.Method = http.MethodGet }), []string{"scope-of-another-method"}},
-		"leaves the API alone":  {reading(func(r *upstream.Request) { leaveAPI(r) }), []string{"scope-widens-itself"}},
-		"knows no escalation":   {gate{config: gateway.Config{Upstream: changes{Profile: upstream.Generic(), result: forgetNames}}}, append(escalating, "passwords-in-the-application")},
-		"judges the first only": {gate{config: gateway.Config{Upstream: changes{Profile: upstream.Generic(), result: firstOnly}}}, []string{"scope-by-method-override", "scope-by-method-parameter", "destination-elsewhere", "registry-mount"}},
+		"takes any object for none": {gate{config: gateway.Config{Upstream: changes{Profile: upstream.Generic(), result: pathOnly}}}, []string{"objects-in-a-dav-body"}},
+		"ignores the query":         {reading(func(r *upstream.Request) { r.Target, _, _ = strings.Cut(r.Target, "?") }), []string{"scope-by-method-parameter", "scope-by-route-parameter", "registry-mount"}},
+		"judges paths alone":        {reading(func(r *upstream.Request) { r.Method = http.MethodGet }), []string{"scope-of-another-method"}},
+		"leaves the API alone":      {reading(func(r *upstream.Request) { leaveAPI(r) }), []string{"scope-widens-itself"}},
+		"knows no escalation":       {gate{config: gateway.Config{Upstream: changes{Profile: upstream.Generic(), result: forgetNames}}}, append(escalating, "passwords-in-the-application")},
+		"judges the first only":     {gate{config: gateway.Config{Upstream: changes{Profile: upstream.Generic(), result: firstOnly}}}, []string{"scope-by-method-override", "scope-by-method-parameter", "destination-elsewhere", "registry-mount"}},
 		"lets unclear ones through": {gate{config: gateway.Config{Upstream: changes{Profile: upstream.Generic(), result: func(all *readings) {
 			all.Unclear, all.UnclearManages = "", false
 		}}}}, []string{"path-by-script-name", "path-by-forwarded-prefix"}},
@@ -246,6 +247,11 @@ func forgetNames(all *readings) {
 	for i := range all.All {
 		all.All[i].Named = ""
 	}
+}
+
+// pathOnly leaves out what stands for objects that are not known.
+func pathOnly(all *readings) {
+	all.All = slices.DeleteFunc(all.All, func(r sparekey.Reading) bool { return strings.HasSuffix(r.Path, "/*") })
 }
 
 func firstOnly(all *readings) {

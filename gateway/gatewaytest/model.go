@@ -141,6 +141,7 @@ func (s Seen) otherObjects(raw string, fields []field) (all []Act) {
 			add(http.MethodDelete, source)
 		}
 	}
+	all = append(all, s.objectsInBody(raw)...)
 	if strings.HasSuffix(strings.TrimRight(decode(raw), "/"), "/blobs/uploads") {
 		for _, from := range fields {
 			if from.name == "FROM" {

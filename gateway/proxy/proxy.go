@@ -195,7 +195,7 @@ func (p *Proxy) decide(r *http.Request, origin clientip.Origin) (gateway.Decisio
 const RuleRefuse = "refuse"
 
 // RuleField is the rule by which a request is refused while its body is passed on: the
-// form has a field by which the application may take it for another request.
+// body has a field by which the application may take it for another request.
 const RuleField = "field"
 
 // rewrite makes the request to the application. The headers that concern the
@@ -278,9 +278,9 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// fieldMessage says why a field of a form is not allowed.
+// fieldMessage says why a field of a form or of JSON is not allowed.
 func fieldMessage(d gateway.Decision) string {
-	const field = "the form has a field by which the application may take it for another request. Leave the field out."
+	const field = "the body has a field by which the application may take it for another request, or cannot be read. Leave the field out, or write the form or JSON as its standard has it."
 	if d.Rule == gateway.RulePublic && d.Identity.User.ID == "" {
 		return "Without an application password only some requests are allowed here, and " + field
 	}

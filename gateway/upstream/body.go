@@ -27,6 +27,7 @@ type Body struct {
 
 	guard     *guard // of a multipart form
 	forbidden fieldNames
+	members   *memberGuard // of JSON that is too long to be read ahead
 	isSealed  bool
 }
 
@@ -116,9 +117,9 @@ func (b *Body) forbid(names fieldNames) (why string) {
 }
 
 // isLong reports whether the body may be longer than what is read ahead, or its length is
-// not known.
+// not known. It stays long once it is looked through as it streams.
 func (b *Body) isLong() bool {
-	return !b.isPeeked && b.r.Body != nil && b.r.Body != http.NoBody && (b.r.ContentLength < 0 || b.r.ContentLength > maxPeek)
+	return b.guard != nil && b.guard.isJSON || !b.isPeeked && b.r.Body != nil && b.r.Body != http.NoBody && (b.r.ContentLength < 0 || b.r.ContentLength > maxPeek)
 }
 
 // forbidMethodInJSON has the body, which is JSON, end with [ErrForbiddenField] where it
@@ -146,8 +147,9 @@ var methodInJSON = func() *regexp.Regexp {
 	return regexp.MustCompile(pattern + `"`)
 }()
 
-// ErrForbiddenField ends a body that has a field which limits do not allow.
-var ErrForbiddenField = errors.New("the form has a field by which an application takes it for another request")
+// ErrForbiddenField ends a body that has a field which limits do not allow, or that programs
+// read in different ways.
+var ErrForbiddenField = errors.New("the body has a field by which an application takes it for another request, or cannot be read")
 
 // add adds more names.
 func (f *fieldNames) add(more fieldNames) {

@@ -200,6 +200,15 @@ var tricks = []struct{ rules, text string }{
 	{"", "POST //wp-json/wp/v2/users/me/application-passwords"},
 	{"", "GET /blog/wp-json/wp/v2/users/me/application-passwords?_method=POST"},
 	{"GET /?", "GET /+x?_method=GET"},
+	{"GET,REPORT /cal/ann/*", report + multiget("/cal/bob/1")},
+	{"GET,REPORT /cal/ann/*", report + multiget("bob/1")},
+	{"GET,REPORT /cal/ann/*", report + multiget("/cal/ann/1", "http://other.example/cal/bob/1")},
+	{"GET,REPORT /cal/ann/*", report + multiget("/cal/ann/<!-- -->../bob/1")},
+	{"GET,SEARCH /f/ann/*", "SEARCH /f/ann/\n\n" + search("/f/")},
+	{"* /f/ann/*", "BIND /f/ann/\n\n<bind><segment>x</segment><href>/f/bob/x</href></bind>"},
+	{"* /f/ann/*", "UNBIND /f/ann/\n\n<unbind><segment>..</segment></unbind>"},
+	{"UNBIND /f/ann/*", "UNBIND /f/ann/\n\n<unbind><segment>x</segment></unbind>"},
+	{"LINK /f/ann/*", "LINK /f/ann/\nLink: </f/bob/x>\n\n"},
 }
 
 // seeds calls do with every trick, and with every request of the tables in other tests by
@@ -211,7 +220,7 @@ func seeds(do func(rules, text string)) {
 	for _, c := range ruleCases {
 		do(c.rule, c.request)
 	}
-	for _, table := range []map[string]string{genericCases, seenCases, wordPressCases, wordPressSeenCases} {
+	for _, table := range []map[string]string{genericCases, seenCases, wordPressCases, wordPressSeenCases, davCases} {
 		for text := range table {
 			if len(text) > 10_000 {
 				continue
@@ -276,12 +285,15 @@ func TestModelsFindHoles(t *testing.T) {
 	all := settings()
 	noRoutes := upstream.NewRoutes(nil)
 	for name, s := range map[string]setting{
-		"headers":            {without{Profile: all[0].profile, request: func(r *upstream.Request) { r.Header = nil }}, all[0].models},
-		"trailers":           {without{Profile: all[0].profile, request: func(r *upstream.Request) { r.Trailer = nil }}, all[0].models},
-		"query":              {without{Profile: all[0].profile, request: func(r *upstream.Request) { r.Target, _, _ = strings.Cut(r.Target, "?") }}, all[0].models},
-		"path parameters":    {without{Profile: all[0].profile, readings: func(readings *sparekey.Readings) { readings.All = readings.All[:min(1, len(readings.All))] }}, all[0].models},
-		"unclear":            {without{Profile: all[0].profile, readings: func(readings *sparekey.Readings) { readings.Unclear = "" }}, all[0].models},
-		"forms":              {without{Profile: all[0].profile, request: func(r *upstream.Request) { delete(r.Header, "Content-Type") }}, all[0].models},
+		"headers":         {without{Profile: all[0].profile, request: func(r *upstream.Request) { r.Header = nil }}, all[0].models},
+		"trailers":        {without{Profile: all[0].profile, request: func(r *upstream.Request) { r.Trailer = nil }}, all[0].models},
+		"query":           {without{Profile: all[0].profile, request: func(r *upstream.Request) { r.Target, _, _ = strings.Cut(r.Target, "?") }}, all[0].models},
+		"path parameters": {without{Profile: all[0].profile, readings: func(readings *sparekey.Readings) { readings.All = readings.All[:min(1, len(readings.All))] }}, all[0].models},
+		"unclear":         {without{Profile: all[0].profile, readings: func(readings *sparekey.Readings) { readings.Unclear = "" }}, all[0].models},
+		"forms":           {without{Profile: all[0].profile, request: func(r *upstream.Request) { delete(r.Header, "Content-Type") }}, all[0].models},
+		"bodies of DAV": {without{Profile: all[0].profile, readings: func(readings *sparekey.Readings) {
+			readings.Unclear, readings.All = "", slices.DeleteFunc(readings.All, func(r sparekey.Reading) bool { return r.Path != "/cal/ann/" })
+		}}, all[0].models},
 		"query of WordPress": {without{Profile: all[1].profile, request: func(r *upstream.Request) { r.Target, _, _ = strings.Cut(r.Target, "?") }}, all[1].models},
 		"forms of WordPress": {without{Profile: all[1].profile, request: func(r *upstream.Request) { delete(r.Header, "Content-Type") }}, all[1].models},
 		"other doors": {without{Profile: all[1].profile, readings: func(readings *sparekey.Readings) {

@@ -18,10 +18,12 @@ func Generic() Profile { return generic{} }
 // ForHandler returns how a handler of the same program may read a request: it may obey
 // headers and parameters as other applications do, but no proxy or CGI stands in between,
 // and what manages application passwords is Sparekey itself. The result is nil for nearly
-// all requests: those that are what their method and path say.
+// all requests: those that are what their method and path say. It may read the body of a
+// request whose method is one of WebDAV, and replace r.Body by one that begins with that.
 func ForHandler(r *http.Request, target string) sparekey.Upstream {
 	path, query := rawpath.Split(target)
-	matters := mayMatter(query) || strings.Contains(path, lfsBatch)
+	namesObjects := mayNameObjects(r.Method)
+	matters := mayMatter(query) || strings.Contains(path, lfsBatch) || namesObjects
 	for name := range r.Header {
 		_, ok := effectOnHandler(name)
 		matters = matters || ok
@@ -29,7 +31,11 @@ func ForHandler(r *http.Request, target string) sparekey.Upstream {
 	if !matters {
 		return nil
 	}
-	return &Reader{Profile: generic{isHandler: true}, Request: Request{Method: r.Method, Target: target, Host: r.Host, Header: r.Header}}
+	reader := &Reader{Profile: generic{isHandler: true}, Request: Request{Method: r.Method, Target: target, Host: r.Host, Header: r.Header}}
+	if namesObjects {
+		reader.Request.Body = NewBody(r)
+	}
+	return reader
 }
 
 type generic struct{ isHandler bool }
@@ -61,6 +67,7 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	}
 	if scoped {
 		c.readTransfer(r)
+		c.readBodyOfDAV(r)
 	}
 	switch {
 	case g.isHandler:
@@ -109,6 +116,7 @@ func (c *collector) readForm(r *Request, scoped bool) {
 		return
 	case scoped && slices.ContainsFunc(types, isParts) && !slices.ContainsFunc(types, mayBeForm):
 		c.anyMethod()
+		c.advise(hintType)
 		return
 	case !slices.ContainsFunc(types, mayBeForm):
 		return
@@ -116,6 +124,10 @@ func (c *collector) readForm(r *Request, scoped bool) {
 	switch {
 	case r.Body == nil, len(types) > 1, !isPlainForm(types[0]) && !isMultipart(types[0]):
 		c.anyMethod()
+		if r.Body == nil {
+			c.advise(hintForm)
+		}
+		c.advise(hintType)
 		if c.mayBeWordPress() {
 			c.cannotSeeForm(formMayRoute)
 		}
@@ -188,6 +200,22 @@ func (c *collector) readMethodInJSON(r *Request) {
 	})
 	if err != nil { // PHP reads some texts that are no JSON
 		c.anyMethod()
+	}
+}
+
+// hintObject is about a body that counts as naming any object.
+const hintObject = "The body of this request can name another object than the path, and Sparekey does not see it here. It takes a rule for every object of that kind, or serve --upstream, which sees bodies."
+
+// Hints about bodies that count as naming any method; see [sparekey.Readings.Hint].
+const (
+	hintForm = "The request is a form, which may name any of these methods, and Sparekey does not see it here: send JSON."
+	hintType = "Some programs take a body of this type for a form, which may name any of these methods: send JSON, with one Content-Type."
+)
+
+// advise says what to do where the limits do not cover what was added. The first hint stays.
+func (c *collector) advise(hint string) {
+	if c.hint == "" {
+		c.hint = hint
 	}
 }
 

@@ -121,6 +121,9 @@ func looseModel(s sent) (all []done) {
 			}
 		}
 	}
+	for _, m := range methods {
+		all = append(all, davObjects(m, s, env)...)
+	}
 	return all
 }
 

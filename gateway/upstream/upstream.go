@@ -125,11 +125,12 @@ type collector struct {
 	types          []string           // all that an application may take for the type of the body
 	others         []sparekey.Reading // of a method and a path of their own
 	unclear        string
-	manages        bool // what is unclear may manage users, credentials or code
-	unclearMethod  bool // what is unclear may be another method
-	unreadable     bool // programs read one of the paths in different ways
-	mayBeAPI       bool // one that they read so may be a path of WordPress's API
-	routes         int  // how many of the paths a parameter has named
+	manages        bool   // what is unclear may manage users, credentials or code
+	unclearMethod  bool   // what is unclear may be another method
+	unreadable     bool   // programs read one of the paths in different ways
+	mayBeAPI       bool   // one that they read so may be a path of WordPress's API
+	routes         int    // how many of the paths a parameter has named
+	hint           string // see [sparekey.Readings.Hint]
 
 	methodRoom, pathRoom [2]string // for the usual numbers of them
 }
@@ -225,7 +226,7 @@ func (c *collector) put(r *Request, readings *sparekey.Readings, named func(meth
 		other.Named = named(other.Method, other.Path)
 		readings.All = append(readings.All, other)
 	}
-	readings.Unclear, readings.UnclearManages = c.unclear, c.unclear != "" && c.manages
+	readings.Unclear, readings.UnclearManages, readings.Hint = c.unclear, c.unclear != "" && c.manages, c.hint
 	if c.unclear == "" || c.isSafe() && !c.unclearMethod {
 		return
 	}

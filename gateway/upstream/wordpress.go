@@ -59,6 +59,9 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	wasClear := c.unclear == ""
 	c.dropFrontPage()
 	c.addDoors(r, w.config.Routes().prefix)
+	if scoped {
+		c.readBodyOfDAV(r) // of a plugin for calendars, say
+	}
 	if scoped && !w.config.AddressFirst {
 		c.readObjects(r, query, w.config.Routes, true)
 	}
@@ -322,7 +325,11 @@ func (o *objects) readBody(r *Request) {
 // may be JSON or a form, and one text can be both.
 func (o *objects) readFields(b *Body, isJSON, isForm bool) {
 	body, why := b.peek()
-	if why != "" {
+	switch {
+	case why == tooLong && isJSON && !isForm:
+		o.forbidMembers(b)
+		return
+	case why != "":
 		o.c.cannotTell(why)
 		return
 	}
@@ -343,6 +350,7 @@ func (o *objects) anyObject() {
 		o.c.cannotTell("the site's index does not list the route " + quote(o.route) + ", so a body may name another object")
 		return
 	}
+	o.c.advise(hintObject)
 	for _, v := range o.variables {
 		path := o.root() + o.route[:v.start] + "*"
 		if v.end >= 0 && !v.mayHave {

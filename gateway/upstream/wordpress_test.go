@@ -144,7 +144,7 @@ var wordPressSeenCases = map[string]string{
 	put + jsonBody + `{"id":null}`:                                                  "unclear",
 	put + jsonBody + `{"id":6.0}`:                                                   "unclear",
 	put + jsonBody + `{"id":6`:                                                      "unclear",
-	put + jsonBody + `{"name":"` + long + `"}`:                                      "unclear",
+	put + jsonBody + `{"name":"` + long + `"}`:                                      same,
 	put + "\nContent-Encoding: gzip" + jsonBody + "x":                               "unclear",
 	put + "\nContent-Type: text/plain\nContent-Type: application/json\n\n{}":        "unclear",
 	"GET /wp-json/wp/v2/posts/7/revisions" + jsonBody + `{"parent":8}`:              "GET /wp-json/wp/v2/posts/7/revisions, GET /wp-json/wp/v2/posts/8/revisions",
