@@ -36,6 +36,7 @@ type fronted struct {
 	start    func(t *testing.T, home string) *url.URL // home is the client's
 	scopes   map[string]scope.List                    // of credentials beside those of the site, by name
 	identity string                                   // the header in which it looks for the login; default: Remote-User
+	optional bool                                     // requests without a credential are anonymous
 }
 
 // each runs a test with a client in front of package proxy and of the example of nginx,
@@ -46,7 +47,7 @@ func (f fronted) each(t *testing.T, test func(t *testing.T, c *client)) {
 	for name, rules := range f.scopes {
 		limits[name] = sparekey.Limits{Scopes: rules}
 	}
-	config := gateway.Config{}
+	config := gateway.Config{Optional: f.optional}
 	if f.identity != "" {
 		config.LoginHeaders = []string{f.identity}
 	}

@@ -95,7 +95,7 @@ func TestSkopeo(t *testing.T) {
 	testproc.Program(t, clientRemedy, "skopeo")
 	scopes := map[string]scope.List{
 		"oci:pull": "oci:pull", "oci:push": "oci:push", "git:write": "git:write",
-		"mine": "GET /v2\n* /v2/mine/*", "both": "GET /v2/team/*\n* /v2/mine/*",
+		"mine": "GET /v2/\n* /v2/mine/*", "both": "GET /v2/team/*\n* /v2/mine/*",
 	}
 	fronted{start: startRegistry, scopes: scopes}.each(t, func(t *testing.T, c *client) {
 		image, pulled := filepath.Join(c.home, "image"), filepath.Join(c.home, "pulled")
@@ -144,10 +144,30 @@ func TestSkopeo(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join(pulled, strings.TrimPrefix(layer, "sha256:"))); err != nil || fmt.Sprintf("sha256:%x", sha256.Sum256(got)) != layer {
 			t.Errorf("the layer that was pulled has %d bytes, %v", len(got), err)
 		}
+		if a := c.site.Send(t, c.front, as("mine", "GET", "/v2/", "Connection: close")); a.Status != http.StatusOK { // docker login
+			t.Errorf("/v2/: %d %s", a.Status, a.Body)
+		}
+		c.arrived.take()
 		mount := "/v2/mine/fourth/blobs/uploads/?mount=" + layer + "&from=team/app"
 		a := c.site.Send(t, c.front, as("mine", "POST", mount, "Content-Length: 0", "Connection: close"))
 		if a.Status != http.StatusForbidden || !strings.Contains(a.Body, "GET /v2/team/app/blobs/"+layer) || c.arrived.take() != "" {
 			t.Errorf("%s: %d %s", mount, a.Status, a.Body)
+		}
+	})
+}
+
+// TestSkopeoIsNotAsked has skopeo send no password where nothing answers 401, neither the
+// gateway, which lets anonymous requests through, nor the registry: limits do not count then.
+func TestSkopeoIsNotAsked(t *testing.T) {
+	t.Parallel()
+	testproc.Program(t, clientRemedy, "skopeo")
+	fronted{start: startRegistry, optional: true}.each(t, func(t *testing.T, c *client) {
+		image := filepath.Join(c.home, "image")
+		writeImage(t, image, "hello")
+		for _, credential := range []string{"wrong", "scoped"} {
+			if out, err := c.skopeo(t, "copy", "--dest-creds="+credential, "oci:"+image+":1.0", "docker:///"+credential+":1.0"); err != nil {
+				t.Errorf("%s: %v\n%s", credential, err, out)
+			}
 		}
 	})
 }
