@@ -31,9 +31,9 @@ func TestWriteRefusal(t *testing.T) {
 		} {
 			r := &http.Request{Method: http.MethodGet, RequestURI: target}
 			w := httptest.NewRecorder()
-			w.Header().Set("Www-Authenticate", "Basic")
+			w.Header().Set("WWW-Authenticate", "Basic")
 			gateway.WriteRefusal(w, r, status, message)
-			if got := w.Header().Get("Content-Type"); w.Code != status || got != want || w.Header().Get("Www-Authenticate") != "Basic" {
+			if got := w.Header().Get("Content-Type"); w.Code != status || got != want || w.Header().Get("WWW-Authenticate") != "Basic" {
 				t.Errorf("%s: %d %v, want %d and %s", target, w.Code, w.Header(), status, want)
 			}
 			var said struct {

@@ -142,7 +142,7 @@ func (c *client) login(t *testing.T, credential string) string {
 	t.Helper()
 	login, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(c.site.Authorization(credential), "Basic "))
 	if err != nil || len(login) == 0 {
-		t.Fatalf("there is no credential %q: %v", credential, err)
+		t.Fatalf("credential %q does not exist: %v", credential, err)
 	}
 	return string(login)
 }
