@@ -176,8 +176,10 @@ type changes struct {
 
 // Read is part of upstream.Profile.
 func (c changes) Read(r *upstream.Request, scoped bool, result *readings) {
-	changed := *r
-	changed.Header = r.Header.Clone()
+	changed := upstream.Request{ // without what was read from the headers of r before
+		Method: r.Method, Target: r.Target, Host: r.Host, Header: r.Header.Clone(), Trailer: r.Trailer,
+		DropsForwarded: r.DropsForwarded, DropsOddNames: r.DropsOddNames, Body: r.Body,
+	}
 	if c.request != nil {
 		c.request(&changed)
 	}
