@@ -91,7 +91,7 @@ func TestRadicale(t *testing.T) {
 			{"ann", "/ann/", "narrowed", "", "REPORT /ann/work/"},
 		} {
 			if step.folder == "narrowed" && c.asks { // which calendars the body names is not seen
-				continue
+				step.fails, step.arrives = "403", "PROPFIND /ann/"
 			}
 			out, err := c.vdirsyncer(t, step.credential, step.address, step.folder)
 			arrived := c.arrived.take()
@@ -102,7 +102,7 @@ func TestRadicale(t *testing.T) {
 				t.Errorf("%s: Radicale got\n%s", step.credential, arrived)
 			}
 			text, err := os.ReadFile(filepath.Join(c.home, step.folder, "work", "lunch.ics"))
-			if has := strings.Contains(string(text), "SUMMARY:Lunch"); has != (strings.Contains(step.arrives, "/ann/work/")) {
+			if has := strings.Contains(string(text), "SUMMARY:Lunch"); has != strings.Contains(step.arrives, "/ann/work/") {
 				t.Errorf("%s: the folder has %q, %v", step.credential, text, err)
 			}
 		}
