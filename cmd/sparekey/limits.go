@@ -303,7 +303,11 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 	case err != nil:
 		return sparekey.User{}, sparekey.Credential{}, err
 	case len(list) != 1:
-		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q: give the whole UUID, or its user before it; \"sparekey user application-password list USER\" shows those of a user", uuid)
+		advice := `"sparekey user application-password list USER" shows those of a user`
+		if len(uuid) < wholeUUID {
+			advice = "give the whole UUID, or its user before it; " + advice
+		}
+		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q: %s", uuid, advice)
 	}
 	user, err := s.service.Directory().UserByID(ctx, list[0].UserID)
 	if errors.Is(err, sparekey.ErrUserNotFound) {

@@ -8,8 +8,12 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// shortUUID is how many characters of a UUID name an application password of one user.
-const shortUUID = 8
+// How many characters a UUID has, and how many of them name an application password of one
+// user.
+const (
+	wholeUUID = 36
+	shortUUID = 8
+)
 
 // peopleReadCredentials is how application passwords look to people: times in their zone, no
 // hash, and whether it works.
