@@ -71,7 +71,9 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 	if err != nil {
 		return err
 	}
-	c.warn(t)
+	if err := c.confirmMethods(t); err != nil {
+		return err
+	}
 	return c.toChange(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		secret, created, err := m.Create(ctx, u.ID, sparekey.NewCredential{Name: c.Name, AppID: c.AppID, Limits: limits})
 		switch {
@@ -81,7 +83,7 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 			return fmt.Errorf("%s has the role %s, and by the setting creators only users with one of these may have application passwords: %s. Give %[1]s another role, or change the setting",
 				u.Login, cmp.Or(strings.Join(u.Roles, ", "), "none"), strings.Join(all.Creators, ", "))
 		case err != nil:
-			return flagNames(err)
+			return c.suggestBundle(s.service, flagNames(err))
 		case c.isForPrograms():
 			return c.print(t, s.service, u, secret, created)
 		}
@@ -150,7 +152,7 @@ type passwordListCommand struct {
 func (c *passwordListCommand) Validate() error {
 	switch {
 	case c.User == "" && !c.AllUsers:
-		return errors.New("expected \"<user>\", or --all-users for the application passwords of all users")
+		return errors.New("missing <user>, or --all-users for the application passwords of all users")
 	case c.User != "" && c.AllUsers:
 		return errors.New("give a user or --all-users, but not both")
 	case c.AllUsers && (c.OrderBy != "created" || c.Order != "desc"):
@@ -227,6 +229,9 @@ func (c credential) explain(err error) error {
 	if errors.As(err, &spent) && spent.Field != "" {
 		return fmt.Errorf("%w: \"sparekey user application-password update %s %s --%s=…\" does that", err, shellQuote(c.User), shellQuote(c.UUID), limitFlag[spent.Field])
 	}
+	if errors.Is(err, sparekey.ErrNotFound) && c.UUID == "" {
+		return fmt.Errorf("the UUID is empty: \"sparekey user application-password list %s\" shows those of the user", shellQuote(c.User))
+	}
 	if errors.Is(err, sparekey.ErrNotFound) {
 		return fmt.Errorf("user %[1]s has no application password with the UUID %[2]q: \"sparekey user application-password list %[3]s\" shows them",
 			c.User, c.UUID, shellQuote(c.User))
@@ -285,11 +290,13 @@ func (c *passwordUpdateCommand) Run(ctx context.Context, all *commands, t termin
 	if !hasLimits && c.Name == nil {
 		fmt.Fprintln(t.err, "Warning: nothing to change was given: there are --name, --expires, --scope, --network and --max-uses")
 	}
-	c.warn(t)
+	if err := c.confirmMethods(t); err != nil {
+		return err
+	}
 	return c.toChange(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		found, err := m.Edit(ctx, u.ID, c.UUID, edit)
 		if err != nil {
-			return c.explain(flagNames(err))
+			return c.explain(c.suggestBundle(s.service, flagNames(err)))
 		}
 		fmt.Fprintf(t.out, "The application password is named %q.\n", found.Name)
 		if hasLimits {

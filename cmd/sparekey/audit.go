@@ -391,7 +391,7 @@ func (c *auditVerifyCommand) verify(ctx context.Context, all *commands, t termin
 	if c.File != "" {
 		f, err := os.Open(c.File)
 		if err != nil {
-			return report, err
+			return report, fmt.Errorf("the export %s cannot be read: %w: name another file, or none to verify the log itself", c.File, reason(err))
 		}
 		defer f.Close()
 		return audit.VerifyExport(f, key, c.Kept...)

@@ -10,7 +10,7 @@ import (
 // that say the same thing in one.
 func peopleReadRecords() people {
 	return people{
-		headings: []heading{{title: "TIME"}, {title: "EVENT"}, {title: "USER", cut: true}, {title: "APPLICATION PASSWORD", cut: true}, {title: "BY", cut: true}, {title: "FROM"}, {title: "DETAILS", cut: true}},
+		headings: []heading{{title: "TIME"}, {title: "EVENT"}, {title: "USER", cut: true}, {title: "APPLICATION PASSWORD", cut: true}, {title: "BY", cut: true}, {title: "FROM"}, {title: "DETAILS", cut: true, drop: true}},
 		cells:    recordCells,
 		empty:    "No records.",
 	}

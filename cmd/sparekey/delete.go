@@ -23,7 +23,7 @@ func (c *passwordDeleteCommand) Validate() error {
 	case c.AllUsers && (c.User != "" || c.All || !c.Expired):
 		return errors.New("--all-users goes with --expired alone: \"delete --expired --all-users\" revokes what no longer works")
 	case c.User == "" && !c.AllUsers:
-		return errors.New("expected \"<user>\", or --expired and --all-users")
+		return errors.New("missing <user>, or --expired and --all-users")
 	}
 	return nil
 }

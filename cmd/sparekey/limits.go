@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -25,13 +26,32 @@ type limitFlags struct {
 	MaxUses *string  `name:"max-uses" aliases:"max_uses" help:"How many times it may be used in all." placeholder:"N" group:"Limits"`
 }
 
-// limits are those of a new application password.
+// limits are those of a new application password. An empty flag is an error: for update it
+// takes a limit away, and here it would be one that was meant and is not there.
 func (f limitFlags) limits(now time.Time) (l sparekey.Limits, err error) {
+	if name := f.empty(); name != "" {
+		return l, fmt.Errorf("--%s is empty: give a value, or leave the flag out for no limit", name)
+	}
 	e, err := f.edit(now)
 	if err != nil {
 		return l, err
 	}
 	return e.Of(l), nil
+}
+
+// empty is the name of the first flag that is given without a value, or "".
+func (f limitFlags) empty() string {
+	switch {
+	case f.Expires != nil && *f.Expires == "":
+		return "expires"
+	case f.Scope != nil && len(notEmpty(f.Scope)) < max(1, len(f.Scope)):
+		return "scope"
+	case f.Network != nil && len(notEmpty(f.Network)) < max(1, len(f.Network)):
+		return "network"
+	case f.MaxUses != nil && *f.MaxUses == "":
+		return "max-uses"
+	}
+	return ""
 }
 
 // edit is the change that the flags ask for, or everything that is wrong with them.
@@ -82,12 +102,39 @@ func parseScopes(given []string) (scope.List, error) {
 	return scope.Parse(given)
 }
 
-// warn tells of what is possible, and seldom meant.
-func (f limitFlags) warn(t terminal) {
-	list, _ := parseScopes(f.Scope) // whoever uses the limits tells what is wrong with them
-	for _, method := range list.UnusualMethods() {
-		fmt.Fprintf(t.err, "Warning: HTTP has no method %s: unless an application has it, this scope covers nothing. Usual ones are GET, POST, PUT, PATCH and DELETE.\n", method)
+// confirmMethods warns of methods that HTTP does not have, and on a terminal asks whether they
+// are meant. Its error is that they are not.
+func (f limitFlags) confirmMethods(t terminal) error {
+	list, _ := parseScopes(f.Scope) // edit has said what is wrong with them
+	unusual := list.UnusualMethods()
+	for _, method := range unusual {
+		advice := "usual ones are GET, POST, PUT, PATCH and DELETE."
+		if found := similar(method, []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}); len(found) > 0 {
+			advice = didYouMean(found)
+		}
+		fmt.Fprintf(t.err, "Warning: HTTP has no method %s, %s Unless an application has it, this scope covers nothing.\n", method, advice)
 	}
+	if len(unusual) > 0 && t.canAsk() && !confirm(t, "Go on all the same?") {
+		return errors.New("nothing was done")
+	}
+	return nil
+}
+
+// suggestBundle adds to an error about the name of a bundle which one can be meant.
+func (f limitFlags) suggestBundle(svc *sparekey.Service, err error) error {
+	if err == nil {
+		return nil
+	}
+	bundles := slices.Sorted(maps.Keys(svc.Bundles()))
+	for _, name := range f.Scope {
+		if !scope.IsName(name) || slices.Contains(bundles, name) || !strings.Contains(err.Error(), strconv.Quote(name)) {
+			continue
+		}
+		if found := similar(name, bundles); len(found) > 0 {
+			return fmt.Errorf("--scope: no bundle is named %q, %s", name, didYouMean(found))
+		}
+	}
+	return err
 }
 
 func parseUses(text string) (n int, err error) {
@@ -96,7 +143,7 @@ func parseUses(text string) (n int, err error) {
 	}
 	switch n, err = strconv.Atoi(text); {
 	case err != nil || n < 0:
-		return 0, fmt.Errorf("%q is not a number of uses", text)
+		return 0, fmt.Errorf("%q is not a number of uses: give a whole number from 1 on", text)
 	case n == 0:
 		return 0, errors.New("0 is not a number of uses: leave the flag out for any number, or give update an empty one (--max-uses=)")
 	}
@@ -109,7 +156,7 @@ func notEmpty(texts []string) []string {
 }
 
 // limitFlag are the flags for what the domain has fields for.
-var limitFlag = map[string]string{"expires": "expires", "scopes": "scope", "networks": "network", "max_uses": "max-uses", "grace": "grace"}
+var limitFlag = map[string]string{"expires": "expires", "scopes": "scope", "networks": "network", "max_uses": "max-uses", "grace": "grace", "app_id": "app-id"}
 
 // flagNames puts the name of the flag before what the domain finds wrong.
 func flagNames(err error) error {
@@ -256,7 +303,11 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 	case err != nil:
 		return sparekey.User{}, sparekey.Credential{}, err
 	case len(list) != 1:
-		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q: \"sparekey user application-password list USER\" shows those of a user", uuid)
+		advice := `"sparekey user application-password list USER" shows those of a user`
+		if len(uuid) < wholeUUID {
+			advice = "give the whole UUID, or its user before it; " + advice
+		}
+		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q: %s", uuid, advice)
 	}
 	user, err := s.service.Directory().UserByID(ctx, list[0].UserID)
 	if errors.Is(err, sparekey.ErrUserNotFound) {
@@ -294,7 +345,11 @@ func (c *passwordExplainCommand) answer(s *site, all *commands, found sparekey.C
 
 func (c *passwordExplainCommand) from(networks sparekey.Networks) (netip.Addr, error) {
 	if c.From != "" {
-		return netip.ParseAddr(c.From)
+		addr, err := netip.ParseAddr(c.From)
+		if err != nil {
+			return addr, fmt.Errorf("--from: %q is not an address such as 192.0.2.1", c.From)
+		}
+		return addr, nil
 	}
 	for _, text := range networks.Strings() {
 		if prefix, err := netip.ParsePrefix(text); err == nil {

@@ -8,14 +8,18 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// shortUUID is how many characters of a UUID name an application password of one user.
-const shortUUID = 8
+// How many characters a UUID has, and how many of them name an application password of one
+// user.
+const (
+	wholeUUID = 36
+	shortUUID = 8
+)
 
 // peopleReadCredentials is how application passwords look to people: times in their zone, no
 // hash, and whether it works.
 func peopleReadCredentials(svc *sparekey.Service) people {
 	return people{
-		headings: []heading{{title: "UUID"}, {title: "NAME", cut: true}, {title: "CREATED"}, {title: "LAST USED"}, {title: "EXPIRES"}, {title: "LIMITS", cut: true}, {title: "STATUS"}},
+		headings: []heading{{title: "UUID"}, {title: "NAME", cut: true}, {title: "CREATED", drop: true}, {title: "LAST USED"}, {title: "EXPIRES"}, {title: "LIMITS", cut: true, drop: true}, {title: "STATUS"}},
 		cells: func(r row) []cell {
 			c, _ := r[source].(sparekey.Credential)
 			return credentialCells(svc, c, time.Now())
@@ -32,6 +36,9 @@ func credentialCells(svc *sparekey.Service, c sparekey.Credential, now time.Time
 		row[0].short = escapeControls(c.UUID[:shortUUID])
 	}
 	row[6].style = look
+	if word, _, ok := strings.Cut(status, ":"); ok {
+		row[6].short = word
+	}
 	return row
 }
 

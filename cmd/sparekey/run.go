@@ -89,10 +89,8 @@ func report(err error, args []string, t terminal) (status int) {
 	case errors.As(err, &usage) && isIncomplete(usage):
 		reportIncomplete(usage, t)
 	case errors.As(err, &usage):
-		command := commandOf(usage.Context)
-		text := strings.TrimPrefix(suggestCommands(usage, args).Error(), command.Path()+": ") // the next line names it
-		fmt.Fprintf(t.err, "Error: %s\n", redactText(text))
-		fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", command.FullPath())
+		fmt.Fprintf(t.err, "Error: %s\n", redactText(usageText(usage, args)))
+		fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", commandOf(usage.Context).FullPath())
 	default:
 		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
 	}

@@ -12,9 +12,8 @@ import (
 // or with 8 characters or more the beginning of a UUID that no other of theirs has. It is the
 // argument where nothing has that beginning.
 func fullUUID(ctx context.Context, m sparekey.Manager, userID, argument string) (string, error) {
-	const whole = 36
 	beginning := strings.ToLower(argument)
-	if len(beginning) < shortUUID || len(beginning) >= whole || strings.Trim(beginning, "0123456789abcdef-") != "" {
+	if len(beginning) < shortUUID || len(beginning) >= wholeUUID || strings.Trim(beginning, "0123456789abcdef-") != "" {
 		return argument, nil
 	}
 	list, err := m.List(ctx, userID)

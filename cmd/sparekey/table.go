@@ -12,6 +12,7 @@ import (
 type heading struct {
 	title string
 	cut   bool // may be cut where the terminal is too narrow
+	drop  bool // may be left out where that is not enough
 }
 
 // cell is a text in a table for people.
@@ -100,11 +101,16 @@ func (c cell) shortest() string {
 }
 
 // fit makes the table as wide as the terminal at most, as far as that goes: by short texts
-// first, and then by cutting the widest columns that may be cut.
+// first, then by leaving columns out, and then by cutting the widest columns that may be cut.
 func (t *table) fit(width int) {
 	for i := range t.widths {
 		if t.excess(width) > 0 {
 			t.widths[i] = t.short[i]
+		}
+	}
+	for i, h := range t.headings {
+		if h.drop && t.excess(width) > t.slack() {
+			t.widths[i] = dropped
 		}
 	}
 	for excess := t.excess(width); excess > 0; excess-- {
@@ -119,6 +125,19 @@ func (t *table) fit(width int) {
 		}
 		t.widths[widest]--
 	}
+}
+
+// dropped is the width of a column that is left out, with the gap before it.
+const dropped = -len(columnGap)
+
+// slack is by how much cutting can make the table narrower.
+func (t *table) slack() (n int) {
+	for i, h := range t.headings {
+		if h.cut {
+			n += max(0, t.widths[i]-minCut)
+		}
+	}
+	return n
 }
 
 // excess is by how much the table is too wide.
@@ -141,16 +160,17 @@ func (t *table) printHead(w io.Writer, colours bool) error {
 
 func (t *table) printRow(w io.Writer, row []cell, colours bool) error {
 	var b strings.Builder
+	missing := 0 // blanks up to the next column
 	for i, c := range row {
+		if t.widths[i] == dropped {
+			continue
+		}
 		text := c.text
 		if columns(text) > t.widths[i] {
 			text = cutTo(c.shortest(), t.widths[i])
 		}
-		if i == len(row)-1 {
-			b.WriteString(c.style.paint(text, colours))
-			break
-		}
-		b.WriteString(c.style.paint(text, colours) + strings.Repeat(" ", max(0, t.widths[i]-columns(text))) + columnGap)
+		b.WriteString(strings.Repeat(" ", missing) + c.style.paint(text, colours))
+		missing = max(0, t.widths[i]-columns(text)) + len(columnGap)
 	}
 	_, err := io.WriteString(w, strings.TrimRight(b.String(), " ")+"\n")
 	return err

@@ -117,7 +117,7 @@ func (s *site) askServers(ctx context.Context, toClear *throttle.Selection) ([]t
 		return nil, err
 	}
 	if len(answers) == 0 {
-		return nil, errors.New("no server answered: \"sparekey serve\" does not run on this database, or runs with --throttle=off")
+		return nil, errors.New("no server answered: \"sparekey serve\" does not run on this database, or runs with --throttle=off. Start it, or name the database of a running one with --database")
 	}
 	var failed error
 	for _, a := range answers {

@@ -33,6 +33,9 @@ type wordPressCommands struct {
 type wordPressSchemaCommand struct{}
 
 func (wordPressSchemaCommand) Run(all *commands, t terminal) error {
+	if !isWordPress(all.Database) {
+		return errors.New("--database must be that of a WordPress site: a URL such as wordpress://user:password@127.0.0.1:3306/database?prefix=wp_")
+	}
 	database, _, err := objectCache(all.Database)
 	if err != nil {
 		return err

@@ -17,6 +17,9 @@ type terminal struct {
 // isInteractive reports whether people read the output on a terminal, rather than programs.
 func (t terminal) isInteractive() bool { return isTerminal(t.out) }
 
+// canAsk reports whether a person can be asked: where questions are seen and answers typed.
+func (t terminal) canAsk() bool { return isTerminal(t.in) && isTerminal(t.out) }
+
 // isTerminal reports whether a stream is a terminal.
 func isTerminal(stream any) bool {
 	f, ok := fileOf(stream)

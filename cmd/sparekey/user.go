@@ -30,6 +30,9 @@ type userCommands struct {
 // findUser finds the user that an argument names: by ID if it is a number, else
 // by login or e-mail address.
 func (s *site) findUser(ctx context.Context, name string) (sparekey.User, error) {
+	if strings.TrimSpace(name) == "" {
+		return sparekey.User{}, errors.New("the user is empty: give an ID, login or e-mail address")
+	}
 	find := s.UserByLogin
 	if strings.Trim(name, "0123456789") == "" {
 		find = s.UserByID
@@ -244,7 +247,7 @@ func confirm(t terminal, question string) bool {
 // lastAdministratorFlag is that of commands that can leave a site without an
 // administrator.
 type lastAdministratorFlag struct {
-	LastAdministrator bool `help:"Do it also if nobody is left who is an administrator."`
+	LastAdministrator bool `help:"Do it also where no administrator is left."`
 }
 
 // keeping makes a change to a user in one step with check, so that two commands at
@@ -271,7 +274,7 @@ func (f lastAdministratorFlag) check(ctx context.Context, s *site, userID, verb 
 	if err != nil || administrators > 1 {
 		return err
 	}
-	return fmt.Errorf("user %s (%s) is the last administrator: give somebody else the role first (\"sparekey user set-role <user> %s\"), or give --last-administrator to %s them all the same",
+	return fmt.Errorf("user %s (%s) is the last administrator: give another user the role first (\"sparekey user set-role <user> %s\"), or give --last-administrator to %s them all the same",
 		u.ID, u.Login, sparekey.RoleAdministrator, verb)
 }
 
@@ -282,6 +285,9 @@ type userSetRoleCommand struct {
 }
 
 func (c *userSetRoleCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	if hasOwnRoles(all.Database) && !slices.Contains(login.Roles(), c.Role) {
+		return fmt.Errorf("role must be one of %s", strings.Join(login.Roles(), ", "))
+	}
 	return all.toChange(ctx, func(s *site) error {
 		u, err := s.findUser(ctx, c.User)
 		if err != nil {

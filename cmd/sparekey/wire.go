@@ -159,6 +159,9 @@ func findStore(database string) (opener, error) {
 
 // openDatabase opens the database that a path or a URL names.
 func openDatabase(ctx context.Context, database string, how opening) (backend, error) {
+	if database == "" {
+		return nil, errors.New("--database is empty: give the path of a SQLite file, or the URL of a database")
+	}
 	open, err := findStore(database)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// commandsOf are a command and all below it.
+func commandsOf(command *kong.Node) []*kong.Node {
+	all := []*kong.Node{command}
+	for _, child := range command.Children {
+		all = append(all, commandsOf(child)...)
+	}
+	return all
+}
+
+// TestHelpFitsScreen holds the help of every command to a screen of 80 by 24, with a line
+// left for the prompt. "help settings" and "help --full" are the exceptions.
+func TestHelpFitsScreen(t *testing.T) {
+	t.Parallel()
+	nowhere := terminal{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}} // no terminal: 80 by 24
+	var c commands
+	root := newParser(&c, nowhere).Model.Node
+	for _, command := range commandsOf(root) {
+		lines := helpOf(command, nowhere, false)
+		if len(lines) > 23 {
+			t.Errorf("%s: %d lines, want 23 at most:\n%s", command.FullPath(), len(lines), strings.Join(lines, "\n"))
+		}
+		for _, line := range append(lines, helpOf(command, nowhere, true)...) {
+			if columns(line) > 80 {
+				t.Errorf("%s: a line of %d columns: %s", command.FullPath(), columns(line), line)
+			}
+		}
+		text := strings.Join(lines, "\n")
+		for _, flag := range command.Flags {
+			if command != root && !flag.Hidden && flag.Name != "help" && !strings.Contains(text, "--"+flag.Name) && !strings.Contains(text, "--[no-]"+flag.Name) {
+				t.Errorf("%s: the help does not name --%s", command.FullPath(), flag.Name)
+			}
+		}
+		for _, child := range command.Children {
+			if child.Name != "help" && !strings.Contains(text, "  "+child.Name) {
+				t.Errorf("%s: the help does not name %s", command.FullPath(), child.Name)
+			}
+		}
+	}
+}
+
+// TestSettingsHelp finds every setting, with its variable, in "help settings" and nowhere
+// else.
+func TestSettingsHelp(t *testing.T) {
+	t.Parallel()
+	status, text, problems := sparekeyCommand(t, "help", "settings")
+	if status != 0 || problems != "" {
+		t.Fatalf("status %d, %s", status, problems)
+	}
+	var c commands
+	app := newParser(&c, terminal{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}}).Model
+	known := configurable(app)
+	if len(known) < 20 {
+		t.Fatalf("only %d settings", len(known))
+	}
+	for name, flag := range known {
+		if !strings.Contains(text, "--"+name) && !strings.Contains(text, "--[no-]"+name) {
+			t.Errorf("no --%s in:\n%s", name, text)
+		}
+		for _, variable := range flag.Envs {
+			if !strings.Contains(text, variable) {
+				t.Errorf("no %s in the settings", variable)
+			}
+		}
+	}
+	for _, command := range commandsOf(app.Node) {
+		_, help, _ := sparekeyCommand(t, append(strings.Fields(command.Path()), "--help")...)
+		if strings.Contains(help, "--audit-keep") || strings.Contains(help, "SPAREKEY_") && command.Name != "serve" {
+			t.Errorf("%s: settings of the site in:\n%s", command.FullPath(), help)
+		}
+	}
+}
+
+func TestFirstSentence(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"One. Two.":                        "One.",
+		"One":                              "One",
+		"Such as 1.5 or e.g. this. Twice.": "Such as 1.5 or e.g. this.",
+		"Ends. Über alles.":                "Ends.",
+		"":                                 "",
+	} {
+		if got := firstSentence(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"one two three", 7, []string{"one two", "three"}},
+		{"one two three", 6, []string{"one", "two", "three"}},
+		{"longerthanthat is", 5, []string{"longerthanthat", "is"}},
+		{"名前 名前", 5, []string{"名前", "名前"}},
+		{"  ", 5, nil},
+	} {
+		if got := wrap(c.text, c.width); !slices.Equal(got, c.want) {
+			t.Errorf("%q in %d: %q, want %q", c.text, c.width, got, c.want)
+		}
+	}
+}
