@@ -53,8 +53,8 @@ func TestCalDAV(t *testing.T) {
 	attacked{
 		address: address,
 		allowed: map[string]string{
-			as("files", "PROPFIND", calendar, "Depth: 1", "Content-Length: 0"):                     "1.ics",
-			as("files", "GET", calendar+"1.ics"):                                                   "a meeting",
+			as("files", "PROPFIND", calendar, "Depth: 1", "Content-Length: 0"):            "1.ics",
+			as("files", "GET", calendar+"1.ics"):                                          "a meeting",
 			reportAs("writing", calendar, multiget(calendar+"1.ics", "/files/bob/1.ics")): "a secret",
 		},
 		attacks: []string{
