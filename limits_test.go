@@ -145,6 +145,16 @@ func TestRuleIsTold(t *testing.T) {
 		!strings.Contains(err.Error(), "no scope covers PUT /a, for which the application may take this request because of a header, a parameter or its body; it has") {
 		t.Errorf("the refusal does not say why: %v", err)
 	}
+	// A hint is about readings beside the request's own.
+	const hint = "Send JSON."
+	a.Upstream = &elsewhere{All: []sparekey.Reading{{Method: "GET", Path: "/a"}, {Method: "PUT", Path: "/a"}}, Hint: hint}
+	if _, err = s.Authenticate(t.Context(), a); err == nil || !strings.HasSuffix(err.Error(), "it has: GET /a; GET /b*. "+hint) {
+		t.Errorf("the refusal does not say what to do: %v", err)
+	}
+	a.Upstream = &elsewhere{All: []sparekey.Reading{{Method: "PUT", Path: "/a"}}, Hint: hint}
+	if _, err = s.Authenticate(t.Context(), a); err == nil || strings.Contains(err.Error(), hint) {
+		t.Errorf("the refusal says what would not help: %v", err)
+	}
 }
 
 // TestUses counts exactly, also where many come at the same moment.

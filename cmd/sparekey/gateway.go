@@ -30,7 +30,7 @@ type gatewaySettings struct {
 	Upstream             string   `help:"Application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it. An http or https URL, h2c://HOST:PORT for HTTP/2 without TLS (gRPC), or unix:/PATH for a Unix socket (unix+h2c:/PATH for HTTP/2)." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
 	UpstreamCA           string   `name:"upstream-ca" help:"PEM file with the authorities that sign the certificate of an https --upstream, in place of those of the system." env:"SPAREKEY_UPSTREAM_CA" placeholder:"FILE" group:"In front of an application"`
 	UpstreamAuth         string   `help:"Whether requests to the application need an application password: ${enum}. With optional, requests without one are forwarded as anonymous." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
-	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
+	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, php, rails, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
 	UpstreamIndex        string   `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
 	ForwardAuth          string   `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, requests without one are let through as anonymous." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool    `help:"Pass the application password on to the application, in the header Authorization. Other schemes than Basic are always passed on. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
@@ -54,9 +54,9 @@ func (s *gatewaySettings) validate(listen, home string) error {
 // validateKind refuses what --upstream-kind and --upstream-index cannot be.
 func (s *gatewaySettings) validateKind() error {
 	switch s.UpstreamKind {
-	case "", "generic", "wordpress", "wordpress-plugin":
+	case "", "generic", "php", "rails", "wordpress", "wordpress-plugin":
 	default:
-		return fmt.Errorf("--upstream-kind %q must be generic, wordpress or wordpress-plugin", s.UpstreamKind)
+		return fmt.Errorf("--upstream-kind %q must be generic, php, rails, wordpress or wordpress-plugin", s.UpstreamKind)
 	}
 	if s.UpstreamIndex == "" {
 		return nil
@@ -176,8 +176,13 @@ func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.D
 // it, may read requests. home is the URL of the site.
 func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstream.Profile {
 	kind := s.kind(database)
-	if kind == "generic" {
+	switch kind {
+	case "generic":
 		return upstream.Generic()
+	case "php":
+		return upstream.PHP()
+	case "rails":
+		return upstream.Rails()
 	}
 	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
 	if index, transport := s.index(); index != "" && !config.AddressFirst {

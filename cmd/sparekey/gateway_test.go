@@ -242,6 +242,16 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%+v with %s: blocks XML-RPC is %v", c.settings, c.database, got)
 		}
 	}
+	for kind, want := range map[string][2]bool{"generic": {false, false}, "php": {true, false}, "rails": {false, true}} {
+		s := gatewaySettings{UpstreamKind: kind}
+		profile := s.profile("sparekey.db", "http://example.org", slog.New(slog.DiscardHandler))
+		for i, header := range []http.Header{{"Content-Type": {"application/json"}}, {}} {
+			reader := upstream.Reader{Profile: profile, Request: upstream.Request{Method: "POST", Target: "/a", Header: header}}
+			if got := len(reader.Readings(true).All) > 1; got != want[i] {
+				t.Errorf("%s: a body with %v that is not seen may name a method: %v", kind, header, got)
+			}
+		}
+	}
 	for want, s := range map[string]gatewaySettings{
 		"": {}, "http://127.0.0.1:1/?rest_route=/": {Upstream: "http://127.0.0.1:1/"}, "http://x/wp-json/": {Upstream: "http://127.0.0.1:1", UpstreamIndex: "http://x/wp-json/"},
 		"http://localhost/?rest_route=/": {Upstream: "unix:/run/app.sock"}, "http://127.0.0.1:2/?rest_route=/": {Upstream: "h2c://127.0.0.1:2"},

@@ -13,10 +13,10 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/testproc"
 )
 
-// withXML writes a request with a body in XML.
-func withXML(credential, method, target, body string) string {
+// reportAs writes a REPORT with a body in XML.
+func reportAs(credential, target, body string) string {
 	length := len(body) + strings.Count(body, "\n") // lines are sent with "\r\n"
-	return as(credential, method, target, "Depth: 1", "Content-Type: application/xml", fmt.Sprint("Content-Length: ", length)) + body
+	return as(credential, "REPORT", target, "Depth: 1", "Content-Type: application/xml", fmt.Sprint("Content-Length: ", length)) + body
 }
 
 // multiget is a REPORT of CalDAV about these objects (RFC 4791, section 7.9).
@@ -53,18 +53,18 @@ func TestCalDAV(t *testing.T) {
 	attacked{
 		address: address,
 		allowed: map[string]string{
-			as("files", "PROPFIND", calendar, "Depth: 1", "Content-Length: 0"):                     "1.ics",
-			as("files", "GET", calendar+"1.ics"):                                                   "a meeting",
-			withXML("writing", "REPORT", calendar, multiget(calendar+"1.ics", "/files/bob/1.ics")): "a secret",
+			as("files", "PROPFIND", calendar, "Depth: 1", "Content-Length: 0"):            "1.ics",
+			as("files", "GET", calendar+"1.ics"):                                          "a meeting",
+			reportAs("writing", calendar, multiget(calendar+"1.ics", "/files/bob/1.ics")): "a secret",
 		},
 		attacks: []string{
-			withXML("files", "REPORT", calendar, multiget(bobs+"1.ics")),
-			withXML("files", "REPORT", calendar, multiget(calendar+"1.ics", bobs+"1.ics")),
-			withXML("files", "REPORT", calendar, multiget("http://other.example/files/bob/1.ics")),
-			withXML("files", "REPORT", calendar, multiget("/files/%62ob/1.ics")),
-			withXML("files", "REPORT", calendar, multiget("&#47;files/bob/1.ics")),
-			withXML("files", "REPORT", calendar, multiget("<![CDATA[/files/bob/1.ics]]>")),
-			withXML("files", "REPORT", calendar, multiget("/files/<!-- -->bob/1.ics")),
+			reportAs("files", calendar, multiget(bobs+"1.ics")),
+			reportAs("files", calendar, multiget(calendar+"1.ics", bobs+"1.ics")),
+			reportAs("files", calendar, multiget("http://other.example/files/bob/1.ics")),
+			reportAs("files", calendar, multiget("/files/%62ob/1.ics")),
+			reportAs("files", calendar, multiget("&#47;files/bob/1.ics")),
+			reportAs("files", calendar, multiget("<![CDATA[/files/bob/1.ics]]>")),
+			reportAs("files", calendar, multiget("/files/<!-- -->bob/1.ics")),
 		},
 		got: func(_ *testing.T, a gatewaytest.Answer) bool { return strings.Contains(a.Body, "a secret") },
 	}.test(t)
@@ -77,7 +77,7 @@ func TestCalDAV(t *testing.T) {
 			multiget(calendar + "1.ics"), multiget("http://example.org" + calendar + "1.ics"),
 			`<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><C:calendar-data/></D:prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"/></C:comp-filter></C:filter></C:calendar-query>`,
 		} {
-			if answer := site.Send(t, front, withXML("files", "REPORT", calendar, body)); answer.Status != 207 || !strings.Contains(answer.Body, "a meeting") {
+			if answer := site.Send(t, front, reportAs("files", calendar, body)); answer.Status != 207 || !strings.Contains(answer.Body, "a meeting") {
 				t.Errorf("%s\n%d %s", body, answer.Status, answer.Body)
 			}
 		}

@@ -38,7 +38,10 @@ func ForHandler(r *http.Request, target string) sparekey.Upstream {
 	return reader
 }
 
-type generic struct{ isHandler bool }
+type generic struct {
+	isHandler bool
+	obeys     unseenForms // what the application is known to take for a form
+}
 
 // api is the path of WordPress's REST API.
 const api = "/wp-json"
@@ -66,6 +69,7 @@ func (g generic) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 		c.readForm(r, scoped)
 	}
 	if scoped {
+		c.readUnseenForm(r, g.obeys)
 		c.readTransfer(r)
 		c.readBodyOfDAV(r)
 	}

@@ -88,8 +88,9 @@ func (s *jsonScanner) finish() bool {
 	switch s.state {
 	case jsonValue, jsonAfter, jsonZero, jsonInt, jsonFraction, jsonPower:
 		return !s.isBroken && len(s.open) == 0
+	default:
+		return false
 	}
-	return false
 }
 
 // next reads one byte.
@@ -178,11 +179,11 @@ func (s *jsonScanner) beginValue(c byte) {
 	case c == '[' && len(s.open) < maxNesting:
 		s.open, s.state = append(s.open, c), jsonEmpty
 	case lower(c) == 't':
-		s.state, s.word = jsonWord, "rue"
+		s.state, s.word = jsonWord, "true"[1:]
 	case lower(c) == 'f':
-		s.state, s.word = jsonWord, "alse"
+		s.state, s.word = jsonWord, "false"[1:]
 	case lower(c) == 'n':
-		s.state, s.word = jsonWord, "ull"
+		s.state, s.word = jsonWord, "null"[1:]
 	default:
 		s.isBroken = true
 	}
@@ -282,39 +283,36 @@ func text(quoted []byte) (text string, ok bool) {
 // nextOfNumber reads a byte behind the first one of a number (RFC 8259, section 6).
 func (s *jsonScanner) nextOfNumber(c byte) {
 	isDigit := '0' <= c && c <= '9'
-	next := s.state
+	next := s.state // behind one more digit
 	switch s.state {
 	case jsonMinus:
 		if next = jsonInt; c == '0' {
 			next = jsonZero
 		}
-	case jsonPoint, jsonFraction:
+	case jsonPoint:
 		next = jsonFraction
-	case jsonExponent, jsonSign, jsonPower:
+	case jsonExponent, jsonSign:
 		next = jsonPower
-	}
-	switch s.state {
-	case jsonMinus, jsonPoint, jsonSign:
-		s.isBroken = !isDigit
-	case jsonExponent:
-		if c == '+' || c == '-' {
-			next = jsonSign
-		} else {
-			s.isBroken = !isDigit
-		}
+	case jsonZero: // no digit may follow
+		isDigit = false
 	default:
-		switch {
-		case isDigit && s.state != jsonZero:
-		case c == '.' && (s.state == jsonZero || s.state == jsonInt):
-			next = jsonPoint
-		case lower(c) == 'e' && s.state != jsonPower:
-			next = jsonExponent
-		default:
-			s.state = jsonAfter
-			s.endValue()
-			s.nextToken(c)
-			return
-		}
+	}
+	hasPower := s.state == jsonPower || s.state == jsonExponent || s.state == jsonSign
+	switch {
+	case isDigit:
+	case s.state == jsonExponent && (c == '+' || c == '-'):
+		next = jsonSign
+	case s.state == jsonMinus, s.state == jsonPoint, s.state == jsonExponent, s.state == jsonSign:
+		s.isBroken = true // a digit is missing
+	case c == '.' && (s.state == jsonZero || s.state == jsonInt):
+		next = jsonPoint
+	case lower(c) == 'e' && !hasPower:
+		next = jsonExponent
+	default:
+		s.state = jsonAfter
+		s.endValue()
+		s.nextToken(c)
+		return
 	}
 	s.keep(c)
 	s.state = next
