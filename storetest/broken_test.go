@@ -95,6 +95,9 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"checks before the write":              {"ConcurrentChecks", func() sparekey.Store { return checksBefore{memory.New()} }},
 		"reads, then writes":                   {"ConcurrentUpdates", func() sparekey.Store { return readsThenWrites{memory.New()} }},
 		"revives the deleted":                  {"RevokeRaces", func() sparekey.Store { return revives{memory.New()} }},
+		"counts uses up alone":                 {"Uses", func() sparekey.Store { return countsUp{memory.New()} }},
+		"counts each use twice":                {"Uses", func() sparekey.Store { return countsTwice{memory.New()} }},
+		"loses uses":                           {"Uses", func() sparekey.Store { return readsThenWrites{memory.New()} }},
 	})
 }
 

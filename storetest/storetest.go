@@ -80,6 +80,7 @@ func storeCases() []storeCase {
 		{"ConcurrentChecks", testConcurrentChecks},
 		{"ConcurrentUpdates", testConcurrentUpdates},
 		{"RevokeRaces", testRevokeRaces},
+		{"Uses", testUses},
 	}
 }
 

@@ -23,7 +23,7 @@ type limitFlags struct {
 	Expires *string  `help:"When it expires: after 24h or 7d, at the end of 2026-12-31, at 2026-12-31T18:00:00Z, or never." placeholder:"WHEN" group:"Limits"`
 	Scope   []string `sep:"none" help:"What it may do: a bundle such as read, or methods and a path such as 'GET /wp-json/wp/v2/posts*'. May be given more than once." placeholder:"RULE" group:"Limits"`
 	Network []string `help:"Where it may be used from: an address or a network such as 10.0.0.0/8. May be given more than once." placeholder:"CIDR" group:"Limits"`
-	MaxUses *string  `name:"max-uses" aliases:"max_uses" help:"How many times it may be used in all." placeholder:"N" group:"Limits"`
+	MaxUses *string  `name:"max-uses" aliases:"max_uses" help:"How many requests may be made with it in all, also HEAD and those that are answered with an error." placeholder:"N" group:"Limits"`
 }
 
 // limits are those of a new application password. An empty flag is an error: for update it

@@ -136,7 +136,8 @@ func TestRequestsUnderWayEnd(t *testing.T) {
 			if err := <-uploads; err == nil {
 				t.Errorf("%s: the application got the whole upload", name)
 			}
-			s.log.waitFor(t, "credential="+uuid+" reason="+c.reason)
+			s.log.waitFor(t, "credential.uuid="+uuid+" ")
+			s.log.waitFor(t, " reason="+c.reason)
 		}
 	}
 	slices.Sort(took)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -14,7 +15,12 @@ import (
 const (
 	writableFor     = 5 * time.Second
 	writableTimeout = 2 * time.Second
+	writableMisses  = 3 // in a row may take longer, on a busy database
 )
+
+// errNoWriteInTime is for a database that takes no write at all, such as one that waits
+// for room on a full disk.
+var errNoWriteInTime = fmt.Errorf("no write was finished within %v, %d times in a row", writableTimeout, writableMisses)
 
 // writableChecker is a database that can find out whether it can be written.
 type writableChecker interface {
@@ -29,6 +35,7 @@ type ready struct {
 	mu      sync.Mutex // held during a check, so that one is made for all who ask
 	checked time.Time  // when writing was last checked
 	err     error      // what was found then
+	misses  int        // how many of the last checks were not done in time
 }
 
 // ServeHTTP answers 200 or 503.
@@ -46,7 +53,7 @@ func (h *ready) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // writable returns why the database cannot be written, as it was found within writableFor.
-// One that is too busy to say so in time counts as one that can.
+// One that is too busy to say so in time counts as one that can, for writableMisses checks.
 func (h *ready) writable(ctx context.Context) error {
 	if s, ok := h.backend.(*site); ok {
 		return h.check(ctx, s.backend)
@@ -67,8 +74,14 @@ func (h *ready) check(ctx context.Context, b backend) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writableTimeout)
 	defer cancel()
 	h.err = checker.CheckWritable(ctx)
-	if errors.Is(h.err, context.DeadlineExceeded) {
+	switch {
+	case !errors.Is(h.err, context.DeadlineExceeded):
+		h.misses = 0
+	case h.misses+1 < writableMisses:
+		h.misses++
 		h.err = nil
+	default:
+		h.err = errors.Join(errNoWriteInTime, h.err)
 	}
 	h.checked = time.Now()
 	if h.err != nil {

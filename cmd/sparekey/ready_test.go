@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
@@ -56,5 +57,26 @@ func TestReady(t *testing.T) {
 				t.Errorf("%d writes for requests of anyone", d.writes)
 			}
 		})
+	}
+}
+
+// TestReadyWithoutWrites has a database take no write in time, once, and again and again.
+func TestReadyWithoutWrites(t *testing.T) {
+	t.Parallel()
+	late := fmt.Errorf("wordpress: %w", context.DeadlineExceeded)
+	d := &disk{memoryBackend: memoryBackend{memory.New()}}
+	h := &ready{backend: &site{backend: d}, log: slog.New(slog.DiscardHandler)}
+	for i, c := range []struct {
+		write  error
+		status int
+	}{
+		{late, 200}, {nil, 200}, {late, 200}, {late, 200}, {late, 503}, {late, 503}, {nil, 200}, {late, 200}, {late, 200}, {errors.New("read-only"), 503}, {late, 200},
+	} {
+		d.write, h.checked = c.write, time.Time{}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+		if w.Code != c.status {
+			t.Errorf("check %d: %d %s", i, w.Code, w.Body)
+		}
 	}
 }

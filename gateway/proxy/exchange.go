@@ -41,6 +41,7 @@ type exchange struct {
 	origin   clientip.Origin
 	decision gateway.Decision
 	trailer  http.Header // of the request to the application
+	reach    reach
 	cut      atomic.Bool // the client's body did not arrive whole
 	arrived  atomic.Bool // it has no body, or all of it has come
 	// forbidden says that the client's body has a field that limits do not allow.
@@ -237,7 +238,7 @@ func (p *Proxy) end(x *exchange, d gateway.Decision) {
 	}
 	path, _, _ := strings.Cut(x.target, "?")
 	id := x.decision.Identity
-	p.config.Log.InfoContext(x, message, "user", id.User.Login, "credential", id.Credential.UUID,
+	p.config.Log.InfoContext(x, message, "user", id.User.Login, "credential", id.Credential,
 		"reason", d.Rule, "error", d.Err, "method", x.in.Method, "path", path, "open", now.Sub(x.began).Round(time.Millisecond))
 	if p.config.Ended != nil {
 		p.config.Ended(x, d)

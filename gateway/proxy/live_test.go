@@ -497,7 +497,7 @@ func (l *live) wantLog(t *testing.T, c sparekey.Credential, reason string) {
 		found := false
 		for line := range strings.Lines(log) {
 			found = found || strings.Contains(line, "ended a request under way") && strings.Contains(line, " user=ann ") && strings.Contains(line, " path="+path+" ") &&
-				strings.Contains(line, " credential="+c.UUID+" ") && strings.Contains(line, " reason="+reason+" ") && strings.Contains(line, " open=")
+				strings.Contains(line, " credential.uuid="+c.UUID+" ") && strings.Contains(line, " reason="+reason+" ") && strings.Contains(line, " open=")
 		}
 		if !found {
 			t.Errorf("no line for %s in the log:\n%s", path, log)

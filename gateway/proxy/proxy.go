@@ -83,8 +83,9 @@ type Config struct {
 	Ended func(ctx context.Context, d gateway.Decision)
 
 	// Transport sends requests to the application; see [NewTransport] for those on a Unix
-	// socket, with HTTP/2 alone, or with certificates of a private authority. Default:
-	// [Transport].
+	// socket, with HTTP/2 alone, or with certificates of a private authority. A request
+	// that it cannot connect for is not counted as a use of its application password, if
+	// it tells so by httptrace, as [http.Transport] does. Default: [Transport].
 	Transport http.RoundTripper
 
 	// Log gets what the operator should know: an application that does not answer, and
@@ -170,6 +171,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.follow(x)
 	defer p.leave(x)
 	r = r.WithContext(x)
+	if p.gateway.CountsUse(x.decision) {
+		r = x.reach.traced(r)
+	}
 	paced := &writer{ResponseWriter: w, pace: p.pace(x)}
 	paced.unlimited()
 	if r.Body != nil && r.Body != http.NoBody {
@@ -185,6 +189,7 @@ func (p *Proxy) decide(r *http.Request, origin clientip.Origin) (gateway.Decisio
 	d, hold := p.gateway.DecideProxied(r, origin)
 	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
 		if why := p.config.Refuse(r, d); why != "" {
+			p.returnUse(r.Context(), d)
 			return gateway.Refuse(RuleRefuse, why), nil
 		}
 	}
@@ -203,6 +208,7 @@ const RuleField = "field"
 // is set here.
 func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	x := pr.In.Context().Value(exchangeKey{}).(*exchange) //nolint:forcetypeassert // ServeHTTP put it there
+	x.reach.handed.Store(true)
 	out := pr.Out
 	out.URL = p.address(x.target)
 	out.Host = pr.In.Host
@@ -249,6 +255,9 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var timeout net.Error
 	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
 	if ok {
+		if x.reach.isMissed() {
+			p.returnUse(x, x.decision)
+		}
 		if d, ended := x.endedBy(); ended {
 			p.gateway.Fail(w, x.in, d)
 			return

@@ -31,6 +31,7 @@ type queries struct {
 	addUses, addAddress, addresses, uses               string
 	forgetAddress, forgetUses, forgetUsedFrom          string
 	lastSweep, firstSweep, moveLastSweep               string
+	checkWritable                                      string
 
 	sightingKey, drawSightingKey, sightings, saveSightings, forgetSightings  string
 	forgetAnswers, forgetQuestions, ask, questions, answerCommand, answersTo string
@@ -85,7 +86,7 @@ func newQueries(prefix string) queries {
 		&q.elsewhere, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
 		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
 		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
-		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom, &q.lastSweep, &q.firstSweep, &q.moveLastSweep,
+		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom, &q.lastSweep, &q.firstSweep, &q.moveLastSweep, &q.checkWritable,
 		&q.sightingKey, &q.drawSightingKey, &q.sightings, &q.saveSightings, &q.forgetSightings,
 		&q.forgetAnswers, &q.forgetQuestions, &q.ask, &q.questions, &q.answerCommand, &q.answersTo,
 	} {
@@ -170,6 +171,7 @@ func (q *queries) auditQueries() {
 	q.forgetAddress = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ? AND addr = ?`
 	q.forgetUses = `DELETE FROM {p}sparekey_uses WHERE uuid = ?`
 	q.forgetUsedFrom = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ?`
+	q.checkWritable = `INSERT INTO {p}sparekey_writable (id, checks) VALUES (1, 1) ON DUPLICATE KEY UPDATE checks = checks + 1`
 }
 
 // forSite finishes the statements that differ between one site and several.

@@ -108,6 +108,11 @@ var schema = []string{ //nolint:gochecknoglobals // a constant
 		body MEDIUMBLOB NOT NULL,
 		KEY question (question)
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
+	// What is written to find out whether the database can be written. One row.
+	`CREATE TABLE IF NOT EXISTS {p}sparekey_writable (
+		id TINYINT NOT NULL PRIMARY KEY,
+		checks BIGINT UNSIGNED NOT NULL
+	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
 }
 
 // makeTables makes Sparekey's own tables, or those that are missing of them. They
