@@ -29,7 +29,8 @@ var schemesElsewhere = []string{
 	"vbscript", "view-source", "ws", "wss",
 
 	// Other programs fetch these: protocols in IANA's registry of URI schemes.
-	"dav", "davs", "ftp", "ftps", "gopher", "ldap", "ldaps", "nfs", "rtsp", "smb", "telnet",
+	"dav", "davs", "dict", "ftp", "ftps", "git", "gopher", "h323", "imap", "ldap", "ldaps", "nfs", "pop",
+	"rsync", "rtmp", "rtsp", "smb", "svn", "telnet", "tftp", "vnc",
 
 	// Websites may handle these: the safelist in the HTML standard, section "Custom
 	// scheme handlers", and what Chromium and Firefox add to it.
@@ -50,6 +51,7 @@ var schemesElsewhere = []string{
 	"android-app", "app-prefs", "app-settings", "facetime", "facetime-audio", "feed", "feeds",
 	"intent", "macappstore",
 	"macappstores", "maps", "market", "prefs", "search", "search-ms", "shortcuts", "steam", "workflow",
+	"hcp", "its", "mhtml", "mk", "shell", // of Windows: its help, archives of pages, and folders
 }
 
 // prefixesElsewhere begin schemes of the same kind.
@@ -59,6 +61,7 @@ var prefixesElsewhere = []string{
 	"googlechrome",       // Chromium, docs/ios/opening_links.md: also googlechromes
 	"firefox-", "fennec", // Firefox Focus and Klar, and Firefox's builds for tests
 	"microsoft-edge", "ms-", "vnd.ms", // Microsoft Edge, programs of Windows, ms-appinstaller, ms-word
+	"microsoft.windows",             // microsoft.windows.camera, which looks like a domain read backwards
 	"alohabrowser", "brave-", "ddg", // ddgQuickLink, ddgLaunch
 	"opera-", "vivaldi-", "yandexbrowser", // opera-gx, yandexbrowser-open-url
 	"com-apple-", "x-apple", "x-safari", // com-apple-mobilesafari-tab, x-apple.systempreferences

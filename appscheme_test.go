@@ -26,6 +26,7 @@ func TestAppSchemes(t *testing.T) {
 		"msnotes://done", "firefoxnotes://done",
 		"operanotes://done", "bravely://done", "searching://done", "files://done", "intents://done",
 		"itinerary://done",
+		"gitnotes://done", "shell-notes://done", "marked://done", "com.microsoft.windows://done", "microsoft.notes://done", "vncnotes://done",
 		"httpnotes://done", "http-notes://done", "arcade://done", "datanotes://done", "my.app+x-1://cb",
 		"a://b",
 	} {
@@ -55,7 +56,8 @@ func TestAppSchemes(t *testing.T) {
 		"intent://x", "android-app://x", "market://details?id=x", "itms://x", "itms-apps://x",
 		"itms-services://x", "itmss://x", "macappstore://x",
 		"ms-word://x", "ms-appinstaller://x", "ms-settings://x", "search-ms://x", "vnd.ms-word://x",
-		"shortcuts://run-shortcut", "feed://x",
+		"shortcuts://run-shortcut", "feed://x", "microsoft.windows.camera://x", "Microsoft.Windows.Camera.Picker://x",
+		"shell://x", "hcp://x", "its://x", "ms-its://x", "mk://x", "mhtml://x", "vnc://host", "svn://host", "git://host",
 		"x-apple.systempreferences://x", "facetime://x", "steam://openurl/x", "prefs://x",
 		// Any other program, of which nothing is known, that is given a page to open.
 		"some-app://evil.example", "some-app://evil.example/cb", "some-app://203.0.113.9/",
