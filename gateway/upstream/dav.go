@@ -107,6 +107,9 @@ func (c *collector) readNamed(r *Request, method string, use bodyUse) {
 	for _, name := range body.below {
 		c.addBelow(name, use.href)
 	}
+	for _, name := range body.inside {
+		c.addInside(name, use)
+	}
 	for _, name := range body.segments {
 		c.addMember(name, use.segment)
 	}
@@ -221,6 +224,25 @@ func (c *collector) addBelow(name string, methods []string) {
 	}
 	for _, path := range c.paths {
 		c.addAll(methods, strings.TrimSuffix(path, "/")+decoded, false)
+	}
+}
+
+// addInside adds what is at a path below the root of a repository of Subversion. The clients'
+// requests go to addresses below "!svn" in that root, unless the operator has renamed it
+// (SVNSpecialURI).
+func (c *collector) addInside(name string, use bodyUse) {
+	for _, path := range c.paths {
+		root, _, ok := strings.Cut(path, "/!svn/")
+		if !ok {
+			c.anyNamed(use, "The body of this request names paths in a repository of which the address is not known. It takes a rule for GET of every path.")
+			return
+		}
+		decoded, ok := rawpath.Decode("/" + strings.TrimLeft(name, "/"))
+		if !ok || strings.ContainsAny(name, "?#") {
+			c.cannotTell("programs read the name " + quote(name) + " in the body in different ways")
+			return
+		}
+		c.addAll(use.href, root+decoded, false)
 	}
 }
 

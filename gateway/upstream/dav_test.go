@@ -97,6 +97,8 @@ var davCases = map[string]string{
 	"REPORT /svn/r\n\n" + `<S:log-report xmlns:S="svn:"><S:path>trunk</S:path><S:path/><S:path>/b</S:path></S:log-report>`:                                                                                         "GET /svn/r/, GET /svn/r/b, GET /svn/r/trunk, REPORT /svn/r",
 	"REPORT /svn/r\n\n" + `<log-report xmlns="svn:"><path>../other</path></log-report>`:                                                                                                                            "unclear",
 	"REPORT /svn/r\n\n" + `<S:update-report xmlns:S="svn:"><S:entry linkpath="/b"/></S:update-report>`:                                                                                                             "GET /*, REPORT /svn/r",
+	"REPORT /svn/r/!svn/me\n\n" + `<S:update-report xmlns:S="svn:"><S:entry linkpath="/b/c d"/></S:update-report>`:                                                                                                 "GET /svn/r/b/c d, REPORT /svn/r/!svn/me",
+	"REPORT /svn/r/!svn/me\n\n" + `<S:update-report xmlns:S="svn:"><S:entry linkpath="/../x"/></S:update-report>`:                                                                                                  "unclear",
 	"REPORT /svn/r\n\n" + `<S:log-report xmlns:S="urn:x" xmlns:T="svn:"/>`:                                                                                                                                         "GET /*, REPORT /svn/r",
 	"MERGE /svn/r\n\n" + `<D:merge xmlns:D="DAV:"><D:source><D:href>/svn/r/!svn/act/1</D:href></D:source></D:merge>`:                                                                                               "GET /svn/r/!svn/act/1, MERGE /svn/r",
 

@@ -17,6 +17,7 @@ type davBody struct {
 	hrefs    []string // what DAV:href says, without blanks around it
 	segments []string // likewise DAV:segment
 	below    []string // paths below that of the request, in reports of Subversion
+	inside   []string // paths below the root of a repository of Subversion
 
 	// mayNameAny says that the application may go to objects that others name: it expands
 	// the links in their properties, or searches all its collections of principals.
@@ -130,7 +131,7 @@ func (x *xmlReader) start(element xml.StartElement) {
 		case attribute.Value == "svn:" && len(x.open) == 0 && isNamespaceOf(attribute.Name, element.Name):
 			x.body.isSVN = true
 		case local(attribute.Name) == "linkpath": // of a report of Subversion, from the root of the repository
-			x.body.mayNameAny = true
+			x.body.inside = append(x.body.inside, attribute.Value)
 		}
 	}
 	switch {
