@@ -29,7 +29,7 @@ func goneUser(id string) sparekey.User {
 
 type passwordOrphansCommand struct {
 	listFlags
-	Delete bool `help:"Revoke them."`
+	Delete bool `help:"Revoke them. With --format or --fields, what was revoked is listed."`
 }
 
 func (c *passwordOrphansCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -41,33 +41,46 @@ func (c *passwordOrphansCommand) Run(ctx context.Context, all *commands, t termi
 		if err != nil {
 			return err
 		}
-		l := passwordListing(s.service, orphans)
-		l.more = append(l.columns, l.more...)
-		l.columns = []string{"user", "uuid", "name", "created", "last_used", "last_ip"}
-		for i, o := range orphans {
-			l.rows[i]["user"] = o.UserID
-		}
-		return c.print(t, l)
+		return c.printOrphans(s, t, orphans)
 	})
 }
 
+func (c *passwordOrphansCommand) printOrphans(s *site, t terminal, orphans []sparekey.Credential) error {
+	l := passwordListing(s.service, orphans)
+	l.more = append(l.columns, l.more...)
+	l.columns = []string{"user", "uuid", "name", "created", "last_used", "last_ip"}
+	for i, o := range orphans {
+		l.rows[i]["user"] = o.UserID
+	}
+	return c.print(t, l)
+}
+
+// revoke revokes them. In a format that programs read it prints what it revoked, also
+// where an error ends it.
 func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal) error {
 	m := s.service.AsOperator()
 	orphans, err := m.Orphans(ctx)
 	if err != nil {
 		return err
 	}
-	revoked := 0
+	var revoked []sparekey.Credential
 	for _, o := range orphans {
 		_, err := m.Revoke(ctx, o.UserID, o.UUID)
 		if errors.Is(err, sparekey.ErrNotFound) || errors.Is(err, sparekey.ErrUserNotFound) { // it was revoked meanwhile
 			continue
 		}
 		if err != nil {
-			return err
+			return errors.Join(c.printRevoked(s, t, revoked), err)
 		}
-		revoked++
+		revoked = append(revoked, o)
 	}
-	fmt.Fprintf(t.out, "Revoked the application passwords whose users are gone: %d.\n", revoked)
+	return c.printRevoked(s, t, revoked)
+}
+
+func (c *passwordOrphansCommand) printRevoked(s *site, t terminal, revoked []sparekey.Credential) error {
+	if c.Format != "table" || c.Field != "" || len(c.Fields) > 0 {
+		return c.printOrphans(s, t, revoked)
+	}
+	fmt.Fprintf(t.out, "Revoked the application passwords whose users are gone: %d.\n", len(revoked))
 	return nil
 }

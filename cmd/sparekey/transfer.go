@@ -13,6 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/passhash"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/wordpress"
 )
@@ -74,6 +75,7 @@ func (c *exportWordPressCommand) Run(ctx context.Context, all *commands, t termi
 // so that it can be repeated.
 type transfer struct {
 	from, to   *site
+	bundles    scope.Bundles // of this site, for the scopes of what is copied
 	makesUsers bool
 	dryRun     bool
 	oldSite    bool // the WordPress that is written to cannot verify $generic$ hashes
@@ -100,7 +102,7 @@ func (f transferFlags) run(ctx context.Context, all *commands, t terminal, makes
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	x := &transfer{from: from, to: to, makesUsers: makesUsers, dryRun: f.DryRun, t: t}
+	x := &transfer{from: from, to: to, bundles: from.service.Bundles(), makesUsers: makesUsers, dryRun: f.DryRun, t: t}
 	if x.oldSite, err = verifiesNoGeneric(ctx, to); err != nil {
 		return err
 	}
@@ -263,6 +265,12 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 			return nil
 		}
 	}
+	limits, err := c.Limits.Checked(x.bundles)
+	if err != nil {
+		x.refuse(u, fmt.Sprintf("application password %s (%s) has limits that cannot be read, so it would be denied everything: %v. Give it other limits where it is, and repeat the command", c.UUID, c.Name, err))
+		return nil
+	}
+	c.Limits = limits
 	if x.oldSite && passhash.IsGeneric(c.Hash) {
 		x.report.unverifiable++
 	}
@@ -271,7 +279,7 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 		return nil
 	}
 	c.UserID, c.Name = target.ID, withoutNUL(c.Name)
-	err := x.insert(ctx, target, c)
+	err = x.insert(ctx, target, c)
 	switch {
 	case errors.Is(err, sparekey.ErrConflict):
 		x.refuse(u, fmt.Sprintf("application password %s (%s): %v", c.UUID, c.Name, err))
