@@ -265,12 +265,10 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 			return nil
 		}
 	}
-	limits, err := c.Limits.Checked(x.bundles)
-	if err != nil {
-		x.refuse(u, fmt.Sprintf("application password %s (%s) has limits that cannot be read, so it would be denied everything: %v. Give it other limits where it is, and repeat the command", c.UUID, c.Name, err))
+	if why := x.limitsProblem(c.Limits); why != "" {
+		x.refuse(u, fmt.Sprintf("application password %s (%s) has limits that cannot be read, so it is denied everything: %s. Give it other limits where it is, and repeat the command", c.UUID, c.Name, why))
 		return nil
 	}
-	c.Limits = limits
 	if x.oldSite && passhash.IsGeneric(c.Hash) {
 		x.report.unverifiable++
 	}
@@ -279,7 +277,7 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 		return nil
 	}
 	c.UserID, c.Name = target.ID, withoutNUL(c.Name)
-	err = x.insert(ctx, target, c)
+	err := x.insert(ctx, target, c)
 	switch {
 	case errors.Is(err, sparekey.ErrConflict):
 		x.refuse(u, fmt.Sprintf("application password %s (%s): %v", c.UUID, c.Name, err))
@@ -289,6 +287,21 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 	}
 	x.report.passwordsMade++
 	return nil
+}
+
+// limitsProblem says why limits cannot be copied, or nothing. What has another form than
+// Sparekey's own is denied where it is; to copy it in that form would allow more.
+func (x *transfer) limitsProblem(l sparekey.Limits) string {
+	own, err := l.Checked(x.bundles)
+	switch {
+	case err != nil:
+		return err.Error()
+	case own.Scopes != l.Scopes:
+		return fmt.Sprintf("scopes: write %q", string(own.Scopes))
+	case own.Networks != l.Networks:
+		return fmt.Sprintf("networks: write %q", string(own.Networks))
+	}
+	return ""
 }
 
 // withoutNUL is for texts that WordPress let have a NUL byte: no store is given one.
