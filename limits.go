@@ -86,6 +86,13 @@ func (l Limits) valid(before Limits, now time.Time, bundles scope.Bundles) (Limi
 	return l, nil
 }
 
+// Checked returns limits in the form in which they are kept, or an [*InvalidError] where
+// they cannot be read and so would deny every request. They may be over already. It is for
+// what copies credentials between stores; [Service] checks what it is given.
+func (l Limits) Checked(bundles scope.Bundles) (Limits, error) {
+	return l.valid(Limits{Expires: l.Expires}, time.Time{}, bundles)
+}
+
 // maxYear is the last one that RFC 3339 can write.
 const maxYear = 9999
 

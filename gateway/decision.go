@@ -44,6 +44,12 @@ const (
 	RuleForbidden    = "forbidden"     // a hook of the application said no
 	RuleUpstream     = "upstream"      // the request must not reach the application, whatever it carries
 	RuleBroken       = "broken"        // there is no answer
+
+	// Those of the front-ends, which tell them to Config.Observe by [Gateway.Report]. A
+	// request that was allowed before is one that was decided about twice.
+	RuleProxy  = "proxy"  // a proxy that asks does not tell of the request as it must, or is not named
+	RuleRefuse = "refuse" // allowed, but kept from the application by a hook of the front-end
+	RuleField  = "field"  // allowed, but its body has a field that its limits do not allow
 )
 
 // Decision is what is to become of a request, and why.

@@ -269,6 +269,13 @@ func (g *Gateway) Fail(w http.ResponseWriter, r *http.Request, d Decision) {
 	g.guard.Fail(w, r, d.Err)
 }
 
+// Report tells Config.Observe of a decision that a front-end made by itself.
+func (g *Gateway) Report(ctx context.Context, d Decision) {
+	if g.config.Observe != nil {
+		g.config.Observe(ctx, d)
+	}
+}
+
 // Tell answers a request that nothing became of for a reason of the front-end's
 // own, such as an application that does not answer.
 func (g *Gateway) Tell(w http.ResponseWriter, r *http.Request, status int, message string) {

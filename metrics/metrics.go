@@ -123,7 +123,8 @@ func reasons() []string {
 // rules are those that are not scopes of credentials.
 func rules() []string {
 	return append(reasons(), gateway.RuleAnonymous, gateway.RulePreflight, gateway.RulePublic, gateway.RuleCredential, gateway.RuleNoCredential,
-		gateway.RuleCrossOrigin, gateway.RuleForbidden, gateway.RuleUpstream, gateway.RuleBroken)
+		gateway.RuleIgnored, gateway.RuleCrossOrigin, gateway.RuleForbidden, gateway.RuleUpstream, gateway.RuleProxy, gateway.RuleRefuse, gateway.RuleField,
+		gateway.RuleBroken)
 }
 
 // Observe counts an event. It is for [sparekey.Config.Observe].

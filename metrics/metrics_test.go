@@ -157,6 +157,10 @@ func TestDecisions(t *testing.T) {
 		{Outcome: gateway.Refused, Rule: string(sparekey.ReasonOutOfScope)},
 		{Outcome: gateway.Refused, Rule: gateway.RuleUpstream},
 		{Outcome: gateway.Refused, Rule: "moon"},
+		{Outcome: gateway.Refused, Rule: gateway.RuleRefuse},
+		{Outcome: gateway.Refused, Rule: gateway.RuleField},
+		{Outcome: gateway.Refused, Rule: gateway.RuleProxy},
+		{Outcome: gateway.Allowed, Rule: gateway.RuleIgnored},
 		{Outcome: gateway.Broken, Rule: gateway.RuleBroken},
 	} {
 		m.Decided(t.Context(), d)
@@ -167,6 +171,10 @@ func TestDecisions(t *testing.T) {
 		`sparekey_decisions_total{outcome="refused",rule="out_of_scope"}`: "1",
 		`sparekey_decisions_total{outcome="refused",rule="upstream"}`:     "1",
 		`sparekey_decisions_total{outcome="refused",rule="other"}`:        "1",
+		`sparekey_decisions_total{outcome="refused",rule="refuse"}`:       "1",
+		`sparekey_decisions_total{outcome="refused",rule="field"}`:        "1",
+		`sparekey_decisions_total{outcome="refused",rule="proxy"}`:        "1",
+		`sparekey_decisions_total{outcome="allowed",rule="ignored"}`:      "1",
 		`sparekey_decisions_total{outcome="broken",rule="broken"}`:        "1",
 	})
 }

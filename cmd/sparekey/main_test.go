@@ -32,7 +32,8 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:      "testdata/script",
+		Deadline: time.Now().Add(5 * time.Minute), // for a server that should not have started
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SPAREKEY_DATABASE", filepath.Join(env.WorkDir, "sparekey.db"))
 			return nil

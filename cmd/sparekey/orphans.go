@@ -30,7 +30,7 @@ func goneUser(id string) sparekey.User {
 
 type passwordOrphansCommand struct {
 	listFlags
-	Delete bool `help:"Revoke them."`
+	Delete bool `help:"Revoke them. With --format or --fields, what was revoked is listed."`
 }
 
 func (c *passwordOrphansCommand) Run(ctx context.Context, all *commands, t terminal) error {
@@ -43,16 +43,20 @@ func (c *passwordOrphansCommand) Run(ctx context.Context, all *commands, t termi
 		if err != nil {
 			return err
 		}
-		l := passwordListing(s.service, orphans)
-		l.more = append(slices.Clone(l.columns), l.more...)
-		l.columns = []string{"user", "uuid", "name", "created", "last_used", "last_ip"}
-		l.people = peopleReadAll(s.service)
-		l.people.empty = "No application passwords of users who are gone."
-		for i, o := range orphans {
-			l.rows[i]["user"], l.rows[i]["user_login"] = o.UserID, o.UserID
-		}
-		return c.print(t, l)
+		return c.printOrphans(s, t, orphans)
 	})
+}
+
+func (c *passwordOrphansCommand) printOrphans(s *site, t terminal, orphans []sparekey.Credential) error {
+	l := passwordListing(s.service, orphans)
+	l.more = append(slices.Clone(l.columns), l.more...)
+	l.columns = []string{"user", "uuid", "name", "created", "last_used", "last_ip"}
+	l.people = peopleReadAll(s.service)
+	l.people.empty = "No application passwords of users who are gone."
+	for i, o := range orphans {
+		l.rows[i]["user"], l.rows[i]["user_login"] = o.UserID, o.UserID
+	}
+	return c.print(t, l)
 }
 
 // orphans are the application passwords whose users are gone. p shows how many were read.
@@ -76,6 +80,8 @@ func (s *site) orphans(ctx context.Context, p *progress) (orphans []sparekey.Cre
 	return orphans, nil
 }
 
+// revoke revokes them. In a format that programs read it prints what it revoked, also
+// where an error ends it.
 func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal) error {
 	p := newProgress(t, "Reading application passwords")
 	orphans, err := s.orphans(ctx, p)
@@ -84,7 +90,8 @@ func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal
 	}
 	p = newProgress(t, "Revoking")
 	defer p.end()
-	m, revoked := s.service.AsOperator(), 0
+	m := s.service.AsOperator()
+	var revoked []sparekey.Credential
 	for i, o := range orphans {
 		p.at(i, len(orphans))
 		_, err := m.Revoke(ctx, o.UserID, o.UUID)
@@ -92,11 +99,18 @@ func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal
 			continue
 		}
 		if err != nil {
-			return err
+			return errors.Join(c.printRevoked(s, t, revoked), err)
 		}
-		revoked++
+		revoked = append(revoked, o)
 	}
 	p.end()
-	fmt.Fprintf(t.out, "Revoked the application passwords whose users are gone: %d.\n", revoked)
+	return c.printRevoked(s, t, revoked)
+}
+
+func (c *passwordOrphansCommand) printRevoked(s *site, t terminal, revoked []sparekey.Credential) error {
+	if c.Format != autoFormat || c.Field != "" || len(c.Fields) > 0 {
+		return c.printOrphans(s, t, revoked)
+	}
+	fmt.Fprintf(t.out, "Revoked the application passwords whose users are gone: %d.\n", len(revoked))
 	return nil
 }

@@ -54,7 +54,13 @@ func TestOrphans(t *testing.T) {
 	if got := run("delete", "77", "--all"); got != "Revoked all application passwords of 77 (this user is gone): 1." {
 		t.Errorf("delete --all: %s", got)
 	}
-	if got := run("orphans", "--delete"); got != "Revoked the application passwords whose users are gone: 2." {
+	if got := run("orphans", "--delete", "--format=json", "--fields=user,name"); got != `[{"user":"78","name":"Another"},{"user":"78","name":"One more"}]` {
+		t.Errorf("orphans --delete --format=json: %s", got)
+	}
+	if got := run("orphans", "--delete", "--format=json"); got != "[]" {
+		t.Errorf("orphans --delete --format=json, of none: %s", got)
+	}
+	if got := run("orphans", "--delete"); got != "Revoked the application passwords whose users are gone: 0." {
 		t.Errorf("orphans --delete: %s", got)
 	}
 	if got := run("orphans", "--format=count"); got != "0" {

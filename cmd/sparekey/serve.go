@@ -177,14 +177,17 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 	stopRepairs := site.keepRepaired(ctx)
 	stopNotices := notices.start(ctx)
 	stopSweeps := inBackground(ctx, sweeper{site.service, log}.Run)
+	deadline, release := stopDeadline(ctx)
+	defer release()
 	err = c.serve(ctx, all, site, listener, t, log)
-	stopMetrics()
-	stopSweeps()
-	stopNotices()
-	stopRepairs()
-	stopThrottle()
-	stopLog()
-	return errors.Join(err, site.Close())
+	return errors.Join(err, finish(deadline, func() error {
+		stopMetrics()
+		stopSweeps()
+		stopNotices()
+		stopRepairs()
+		both(stopThrottle, stopLog)
+		return site.Close()
+	}))
 }
 
 func (c *serveCommand) logger(t terminal) *slog.Logger {

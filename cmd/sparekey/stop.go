@@ -7,8 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/audit"
 )
 
 // How long each part of stopping may take. Together they are less than 5 seconds, so that
@@ -18,6 +21,44 @@ const (
 	endTimeout    = time.Second             // then they are ended: streams, websockets, uploads
 	noticeTimeout = 1500 * time.Millisecond // the program of --notify may finish
 )
+
+// stopTimeout is how long all of it may take after the signal, also where the database
+// hangs.
+const stopTimeout = 4700 * time.Millisecond
+
+// errNotWritten says what is lost where the database does not take it in time.
+var errNotWritten = errors.New("stopped although the database did not answer: uses, refusals and sign-ins since the audit log was last written, at most every " +
+	audit.DefaultFlushInterval.String() + ", may be missing in it")
+
+// stopDeadline returns a context that ends stopTimeout after ctx has.
+func stopDeadline(ctx context.Context) (deadline context.Context, release func()) {
+	deadline, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, cancel) })
+	return deadline, func() {
+		stop()
+		cancel()
+	}
+}
+
+// finish does what is last, and does not wait for it past the deadline.
+func finish(deadline context.Context, last func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- last() }()
+	select {
+	case err := <-done:
+		return err
+	case <-deadline.Done():
+		return errNotWritten
+	}
+}
+
+// both does two things at the same time.
+func both(one, other func()) {
+	var all sync.WaitGroup
+	all.Go(one)
+	all.Go(other)
+	all.Wait()
+}
 
 // errStopping is the cause of the end of requests that are under way for too long when the
 // server stops.

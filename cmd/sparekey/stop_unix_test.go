@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"database/sql"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -16,6 +17,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // which the server's store registers, too
 )
 
 // newStreams starts an application that never ends an answer: an event stream at
@@ -128,6 +132,43 @@ func TestTermEndsStreamsAndKeepsTheAuditLog(t *testing.T) {
 	}
 	if out, err := cli(t.Context(), database, "audit", "verify"); err != nil {
 		t.Errorf("%s %v", out, err)
+	}
+}
+
+// TestStopWithADatabaseThatHangs has another program keep the database from being written
+// while a server stops: the server does not wait for that, and says what is lost.
+func TestStopWithADatabaseThatHangs(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	mustCLI(t, database, "user", "create", "ann", "ann@example.com", "--user_pass=correct horse")
+	s := startServer(t, database)
+	if _, err := s.send(t.Context(), account{"ann", "not right"}, http.MethodGet, mine, ""); err != nil {
+		t.Fatal(err)
+	}
+	holder, err := sql.Open("sqlite", database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer holder.Close()
+	conn, err := holder.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	exit, isExit := errors.AsType[*exec.ExitError](<-s.done)
+	if !isExit || exit.ExitCode() != 1 {
+		t.Errorf("the server ended with %v\n%s", exit, s.log)
+	}
+	t.Logf("it stopped after %v", time.Since(begun))
+	if log := s.log.String(); !strings.Contains(log, "may be missing") {
+		t.Errorf("the log does not say what is lost:\n%s", log)
 	}
 }
 

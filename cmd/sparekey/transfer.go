@@ -13,6 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/passhash"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/wordpress"
 )
@@ -77,6 +78,7 @@ func (c *exportWordPressCommand) Run(ctx context.Context, all *commands, t termi
 // so that it can be repeated.
 type transfer struct {
 	from, to   *site
+	bundles    scope.Bundles // of this site, for the scopes of what is copied
 	makesUsers bool
 	dryRun     bool
 	oldSite    bool // the WordPress that is written to cannot verify $generic$ hashes
@@ -104,7 +106,7 @@ func (f transferFlags) run(ctx context.Context, all *commands, t terminal, makes
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	x := &transfer{from: from, to: to, makesUsers: makesUsers, dryRun: f.DryRun, t: t}
+	x := &transfer{from: from, to: to, bundles: from.service.Bundles(), makesUsers: makesUsers, dryRun: f.DryRun, t: t}
 	if x.oldSite, err = verifiesNoGeneric(ctx, to); err != nil {
 		return err
 	}
@@ -272,6 +274,10 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 			return nil
 		}
 	}
+	if why := x.limitsProblem(c.Limits); why != "" {
+		x.refuse(u, fmt.Sprintf("application password %s (%s) has limits that cannot be read, so it is denied everything: %s. Give it other limits where it is, and repeat the command", c.UUID, c.Name, why))
+		return nil
+	}
 	if x.oldSite && passhash.IsGeneric(c.Hash) {
 		x.report.unverifiable++
 	}
@@ -290,6 +296,21 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 	}
 	x.report.passwordsMade++
 	return nil
+}
+
+// limitsProblem says why limits cannot be copied, or nothing. What has another form than
+// Sparekey's own is denied where it is; to copy it in that form would allow more.
+func (x *transfer) limitsProblem(l sparekey.Limits) string {
+	own, err := l.Checked(x.bundles)
+	switch {
+	case err != nil:
+		return err.Error()
+	case own.Scopes != l.Scopes:
+		return fmt.Sprintf("scopes: write %q", string(own.Scopes))
+	case own.Networks != l.Networks:
+		return fmt.Sprintf("networks: write %q", string(own.Networks))
+	}
+	return ""
 }
 
 // withoutNUL is for texts that WordPress let have a NUL byte: no store is given one.

@@ -14,6 +14,8 @@ local said = {
     ["www-authenticate"] = "challenge", ["retry-after"] = "wait", ["x-sparekey-user"] = "user", ["x-sparekey-user-id"] = "user_id",
     ["x-sparekey-roles"] = "roles", ["x-sparekey-credential"] = "credential", ["x-sparekey-scopes"] = "scopes",
     ["x-sparekey-signature"] = "signature",
+    -- For scripts of other origins, so that they can read a refusal.
+    ["access-control-allow-origin"] = "origin", ["access-control-expose-headers"] = "exposed",
     ["remote-user"] = "login", -- with --identity-header Remote-User
 }
 

@@ -163,7 +163,7 @@ func atMostOne(h http.Header, name string) (string, *gateway.Decision) {
 
 // RuleProxy is the rule by which a request is refused that the proxy does not tell
 // of as it must, or that comes from no proxy.
-const RuleProxy = "proxy"
+const RuleProxy = gateway.RuleProxy
 
 func refuse(message string) *gateway.Decision {
 	d := gateway.Refuse(RuleProxy, message)

@@ -83,6 +83,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	client, refusal := h.read(d, r, rest)
 	if refusal != nil {
 		h.log.WarnContext(r.Context(), "no decision for a proxy", "dialect", name, "peer", r.RemoteAddr, "why", refusal.Message())
+		h.gateway.Report(r.Context(), *refusal)
 		h.fail(w, r, *refusal)
 		return
 	}

@@ -321,3 +321,20 @@ func TestStatuses(t *testing.T) {
 		t.Errorf("an unknown dialect: %d", w.Code)
 	}
 }
+
+// TestRefusalsOfProxiesAreReported has a proxy tell nothing of the request that it asks
+// about.
+func TestRefusalsOfProxiesAreReported(t *testing.T) {
+	t.Parallel()
+	var rules []string
+	g := gateway.New(&recorder{}, gateway.Config{Observe: func(_ context.Context, d gateway.Decision) { rules = append(rules, d.Outcome.String()+" "+d.Rule) }})
+	h := forwardauth.New(g, forwardauth.Config{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	for _, peer := range []string{"10.0.0.1:4711", "192.0.2.1:4711"} {
+		r := httptest.NewRequest(http.MethodGet, "/-/auth/nginx", nil)
+		r.RemoteAddr = peer
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	if want := []string{"refused proxy", "refused proxy"}; !slices.Equal(rules, want) {
+		t.Errorf("%q were reported, want %q", rules, want)
+	}
+}

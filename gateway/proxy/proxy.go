@@ -190,18 +190,20 @@ func (p *Proxy) decide(r *http.Request, origin clientip.Origin) (gateway.Decisio
 	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
 		if why := p.config.Refuse(r, d); why != "" {
 			p.returnUse(r.Context(), d)
-			return gateway.Refuse(RuleRefuse, why), nil
+			d = gateway.Refuse(RuleRefuse, why)
+			p.gateway.Report(r.Context(), d)
+			return d, nil
 		}
 	}
 	return d, hold
 }
 
 // RuleRefuse is the rule by which Config.Refuse refuses a request.
-const RuleRefuse = "refuse"
+const RuleRefuse = gateway.RuleRefuse
 
 // RuleField is the rule by which a request is refused while its body is passed on: the
 // body has a field by which the application may take it for another request.
-const RuleField = "field"
+const RuleField = gateway.RuleField
 
 // rewrite makes the request to the application. The headers that concern the
 // client's connection alone are gone already, so none of them can take away what
@@ -264,10 +266,10 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		}
 	}
 	switch {
-	case ok && x.forbidden.Load() && x.decision.Rule == gateway.RuleIgnored:
-		p.gateway.Fail(w, r, gateway.Refuse(RuleField, "The form names a route of WordPress's API, where only an application password counts. Leave the field out, or send no Authorization."))
 	case ok && x.forbidden.Load():
-		p.gateway.Fail(w, r, gateway.Refuse(RuleField, fieldMessage(x.decision)))
+		d := gateway.Refuse(RuleField, fieldMessage(x.decision))
+		p.gateway.Report(r.Context(), d)
+		p.gateway.Fail(w, r, d)
 	case ok && x.cut.Load():
 		p.gateway.Tell(w, r, http.StatusBadRequest, "The request's body did not arrive whole.")
 	case isStopped(r.Context()):
@@ -289,6 +291,9 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // fieldMessage says why a field of a form or of JSON is not allowed.
 func fieldMessage(d gateway.Decision) string {
+	if d.Rule == gateway.RuleIgnored {
+		return "The form names a route of WordPress's API, where only an application password counts. Leave the field out, or send no Authorization."
+	}
 	const field = "the body has a field by which the application may take it for another request, or cannot be read. Leave the field out, or write the form or JSON as its standard has it."
 	if d.Rule == gateway.RulePublic && d.Identity.User.ID == "" {
 		return "Without an application password only some requests are allowed here, and " + field

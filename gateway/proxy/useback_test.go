@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -138,6 +139,37 @@ func TestRefusedAfterwardsIsNoUse(t *testing.T) {
 	l.create(t, sparekey.Limits{MaxUses: 1})
 	if res, body := l.send(t, "GET / HTTP/1.1\n\n"); res.StatusCode != http.StatusForbidden || l.uses(t) != 0 {
 		t.Errorf("%d %s, %d uses", res.StatusCode, body, l.uses(t))
+	}
+}
+
+// TestRefusalsOfTheProxyAreReported has the proxy refuse what the gateway allowed, by its
+// hook, and by what it sees in the body.
+func TestRefusalsOfTheProxyAreReported(t *testing.T) {
+	t.Parallel()
+	for want, refuse := range map[string]func(*http.Request, gateway.Decision) string{
+		"[allowed GET,POST /* refused refuse]": func(*http.Request, gateway.Decision) string { return "not today" },
+		"[allowed GET,POST /* refused field]":  nil,
+	} {
+		l := startLive(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }), proxy.Config{})
+		l.create(t, sparekey.Limits{Scopes: "GET,POST /*"})
+		var said []string
+		g := gateway.New(l.svc, gateway.Config{Observe: func(_ context.Context, d gateway.Decision) { said = append(said, d.Outcome.String(), d.Rule) }})
+		app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
+		t.Cleanup(app.Close)
+		u, err := url.Parse(app.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := "--b\r\nContent-Disposition: form-data; name=\"_method\"\r\n\r\nDELETE\r\n--b--\r\n"
+		r := httptest.NewRequest(http.MethodPost, "/a", strings.NewReader(body))
+		r.RemoteAddr = "127.0.0.1:4711"
+		r.Header.Set("Authorization", l.authorization)
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+		w := httptest.NewRecorder()
+		proxy.New(g, u, proxy.Config{Refuse: refuse}).ServeHTTP(w, r)
+		if got := fmt.Sprint(said); got != want || w.Code != http.StatusForbidden {
+			t.Errorf("%d, and %s was reported, want %s", w.Code, got, want)
+		}
 	}
 }
 
