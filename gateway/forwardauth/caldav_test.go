@@ -13,10 +13,13 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/testproc"
 )
 
-// reportAs writes a REPORT with a body in XML.
-func reportAs(credential, target, body string) string {
+// calendar is the calendar of ann.
+const calendar = "/files/ann/calendars/calendar/"
+
+// reportAs writes a REPORT to the calendar.
+func reportAs(credential, body string) string {
 	length := len(body) + strings.Count(body, "\n") // lines are sent with "\r\n"
-	return as(credential, "REPORT", target, "Depth: 1", "Content-Type: application/xml", fmt.Sprint("Content-Length: ", length)) + body
+	return as(credential, "REPORT", calendar, "Depth: 1", "Content-Type: application/xml", fmt.Sprint("Content-Length: ", length)) + body
 }
 
 // multiget is a REPORT of CalDAV about these objects (RFC 4791, section 7.9).
@@ -39,7 +42,7 @@ func TestCalDAV(t *testing.T) {
 	event := func(uid, summary string) string {
 		return "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:" + uid + "\nDTSTAMP:20260101T000000Z\nDTSTART:20260101T000000Z\nSUMMARY:" + summary + "\nEND:VEVENT\nEND:VCALENDAR\n"
 	}
-	const calendar, bobs = "/files/ann/calendars/calendar/", "/files/bob/"
+	const bobs = "/files/bob/"
 	for _, request := range []string{
 		as("good", "MKCALENDAR", bobs, "Content-Length: 0"),
 		as("good", "PUT", bobs+"1.ics", "Content-Type: text/calendar", fmt.Sprint("Content-Length: ", len(strings.ReplaceAll(event("b", "a secret"), "\n", "\r\n")))) + event("b", "a secret"),
@@ -53,18 +56,18 @@ func TestCalDAV(t *testing.T) {
 	attacked{
 		address: address,
 		allowed: map[string]string{
-			as("files", "PROPFIND", calendar, "Depth: 1", "Content-Length: 0"):            "1.ics",
-			as("files", "GET", calendar+"1.ics"):                                          "a meeting",
-			reportAs("writing", calendar, multiget(calendar+"1.ics", "/files/bob/1.ics")): "a secret",
+			as("files", "PROPFIND", calendar, "Depth: 1", "Content-Length: 0"):  "1.ics",
+			as("files", "GET", calendar+"1.ics"):                                "a meeting",
+			reportAs("writing", multiget(calendar+"1.ics", "/files/bob/1.ics")): "a secret",
 		},
 		attacks: []string{
-			reportAs("files", calendar, multiget(bobs+"1.ics")),
-			reportAs("files", calendar, multiget(calendar+"1.ics", bobs+"1.ics")),
-			reportAs("files", calendar, multiget("http://other.example/files/bob/1.ics")),
-			reportAs("files", calendar, multiget("/files/%62ob/1.ics")),
-			reportAs("files", calendar, multiget("&#47;files/bob/1.ics")),
-			reportAs("files", calendar, multiget("<![CDATA[/files/bob/1.ics]]>")),
-			reportAs("files", calendar, multiget("/files/<!-- -->bob/1.ics")),
+			reportAs("files", multiget(bobs+"1.ics")),
+			reportAs("files", multiget(calendar+"1.ics", bobs+"1.ics")),
+			reportAs("files", multiget("http://other.example/files/bob/1.ics")),
+			reportAs("files", multiget("/files/%62ob/1.ics")),
+			reportAs("files", multiget("&#47;files/bob/1.ics")),
+			reportAs("files", multiget("<![CDATA[/files/bob/1.ics]]>")),
+			reportAs("files", multiget("/files/<!-- -->bob/1.ics")),
 		},
 		got: func(_ *testing.T, a gatewaytest.Answer) bool { return strings.Contains(a.Body, "a secret") },
 	}.test(t)
@@ -77,7 +80,7 @@ func TestCalDAV(t *testing.T) {
 			multiget(calendar + "1.ics"), multiget("http://example.org" + calendar + "1.ics"),
 			`<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><C:calendar-data/></D:prop><C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"/></C:comp-filter></C:filter></C:calendar-query>`,
 		} {
-			if answer := site.Send(t, front, reportAs("files", calendar, body)); answer.Status != 207 || !strings.Contains(answer.Body, "a meeting") {
+			if answer := site.Send(t, front, reportAs("files", body)); answer.Status != 207 || !strings.Contains(answer.Body, "a meeting") {
 				t.Errorf("%s\n%d %s", body, answer.Status, answer.Body)
 			}
 		}
