@@ -94,7 +94,7 @@ func TestUpstreamConversation(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Content-Type", "application/grpc")
-			r.Header.Set("Te", "trailers")
+			r.Header.Set("TE", "trailers")
 			r.SetBasicAuth(ann.login, ann.secret)
 			res, err := transport.RoundTrip(r)
 			if err != nil {

@@ -21,7 +21,7 @@ func (s *Store) LoadSightings(ctx context.Context, limit int) (key []byte, seen 
 	if key, err = s.sightingKey(ctx); err != nil {
 		return nil, nil, failed("read the key of sightings", err)
 	}
-	seen, err = throttlesql.Sightings(s.readers.QueryContext(ctx, querySightings, limit))
+	seen, err = throttlesql.Sightings(s.readers.QueryContext(ctx, querySightings, limit)) //nolint:rowserrcheck // throttlesql checks it
 	return key, seen, failed("read sightings", err)
 }
 
@@ -82,7 +82,7 @@ func (s *Store) AskServers(ctx context.Context, question []byte) (id int64, err 
 
 // Questions returns the questions after a number. It is for throttle.Mailbox.
 func (s *Store) Questions(ctx context.Context, after int64) (map[int64][]byte, error) {
-	questions, err := throttlesql.Questions(s.readers.QueryContext(ctx, queryQuestions, after, oldestQuestion()))
+	questions, err := throttlesql.Questions(s.readers.QueryContext(ctx, queryQuestions, after, oldestQuestion())) //nolint:rowserrcheck // throttlesql checks it
 	return questions, failed("read questions", err)
 }
 
@@ -97,6 +97,6 @@ func (s *Store) AnswerCommand(ctx context.Context, id int64, answer []byte) erro
 
 // Answers returns the answers to a question. It is for throttle.Mailbox.
 func (s *Store) Answers(ctx context.Context, id int64) (answers [][]byte, err error) {
-	answers, err = throttlesql.Answers(s.readers.QueryContext(ctx, queryAnswers, id))
+	answers, err = throttlesql.Answers(s.readers.QueryContext(ctx, queryAnswers, id)) //nolint:rowserrcheck // throttlesql checks it
 	return answers, failed("read answers", err)
 }
