@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/network"
 )
 
 const (
@@ -85,7 +86,7 @@ type entry struct {
 // add counts an event. It makes no garbage where one like it was counted since the
 // last record.
 func (f *fold) add(e sparekey.Event) {
-	key := alike{e.Kind, e.Reason, e.User.ID, e.Credential.UUID, network(e.Addr), e.Rule}
+	key := alike{e.Kind, e.Reason, e.User.ID, e.Credential.UUID, network.Of(e.Addr), e.Rule}
 	to := f.entries[key]
 	if to == nil {
 		to = f.find(key)
@@ -95,15 +96,6 @@ func (f *fold) add(e sparekey.Event) {
 	}
 	to.count++
 	to.last = e.Time
-}
-
-// network is what callers are told apart by.
-func network(addr netip.Addr) netip.Addr {
-	const bits = 64
-	if addr = addr.Unmap().WithZone(""); addr.Is6() {
-		return netip.PrefixFrom(addr, bits).Masked().Addr()
-	}
-	return addr
 }
 
 // find returns the entry for a caller who has none: one of their own; where there

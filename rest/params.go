@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // Bounds on what a request may hold, beside the size of its body. They are
@@ -118,7 +120,7 @@ func (c *call) readBody() error {
 	switch {
 	case isJSON(mediaType):
 		c.json, err = c.readJSON()
-	case isSafe(c.method):
+	case scope.IsSafe(c.method):
 	case mediaType == "application/x-www-form-urlencoded",
 		mediaType == "" && c.method != http.MethodPost:
 		c.form, err = c.readForm()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // call is one request on its way through the API, and what is known of it so far.
@@ -80,7 +81,7 @@ func (c *call) effectiveMethod() string {
 	switch {
 	case !slices.Contains(overridable(), method):
 		return ""
-	case isSafe(c.r.Method) && !isSafe(method):
+	case scope.IsSafe(c.r.Method) && !scope.IsSafe(method):
 		return c.r.Method
 	}
 	return method
@@ -88,11 +89,6 @@ func (c *call) effectiveMethod() string {
 
 // overrideHeader names another method than the request's.
 const overrideHeader = "X-Http-Method-Override"
-
-// isSafe reports whether a method changes nothing (RFC 9110, section 9.2.1).
-func isSafe(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
-}
 
 // below is the path that a request asks for, below the root of the API. It
 // stays encoded, so that an encoded path means nothing else to a proxy in front

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // response is an answer before it is put into the form that was asked for.
@@ -124,7 +126,7 @@ func (c *call) writeBody(w http.ResponseWriter, status int, body []byte) {
 // give to others what a header or a body made of an answer, since they look at the
 // address alone.
 func (c *call) setCaching(header http.Header, status int) {
-	safe := isSafe(c.r.Method)
+	safe := scope.IsSafe(c.r.Method)
 	isOverridden := c.r.Header[overrideHeader] != nil && (safe || status >= http.StatusBadRequest)
 	hasBody := safe && c.r.ContentLength != 0
 	if c.caller.signedIn || isOverridden || hasBody {

@@ -45,6 +45,7 @@ import (
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/internal/prefetch"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // DefaultMaxBody is how many bytes the body of a request may have.
@@ -221,7 +222,7 @@ func withDefaults(config Config, base *url.URL) Config {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.answerPanic(w, r)
 	setCommonHeaders(w.Header(), r, h.root())
-	if !isSafe(r.Method) {
+	if !scope.IsSafe(r.Method) {
 		r = r.WithContext(sparekey.WithCaller(r.Context(), h.config.Origin(r).Addr, r.Method, r.RequestURI))
 	}
 	c := &call{h: h, r: r, body: prefetch.Body(http.MaxBytesReader(w, r.Body, h.config.MaxBody))}

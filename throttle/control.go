@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/network"
 )
 
 // maxEntries bounds what List returns. Those that are throttled for longest come first.
@@ -36,7 +38,7 @@ func (s Selection) matches(d Debt) bool {
 	if s.UserID != "" && d.UserID != s.UserID {
 		return false
 	}
-	addr := canonical(s.Addr)
+	addr := network.Canonical(s.Addr)
 	return !addr.IsValid() || d.Key.prefix().IsValid() && d.Key.prefix().Contains(addr)
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey/internal/loginname"
+	"github.com/sparekey-dev/sparekey/internal/network"
 )
 
 // Kind says which secrets failures are of. Each kind has counts of its own, so that failures of
@@ -137,20 +138,6 @@ func (k Key) prefix() netip.Prefix {
 	return netip.Prefix{}
 }
 
-// nat64 is the prefix by which IPv6-only networks reach IPv4 (RFC 6052). Many callers share it,
-// each with an IPv4 address.
-var nat64 = netip.MustParsePrefix("64:ff9b::/96")
-
-// canonical is an address in the one form by which it is counted.
-func canonical(addr netip.Addr) netip.Addr {
-	addr = addr.Unmap().WithZone("")
-	if addr.IsValid() && nat64.Contains(addr) {
-		bytes := addr.As16()
-		return netip.AddrFrom4([4]byte(bytes[12:]))
-	}
-	return addr
-}
-
 // levels are the lengths of the IPv6 prefixes that are counted, and how many times the allowance
 // of one address each has. One customer has a /64 at least, and often a /56 or a /48 (RFC 6177).
 var levels = [...]struct {
@@ -161,7 +148,7 @@ var levels = [...]struct {
 // networks are the Keys of an address: the address itself for IPv4, and a prefix of each level for
 // IPv6. count says how many there are.
 func networks(kind Kind, addr netip.Addr) (keys [len(levels)]Key, count int) {
-	addr = canonical(addr)
+	addr = network.Canonical(addr)
 	bytes := addr.As16()
 	switch {
 	case !addr.IsValid():
@@ -171,9 +158,9 @@ func networks(kind Kind, addr netip.Addr) (keys [len(levels)]Key, count int) {
 		keys[0] = Key{kind: kind, origin: originIPv4, network: uint64(binary.BigEndian.Uint32(bytes[12:]))}
 		return keys, 1
 	}
-	network := binary.BigEndian.Uint64(bytes[:8])
+	prefix := binary.BigEndian.Uint64(bytes[:8])
 	for i, level := range levels {
-		masked := network >> (64 - level.bits) << (64 - level.bits)
+		masked := prefix >> (64 - level.bits) << (64 - level.bits)
 		keys[i] = Key{kind: kind, origin: originIPv6, network: masked, bits: level.bits}
 	}
 	return keys, len(levels)
@@ -187,7 +174,7 @@ func networkKey(kind Kind, addr netip.Addr) Key {
 
 // Network is what callers are told apart by: an IPv4 address, or the first address of the /64 of an
 // IPv6 address, all of which one customer has. The invalid address stays invalid.
-func Network(addr netip.Addr) netip.Addr { return networkKey(SignIn, addr).prefix().Addr() }
+func Network(addr netip.Addr) netip.Addr { return network.Of(addr) }
 
 // withLogin is the Key of a login at the network k: of the user if userID names one, and else of
 // the login as it was presented, whatever its case.

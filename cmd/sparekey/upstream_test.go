@@ -53,9 +53,10 @@ func TestUpstreamOnSocket(t *testing.T) {
 		}
 	}
 	s := startServer(t, database, "--upstream", "unix:"+socket+".gone")
-	if status, body := s.ask(t, ann, "/about"); status != http.StatusBadGateway || strings.Contains(body, socket) || !strings.Contains(s.log.String(), socket+".gone") {
-		t.Errorf("without an application: %d %s\n%s", status, body, s.log)
+	if status, body := s.ask(t, ann, "/about"); status != http.StatusBadGateway || strings.Contains(body, socket) {
+		t.Errorf("without an application: %d %s", status, body)
 	}
+	s.log.waitFor(t, socket+".gone")
 }
 
 // TestUpstreamConversation has a client and an application speak in turn, as streams of
@@ -94,7 +95,7 @@ func TestUpstreamConversation(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Content-Type", "application/grpc")
-			r.Header.Set("Te", "trailers")
+			r.Header.Set("TE", "trailers")
 			r.SetBasicAuth(ann.login, ann.secret)
 			res, err := transport.RoundTrip(r)
 			if err != nil {
@@ -144,9 +145,10 @@ func TestUpstreamAuthority(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	unknown := startServer(t, database, "--upstream", app.URL)
-	if status, _ := unknown.ask(t, ann, "/about"); status != http.StatusBadGateway || !strings.Contains(unknown.log.String(), "certificate of the application cannot be verified") {
-		t.Errorf("without --upstream-ca: %d\n%s", status, unknown.log)
+	if status, _ := unknown.ask(t, ann, "/about"); status != http.StatusBadGateway {
+		t.Errorf("without --upstream-ca: %d", status)
 	}
+	unknown.log.waitFor(t, "certificate of the application cannot be verified")
 }
 
 // TestUpstreamOfNoKind names what is no application, and no authority.

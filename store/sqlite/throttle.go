@@ -2,11 +2,12 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/throttlesql"
 )
 
 // sightingsAtOnce is how many are written in one transaction, which keeps others from writing.
@@ -20,31 +21,15 @@ func (s *Store) LoadSightings(ctx context.Context, limit int) (key []byte, seen 
 	if key, err = s.sightingKey(ctx); err != nil {
 		return nil, nil, failed("read the key of sightings", err)
 	}
-	rows, err := s.readers.QueryContext(ctx, querySightings, limit)
-	if err != nil {
-		return nil, nil, failed("read sightings", err)
-	}
-	defer rows.Close()
-	seen = map[[16]byte]time.Time{}
-	for rows.Next() {
-		var hash []byte
-		var at int64
-		if err := rows.Scan(&hash, &at); err != nil {
-			return nil, nil, failed("read sightings", err)
-		}
-		if len(hash) == 16 {
-			seen[[16]byte(hash)] = time.Unix(at, 0)
-		}
-	}
-	return key, seen, failed("read sightings", rows.Err())
+	seen, err = throttlesql.Sightings(s.readers.QueryContext(ctx, querySightings, limit)) //nolint:rowserrcheck // throttlesql checks it
+	return key, seen, failed("read sightings", err)
 }
 
 func (s *Store) sightingKey(ctx context.Context) (key []byte, err error) {
 	if err := s.readers.QueryRowContext(ctx, querySightingKey).Scan(&key); err == nil {
 		return key, nil
 	}
-	drawn := make([]byte, 32)
-	rand.Read(drawn) // never fails, as it documents
+	drawn := throttlesql.NewKey()
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, queryDrawSightingKey, drawn); err != nil {
 			return err
@@ -74,11 +59,8 @@ func (s *Store) SaveSightings(ctx context.Context, seen map[[16]byte]time.Time, 
 	return nil
 }
 
-// questionsFor is how long a question to the servers is kept.
-const questionsFor = time.Minute
-
 // oldestQuestion is when the oldest question was asked that is kept.
-func oldestQuestion() int64 { return wallClock() - int64(questionsFor.Seconds()) }
+func oldestQuestion() int64 { return wallClock() - int64(throttlesql.QuestionsFor.Seconds()) }
 
 // AskServers adds a question to the servers on this database. It is for throttle.Mailbox.
 func (s *Store) AskServers(ctx context.Context, question []byte) (id int64, err error) {
@@ -100,21 +82,8 @@ func (s *Store) AskServers(ctx context.Context, question []byte) (id int64, err 
 
 // Questions returns the questions after a number. It is for throttle.Mailbox.
 func (s *Store) Questions(ctx context.Context, after int64) (map[int64][]byte, error) {
-	rows, err := s.readers.QueryContext(ctx, queryQuestions, after, oldestQuestion())
-	if err != nil {
-		return nil, failed("read questions", err)
-	}
-	defer rows.Close()
-	questions := map[int64][]byte{}
-	for rows.Next() {
-		var id int64
-		var body []byte
-		if err := rows.Scan(&id, &body); err != nil {
-			return nil, failed("read questions", err)
-		}
-		questions[id] = body
-	}
-	return questions, failed("read questions", rows.Err())
+	questions, err := throttlesql.Questions(s.readers.QueryContext(ctx, queryQuestions, after, oldestQuestion())) //nolint:rowserrcheck // throttlesql checks it
+	return questions, failed("read questions", err)
 }
 
 // AnswerCommand adds an answer to a question that is still kept. It is for throttle.Mailbox.
@@ -128,17 +97,6 @@ func (s *Store) AnswerCommand(ctx context.Context, id int64, answer []byte) erro
 
 // Answers returns the answers to a question. It is for throttle.Mailbox.
 func (s *Store) Answers(ctx context.Context, id int64) (answers [][]byte, err error) {
-	rows, err := s.readers.QueryContext(ctx, queryAnswers, id)
-	if err != nil {
-		return nil, failed("read answers", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return nil, failed("read answers", err)
-		}
-		answers = append(answers, body)
-	}
-	return answers, failed("read answers", rows.Err())
+	answers, err = throttlesql.Answers(s.readers.QueryContext(ctx, queryAnswers, id)) //nolint:rowserrcheck // throttlesql checks it
+	return answers, failed("read answers", err)
 }

@@ -2,12 +2,12 @@ package wordpress
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/throttlesql"
 )
 
 // sightingsAtOnce is how many are written by one statement.
@@ -19,31 +19,14 @@ func (s *Store) LoadSightings(ctx context.Context, limit int) (key []byte, seen 
 	if err := s.makeTables(ctx); err != nil {
 		return nil, nil, failed("make the key of sightings", err)
 	}
-	drawn := make([]byte, 32)
-	rand.Read(drawn) // never fails, as it documents
-	if _, err := s.db.ExecContext(ctx, s.queries.drawSightingKey, drawn); err != nil {
+	if _, err := s.db.ExecContext(ctx, s.queries.drawSightingKey, throttlesql.NewKey()); err != nil {
 		return nil, nil, failed("make the key of sightings", err)
 	}
 	if err := s.db.QueryRowContext(ctx, s.queries.sightingKey).Scan(&key); err != nil {
 		return nil, nil, failed("read the key of sightings", err)
 	}
-	rows, err := s.db.QueryContext(ctx, s.queries.sightings, limit)
-	if err != nil {
-		return nil, nil, failed("read sightings", err)
-	}
-	defer rows.Close()
-	seen = map[[16]byte]time.Time{}
-	for rows.Next() {
-		var hash []byte
-		var at int64
-		if err := rows.Scan(&hash, &at); err != nil {
-			return nil, nil, failed("read sightings", err)
-		}
-		if len(hash) == 16 {
-			seen[[16]byte(hash)] = time.Unix(at, 0)
-		}
-	}
-	return key, seen, failed("read sightings", rows.Err())
+	seen, err = throttlesql.Sightings(s.db.QueryContext(ctx, s.queries.sightings, limit))
+	return key, seen, failed("read sightings", err)
 }
 
 // SaveSightings adds sightings or makes them later, and keeps the latest limit of all. It is for
@@ -69,11 +52,8 @@ func (s *Store) SaveSightings(ctx context.Context, seen map[[16]byte]time.Time, 
 	return failed("forget old sightings", err)
 }
 
-// questionsFor is how long a question to the servers is kept.
-const questionsFor = time.Minute
-
 // oldestQuestion is when the oldest question was asked that is kept.
-func (s *Store) oldestQuestion() int64 { return s.config.Now().Add(-questionsFor).Unix() }
+func (s *Store) oldestQuestion() int64 { return s.config.Now().Add(-throttlesql.QuestionsFor).Unix() }
 
 // AskServers adds a question to the servers on this database. It is for throttle.Mailbox.
 func (s *Store) AskServers(ctx context.Context, question []byte) (id int64, err error) {
@@ -95,15 +75,8 @@ func (s *Store) AskServers(ctx context.Context, question []byte) (id int64, err 
 
 // Questions returns the questions after a number. It is for throttle.Mailbox.
 func (s *Store) Questions(ctx context.Context, after int64) (map[int64][]byte, error) {
-	questions := map[int64][]byte{}
-	err := s.each(ctx, s.queries.questions, func(rows *sql.Rows) error {
-		var id int64
-		var body []byte
-		err := rows.Scan(&id, &body)
-		questions[id] = body
-		return err
-	}, after, s.oldestQuestion())
-	return questions, failed("read questions", err)
+	questions, err := throttlesql.Questions(s.db.QueryContext(ctx, s.queries.questions, after, s.oldestQuestion()))
+	return questions, failed("read questions", orNoTable(err))
 }
 
 // AnswerCommand adds an answer to a question. It is for throttle.Mailbox.
@@ -114,29 +87,14 @@ func (s *Store) AnswerCommand(ctx context.Context, id int64, answer []byte) erro
 
 // Answers returns the answers to a question. It is for throttle.Mailbox.
 func (s *Store) Answers(ctx context.Context, id int64) (answers [][]byte, err error) {
-	err = s.each(ctx, s.queries.answersTo, func(rows *sql.Rows) error {
-		var body []byte
-		err := rows.Scan(&body)
-		answers = append(answers, body)
-		return err
-	}, id)
-	return answers, failed("read answers", err)
+	answers, err = throttlesql.Answers(s.db.QueryContext(ctx, s.queries.answersTo, id))
+	return answers, failed("read answers", orNoTable(err))
 }
 
-// each has do read each row of an answer, if the table is there.
-func (s *Store) each(ctx context.Context, query string, do func(*sql.Rows) error, args ...any) error {
-	rows, err := s.db.QueryContext(ctx, query, args...)
+// orNoTable is no error where the table is not there yet, in which nothing can be then.
+func orNoTable(err error) error {
 	if isServerError(err, errNoSuchTable) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := do(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return err
 }
