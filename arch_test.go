@@ -54,7 +54,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"gateway/upstream":    {own: []string{".", "scope", "internal/rawpath"}},
 	"gateway/forwardauth": {own: []string{"basicauth", "clientip", "gateway"}},
 	"gateway/gatewaytest": {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
-	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway", "gateway/upstream"}},
+	"gateway/proxy":       {own: []string{"basicauth", "clientip", "gateway", "gateway/upstream", "internal/rawpath"}},
 	"cmd/sparekey":        {own: []string{"*"}, ext: []string{"github.com/agnivade/levenshtein", "github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "github.com/posener/complete", "go.yaml.in/yaml/v3", "golang.org/x/term"}},
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
-	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
 	"github.com/sparekey-dev/sparekey/rest"
@@ -91,10 +89,12 @@ func (s *gatewaySettings) validateUpstream(listen, home string) error {
 	if s.Upstream == "" {
 		return nil
 	}
-	u, err := siteurl.Parse(s.Upstream)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088", redactURL(s.Upstream))
+	u, err := siteurl.ParseBase(s.Upstream)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--upstream %q must be a URL such as http://127.0.0.1:8088 or http://127.0.0.1:8088/blog: %w", redactURL(s.Upstream), err)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("--upstream %q must begin with http:// or https://", redactURL(s.Upstream))
 	}
 	if leadsBack(u, listen) {
 		return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)
@@ -254,25 +254,26 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 	asked := rules
 	asked.NoDialogs = c.isWordPress(database)
 	asked.Optional = c.ForwardAuth == "optional"
-	own = withOneSlash(own)
+	p := c.paths(home)
+	own = p.cleaned(own)
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
-		p, err := c.proxy(site, database, rules, log)
+		application, err := c.proxy(site, database, p, rules, log)
 		if err != nil {
 			return nil, err
 		}
 		next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isOwn(oneSlash(r)) {
+			if isOwn(p, r) {
 				own.ServeHTTP(w, r)
 				return
 			}
-			p.ServeHTTP(w, r)
+			application.ServeHTTP(w, r)
 		})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if forwardauth.Handles(r) {
-			auth.ServeHTTP(w, r)
+		if asked, ok := p.forProxies(r); ok {
+			auth.ServeHTTP(w, asked)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -297,13 +298,14 @@ func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, str
 }
 
 // proxy is the way to the application.
-func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
-	application, err := url.Parse(c.Upstream)
+func (c *serveCommand) proxy(site *site, database string, p paths, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
+	application, err := siteurl.ParseBase(c.Upstream)
 	if err != nil {
 		return nil, errors.New("--upstream is no URL") // Validate has seen to it
 	}
 	rules.Optional = c.UpstreamAuth == "optional"
 	return proxy.New(gateway.New(site.service, rules), application, proxy.Config{
+		Base:                 p.base,
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),
@@ -313,17 +315,10 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 	}), nil
 }
 
-// ownPaths are what Sparekey answers itself in front of an application, beside
-// the routes of application passwords. The sign-in of the application itself
-// stays its own.
-var ownPaths = []string{
-	accountPath, "/authorize", "/wp-admin/authorize-application.php",
-	signInPath, signOutPath, confirmPath, profilePath, "/healthz", "/readyz", doctor.Path,
-}
-
 // isOwn reports whether Sparekey answers a request itself.
-func isOwn(r *http.Request) bool {
-	if slices.Contains(ownPaths, r.URL.Path) || strings.HasPrefix(r.URL.Path, accountPath+"/") {
+func isOwn(p paths, r *http.Request) bool {
+	cleaned, ok := p.clean(r)
+	if !ok || p.isOwn(cleaned.URL.EscapedPath()) { // the application has nothing outside of the site
 		return true
 	}
 	return upstream.IsForPasswords(r.RequestURI) && !upstream.HasWordPressSession(r)

@@ -186,7 +186,10 @@ func CutFolder(path, folder string) (rest string, ok bool) {
 		}
 		path, folder = pathRest, folderRest
 	}
-	return path, path == "" || path[0] == '/'
+	if path != "" && path[0] != '/' {
+		return "", false
+	}
+	return path, true
 }
 
 // firstByte is the first byte of a percent-encoded text, decoded, and what follows it.
