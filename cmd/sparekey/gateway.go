@@ -20,7 +20,6 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
-	"github.com/sparekey-dev/sparekey/rest"
 )
 
 // gatewaySettings are the flags of "serve" in front of an application.
@@ -169,21 +168,42 @@ func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.D
 }
 
 // profile says how the application behind this server, or behind the proxies that ask
-// it, may read requests. home is the URL of the site.
-func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstream.Profile {
+// it, may read requests. index is that of a WordPress, or nil.
+func (s *gatewaySettings) profile(database string, index *upstream.Index) upstream.Profile {
 	kind := s.kind(database)
 	if kind == "generic" {
 		return upstream.Generic()
 	}
 	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
-	if index := s.index(); index != "" && !config.AddressFirst {
-		routes := &upstream.Index{URL: index, Log: log}
-		if site, err := url.Parse(home); err == nil {
-			routes.Host = site.Host
-		}
-		config.Routes = routes.Routes
+	if index != nil {
+		config.Routes = index.Routes
 	}
 	return upstream.WordPress(config)
+}
+
+// siteIndex is the index of the WordPress behind this server, or behind the proxies that
+// ask it, or nil. home is the URL of the site.
+func (s *gatewaySettings) siteIndex(database, home string, log *slog.Logger) *upstream.Index {
+	address := s.index()
+	if address == "" || !s.isWordPress(database) {
+		return nil
+	}
+	index := &upstream.Index{URL: address, Log: log}
+	if site, err := url.Parse(home); err == nil {
+		index.Host = site.Host
+	}
+	return index
+}
+
+// sites are those of the WordPress behind this server, or nil.
+func (s *gatewaySettings) sites(index *upstream.Index, p paths) *upstream.Sites {
+	application, err := siteurl.ParseBase(s.Upstream)
+	if index == nil || err != nil {
+		return nil
+	}
+	return &upstream.Sites{
+		Main: index, Base: p.base, Folder: application.EscapedPath(), Origin: application.Scheme + "://" + application.Host,
+	}
 }
 
 // kind is what stands behind: that of --upstream-kind, or what the database suggests.
@@ -239,40 +259,31 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 }
 
 // inFront puts own, which is everything that Sparekey answers itself, beside the
-// answers to proxies, and in front of the application, if there is one. Refusals are
-// in the form of api where it is asked for something of it.
-func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logger, api *rest.Handler, own http.Handler, public gateway.Public) (http.Handler, error) {
+// answers to proxies, and in front of the application, if there is one. rules has what may be
+// let through. Refusals are in the form of the API where that is asked for something.
+func (c *serveCommand) inFront(site *site, database string, rules gateway.Config, log *slog.Logger, places *places, own http.Handler) (http.Handler, error) {
 	signer, err := c.signer()
 	if err != nil {
 		return nil, err
 	}
 	c.warn(database, log)
-	rules := gateway.Config{
-		Realm: c.SiteName, Signer: signer, LoginHeaders: c.IdentityHeader, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(), Public: public,
-		AllowOrigins: c.AllowOrigin, NoDialogs: c.hasNoDialogs(database),
-	}
+	rules.Realm, rules.Signer, rules.LoginHeaders, rules.AllowOrigins = c.SiteName, signer, c.IdentityHeader, c.AllowOrigin
+	rules.Fail, rules.Observe, rules.NoDialogs = failAs(places), site.numbers.decided(), c.hasNoDialogs(database)
 	asked := rules
 	asked.NoDialogs = c.isWordPress(database)
 	asked.Optional = c.ForwardAuth == "optional"
-	p := c.paths(home)
-	own = p.cleaned(own)
+	own = places.cleaned(own)
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
-		application, err := c.proxy(site, database, p, rules, log)
+		application, err := c.proxy(site, database, places.paths, rules, log)
 		if err != nil {
 			return nil, err
 		}
-		next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isOwn(p, r) {
-				own.ServeHTTP(w, r)
-				return
-			}
-			application.ServeHTTP(w, r)
-		})
+		next = places.inFront(c.withHSTS(places.home, c.origin(), http.HandlerFunc(places.serveAPI)), own, application)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked, ok := p.forProxies(r); ok {
+		if asked, ok := places.forProxies(r); ok {
 			auth.ServeHTTP(w, asked)
 			return
 		}
@@ -283,10 +294,10 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 // failAs answers refusals as api does where the request is for it, and with a line of
 // text elsewhere. A refusal of XML-RPC is a fault of it; where the answer is broken, the
 // status says so.
-func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, string, error) {
+func failAs(places *places) func(http.ResponseWriter, *http.Request, int, string, error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
-		if upstream.IsForAPI(r.RequestURI) {
-			api.Refuse(w, r, status, message, err)
+		if places.isForAPI(r) {
+			places.api.Refuse(w, r, status, message, err)
 			return
 		}
 		if isXMLRPC(r) && status < http.StatusInternalServerError {
@@ -313,13 +324,4 @@ func (c *serveCommand) proxy(site *site, database string, p paths, rules gateway
 		Ended:                site.numbers.ended(),
 		Log:                  log,
 	}), nil
-}
-
-// isOwn reports whether Sparekey answers a request itself.
-func isOwn(p paths, r *http.Request) bool {
-	cleaned, ok := p.clean(r)
-	if !ok || p.isOwn(cleaned.URL.EscapedPath()) { // the application has nothing outside of the site
-		return true
-	}
-	return upstream.IsForPasswords(r.RequestURI) && !upstream.HasWordPressSession(r)
 }

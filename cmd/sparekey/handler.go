@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/internal/rawpath"
@@ -16,8 +17,9 @@ import (
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// api is WordPress's REST API, as far as Sparekey has it.
-func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) *rest.Handler {
+// api is WordPress's REST API, as far as Sparekey has it, with the root base. home is the
+// URL of the site.
+func (c *serveCommand) api(site *site, database, base, home string, log *slog.Logger) *rest.Handler {
 	var users rest.UserChanger
 	var pageOf func(sparekey.User) string // on WordPress, the page of an author
 	if !isWordPress(database) {
@@ -26,7 +28,7 @@ func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) 
 	}
 	return rest.New(site.service, nil, rest.Config{
 		Users:           users,
-		BaseURL:         home + apiPath,
+		BaseURL:         base,
 		HomeURL:         home,
 		Name:            c.SiteName,
 		UserURL:         pageOf,
@@ -38,17 +40,29 @@ func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) 
 	})
 }
 
-// handler is everything that the server answers.
-func (c *serveCommand) handler(site *site, api *rest.Handler, database, home string, log *slog.Logger) http.Handler {
+// handler is everything that the server answers itself, and the places at which it answers
+// for a WordPress, whose index is index if it has one.
+func (c *serveCommand) handler(site *site, index *upstream.Index, database, home string, log *slog.Logger) (http.Handler, *places) {
 	p := c.paths(home)
+	gate, pages := c.pages(site, database, home, log)
+	a := &places{
+		paths: p, home: home, api: c.api(site, database, home+apiPath, home, log), sites: c.sites(index, p),
+		newAPI: func(base, home string) *rest.Handler { return c.api(site, database, base, home, log) },
+		authorizeFor: func(siteURL string) http.Handler {
+			return c.withHSTS(home, c.origin(), pages.AuthorizeFor(siteURL))
+		},
+		load: gate.Load,
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET "+p.own(doctor.Path), doctor.Answer(c.origin()))
 	mux.HandleFunc("GET "+p.own(alivePath), alive)
 	mux.Handle("GET "+p.own(readyPath), &ready{backend: site, log: log})
-	pages := c.handlePages(site, database, home, log, func(pattern string, page http.Handler) {
-		mux.Handle(pattern, api.Discover(page))
-	})
-	return apiFirst(api, p, orNoPage(mux, pages))
+	handle := func(pattern string, page http.Handler) { mux.Handle(pattern, a.discover(page)) }
+	handlePages(p, gate, pages, handle)
+	if !isWordPress(database) {
+		handleAccount(site, gate, p, pages, handle)
+	}
+	return apiFirst(a.api, p, orNoPage(mux, gate.Load(pages))), a
 }
 
 // orNoPage has a browser that asks for what mux does not know see the pages' own
@@ -64,8 +78,8 @@ func orNoPage(mux *http.ServeMux, pages http.Handler) http.Handler {
 	})
 }
 
-// handlePages adds what people see in a browser, and returns the pages themselves.
-func (c *serveCommand) handlePages(site *site, database, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) http.Handler {
+// pages are what people see in a browser, and the gate that knows who is signed in to them.
+func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger) (*login.Gate, *web.Handler) {
 	p := c.paths(home)
 	account := p.own(profilePath)
 	if isWordPress(database) {
@@ -73,7 +87,7 @@ func (c *serveCommand) handlePages(site *site, database, home string, log *slog.
 	}
 	cookie := login.Cookie{Secure: strings.HasPrefix(home, "https:"), Path: p.base}
 	gate := login.NewGate(site.accounts, site, cookie, site.limiter, log)
-	pages := web.New(site.service, gate.Viewer, web.Config{
+	return gate, web.New(site.service, gate.Viewer, web.Config{
 		BaseURL:         home + p.prefix + accountPath,
 		SiteURL:         home,
 		SiteName:        c.SiteName,
@@ -90,6 +104,10 @@ func (c *serveCommand) handlePages(site *site, database, home string, log *slog.
 		Audit:           site.history(),
 		Log:             log,
 	})
+}
+
+// handlePages adds the pages, and redirects to them from where people may look.
+func handlePages(p paths, gate *login.Gate, pages *web.Handler, handle func(pattern string, page http.Handler)) {
 	for pattern, h := range map[string]http.Handler{
 		p.own(accountPath):           pages,
 		p.own(accountPath) + "/":     pages,
@@ -100,9 +118,6 @@ func (c *serveCommand) handlePages(site *site, database, home string, log *slog.
 		p.own(confirmPath):           pages.SignIn(gate),
 	} {
 		handle(pattern, gate.Load(h))
-	}
-	if account != "" {
-		handleAccount(site, gate, p, pages, handle)
 	}
 	toAccount := http.RedirectHandler(p.own(accountPath), http.StatusFound)
 	handle(p.base+"/{$}", toAccount)
@@ -116,7 +131,6 @@ func (c *serveCommand) handlePages(site *site, database, home string, log *slog.
 	handle(p.own("/account"), toAccount)
 	handle(p.wordPress("/wp-admin/"), toAccount)
 	handle(p.wordPress("/wp-login.php"), http.RedirectHandler(p.own(signInPath), http.StatusFound))
-	return gate.Load(pages)
 }
 
 // apiFirst sends what is for the API there as it is: what is below its path, since a

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
 	"github.com/sparekey-dev/sparekey/throttle"
 	"github.com/sparekey-dev/sparekey/throttle/redis"
@@ -205,9 +206,10 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 	if err := welcome(ctx, all, site, c.firstAddresses(home), t, log); err != nil {
 		return err
 	}
-	api := c.api(site, all.Database, home, log)
-	own := c.withHSTS(home, c.origin(), c.handler(site, api, all.Database, home, log))
-	handler, err := c.inFront(site, all.Database, home, log, api, own, all.public(site))
+	index := c.siteIndex(all.Database, home, log)
+	own, places := c.handler(site, index, all.Database, home, log)
+	rules := gateway.Config{Upstream: c.profile(all.Database, index), Public: all.public(site)}
+	handler, err := c.inFront(site, all.Database, rules, log, places, c.withHSTS(home, c.origin(), own))
 	if err != nil {
 		return err
 	}

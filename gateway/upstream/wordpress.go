@@ -387,11 +387,22 @@ func IsForAPI(target string) bool {
 // IsForPasswords reports whether WordPress may take a request-target for one of its
 // routes of application passwords, in whatever spelling: it takes routes in any case,
 // decodes some twice, and finds them in the query of any page.
-func IsForPasswords(target string) bool {
+// prefix returns by which other prefix than "wp-json" the site has its API; it is asked
+// only where that matters. It returns "" where there is none.
+func IsForPasswords(target string, prefix func() string) bool {
 	const routes = "/" + scope.NamePasswords
 	path, query := rawpath.Split(target)
 	path, query = strings.ToLower(rawpath.Unescape(path)), strings.ToLower(rawpath.Unescape(query))
-	return strings.Contains(path, api[1:]) && strings.Contains(path, routes) || strings.Contains(query, "route") && strings.Contains(query, routes)
+	switch {
+	case strings.Contains(query, "route") && strings.Contains(query, routes):
+		return true
+	case !strings.Contains(path, routes):
+		return false
+	case strings.Contains(path, api[1:]):
+		return true
+	}
+	other := strings.ToLower(prefix())
+	return other != "" && strings.Contains(path, other)
 }
 
 // HasWordPressSession reports whether a request is one of a person who is signed in to

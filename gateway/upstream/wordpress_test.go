@@ -429,7 +429,7 @@ func TestWhatSparekeyAnswers(t *testing.T) {
 		"/":                                                       {false, false},
 		"*":                                                       {false, false},
 	} {
-		if got := [2]bool{upstream.IsForPasswords(target), upstream.IsForAPI(target)}; got != want {
+		if got := [2]bool{upstream.IsForPasswords(target, func() string { return "" }), upstream.IsForAPI(target)}; got != want {
 			t.Errorf("%s: got %v", target, got)
 		}
 	}
