@@ -253,8 +253,8 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 		log.Warn("WordPress cannot tell who sends a request: it does not know the application passwords of this database, and gets no signed headers. " +
 			"Name WordPress's database with --database, or give --signing-key and install the plugin of docs/wordpress.md")
 	}
-	if kind := s.kind(database); s.UpstreamIndex != "" && kind != "wordpress" {
-		log.Warn("--upstream-index has no effect: it is read only with --upstream-kind wordpress", "kind", kind)
+	if kind := s.kind(database); s.UpstreamIndex != "" && kind == "generic" {
+		log.Warn("--upstream-index has no effect: it is read only where a WordPress is behind", "kind", kind)
 	}
 }
 

@@ -70,45 +70,48 @@ func (a *places) inFront(api, own, application http.Handler) http.Handler {
 // serveAPI answers a request about application passwords, cleaned, at whatever place the API
 // is. Elsewhere there is no such route; while the site cannot be asked, that is not known.
 func (a *places) serveAPI(w http.ResponseWriter, r *http.Request) {
-	folder, route, byQuery := a.locate(r)
-	switch {
-	case a.sites == nil && folder != a.base:
-		a.api.Refuse(w, r, http.StatusNotFound, "", nil)
-		return
-	case a.sites == nil, folder == a.base && !byQuery && route == "":
+	path := r.URL.EscapedPath()
+	byQuery := namesRoute(r.URL.Query())
+	if _, ok := rawpath.CutFolder(path, a.wordPress(apiPath)); ok && !byQuery {
 		a.api.ServeHTTP(w, r)
 		return
 	}
-	site, err := a.sites.In(r.Context(), folder)
-	switch {
-	case err == nil:
-		h, r := a.at(site, r, route)
-		h.ServeHTTP(w, r)
-	case folder == a.base && byQuery:
-		a.api.ServeHTTP(w, r)
-	case errors.Is(err, upstream.ErrNoSite):
+	folder, route, ok := a.locate(path, byQuery)
+	isUsual := byQuery && folder == a.base
+	if !ok || a.sites == nil && !isUsual {
 		a.api.Refuse(w, r, http.StatusNotFound, "", nil)
-	default:
-		a.api.Refuse(w, r, http.StatusServiceUnavailable,
-			"The site does not say whether its API is at this address, since it does not answer. Try again in a moment.", nil)
+		return
 	}
+	h, there := a.api, r
+	if a.sites != nil {
+		site, err := a.sites.In(r.Context(), folder)
+		switch {
+		case err == nil:
+			h, there = a.at(site, r, route)
+		case isUsual: // which WordPress always has
+		case errors.Is(err, upstream.ErrNoSite):
+			a.api.Refuse(w, r, http.StatusNotFound, "", nil)
+			return
+		default:
+			a.api.Refuse(w, r, http.StatusServiceUnavailable,
+				"The site does not say whether its API is at this address, since it does not answer. Try again in a moment.", nil)
+			return
+		}
+	}
+	h.ServeHTTP(w, there)
 }
 
-// locate splits a request into the folder of the site that it is for and the route below the
-// API's root. The route is "" for a request in the query, and for one at the usual place.
-func (a *places) locate(r *http.Request) (folder, route string, byQuery bool) {
-	path := r.URL.EscapedPath()
-	if namesRoute(r.URL.Query()) {
+// locate splits the path of a request into the folder of the site that it is for and the
+// route below the API's root, which is "" for one in the query. ok is false for a path that
+// leads to no API.
+func (a *places) locate(path string, byQuery bool) (folder, route string, ok bool) {
+	switch {
+	case byQuery:
 		return upstream.FolderOf(path), "", true
+	case a.sites == nil:
+		return "", "", false
 	}
-	if _, ok := rawpath.CutFolder(path, a.wordPress(apiPath)); ok || a.sites == nil {
-		return a.base, "", false
-	}
-	folder, route, ok := a.sites.Locate(path)
-	if !ok {
-		return a.base, "", false
-	}
-	return folder, route, false
+	return a.sites.Locate(path)
 }
 
 // at returns the API of a site, and the request as it takes it: WordPress answers below the

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -202,7 +203,7 @@ func (x *siteIndex) site() Site {
 	if strings.Contains(query, "rest_route") {
 		return s
 	}
-	path = strings.TrimRight(path, "/")
+	path = oneForm(strings.TrimRight(path, "/"))
 	if root, ok := rawpath.CutFolder(path, s.Home); ok {
 		path = root
 	}
@@ -213,7 +214,16 @@ func (x *siteIndex) site() Site {
 // folderOf is the path of a URL, without a slash at its end.
 func folderOf(text string) string {
 	path, _ := rawpath.Split(strings.TrimRight(text, "/") + "/")
-	return strings.TrimRight(path, "/")
+	return oneForm(strings.TrimRight(path, "/"))
+}
+
+// oneForm is a path that is percent-encoded where a URL needs it and nowhere else.
+func oneForm(path string) string {
+	decoded, err := url.PathUnescape(path)
+	if err != nil {
+		return path
+	}
+	return (&url.URL{Path: decoded}).EscapedPath()
 }
 
 // Prefix returns what the paths of the API begin with, in a folder or behind index.php. It

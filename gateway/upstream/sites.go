@@ -46,6 +46,10 @@ const maxSites = 256
 // In returns the site in a folder, with paths as clients see them, or [ErrNoSite]. Any
 // other error means that the site could not be asked.
 func (s *Sites) In(ctx context.Context, folder string) (Site, error) {
+	if decoded, ok := rawpath.Decode(folder); !ok && folder != "" || strings.ContainsAny(decoded, "?#;*") {
+		return Site{}, ErrNoSite // programs read it in different ways
+	}
+	folder = oneForm(folder)
 	if strings.EqualFold(folder, s.Base) {
 		return s.main()
 	}
@@ -53,7 +57,7 @@ func (s *Sites) In(ctx context.Context, folder string) (Site, error) {
 		return main, nil
 	}
 	rest, ok := rawpath.CutFolder(folder, s.Base)
-	if !ok || s.Origin == "" || rawpath.IsAmbiguous(folder) {
+	if !ok || s.Origin == "" {
 		return Site{}, ErrNoSite
 	}
 	return s.other(ctx, folder, s.Folder+rest)
