@@ -77,9 +77,9 @@ func TestPlaces(t *testing.T) {
 			not: []string{"/x/wp-json"},
 		},
 		"another prefix": {
-			blogs: &blogs{sites: map[string]string{"": "/api/v9/"}},
-			works: []string{"/wp-json", "/?rest_route=", "/index.php/api/v9", "/api/v9"}, links: "/api/v9",
-			not: []string{"/x/api/v9"},
+			blogs: &blogs{sites: map[string]string{"": "/\u00e4pi/v9/"}},
+			works: []string{"/wp-json", "/?rest_route=", "/index.php/%C3%A4pi/v9", "/%C3%A4pi/v9"}, links: "/%C3%A4pi/v9",
+			not: []string{"/x/%C3%A4pi/v9"},
 		},
 		"in a folder": {
 			blogs: &blogs{sites: map[string]string{"/blog": "/wp-json/"}}, base: "/blog", folder: "/blog",

@@ -124,7 +124,7 @@ func (x *Index) read() (*indexed, error) {
 	}
 	routes := NewRoutes(slices.Collect(maps.Keys(index.Routes)))
 	site := index.site()
-	routes.prefix = site.otherPrefix()
+	routes.prefix = decoded(site.otherPrefix())
 	return &indexed{routes: routes, site: &site}, nil
 }
 
@@ -219,11 +219,15 @@ func folderOf(text string) string {
 
 // oneForm is a path that is percent-encoded where a URL needs it and nowhere else.
 func oneForm(path string) string {
-	decoded, err := url.PathUnescape(path)
-	if err != nil {
-		return path
+	return (&url.URL{Path: decoded(path)}).EscapedPath()
+}
+
+// decoded is a path without its percent-encoding, or as it is where that is none.
+func decoded(path string) string {
+	if decoded, err := url.PathUnescape(path); err == nil {
+		return decoded
 	}
-	return (&url.URL{Path: decoded}).EscapedPath()
+	return path
 }
 
 // Prefix returns what the paths of the API begin with, in a folder or behind index.php. It

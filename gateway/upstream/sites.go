@@ -152,9 +152,11 @@ func (s *Sites) ask(ctx context.Context, folder, own string) (Site, error) {
 	return site.seenIn(folder, site.Home), nil
 }
 
-// Prefix is the prefix of the main site's API where it is another one than "wp-json", else
-// "", also where the site could not be asked yet.
-func (s *Sites) Prefix() string {
+// Prefix is the prefix of the main site's API, decoded, where it is another one than
+// "wp-json", else "", also where the site could not be asked yet.
+func (s *Sites) Prefix() string { return decoded(s.otherPrefix()) }
+
+func (s *Sites) otherPrefix() string {
 	site, err := s.main()
 	if err != nil {
 		return ""
@@ -165,7 +167,7 @@ func (s *Sites) Prefix() string {
 // Locate splits the path of a request into the folder of a site and the route of its API, by
 // the prefix of the API. ok is false for a path that leads to no API.
 func (s *Sites) Locate(path string) (folder, route string, ok bool) {
-	for _, prefix := range []string{api, "/" + s.Prefix()} {
+	for _, prefix := range []string{api, "/" + s.otherPrefix()} {
 		if prefix == "/" {
 			continue
 		}
