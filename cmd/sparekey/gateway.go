@@ -168,15 +168,15 @@ func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.D
 }
 
 // profile says how the application behind this server, or behind the proxies that ask
-// it, may read requests. index is that of a WordPress, or nil.
-func (s *gatewaySettings) profile(database string, index *upstream.Index) upstream.Profile {
+// it, may read requests. sites are those of a WordPress, or nil.
+func (s *gatewaySettings) profile(database string, sites *upstream.Sites) upstream.Profile {
 	kind := s.kind(database)
 	if kind == "generic" {
 		return upstream.Generic()
 	}
 	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
-	if index != nil {
-		config.Routes = index.Routes
+	if sites != nil {
+		config.Routes, config.Site = sites.Main.Routes, sites.MainSite
 	}
 	return upstream.WordPress(config)
 }
@@ -195,11 +195,15 @@ func (s *gatewaySettings) siteIndex(database, home string, log *slog.Logger) *up
 	return index
 }
 
-// sites are those of the WordPress behind this server, or nil.
+// sites are those of the WordPress behind this server, or behind the proxies that ask it, or
+// nil.
 func (s *gatewaySettings) sites(index *upstream.Index, p paths) *upstream.Sites {
-	application, err := siteurl.ParseBase(s.Upstream)
-	if index == nil || err != nil {
+	if index == nil {
 		return nil
+	}
+	application, err := siteurl.ParseBase(s.Upstream)
+	if err != nil { // there is none, and a proxy asks about the site's own addresses
+		return &upstream.Sites{Main: index}
 	}
 	return &upstream.Sites{
 		Main: index, Base: p.base, Folder: application.EscapedPath(), Origin: application.Scheme + "://" + application.Host,

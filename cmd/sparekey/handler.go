@@ -41,12 +41,15 @@ func (c *serveCommand) api(site *site, database, base, home string, log *slog.Lo
 }
 
 // handler is everything that the server answers itself, and the places at which it answers
-// for a WordPress, whose index is index if it has one.
-func (c *serveCommand) handler(site *site, index *upstream.Index, database, home string, log *slog.Logger) (http.Handler, *places) {
+// for a WordPress, which has these sites.
+func (c *serveCommand) handler(site *site, sites *upstream.Sites, database, home string, log *slog.Logger) (http.Handler, *places) {
 	p := c.paths(home)
+	if c.Upstream == "" {
+		sites = nil // WordPress is not behind this address
+	}
 	gate, pages := c.pages(site, database, home, log)
 	a := &places{
-		paths: p, home: home, api: c.api(site, database, home+apiPath, home, log), sites: c.sites(index, p),
+		paths: p, home: home, api: c.api(site, database, home+apiPath, home, log), sites: sites,
 		newAPI: func(base, home string) *rest.Handler { return c.api(site, database, base, home, log) },
 		authorizeFor: func(siteURL string) http.Handler {
 			return c.withHSTS(home, c.origin(), pages.AuthorizeFor(siteURL))

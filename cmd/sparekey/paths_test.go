@@ -15,8 +15,9 @@ import (
 // moved is a server whose own paths are elsewhere.
 type moved struct {
 	*visitor
-	p   paths
-	jar *cookiejar.Jar
+	p        paths
+	jar      *cookiejar.Jar
+	database string
 }
 
 // startMoved starts a server with an account ann, whose main password is "correct horse".
@@ -36,7 +37,7 @@ func startMoved(t *testing.T, base, prefix string, args ...string) (*moved, acco
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &moved{&visitor{t, s, http.Client{Jar: jar}}, paths{base, prefix}, jar}, ann
+	return &moved{&visitor{t, s, http.Client{Jar: jar}}, paths{base, prefix}, jar, database}, ann
 }
 
 // TestOwnPathsMove has a person use every page, at a server in a folder, one whose own paths

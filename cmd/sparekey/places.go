@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -72,7 +73,10 @@ func (a *places) inFront(api, own, application http.Handler) http.Handler {
 func (a *places) serveAPI(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	byQuery := namesRoute(r.URL.Query())
-	if _, ok := rawpath.CutFolder(path, a.wordPress(apiPath)); ok && !byQuery {
+	if route, ok := rawpath.CutFolder(path, a.wordPress(apiPath)); ok && !byQuery {
+		if a.sites != nil {
+			r = asked(r, apiPath+route)
+		}
 		a.api.ServeHTTP(w, r)
 		return
 	}
@@ -88,6 +92,9 @@ func (a *places) serveAPI(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case err == nil:
 			h, there = a.at(site, r, route)
+			if main, err := a.sites.MainSite(); err == nil && main.Home == site.Home {
+				there = asked(there, cmp.Or(prefixed(apiPath, route), "/"))
+			}
 		case isUsual: // which WordPress always has
 		case errors.Is(err, upstream.ErrNoSite):
 			a.api.Refuse(w, r, http.StatusNotFound, "", nil)
@@ -99,6 +106,25 @@ func (a *places) serveAPI(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	h.ServeHTTP(w, there)
+}
+
+// asked returns a request for which rules are compared with another path, as the gateway
+// does for the API of the main site: with the usual one. What is answered stays the same.
+func asked(r *http.Request, path string) *http.Request {
+	there := *r
+	there.RequestURI = path
+	if r.URL.RawQuery != "" {
+		there.RequestURI += "?" + r.URL.RawQuery
+	}
+	return &there
+}
+
+// prefixed is text with something in front, or "" if there is none.
+func prefixed(front, text string) string {
+	if text == "" {
+		return ""
+	}
+	return front + text
 }
 
 // locate splits the path of a request into the folder of the site that it is for and the

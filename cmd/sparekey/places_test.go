@@ -227,3 +227,42 @@ func TestPlacesAreAskedOnce(t *testing.T) {
 		t.Errorf("the site was asked %d times", asked)
 	}
 }
+
+// TestPlacesOfLimited: rules for a route below "/wp-json" hold wherever the site has its API,
+// and for no other site.
+func TestPlacesOfLimited(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		*blogs
+		base, folder string
+		root         string   // of the API
+		others       []string // roots of other sites
+	}{
+		"index.php":      {blogs: &blogs{sites: map[string]string{"": "/index.php/wp-json/", "/one": "/wp-json/"}}, root: "/index.php/wp-json", others: []string{"/one/wp-json"}},
+		"in a folder":    {blogs: &blogs{sites: map[string]string{"/blog": "/wp-json/", "/blog/one": "/wp-json/"}}, base: "/blog", folder: "/blog", root: "/blog/wp-json", others: []string{"/blog/one/wp-json"}},
+		"moved":          {blogs: &blogs{sites: map[string]string{"": "/wp-json/"}}, base: "/blog", root: "/blog/index.php/wp-json"},
+		"plain":          {blogs: &blogs{sites: map[string]string{"/blog": "/?rest_route=/"}}, base: "/blog", folder: "/blog", root: "/blog/?rest_route="},
+		"another prefix": {blogs: &blogs{sites: map[string]string{"": "/api/"}}, root: "/api"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, _ := startMoved(t, c.base, "", "--upstream", c.start(t)+c.folder, "--upstream-kind=wordpress")
+			narrow := newNarrow(t, m.database)
+			for route, want := range map[string]int{
+				passwords + "/introspect": http.StatusOK, "/wp/v2/posts": http.StatusOK,
+				passwords: http.StatusForbidden, "/wp/v2/pages": http.StatusForbidden, "/wp/v2/posts/": http.StatusForbidden, "/wp/v2/posts/7": http.StatusForbidden,
+			} {
+				if status, body := m.s.ask(t, narrow, c.root+route); status != want {
+					t.Errorf("%s: %d %s, want %d", c.root+route, status, body, want)
+				}
+			}
+			for _, root := range c.others {
+				for _, route := range []string{passwords + "/introspect", "/wp/v2/posts"} {
+					if status, body := m.s.ask(t, narrow, root+route); status != http.StatusForbidden {
+						t.Errorf("%s: %d %s", root+route, status, body)
+					}
+				}
+			}
+		})
+	}
+}

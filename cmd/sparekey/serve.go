@@ -206,9 +206,9 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 	if err := welcome(ctx, all, site, c.firstAddresses(home), t, log); err != nil {
 		return err
 	}
-	index := c.siteIndex(all.Database, home, log)
-	own, places := c.handler(site, index, all.Database, home, log)
-	rules := gateway.Config{Upstream: c.profile(all.Database, index), Public: all.public(site)}
+	sites := c.sites(c.siteIndex(all.Database, home, log), c.paths(home))
+	own, places := c.handler(site, sites, all.Database, home, log)
+	rules := gateway.Config{Upstream: c.profile(all.Database, sites), Public: all.public(site)}
 	handler, err := c.inFront(site, all.Database, rules, log, places, c.withHSTS(home, c.origin(), own))
 	if err != nil {
 		return err

@@ -51,9 +51,9 @@ func (s *Sites) In(ctx context.Context, folder string) (Site, error) {
 	}
 	folder = oneForm(folder)
 	if strings.EqualFold(folder, s.Base) {
-		return s.main()
+		return s.MainSite()
 	}
-	if main, err := s.main(); err == nil && strings.EqualFold(folder, main.Home) {
+	if main, err := s.MainSite(); err == nil && strings.EqualFold(folder, main.Home) {
 		return main, nil
 	}
 	rest, ok := rawpath.CutFolder(folder, s.Base)
@@ -63,8 +63,9 @@ func (s *Sites) In(ctx context.Context, folder string) (Site, error) {
 	return s.other(ctx, folder, s.Folder+rest)
 }
 
-// main is the main site.
-func (s *Sites) main() (Site, error) {
+// MainSite returns the site of which Main is the index, with paths as clients see them. The
+// error says that it could not be asked yet.
+func (s *Sites) MainSite() (Site, error) {
 	site, err := s.Main.Site()
 	if err != nil {
 		return Site{}, err
@@ -157,7 +158,7 @@ func (s *Sites) ask(ctx context.Context, folder, own string) (Site, error) {
 func (s *Sites) Prefix() string { return decoded(s.otherPrefix()) }
 
 func (s *Sites) otherPrefix() string {
-	site, err := s.main()
+	site, err := s.MainSite()
 	if err != nil {
 		return ""
 	}
