@@ -91,9 +91,9 @@ func (s *gatewaySettings) validateUpstream(listen, home string) error {
 	u, err := siteurl.ParseBase(s.Upstream)
 	switch {
 	case err != nil:
-		return fmt.Errorf("--upstream %q must be a URL such as http://127.0.0.1:8088 or http://127.0.0.1:8088/blog: %w", redactURL(s.Upstream), err)
+		return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088, with or without a path: %w", redactURL(s.Upstream), err)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("--upstream %q must begin with http:// or https://", redactURL(s.Upstream))
+		return fmt.Errorf("--upstream %q must be a scheme and a host, such as http://127.0.0.1:8088, with or without a path", redactURL(s.Upstream))
 	}
 	if leadsBack(u, listen) {
 		return fmt.Errorf("--upstream %s is the address of --listen: name the one that the application listens on", s.Upstream)

@@ -134,7 +134,7 @@ func TestUpstreamSettings(t *testing.T) {
 		"no such file":       {"--signing-key", short + "er"},
 		"dot segments":       {"--upstream", (&url.URL{Scheme: "http", Host: "x", Path: "/y/../z"}).String()},
 		"is the address of":  {"--listen", "127.0.0.1:8080", "--upstream", "http://localhost:8080"},
-		"must be a URL":      {"--upstream", "127.0.0.1:8088"},
+		"must be a scheme":   {"--upstream", "127.0.0.1:8088"},
 	} {
 		if _, err := cli(t.Context(), database, append([]string{"serve"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", args, err)

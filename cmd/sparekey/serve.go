@@ -75,9 +75,9 @@ func (c *serveCommand) validateURL() error {
 	u, err := siteurl.ParseBase(c.URL)
 	switch {
 	case err != nil:
-		return fmt.Errorf("--url %q must be a URL such as https://example.org or https://example.org/blog: %w", redactURL(c.URL), err)
+		return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org, with or without a path: %w", redactURL(c.URL), err)
 	case u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("--url %q must begin with https://", redactURL(c.URL))
+		return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org, with or without a path", redactURL(c.URL))
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return fmt.Errorf("--url %s would have clients send passwords in the clear: it must begin with https", c.URL)
 	}
