@@ -68,8 +68,8 @@ func (a *places) inFront(api, own, application http.Handler) http.Handler {
 	})
 }
 
-// serveAPI answers a request about application passwords, cleaned, at whatever place the API
-// is. Elsewhere there is no such route; while the site cannot be asked, that is not known.
+// serveAPI answers a request about application passwords, cleaned, at each place where a site
+// has its API. It answers 404 elsewhere, and 503 where the site cannot be asked.
 func (a *places) serveAPI(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.EscapedPath()
 	byQuery := namesRoute(r.URL.Query())
