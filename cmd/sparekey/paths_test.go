@@ -351,3 +351,29 @@ func TestSecureCookieInFolder(t *testing.T) {
 		}
 	}
 }
+
+// TestDoctorFindsMoved: the doctor finds out how requests arrive at a server in a folder and
+// with a prefix.
+func TestDoctorFindsMoved(t *testing.T) {
+	t.Parallel()
+	m, _ := startMoved(t, "/blog", "/.sparekey")
+	const seen = "The server sees that requests come over TLS, or from its own machine."
+	for _, c := range []struct {
+		address, prefix string
+		finds           bool
+	}{
+		{"/blog", "/.sparekey", true},
+		{"/blog/", "/.sparekey/", true},
+		{"/blog/wp-json/", "/.sparekey", true},
+		{"/blog/index.php/wp-json", "/.sparekey", true},
+		{"/blog", "", false},
+	} {
+		out, _ := cli(t.Context(), m.database, "doctor", "--prefix", c.prefix, m.s.url+c.address) // it finds that --url has another port
+		if strings.Contains(out, seen) != c.finds {
+			t.Errorf("%+v: %s", c, out)
+		}
+	}
+	if _, err := cli(t.Context(), m.database, "doctor", "--prefix", "x", m.s.url); err == nil || !strings.Contains(err.Error(), "--prefix") {
+		t.Errorf("%v", err)
+	}
+}
