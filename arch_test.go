@@ -29,7 +29,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"store/wordpress":      {own: []string{".", "audit", "internal/auditsql", "internal/throttlesql", "passhash", "internal/loginname", "internal/phpserial"}, ext: []string{"github.com/go-sql-driver/mysql"}},
 	"store/sqlite":         {own: []string{".", "audit", "internal/auditsql", "internal/throttlesql", "internal/loginname"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":             {},
-	"internal/siteurl":     {ext: []string{"golang.org/x/net/idna"}},
+	"internal/siteurl":     {own: []string{"internal/rawpath"}, ext: []string{"golang.org/x/net/idna"}},
 	"internal/visible":     {},
 	"internal/loginname":   {own: []string{"internal/visible"}, ext: []string{"golang.org/x/text/unicode/norm"}},
 	"basicauth":            {own: []string{".", "clientip", "internal/loginname", "gateway/upstream"}},

@@ -47,9 +47,14 @@ func TestURLs(t *testing.T) {
 		config          rest.Config
 		home, authorize string
 	}{
-		"defaults":     {rest.Config{BaseURL: "https://example.org/wp-json"}, "https://example.org", "https://example.org/wp-admin/authorize-application.php"},
-		"slash at end": {rest.Config{BaseURL: "https://example.org/wp-json/"}, "https://example.org", "https://example.org/wp-admin/authorize-application.php"},
-		"in a folder":  {rest.Config{BaseURL: "https://example.org/a b/wp-json"}, "https://example.org/a%20b", "https://example.org/a%20b/wp-admin/authorize-application.php"},
+		"defaults":      {rest.Config{BaseURL: "https://example.org/wp-json"}, "https://example.org", "https://example.org/wp-admin/authorize-application.php"},
+		"slash at end":  {rest.Config{BaseURL: "https://example.org/wp-json/"}, "https://example.org", "https://example.org/wp-admin/authorize-application.php"},
+		"in a folder":   {rest.Config{BaseURL: "https://example.org/a b/wp-json"}, "https://example.org/a%20b", "https://example.org/a%20b/wp-admin/authorize-application.php"},
+		"without paths": {rest.Config{BaseURL: "https://example.org/?rest_route=/"}, "https://example.org", "https://example.org/wp-admin/authorize-application.php"},
+		"without paths, in a folder": {
+			rest.Config{BaseURL: "https://example.org/blog/index.php?rest_route=/"},
+			"https://example.org/blog", "https://example.org/blog/wp-admin/authorize-application.php",
+		},
 		"named": {
 			rest.Config{BaseURL: "https://api.example.org", HomeURL: "https://example.org/", AuthorizeURL: "https://example.org/authorize"},
 			"https://example.org", "https://example.org/authorize",
@@ -65,6 +70,29 @@ func TestURLs(t *testing.T) {
 				t.Errorf("got %s", got)
 			}
 		})
+	}
+}
+
+// TestWithoutPaths is about an API that is found by the query alone: links and pages lead to
+// addresses that work.
+func TestWithoutPaths(t *testing.T) {
+	t.Parallel()
+	for base, path := range map[string]string{
+		"https://example.org/?rest_route=/":              "/?rest_route=",
+		"https://example.org/blog/index.php?rest_route=": "/blog/index.php?rest_route=",
+	} {
+		s := newSite(t, options{rest: rest.Config{BaseURL: base}})
+		wantStatus(t, s.do("GET", "/wp-json/", "", ""), http.StatusNotFound)
+		wantStatus(t, s.do("GET", "/blog/wp-json/", "", ""), http.StatusNotFound)
+		w := s.do("GET", path+"/", "", "")
+		wantStatus(t, w, http.StatusOK)
+		root := "https://example.org" + path + "/"
+		if link := w.Header().Get("Link"); link != "<"+root+`>; rel="https://api.w.org/"` {
+			t.Errorf("%s: Link: %s", base, link)
+		}
+		if body := strings.ReplaceAll(w.Body.String(), `\/`, "/"); !strings.Contains(body, `"self":[{"href":"`+root+`wp/v2/users"}]`) {
+			t.Errorf("%s: %s", base, body)
+		}
 	}
 }
 

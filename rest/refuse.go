@@ -20,7 +20,7 @@ func (h *Handler) IsFor(r *http.Request) bool {
 		return false
 	}
 	path, below := strings.CutPrefix(u.EscapedPath(), h.basePath)
-	return below && (path == "" || path[0] == '/') || u.Query().Has("rest_route")
+	return below && !h.byQuery && (path == "" || path[0] == '/') || u.Query().Has("rest_route")
 }
 
 // Refuse answers a request that an application would have answered, had it been let
@@ -65,6 +65,8 @@ func codeOfStatus(status int) code {
 	switch status {
 	case http.StatusBadRequest:
 		return codeBadRequest
+	case http.StatusNotFound:
+		return codeNoRoute
 	case http.StatusBadGateway:
 		return codeBadGateway
 	case http.StatusGatewayTimeout:

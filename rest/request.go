@@ -97,6 +97,7 @@ const overrideHeader = "X-Http-Method-Override"
 // route can have.
 func (h *Handler) below(r *http.Request, query params) (string, error) {
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), h.basePath)
+	ok = ok && !h.byQuery
 	if inQuery, given := query["rest_route"]; given {
 		if path, ok = inQuery.(string); !ok {
 			return "", invalidParams([]fault{{param: "rest_route", code: faultType, message: "Must be a string."}})

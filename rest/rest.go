@@ -59,7 +59,8 @@ type Viewer func(r *http.Request) (sparekey.User, bool)
 type Config struct {
 	// BaseURL is the public URL of the API's root, such as
 	// "https://example.org/wp-json". Links are made from it, and its path is the
-	// one that the Handler serves. Required; it must be absolute.
+	// one that the Handler serves. A site whose API has no paths has
+	// "https://example.org/?rest_route=/", as in WordPress. Required; it must be absolute.
 	BaseURL string
 
 	// HomeURL is the public URL of the site that the API belongs to. Default:
@@ -136,6 +137,7 @@ type Handler struct {
 	config      Config
 	base        string // BaseURL without a slash at its end
 	basePath    string // its path, in the form of a request's
+	byQuery     bool   // the API has no paths: BaseURL ends with the parameter rest_route
 	guard       *basicauth.Guard
 	crossOrigin *http.CrossOriginProtection
 	routes      []*route
@@ -148,8 +150,9 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 	if svc == nil {
 		panic("rest.New: a *sparekey.Service is required")
 	}
-	base := absolute("BaseURL", config.BaseURL)
-	config = withDefaults(config, base)
+	text, byQuery := cutRoute(config.BaseURL)
+	base := absolute("BaseURL", text)
+	config = withDefaults(config, base, byQuery)
 	if viewer == nil {
 		viewer = func(*http.Request) (sparekey.User, bool) { return sparekey.User{}, false }
 	}
@@ -159,7 +162,15 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 		config:      config,
 		base:        base.String(),
 		basePath:    base.EscapedPath(),
+		byQuery:     byQuery,
 		crossOrigin: http.NewCrossOriginProtection(),
+	}
+	if byQuery {
+		if strings.HasSuffix(text, "/") {
+			h.base += "/"
+		}
+		h.base += routeParameter
+		h.basePath = strings.TrimSuffix(h.basePath, "/index.php") + defaultBasePath
 	}
 	h.guard = basicauth.New(svc, basicauth.Config{
 		Realm: config.Realm, Origin: config.Origin, NoDialog: true, SharedOrigin: config.SharedOrigin,
@@ -172,6 +183,19 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 	return h
 }
 
+// routeParameter ends the BaseURL of an API without paths.
+const routeParameter = "?rest_route="
+
+// defaultBasePath is where an API without paths would have them. It is part of what scopes
+// are compared with.
+const defaultBasePath = "/wp-json"
+
+// cutRoute cuts the parameter off the BaseURL of an API without paths. The slash that its
+// path ends with stays.
+func cutRoute(text string) (before string, byQuery bool) {
+	return strings.CutSuffix(strings.TrimRight(text, "/"), routeParameter)
+}
+
 // absolute is a configured URL in its normal form, without a slash at its end.
 func absolute(field, text string) *url.URL {
 	u, err := siteurl.Parse(strings.TrimRight(text, "/"))
@@ -182,11 +206,15 @@ func absolute(field, text string) *url.URL {
 	return u
 }
 
-func withDefaults(config Config, base *url.URL) Config {
+func withDefaults(config Config, base *url.URL, byQuery bool) Config {
 	if config.HomeURL == "" {
 		home := *base
 		home.RawPath = ""
-		home.Path = strings.TrimRight(path.Dir("/"+strings.TrimLeft(base.Path, "/")), "/")
+		if byQuery {
+			home.Path = strings.TrimSuffix(base.Path, "/index.php")
+		} else {
+			home.Path = strings.TrimRight(path.Dir("/"+strings.TrimLeft(base.Path, "/")), "/")
+		}
 		config.HomeURL = home.String()
 	}
 	home := absolute("HomeURL", config.HomeURL)

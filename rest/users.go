@@ -391,5 +391,9 @@ func (c *call) pageLink(page int, relation string) string {
 	query.Del("rest_route")
 	query.Del("offset")
 	query.Set("page", strconv.Itoa(page))
-	return "<" + c.h.base + "/wp/v2/users?" + query.Encode() + `>; rel="` + relation + `"`
+	separator := "?"
+	if c.h.byQuery {
+		separator = "&"
+	}
+	return "<" + c.h.base + "/wp/v2/users" + separator + query.Encode() + `>; rel="` + relation + `"`
 }

@@ -149,7 +149,7 @@ func chosenLanguage(r *http.Request) string {
 func (c *call) setLanguage() (*answer, error) {
 	tag := c.field("language")
 	cookie := &http.Cookie{ //nolint:gosec // without TLS, on this machine, there is no secure one
-		Name: languageCookie, Value: tag, Path: "/", MaxAge: int(languageChosenFor.Seconds()),
+		Name: languageCookie, Value: tag, Path: c.cookiePath(), MaxAge: int(languageChosenFor.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(c.config.BaseURL, "https:"),
 	}
 	switch {
@@ -160,6 +160,17 @@ func (c *call) setLanguage() (*answer, error) {
 	}
 	http.SetCookie(c.w, cookie)
 	return redirect(done(c.config.AccountURL, "language")), nil
+}
+
+// cookiePath is the folder in which the pages' cookies count: that of the site, or that of
+// the host where the pages are elsewhere.
+func (c *call) cookiePath() string {
+	site := siteURL(c.config.SiteURL) // withDefaults has brought it into its normal form
+	path := site.EscapedPath()
+	if path == "" || !strings.HasPrefix(c.base+"/", path+"/") || origin(c.config.baseURL()) != origin(site) {
+		return "/"
+	}
+	return path
 }
 
 // choices offers the languages by their own names.

@@ -382,7 +382,7 @@ func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCr
 	if err != nil {
 		return nil, err
 	}
-	a := approval{user: c.signed, credential: n, challenge: r.CodeChallenge, successURL: r.SuccessURL}
+	a := approval{user: c.signed, credential: n, challenge: r.CodeChallenge, successURL: r.SuccessURL, siteURL: c.config.SiteURL}
 	for _, other := range list[:min(len(list), maxOthers)] {
 		a.others = append(a.others, other.UUID)
 	}

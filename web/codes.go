@@ -36,6 +36,7 @@ type approval struct {
 	credential sparekey.NewCredential
 	challenge  string // S256 of the verifier that the application has to show
 	successURL string
+	siteURL    string                                  // which the application gets with its password
 	others     []string                                // UUIDs of what the user had, not necessarily all
 	lasts      func(ctx context.Context) (bool, error) // whether the user's session does; nil: nobody knows
 	expires    time.Time

@@ -116,7 +116,7 @@ func (c Config) withDefaults(base *url.URL) Config {
 		c.SiteURL = origin(base)
 	}
 	site := siteURL(c.SiteURL)
-	c.SiteURL = strings.TrimRight(site.String(), "/")
+	c.SiteURL = normalSiteURL(c.SiteURL)
 	if c.SiteName == "" {
 		c.SiteName = site.Host
 	}
@@ -138,6 +138,9 @@ func (c Config) withDefaults(base *url.URL) Config {
 	c.check()
 	return c
 }
+
+// normalSiteURL is the text of SiteURL in its normal form, without a slash at its end.
+func normalSiteURL(text string) string { return strings.TrimRight(siteURL(text).String(), "/") }
 
 // siteURL is SiteURL in its normal form.
 func siteURL(text string) *url.URL {

@@ -154,7 +154,7 @@ func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (sparekey
 	if err != nil {
 		return sparekey.Grant{}, err
 	}
-	return sparekey.Grant{SiteURL: h.config.SiteURL, Login: a.user.Login, Secret: secret}, nil
+	return sparekey.Grant{SiteURL: a.siteURL, Login: a.user.Login, Secret: secret}, nil
 }
 
 // undoTime bounds the revocation of a password that was made and is not wanted.

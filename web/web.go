@@ -150,6 +150,15 @@ func (h *Handler) Authorize() http.Handler {
 	return h.page(methods{http.MethodGet: showAuthorization, http.MethodPost: answerAuthorization})
 }
 
+// AuthorizeFor returns the screen of [Handler.Authorize] for another site with the same
+// users, such as one of a WordPress network: applications get siteURL as the address of the
+// site. It must be an absolute URL.
+func (h *Handler) AuthorizeFor(siteURL string) http.Handler {
+	there := *h
+	there.config.SiteURL = normalSiteURL(siteURL)
+	return there.Authorize()
+}
+
 // home is the path of the viewer's own list.
 func (h *Handler) home() string { return h.base + "/" }
 

@@ -12,13 +12,6 @@ import (
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// Where people change their own account, and where password managers look for that
-// page (https://w3c.github.io/webappsec-change-password-url/).
-const (
-	profilePath        = "/account/profile"
-	changePasswordPath = "/.well-known/change-password"
-)
-
 // completionTime bounds what has to happen after a change that is made, also where the
 // request or the command was interrupted meanwhile.
 const completionTime = 10 * time.Second
@@ -62,7 +55,11 @@ func (o ownAccounts) ChangeUser(ctx context.Context, by sparekey.Identity, id st
 
 // handleAccount adds the page of one's own account. On a WordPress database that is
 // WordPress's.
-func handleAccount(site *site, gate *login.Gate, pages *web.Handler, handle func(pattern string, page http.Handler)) {
-	handle(profilePath, gate.Load(pages.Account(ownAccounts{site, gate})))
-	handle(changePasswordPath, http.RedirectHandler(profilePath, http.StatusFound))
+func handleAccount(site *site, gate *login.Gate, p paths, pages *web.Handler, handle func(pattern string, page http.Handler)) {
+	handle(p.own(profilePath), gate.Load(pages.Account(ownAccounts{site, gate})))
+	toProfile := http.RedirectHandler(p.own(profilePath), http.StatusFound)
+	handle(changePasswordPath, toProfile)
+	if moved := p.own(changePasswordPath); moved != changePasswordPath {
+		handle(moved, toProfile)
+	}
 }

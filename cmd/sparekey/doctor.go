@@ -16,11 +16,15 @@ type doctorCommand struct {
 	URL         string `arg:"" help:"The site, its API, or something that application passwords guard, such as https://example.org."`
 	Login       string `help:"The login or e-mail address of a client that is not let in. Its application password is asked for." placeholder:"LOGIN"`
 	SecretFile  string `help:"Read the application password from this file." placeholder:"FILE" xor:"secret"`
+	Prefix      string `help:"The --prefix of the server, if it has one." env:"SPAREKEY_PREFIX" placeholder:"PATH"`
 	SecretStdin bool   `help:"Read the application password from standard input." xor:"secret"`
 }
 
 // Validate is called by kong.
 func (c *doctorCommand) Validate() error {
+	if c.Prefix != "" && !strings.HasPrefix(c.Prefix, "/") {
+		return fmt.Errorf("--prefix %q must be a path such as /.sparekey", c.Prefix)
+	}
 	if c.Login == "" && (c.SecretFile != "" || c.SecretStdin) {
 		return errors.New("--login is needed beside --secret-file and --secret-stdin: whose application password it is")
 	}
@@ -29,7 +33,7 @@ func (c *doctorCommand) Validate() error {
 
 // Run examines a site and exits with the status of the first culprit.
 func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
-	patient := doctor.Patient{URL: c.URL, Login: c.Login}
+	patient := doctor.Patient{URL: c.URL, Login: c.Login, Prefix: c.Prefix}
 	if c.Login != "" {
 		secret, err := c.secret(t)
 		if err != nil {

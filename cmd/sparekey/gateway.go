@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,10 +18,8 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/forwardauth"
 	"github.com/sparekey-dev/sparekey/gateway/proxy"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
-	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
-	"github.com/sparekey-dev/sparekey/rest"
 )
 
 // gatewaySettings are the flags of "serve" in front of an application.
@@ -173,8 +170,8 @@ func (s *gatewaySettings) refuses(database string) func(*http.Request, gateway.D
 }
 
 // profile says how the application behind this server, or behind the proxies that ask
-// it, may read requests. home is the URL of the site.
-func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstream.Profile {
+// it, may read requests. sites are those of a WordPress, or nil.
+func (s *gatewaySettings) profile(database string, sites *upstream.Sites) upstream.Profile {
 	kind := s.kind(database)
 	switch kind {
 	case "generic":
@@ -185,14 +182,42 @@ func (s *gatewaySettings) profile(database, home string, log *slog.Logger) upstr
 		return upstream.Rails()
 	}
 	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
-	if index, transport := s.index(); index != "" && !config.AddressFirst {
-		routes := &upstream.Index{URL: index, Transport: transport, Log: log}
-		if site, err := url.Parse(home); err == nil {
-			routes.Host = site.Host
-		}
-		config.Routes = routes.Routes
+	if sites != nil {
+		config.Routes, config.Site = sites.Main.Routes, sites.MainSite
 	}
 	return upstream.WordPress(config)
+}
+
+// siteIndex is the index of the WordPress behind this server, or behind the proxies that
+// ask it, or nil. home is the URL of the site.
+func (s *gatewaySettings) siteIndex(database, home string, log *slog.Logger) *upstream.Index {
+	if !s.isWordPress(database) {
+		return nil
+	}
+	address, transport := s.index()
+	if address == "" {
+		return nil
+	}
+	index := &upstream.Index{URL: address, Transport: transport, Log: log}
+	if site, err := url.Parse(home); err == nil {
+		index.Host = site.Host
+	}
+	return index
+}
+
+// sites are those of the WordPress behind this server, or behind the proxies that ask it, or
+// nil.
+func (s *gatewaySettings) sites(index *upstream.Index, p paths) *upstream.Sites {
+	if index == nil {
+		return nil
+	}
+	a, err := parseUpstream(s.Upstream)
+	if err != nil { // there is none, and a proxy asks about the site's own addresses
+		return &upstream.Sites{Main: index}
+	}
+	return &upstream.Sites{
+		Main: index, Base: p.base, Folder: a.url.EscapedPath(), Origin: a.url.Scheme + "://" + a.url.Host,
+	}
 }
 
 // kind is what stands behind: that of --upstream-kind, or what the database suggests.
@@ -231,46 +256,38 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 		log.Warn("WordPress cannot tell who sends a request: it does not know the application passwords of this database, and gets no signed headers. " +
 			"Name WordPress's database with --database, or give --signing-key and install the plugin of docs/wordpress.md")
 	}
-	if kind := s.kind(database); s.UpstreamIndex != "" && kind != "wordpress" {
-		log.Warn("--upstream-index has no effect: it is read only with --upstream-kind wordpress", "kind", kind)
+	if kind := s.kind(database); s.UpstreamIndex != "" && kind == "generic" {
+		log.Warn("--upstream-index has no effect: it is read only where a WordPress is behind", "kind", kind)
 	}
 }
 
 // inFront puts own, which is everything that Sparekey answers itself, beside the
-// answers to proxies, and in front of the application, if there is one. Refusals are
-// in the form of api where it is asked for something of it.
-func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logger, api *rest.Handler, own http.Handler, public gateway.Public) (http.Handler, error) {
+// answers to proxies, and in front of the application, if there is one. rules has what may be
+// let through. Refusals are in the form of the API where that is asked for something.
+func (c *serveCommand) inFront(site *site, database string, rules gateway.Config, log *slog.Logger, places *places, own http.Handler) (http.Handler, error) {
 	signer, err := c.signer()
 	if err != nil {
 		return nil, err
 	}
 	c.warn(database, log)
-	rules := gateway.Config{
-		Realm: c.SiteName, Signer: signer, LoginHeaders: c.IdentityHeader, Upstream: c.profile(database, home, log), Fail: failAs(api), Observe: site.numbers.decided(), Public: public,
-		AllowOrigins: c.AllowOrigin, NoDialogs: c.hasNoDialogs(database),
-	}
+	rules.Realm, rules.Signer, rules.LoginHeaders, rules.AllowOrigins = c.SiteName, signer, c.IdentityHeader, c.AllowOrigin
+	rules.Fail, rules.Observe, rules.NoDialogs = failAs(places), site.numbers.decided(), c.hasNoDialogs(database)
 	asked := rules
 	asked.NoDialogs = c.isWordPress(database)
 	asked.Optional = c.ForwardAuth == "optional"
-	own = withOneSlash(own)
+	own = places.cleaned(own)
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
-		p, err := c.proxy(site, database, rules, log)
+		application, err := c.proxy(site, database, places.paths, rules, log)
 		if err != nil {
 			return nil, err
 		}
-		next = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isOwn(oneSlash(r)) {
-				own.ServeHTTP(w, r)
-				return
-			}
-			p.ServeHTTP(w, r)
-		})
+		next = places.inFront(c.withHSTS(places.home, c.origin(), http.HandlerFunc(places.serveAPI)), own, application)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if forwardauth.Handles(r) {
-			auth.ServeHTTP(w, r)
+		if asked, ok := places.forProxies(r); ok {
+			auth.ServeHTTP(w, asked)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -280,10 +297,10 @@ func (c *serveCommand) inFront(site *site, database, home string, log *slog.Logg
 // failAs answers refusals as api does where the request is for it. A refusal of XML-RPC is
 // a fault of it; where the answer is broken, the status says so. Everything else is
 // answered by gateway.WriteRefusal.
-func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, string, error) {
+func failAs(places *places) func(http.ResponseWriter, *http.Request, int, string, error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
-		if upstream.IsForAPI(r.RequestURI) {
-			api.Refuse(w, r, status, message, err)
+		if places.isForAPI(r) {
+			places.api.Refuse(w, r, status, message, err)
 			return
 		}
 		if isXMLRPC(r) && status < http.StatusInternalServerError {
@@ -295,7 +312,7 @@ func failAs(api *rest.Handler) func(http.ResponseWriter, *http.Request, int, str
 }
 
 // proxy is the way to the application.
-func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
+func (c *serveCommand) proxy(site *site, database string, p paths, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
 	application, err := c.application()
 	if err != nil {
 		return nil, err
@@ -303,6 +320,7 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 	rules.Optional = c.UpstreamAuth == "optional"
 	return proxy.New(gateway.New(site.service, rules), application.url, proxy.Config{
 		Transport:            proxy.NewTransport(application.transport),
+		Base:                 p.base,
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),
@@ -310,20 +328,4 @@ func (c *serveCommand) proxy(site *site, database string, rules gateway.Config, 
 		Ended:                site.numbers.ended(),
 		Log:                  log,
 	}), nil
-}
-
-// ownPaths are what Sparekey answers itself in front of an application, beside
-// the routes of application passwords. The sign-in of the application itself
-// stays its own.
-var ownPaths = []string{
-	accountPath, "/authorize", "/wp-admin/authorize-application.php",
-	signInPath, signOutPath, confirmPath, profilePath, "/healthz", "/readyz", doctor.Path,
-}
-
-// isOwn reports whether Sparekey answers a request itself.
-func isOwn(r *http.Request) bool {
-	if slices.Contains(ownPaths, r.URL.Path) || strings.HasPrefix(r.URL.Path, accountPath+"/") {
-		return true
-	}
-	return upstream.IsForPasswords(r.RequestURI) && !upstream.HasWordPressSession(r)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -131,11 +130,11 @@ func TestUpstreamSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, args := range map[string][]string{
-		"must have at least":  {"--signing-key", short},
-		"no such file":        {"--signing-key", short + "er"},
-		"a scheme and a host": {"--upstream", (&url.URL{Scheme: "http", Host: "x", Path: "/y"}).String()},
-		"is the address of":   {"--listen", "127.0.0.1:8080", "--upstream", "http://localhost:8080"},
-		"must be a scheme":    {"--upstream", "127.0.0.1:8088"},
+		"must have at least": {"--signing-key", short},
+		"no such file":       {"--signing-key", short + "er"},
+		"dot segments":       {"--upstream", (&url.URL{Scheme: "http", Host: "x", Path: "/y/../z"}).String()},
+		"is the address of":  {"--listen", "127.0.0.1:8080", "--upstream", "http://localhost:8080"},
+		"must be a scheme":   {"--upstream", "127.0.0.1:8088"},
 	} {
 		if _, err := cli(t.Context(), database, append([]string{"serve"}, args...)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", args, err)
@@ -237,14 +236,14 @@ func TestProfile(t *testing.T) {
 		{gatewaySettings{UpstreamKind: "wordpress"}, "sparekey.db", true},
 		{gatewaySettings{UpstreamKind: "wordpress-plugin"}, "sparekey.db", true},
 	} {
-		profile := c.settings.profile(c.database, "http://example.org", slog.New(slog.DiscardHandler))
+		profile := c.settings.profile(c.database, nil)
 		if got := profile.Blocked(&upstream.Request{Method: "POST", Target: "/xmlrpc.php"}) != ""; got != c.blocks {
 			t.Errorf("%+v with %s: blocks XML-RPC is %v", c.settings, c.database, got)
 		}
 	}
 	for kind, want := range map[string][2]bool{"generic": {false, false}, "php": {true, false}, "rails": {false, true}} {
 		s := gatewaySettings{UpstreamKind: kind}
-		profile := s.profile("sparekey.db", "http://example.org", slog.New(slog.DiscardHandler))
+		profile := s.profile("sparekey.db", nil)
 		for i, header := range []http.Header{{"Content-Type": {"application/json"}}, {}} {
 			reader := upstream.Reader{Profile: profile, Request: upstream.Request{Method: "POST", Target: "/a", Header: header}}
 			if got := len(reader.Readings(true).All) > 1; got != want[i] {

@@ -9,22 +9,17 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
 	"github.com/sparekey-dev/sparekey/rest"
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// Where the pages are. Applications know WordPress's paths, people the others.
-const (
-	accountPath = "/account/application-passwords"
-	signInPath  = "/sign-in"
-	signOutPath = "/sign-out"
-	confirmPath = "/confirm-password"
-)
-
-// api is WordPress's REST API, as far as Sparekey has it.
-func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) *rest.Handler {
+// api is WordPress's REST API, as far as Sparekey has it, with the root base. home is the
+// URL of the site.
+func (c *serveCommand) api(site *site, database, base, home string, log *slog.Logger) *rest.Handler {
 	var users rest.UserChanger
 	var pageOf func(sparekey.User) string // on WordPress, the page of an author
 	if !isWordPress(database) {
@@ -33,7 +28,7 @@ func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) 
 	}
 	return rest.New(site.service, nil, rest.Config{
 		Users:           users,
-		BaseURL:         home + "/wp-json",
+		BaseURL:         base,
 		HomeURL:         home,
 		Name:            c.SiteName,
 		UserURL:         pageOf,
@@ -45,16 +40,32 @@ func (c *serveCommand) api(site *site, database, home string, log *slog.Logger) 
 	})
 }
 
-// handler is everything that the server answers.
-func (c *serveCommand) handler(site *site, api *rest.Handler, database, home string, log *slog.Logger) http.Handler {
+// handler is everything that the server answers itself, and the places at which it answers
+// for a WordPress, which has these sites.
+func (c *serveCommand) handler(site *site, sites *upstream.Sites, database, home string, log *slog.Logger) (http.Handler, *places) {
+	p := c.paths(home)
+	if c.Upstream == "" {
+		sites = nil // WordPress is not behind this address
+	}
+	gate, pages := c.pages(site, database, home, log)
+	a := &places{
+		paths: p, home: home, api: c.api(site, database, home+apiPath, home, log), sites: sites,
+		newAPI: func(base, home string) *rest.Handler { return c.api(site, database, base, home, log) },
+		authorizeFor: func(siteURL string) http.Handler {
+			return c.withHSTS(home, c.origin(), pages.AuthorizeFor(siteURL))
+		},
+		load: gate.Load,
+	}
 	mux := http.NewServeMux()
-	mux.Handle("GET "+doctor.Path, doctor.Answer(c.origin()))
-	mux.HandleFunc("GET /healthz", alive)
-	mux.Handle("GET /readyz", &ready{backend: site, log: log})
-	pages := c.handlePages(site, database, home, log, func(pattern string, page http.Handler) {
-		mux.Handle(pattern, api.Discover(page))
-	})
-	return apiFirst(api, orNoPage(mux, pages))
+	mux.Handle("GET "+p.own(doctor.Path), doctor.Answer(c.origin()))
+	mux.HandleFunc("GET "+p.own(alivePath), alive)
+	mux.Handle("GET "+p.own(readyPath), &ready{backend: site, log: log})
+	handle := func(pattern string, page http.Handler) { mux.Handle(pattern, a.discover(page)) }
+	handlePages(p, gate, pages, handle)
+	if !isWordPress(database) {
+		handleAccount(site, gate, p, pages, handle)
+	}
+	return apiFirst(a.api, p, orNoPage(mux, gate.Load(pages))), a
 }
 
 // orNoPage has a browser that asks for what mux does not know see the pages' own
@@ -70,60 +81,70 @@ func orNoPage(mux *http.ServeMux, pages http.Handler) http.Handler {
 	})
 }
 
-// handlePages adds what people see in a browser, and returns the pages themselves.
-func (c *serveCommand) handlePages(site *site, database, home string, log *slog.Logger, handle func(pattern string, page http.Handler)) http.Handler {
-	account := profilePath
+// pages are what people see in a browser, and the gate that knows who is signed in to them.
+func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger) (*login.Gate, *web.Handler) {
+	p := c.paths(home)
+	account := p.own(profilePath)
 	if isWordPress(database) {
 		account = ""
 	}
-	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), site.limiter, log)
-	pages := web.New(site.service, gate.Viewer, web.Config{
-		BaseURL:         home + accountPath,
+	cookie := login.Cookie{Secure: strings.HasPrefix(home, "https:"), Path: p.base}
+	gate := login.NewGate(site.accounts, site, cookie, site.limiter, log)
+	return gate, web.New(site.service, gate.Viewer, web.Config{
+		BaseURL:         home + p.prefix + accountPath,
 		SiteURL:         home,
 		SiteName:        c.SiteName,
 		TryURL:          home + c.firstRoute(),
 		WordPress:       c.isWordPress(database),
-		SignInURL:       signInPath,
-		SignOutURL:      signOutPath,
+		SignInURL:       p.own(signInPath),
+		SignOutURL:      p.own(signOutPath),
 		AccountURL:      account,
 		Session:         gate.Session,
 		Confirmed:       gate.Confirmed,
-		ConfirmURL:      confirmPath,
+		ConfirmURL:      p.own(confirmPath),
 		Origin:          c.origin(),
 		NoQueryRedirect: c.NoQueryRedirect,
 		Audit:           site.history(),
 		Log:             log,
 	})
+}
+
+// handlePages adds the pages, and redirects to them from where people may look.
+func handlePages(p paths, gate *login.Gate, pages *web.Handler, handle func(pattern string, page http.Handler)) {
 	for pattern, h := range map[string]http.Handler{
-		accountPath:                           pages,
-		accountPath + "/":                     pages,
-		"/authorize":                          pages.Authorize(),
-		"/wp-admin/authorize-application.php": pages.Authorize(),
-		signInPath:                            pages.SignIn(gate),
-		signOutPath:                           pages.SignIn(gate),
-		confirmPath:                           pages.SignIn(gate),
+		p.own(accountPath):           pages,
+		p.own(accountPath) + "/":     pages,
+		p.own(authorizePath):         pages.Authorize(),
+		p.wordPress(wpAuthorizePath): pages.Authorize(),
+		p.own(signInPath):            pages.SignIn(gate),
+		p.own(signOutPath):           pages.SignIn(gate),
+		p.own(confirmPath):           pages.SignIn(gate),
 	} {
 		handle(pattern, gate.Load(h))
 	}
-	if account != "" {
-		handleAccount(site, gate, pages, handle)
+	toAccount := http.RedirectHandler(p.own(accountPath), http.StatusFound)
+	handle(p.base+"/{$}", toAccount)
+	if p.base != "" {
+		handle(p.base, toAccount)
 	}
-	toAccount := http.RedirectHandler(accountPath, http.StatusFound)
-	handle("/{$}", toAccount)
-	handle("/account", toAccount)
-	handle("/wp-admin/", toAccount)
-	handle("/wp-login.php", http.RedirectHandler(signInPath, http.StatusFound))
-	return gate.Load(pages)
+	if p.prefix != "" {
+		handle(p.own("/{$}"), toAccount)
+		handle(p.own(""), toAccount)
+	}
+	handle(p.own("/account"), toAccount)
+	handle(p.wordPress("/wp-admin/"), toAccount)
+	handle(p.wordPress("/wp-login.php"), http.RedirectHandler(p.own(signInPath), http.StatusFound))
 }
 
 // apiFirst sends what is for the API there as it is: what is below its path, since a
 // ServeMux redirects "//", which the API answers itself, and requests with
 // ?rest_route= where a site without pretty URLs has it. All others go to next.
-func apiFirst(api, next http.Handler) http.Handler {
+func apiFirst(api http.Handler, p paths, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.Path
-		byQuery := (path == "/" || path == "/index.php") && namesRoute(r.URL.Query())
-		if byQuery || path == "/wp-json" || strings.HasPrefix(path, "/wp-json/") {
+		path, ok := rawpath.CutFolder(r.URL.EscapedPath(), p.base)
+		_, isBelow := rawpath.CutFolder(path, apiPath)
+		byQuery := (path == "" || path == "/" || path == "/index.php") && namesRoute(r.URL.Query())
+		if ok && (byQuery || isBelow) {
 			api.ServeHTTP(w, r)
 			return
 		}

@@ -9,11 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
+	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
 	"github.com/sparekey-dev/sparekey/throttle"
 	"github.com/sparekey-dev/sparekey/throttle/redis"
@@ -21,7 +21,8 @@ import (
 
 type serveCommand struct {
 	Listen          string    `help:"Address and port to serve on." default:"127.0.0.1:8080" env:"SPAREKEY_LISTEN"`
-	URL             string    `help:"The URL under which clients reach the server. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
+	URL             string    `help:"The URL under which clients reach the server, with the path of its folder if it has one, such as https://example.org/blog. Default: the address served on." env:"SPAREKEY_URL" placeholder:"URL"`
+	Prefix          string    `help:"Path below which Sparekey's own pages and probes are, such as /.sparekey, so that an application behind it has /sign-in, /healthz and the like for itself. The paths that WordPress's clients know stay." env:"SPAREKEY_PREFIX" placeholder:"PATH"`
 	TLSCert         string    `help:"Certificate chain to serve HTTPS with, a PEM file." env:"SPAREKEY_TLS_CERT" placeholder:"FILE" and:"tls"`
 	TLSKey          string    `help:"Private key of the certificate, a PEM file." env:"SPAREKEY_TLS_KEY" placeholder:"FILE" and:"tls"`
 	HSTS            string    `name:"hsts" help:"Under an https URL, the header Strict-Transport-Security of Sparekey's own answers, or off. An application behind Sparekey sets its own." default:"max-age=31536000" env:"SPAREKEY_HSTS" placeholder:"HEADER"`
@@ -48,7 +49,7 @@ const (
 
 // Validate is called by kong.
 func (c *serveCommand) Validate() error {
-	return errors.Join(c.validateListen(), c.validateURL(), c.validateTLS(), c.validateHSTS(), c.gatewaySettings.validate(c.Listen, c.URL),
+	return errors.Join(c.validateListen(), c.validateURL(), c.validatePrefix(), c.validateTLS(), c.validateHSTS(), c.gatewaySettings.validate(c.Listen, c.URL),
 		c.throttleSettings.validate(), c.metricsSettings.validate(), c.notifySettings.validate())
 }
 
@@ -71,11 +72,12 @@ func (c *serveCommand) validateURL() error {
 	if c.URL == "" {
 		return nil
 	}
-	u, err := siteurl.Parse(c.URL)
+	u, err := siteurl.ParseBase(c.URL)
 	switch {
-	case err != nil || u.Scheme != "http" && u.Scheme != "https",
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-		return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org", redactURL(c.URL))
+	case err != nil:
+		return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org, with or without a path: %w", redactURL(c.URL), err)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("--url %q must be a scheme and a host, such as https://example.org, with or without a path", redactURL(c.URL))
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return fmt.Errorf("--url %s would have clients send passwords in the clear: it must begin with https", c.URL)
 	}
@@ -204,12 +206,13 @@ func (c *serveCommand) logger(t terminal) *slog.Logger {
 
 func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, listener net.Listener, t terminal, log *slog.Logger) error {
 	home := c.home(listener.Addr())
-	if err := welcome(ctx, all, site, home, c.firstRoute(), t, log); err != nil {
+	if err := welcome(ctx, all, site, c.firstAddresses(home), t, log); err != nil {
 		return err
 	}
-	api := c.api(site, all.Database, home, log)
-	own := c.withHSTS(home, c.origin(), c.handler(site, api, all.Database, home, log))
-	handler, err := c.inFront(site, all.Database, home, log, api, own, all.public(site))
+	sites := c.sites(c.siteIndex(all.Database, home, log), c.paths(home))
+	own, places := c.handler(site, sites, all.Database, home, log)
+	rules := gateway.Config{Upstream: c.profile(all.Database, sites), Public: all.public(site)}
+	handler, err := c.inFront(site, all.Database, rules, log, places, c.withHSTS(home, c.origin(), own))
 	if err != nil {
 		return err
 	}
@@ -227,6 +230,16 @@ func (c *serveCommand) serve(ctx context.Context, all *commands, site *site, lis
 	return c.untilDone(ctx, server, listener, log)
 }
 
+// firstAddresses are those at a server whose clients reach it under home. In front of an
+// application, home is the application's.
+func (c *serveCommand) firstAddresses(home string) firstAddresses {
+	first := firstAddresses{signIn: home, route: home + c.firstRoute()}
+	if p := c.paths(home); c.Upstream != "" {
+		first.signIn = home + p.prefix + signInPath
+	}
+	return first
+}
+
 // firstRoute is one of the API that tells who one is, also in front of an
 // application, to which most of the API belongs.
 func (c *serveCommand) firstRoute() string {
@@ -239,8 +252,8 @@ func (c *serveCommand) firstRoute() string {
 // home is the URL under which clients reach the server, in its normal form and without a
 // slash at its end.
 func (c *serveCommand) home(addr net.Addr) string {
-	if u, err := siteurl.Parse(c.URL); err == nil { // Validate has seen to it
-		return strings.TrimRight(u.String(), "/")
+	if u, err := siteurl.ParseBase(c.URL); err == nil { // Validate has seen to it
+		return u.String()
 	}
 	host, _, _ := net.SplitHostPort(c.Listen) // Validate has seen to it
 	_, port, _ := net.SplitHostPort(addr.String())

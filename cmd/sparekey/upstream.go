@@ -48,14 +48,18 @@ func parseUpstream(text string) (application, error) {
 		a.transport.UnencryptedHTTP2 = true
 		text = "http:" + rest
 	}
-	u, err := siteurl.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return a, errors.New("must be a scheme and a host, such as http://127.0.0.1:8088, https://app.internal or h2c://127.0.0.1:50051, or a Unix socket, such as unix:/run/app.sock")
+	u, err := siteurl.ParseBase(text)
+	if err != nil {
+		return a, fmt.Errorf("%w: %w", errUpstream, err)
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return a, errUpstream
 	}
 	a.url = u
 	return a, nil
 }
+
+var errUpstream = errors.New("must be a scheme and a host, with or without a folder, such as http://127.0.0.1:8088/blog, https://app.internal or h2c://127.0.0.1:50051, or a Unix socket, such as unix:/run/app.sock")
 
 // socketPath is the path in what follows "unix:". The form of a URL with an empty host,
 // unix:///run/app.sock, has it as well.

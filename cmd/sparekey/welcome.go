@@ -16,8 +16,8 @@ import (
 const firstAdministrator = "admin"
 
 // welcome makes an administrator where there is no user yet, and shows the
-// password this once, with what to begin with: a route that Sparekey answers itself.
-func welcome(ctx context.Context, all *commands, s *site, home, route string, t terminal, log *slog.Logger) error {
+// password this once, with the addresses to begin with.
+func welcome(ctx context.Context, all *commands, s *site, first firstAddresses, t terminal, log *slog.Logger) error {
 	_, users, err := s.Users(ctx, sparekey.UserQuery{Limit: 1})
 	if err != nil {
 		return err
@@ -43,11 +43,15 @@ func welcome(ctx context.Context, all *commands, s *site, home, route string, t 
 	if err != nil {
 		return fmt.Errorf("make the first administrator: %w", err)
 	}
-	greet(t, all, home, route, password)
+	greet(t, all, first, password)
 	return nil
 }
 
-func greet(t terminal, all *commands, home, route, password string) {
+// firstAddresses are what a person begins with: where to sign in, and a route of the API
+// that Sparekey answers itself.
+type firstAddresses struct{ signIn, route string }
+
+func greet(t terminal, all *commands, first firstAddresses, password string) {
 	self := shellQuote(os.Args[0])
 	if all.Config != "" {
 		self += " --config " + shellQuote(string(all.Config))
@@ -62,7 +66,7 @@ This is the first start, so there is an administrator now.
     login       %[1]s
     password    %[2]s
 
-The password is shown this once.`, firstAdministrator, password, home)
+The password is shown this once.`, firstAdministrator, password, first.signIn)
 	if all.Database == "memory:" { // which no other process sees
 		fmt.Fprintln(t.out)
 		return
@@ -72,9 +76,9 @@ The password is shown this once.`, firstAdministrator, password, home)
 To create an application password and use it, paste this into another terminal:
 
     SECRET=$(%[2]s user application-password create %[1]s "My first app"%[4]s --porcelain)
-    curl -u "%[1]s:$SECRET" %[3]s%[5]s
+    curl -u "%[1]s:$SECRET" %[3]s
 
-`, firstAdministrator, self, home, firstLimits(all.policy()), route)
+`, firstAdministrator, self, first.route, firstLimits(all.policy()))
 }
 
 // firstLimits are the flags without which the site's policy refuses a new

@@ -37,7 +37,8 @@ type exchange struct {
 	context.Context //nolint:containedctx // it is one
 
 	in       *http.Request // the client's
-	target   string
+	target   string        // as the client sent it
+	there    string        // with the application
 	origin   clientip.Origin
 	decision gateway.Decision
 	trailer  http.Header // of the request to the application

@@ -35,6 +35,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,6 +46,12 @@ import (
 
 // Config holds the options of a [Proxy].
 type Config struct {
+	// Base is the path below which clients see the application, percent-encoded as
+	// url.URL.EscapedPath has it and without a slash at its end, such as "/blog". The
+	// path of the application's URL takes its place; all else of a request-target stays
+	// byte for byte as it is. A request outside of it is 404. Default: the root.
+	Base string
+
 	// Origin tells where a request came from. Default: clientip.FromPeer.
 	Origin clientip.Resolver
 
@@ -105,14 +112,15 @@ const flushInterval = 50 * time.Millisecond
 type Proxy struct {
 	gateway  *gateway.Gateway
 	upstream *url.URL
+	folder   string // the path of upstream, without a slash at its end
 	config   Config
 	loopID   string
 	reverse  *httputil.ReverseProxy
 	watch    *watch
 }
 
-// New returns a Proxy to the application at upstream, of which the scheme and the
-// host count.
+// New returns a Proxy to the application at upstream, of which the scheme, the host and
+// the path count: the path takes the place of [Config.Base].
 func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	if config.Origin == nil {
 		config.Origin = clientip.FromPeer
@@ -135,7 +143,7 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 	if config.Now == nil {
 		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
 	}
-	p := &Proxy{gateway: g, upstream: upstream, config: config, loopID: newLoopID()}
+	p := &Proxy{gateway: g, upstream: upstream, folder: strings.TrimRight(upstream.EscapedPath(), "/"), config: config, loopID: newLoopID()}
 	p.watch = &watch{every: config.RecheckInterval, judged: p.judged, open: make(map[*exchange]struct{})}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
@@ -156,12 +164,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.gateway.Tell(w, r, http.StatusBadRequest, "The address must be a path, or begin with http:// or https://.")
 		return
 	}
+	there, ok := p.there(target)
+	if !ok {
+		p.gateway.Tell(w, r, http.StatusNotFound, "The application is not at this address.")
+		return
+	}
 	if wentThrough(r.Header, p.loopID) {
 		p.config.Log.ErrorContext(r.Context(), "requests to the application come back here: name the application's own address", "upstream", p.upstream.Host)
 		p.gateway.Tell(w, r, http.StatusLoopDetected, "The way to the application leads back here. Whoever runs this site finds more in its log.")
 		return
 	}
-	x := &exchange{Context: r.Context(), in: r, target: target, origin: p.config.Origin(r), control: http.NewResponseController(w)}
+	x := &exchange{Context: r.Context(), in: r, target: target, there: there, origin: p.config.Origin(r), control: http.NewResponseController(w)}
 	x.arrived.Store(true)
 	x.decision, x.hold = p.decide(r, x.origin)
 	if x.decision.Outcome != gateway.Allowed {
@@ -212,7 +225,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	x := pr.In.Context().Value(exchangeKey{}).(*exchange) //nolint:forcetypeassert // ServeHTTP put it there
 	x.reach.handed.Store(true)
 	out := pr.Out
-	out.URL = p.address(x.target)
+	out.URL = p.address(x.there)
 	out.Host = pr.In.Host
 	onlyWebsocket(out.Header)
 	if p.config.ForwardAuthorization && !x.decision.DropCredential {
@@ -225,7 +238,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	gateway.StripForwarding(out.Header)
 	gateway.StripOddNames(out.Header)
 	dropCookies(out.Header, p.config.Cookies)
-	p.gateway.SetIdentity(out.Header, out.Method, x.target, x.decision)
+	p.gateway.SetIdentity(out.Header, out.Method, x.there, x.decision)
 	if x.origin.Addr.IsValid() {
 		out.Header.Set("X-Forwarded-For", x.origin.Addr.String())
 	}

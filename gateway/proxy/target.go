@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
 
 	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
 )
 
 // originForm returns a request's target in origin form (RFC 9112, section 3.2),
@@ -20,10 +22,30 @@ func originForm(r *http.Request) (target string, ok bool) {
 			return "", false
 		}
 	}
-	if r.Method == http.MethodConnect || !gateway.IsOriginForm(target) {
+	return target, r.Method != http.MethodConnect && gateway.IsOriginForm(target) && isSendable(target)
+}
+
+// isSendable reports whether a target can be sent as it is.
+func isSendable(target string) bool {
+	return !strings.HasPrefix(target, "//") || locate(target).RequestURI() == target
+}
+
+// there is the target of a request with the application, which has the path of its own URL
+// in place of the one that clients see. ok is false for a target outside of that.
+func (p *Proxy) there(target string) (there string, ok bool) {
+	if p.config.Base == "" && p.folder == "" {
+		return target, true
+	}
+	path, query, hasQuery := strings.Cut(target, "?")
+	rest, ok := rawpath.CutFolder(path, p.config.Base)
+	if !ok {
 		return "", false
 	}
-	return target, !strings.HasPrefix(target, "//") || locate(target).RequestURI() == target
+	there = cmp.Or(p.folder+rest, "/")
+	if hasQuery {
+		there += "?" + query
+	}
+	return there, isSendable(there)
 }
 
 // afterAuthority cuts the scheme and the host off a target in absolute form. They

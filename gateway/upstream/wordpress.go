@@ -18,6 +18,11 @@ type WordPressConfig struct {
 	// counts as one that may name another object.
 	Routes func() *Routes
 
+	// Site returns the site as clients see it, as [Sites.MainSite] does. A path below the root of
+	// its API counts as the same route below "/wp-json", so that rules need not name the
+	// folder. Default: it is not known, and rules must cover both.
+	Site func() (Site, error)
+
 	// AddressFirst says that the site believes the path before the query and the body,
 	// as contrib/wordpress/sparekey-identity.php has it do. Default: it does not.
 	AddressFirst bool
@@ -57,6 +62,7 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	c.manages = c.manages || !c.isSafe() // WordPress takes many a path for a route
 	c.readWordPressForm(r)
 	wasClear := c.unclear == ""
+	c.moveToUsual(w.config.Site)
 	c.dropFrontPage()
 	c.addDoors(r, w.config.Routes().prefix)
 	if scoped {
@@ -67,6 +73,43 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	}
 	c.manages = c.manages && !wasClear // another object of the same kind manages nothing
 	c.put(r, readings, managed)
+}
+
+// moveToUsual has the paths of the API of a site count as those below "/wp-json", and that of
+// its front page, where a parameter names a route, as "/".
+func (c *collector) moveToUsual(siteOf func() (Site, error)) {
+	if siteOf == nil || !slices.ContainsFunc(c.paths, func(path string) bool { return c.routes > 0 || !strings.HasPrefix(path, api+"/") }) {
+		return
+	}
+	site, err := siteOf()
+	if err != nil {
+		return
+	}
+	for i, path := range c.paths {
+		c.paths[i] = site.usual(path, c.routes > 0)
+	}
+}
+
+// usual is the path, decoded, by which rules know a path of the API of the site, or of its
+// front page; other paths stay as they are.
+func (s Site) usual(path string, isFront bool) string {
+	rest, ok := strings.CutPrefix(path, decoded(s.Home))
+	if !ok {
+		return path
+	}
+	if isFront && (rest == "" || rest == "/" || rest == "/index.php") {
+		return "/"
+	}
+	prefix := decoded(s.Prefix())
+	if prefix == "" {
+		return path
+	}
+	for _, root := range []string{"/" + prefix, "/index.php/" + prefix} {
+		if route, ok := strings.CutPrefix(rest, root); ok && (route == "" || route[0] == '/') {
+			return api + route
+		}
+	}
+	return path
 }
 
 // addDoors adds the routes to which other paths lead. prefix is another one than
@@ -395,11 +438,22 @@ func IsForAPI(target string) bool {
 // IsForPasswords reports whether WordPress may take a request-target for one of its
 // routes of application passwords, in whatever spelling: it takes routes in any case,
 // decodes some twice, and finds them in the query of any page.
-func IsForPasswords(target string) bool {
+// prefix returns by which other prefix than "wp-json" the site has its API; it is asked
+// only where that matters. It returns "" where there is none.
+func IsForPasswords(target string, prefix func() string) bool {
 	const routes = "/" + scope.NamePasswords
 	path, query := rawpath.Split(target)
 	path, query = strings.ToLower(rawpath.Unescape(path)), strings.ToLower(rawpath.Unescape(query))
-	return strings.Contains(path, api[1:]) && strings.Contains(path, routes) || strings.Contains(query, "route") && strings.Contains(query, routes)
+	switch {
+	case strings.Contains(query, "route") && strings.Contains(query, routes):
+		return true
+	case !strings.Contains(path, routes):
+		return false
+	case strings.Contains(path, api[1:]):
+		return true
+	}
+	other := strings.ToLower(prefix())
+	return other != "" && strings.Contains(path, other)
 }
 
 // HasWordPressSession reports whether a request is one of a person who is signed in to

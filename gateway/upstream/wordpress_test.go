@@ -429,8 +429,55 @@ func TestWhatSparekeyAnswers(t *testing.T) {
 		"/":                                                       {false, false},
 		"*":                                                       {false, false},
 	} {
-		if got := [2]bool{upstream.IsForPasswords(target), upstream.IsForAPI(target)}; got != want {
+		if got := [2]bool{upstream.IsForPasswords(target, func() string { return "" }), upstream.IsForAPI(target)}; got != want {
 			t.Errorf("%s: got %v", target, got)
+		}
+	}
+}
+
+// TestSite is about what an index says of a site, and the paths for which rules hold there.
+func TestSite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		home, self, link string
+		base, folder     string
+		want             upstream.Site
+		path, reads      string
+	}{
+		{"http://x", "http://x/wp-json/", "", "", "", upstream.Site{Root: "/wp-json"}, "GET /wp-json/a", "GET /wp-json/a"},
+		{"http://x", "http://x/index.php/wp-json/", "", "", "", upstream.Site{Root: "/index.php/wp-json"}, "GET /index.php/wp-json/a", "GET /wp-json/a"},
+		{"http://x/", "http://x/index.php?rest_route=/", "", "", "", upstream.Site{}, "GET /index.php?rest_route=/a", "GET /wp-json/a"},
+		{"http://x/b", "http://x/b/wp-json/", "", "", "", upstream.Site{Home: "/b", Files: "/b", Root: "/wp-json"}, "GET /b/wp-json/a", "GET /wp-json/a"},
+		{"http://x/b", "http://x/b/wp-json/", "", "/b", "/b", upstream.Site{Home: "/b", Files: "/b", Root: "/wp-json"}, "GET /b/index.php/wp-json", "GET /wp-json"},
+		{"http://x/b", "http://x/b/wp-json/", "", "", "/b", upstream.Site{Root: "/wp-json"}, "GET /b/wp-json/a", "GET /b/wp-json/a, GET /wp-json/a"},
+		{"http://x", "http://x/wp-json/", "", "/c", "", upstream.Site{Home: "/c", Files: "/c", Root: "/wp-json"}, "GET /c/wp-json/a", "GET /wp-json/a"},
+		{"http://x/b", "http://x/b/?rest_route=/", "", "/b", "/b", upstream.Site{Home: "/b", Files: "/b"}, "GET /b/?rest_route=/a", "GET /wp-json/a"},
+		{"http://x/b", "http://x/b/?rest_route=/", "", "/b", "/b", upstream.Site{Home: "/b", Files: "/b"}, "GET /b/c?rest_route=/a", "GET /b/c, GET /wp-json/a"},
+		{"http://x/b", "http://x/b/?rest_route=/", "", "/b", "/b", upstream.Site{Home: "/b", Files: "/b"}, "GET /b/", "GET /b/"},
+		{"http://x", "", `<http://x/api/>; rel="https://api.w.org/"`, "", "", upstream.Site{Root: "/api"}, "GET /api/a", "GET /wp-json/a"},
+		{"http://x/caf\u00e9", "http://x/caf%c3%a9/wp-json/", "", "", "", upstream.Site{Home: "/caf%C3%A9", Files: "/caf%C3%A9", Root: "/wp-json"}, "GET /caf%C3%A9/wp-json/a", "GET /wp-json/a"},
+		{"http://x/b", "http://x/b/wp-json/", "", "", "", upstream.Site{Home: "/b", Files: "/b", Root: "/wp-json"}, "GET /B/wp-json/a", "GET /B/wp-json/a, GET /wp-json/a"},
+		{"http://x/b", "http://x/b/wp-json/", "", "", "", upstream.Site{Home: "/b", Files: "/b", Root: "/wp-json"}, "GET /bwp-json/a", "GET /bwp-json/a, GET /wp-json/a"},
+	} {
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if c.link != "" {
+				w.Header().Set("Link", c.link)
+			}
+			self := ""
+			if c.self != "" {
+				self = fmt.Sprintf(`"_links":{"self":[{"href":"%s"}]}`, c.self)
+			}
+			fmt.Fprintf(w, `{"home":"%s","url":"%s","routes":{"/":{%s}}}`, c.home, c.home, self)
+		}))
+		t.Cleanup(site.Close)
+		sites := &upstream.Sites{Main: &upstream.Index{URL: site.URL}, Base: c.base, Folder: c.folder}
+		got, err := sites.MainSite()
+		if got.URL = ""; err != nil || got != c.want {
+			t.Errorf("%s, %s: %+v, %v, want %+v", c.home, c.self, got, err, c.want)
+		}
+		profile := upstream.WordPress(upstream.WordPressConfig{Routes: sites.Main.Routes, Site: sites.MainSite})
+		if got := lines(read(t, profile, c.path, false)); got != c.reads {
+			t.Errorf("%s, %s: %q is read as %q, want %q", c.home, c.self, c.path, got, c.reads)
 		}
 	}
 }

@@ -25,6 +25,9 @@ type Patient struct {
 	URL           string // of a site, of its API, or of something guarded
 	Login, Secret string // both or neither
 
+	// Prefix is the --prefix of the server, such as "/.sparekey". Default: it has none.
+	Prefix string
+
 	// Transport sends the requests. Default: http.DefaultTransport.
 	Transport http.RoundTripper
 	// Now is the clock. Default: time.Now.
@@ -230,15 +233,7 @@ func origin(text string) string {
 
 // askServer asks how requests arrive, of a server that says so.
 func (e *exam) askServer(ctx context.Context) bool {
-	u, err := url.Parse(e.first.url)
-	if err != nil {
-		return true
-	}
-	r, err := e.probe(ctx, u.Scheme+"://"+u.Host+Path, wrongCredential())
-	if err != nil || !r.isOK() {
-		return true
-	}
-	seen, ok := readSeen(r)
+	seen, ok := e.askAt(ctx)
 	if !ok {
 		return true
 	}
@@ -255,6 +250,34 @@ func (e *exam) askServer(ctx context.Context) bool {
 		e.found(TLSNotSeen, "The server is told that requests come in the clear (X-Forwarded-Proto: %s): the last proxy writes down how the one before it asked.", seen.Proto)
 	}
 	return false
+}
+
+// askAt asks how requests arrive, at the root of the host and below the site that the URL
+// names, which may be in a folder.
+func (e *exam) askAt(ctx context.Context) (Seen, bool) {
+	u, err := url.Parse(e.first.url)
+	if err != nil {
+		return Seen{}, false
+	}
+	origin := u.Scheme + "://" + u.Host
+	homes := []string{origin}
+	if named, err := url.Parse(e.URL); err == nil && named.Host == u.Host {
+		folder, _, _ := strings.Cut(named.EscapedPath(), "/wp-json")
+		folder = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(folder, "/"), "/index.php"), "/")
+		if folder != "" {
+			homes = append(homes, origin+folder)
+		}
+	}
+	for _, home := range homes {
+		r, err := e.probe(ctx, home+strings.TrimRight(e.Prefix, "/")+Path, wrongCredential())
+		if err != nil || !r.isOK() {
+			continue
+		}
+		if seen, ok := readSeen(r); ok {
+			return seen, true
+		}
+	}
+	return Seen{}, false
 }
 
 // wrongCredential is certainly wrong.

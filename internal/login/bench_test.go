@@ -50,7 +50,7 @@ func BenchmarkSignInAmongStrangers(b *testing.B) {
 	if _, err := accounts.Create(b.Context(), ann()); err != nil {
 		b.Fatal(err)
 	}
-	gate := login.NewGate(accounts, s, false, nil, slog.New(slog.DiscardHandler))
+	gate := login.NewGate(accounts, s, login.Cookie{}, nil, slog.New(slog.DiscardHandler))
 	signIn := func(password string, from netip.Addr) (err error) {
 		gate.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			err = gate.SignIn(r.Context(), "ann", password, from)

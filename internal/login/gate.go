@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -59,19 +60,40 @@ type Gate struct {
 	busy     atomic.Int64 // when it was last logged that too many wait, in Unix seconds
 }
 
-// The names of the session's cookie.
+// The names of the session's cookie (RFC 6265bis, section 4.1.3).
 const (
-	cookie       = "sparekey"
-	secureCookie = "__Host-sparekey" // over https; RFC 6265bis: no other host or path can have set it
+	plainCookie  = "sparekey"
+	hostCookie   = "__Host-sparekey"   // over https: no other host or path can have set it
+	folderCookie = "__Secure-sparekey" // over https, for a folder, which the name above does not allow
 )
 
-// CookieNames are the names that a Gate's cookie may have: whoever has it is signed
-// in, so it is nobody else's to see.
-func CookieNames() []string { return []string{cookie, secureCookie} }
+// CookieNames are the names that a Gate's cookie may have: the one who has it is signed
+// in, so no other program should see it.
+func CookieNames() []string { return []string{plainCookie, hostCookie, folderCookie} }
 
-// NewGate returns a Gate whose cookies are for https alone if secure is true.
-// limiter throttles callers who guess passwords; nil: no caller is throttled.
-func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throttle.Limiter, log *slog.Logger) *Gate {
+// Cookie says where the cookie of a session counts.
+type Cookie struct {
+	// Secure keeps it to https.
+	Secure bool
+	// Path is the folder of the site, as a browser writes it, such as "/blog": programs
+	// elsewhere at the host do not get the cookie. Default: "/".
+	Path string
+}
+
+// name is the strictest name that browsers allow the cookie to have.
+func (c Cookie) name() string {
+	switch {
+	case !c.Secure:
+		return plainCookie
+	case c.Path == "" || c.Path == "/":
+		return hostCookie
+	}
+	return folderCookie
+}
+
+// NewGate returns a Gate with such cookies. limiter throttles callers who guess
+// passwords; nil: no caller is throttled.
+func NewGate(accounts *Accounts, store SessionStore, cookie Cookie, limiter *throttle.Limiter, log *slog.Logger) *Gate {
 	if limiter == nil {
 		limiter = unthrottled(accounts.now)
 	}
@@ -80,12 +102,9 @@ func NewGate(accounts *Accounts, store SessionStore, secure bool, limiter *throt
 	s.HashTokenInStore = true
 	s.Lifetime = lifetime
 	s.IdleTimeout = idleTimeout
-	s.Cookie.Name = cookie
-	s.Cookie.Path = "/"
-	if secure {
-		s.Cookie.Name = secureCookie
-	}
-	s.Cookie.Secure = secure
+	s.Cookie.Name = cookie.name()
+	s.Cookie.Path = cmp.Or(cookie.Path, "/")
+	s.Cookie.Secure = cookie.Secure
 	s.Cookie.HttpOnly = true
 	s.Cookie.SameSite = http.SameSiteLaxMode
 	s.Cookie.Persist = false

@@ -61,7 +61,7 @@ func newHouseWith(t *testing.T, s store, secure bool, clock *time.Time, limiter 
 	if h.ann, err = h.accounts.Create(t.Context(), ann()); err != nil {
 		t.Fatal(err)
 	}
-	h.gate = login.NewGate(h.accounts, s, secure, limiter, slog.New(slog.DiscardHandler))
+	h.gate = login.NewGate(h.accounts, s, login.Cookie{Secure: secure}, limiter, slog.New(slog.DiscardHandler))
 	mux := http.NewServeMux()
 	mux.HandleFunc("/in", func(w http.ResponseWriter, r *http.Request) {
 		report(w, h.gate.SignIn(r.Context(), r.FormValue("login"), r.FormValue("password"), netip.MustParseAddr(r.FormValue("from"))))

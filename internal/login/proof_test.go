@@ -452,7 +452,7 @@ func TestNotStoredAnew(t *testing.T) {
 		t.Errorf("stored is %q", after)
 	}
 	var log bytes.Buffer
-	gate := login.NewGate(login.New(readOnly{s}, nil, time.Now), s, false, nil, slog.New(slog.NewTextHandler(&log, nil)))
+	gate := login.NewGate(login.New(readOnly{s}, nil, time.Now), s, login.Cookie{}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	gate.Load(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if err := gate.SignIn(r.Context(), "ann", "right", stranger(1)); err != nil {
 			t.Error(err)

@@ -172,3 +172,37 @@ func unhex(c byte) (value byte, ok bool) {
 	}
 	return 0, false
 }
+
+// CutFolder returns what follows a folder in a path as it was received: nothing, or
+// something that begins with a slash. Both are percent-encoded, and compared decoded
+// (RFC 3986, section 6.2.2), but an encoded slash of the path ends no segment. ok is false
+// for a path that is not in the folder. "" is the folder of all.
+func CutFolder(path, folder string) (rest string, ok bool) {
+	for folder != "" {
+		c, pathRest := firstByte(path)
+		want, folderRest := firstByte(folder)
+		if path == "" || c != want || c == '/' && path[0] != '/' {
+			return "", false
+		}
+		path, folder = pathRest, folderRest
+	}
+	if path != "" && path[0] != '/' {
+		return "", false
+	}
+	return path, true
+}
+
+// firstByte is the first byte of a percent-encoded text, decoded, and what follows it.
+func firstByte(text string) (c byte, rest string) {
+	if len(text) > 2 && text[0] == '%' {
+		high, isHigh := unhex(text[1])
+		low, isLow := unhex(text[2])
+		if isHigh && isLow {
+			return high<<4 | low, text[3:]
+		}
+	}
+	if text == "" {
+		return 0, ""
+	}
+	return text[0], text[1:]
+}

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"github.com/sparekey-dev/sparekey/internal/rawpath"
 )
 
 // Parse parses an absolute URL and brings it into its normal form: scheme and host in
@@ -43,6 +45,48 @@ func Parse(text string) (*url.URL, error) {
 		u.Host = host
 	}
 	return u, nil
+}
+
+// ParseBase parses the URL below which a site is: an absolute URL as [Parse] returns it,
+// with the path in the form of [Path], and without a query, a fragment and a login.
+func ParseBase(text string) (*url.URL, error) {
+	u, err := Parse(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case u.Opaque != "":
+		return nil, errors.New("it has no host")
+	case u.User != nil:
+		return nil, errors.New("it has a login in it")
+	case u.RawQuery != "" || u.ForceQuery:
+		return nil, errors.New("it has a query (what follows \"?\")")
+	case u.Fragment != "" || strings.HasSuffix(text, "#"):
+		return nil, errors.New("it has a fragment (what follows \"#\")")
+	}
+	path, err := Path(u.EscapedPath())
+	if err != nil {
+		return nil, err
+	}
+	u.RawPath = ""
+	u.Path, err = url.PathUnescape(path)
+	return u, err
+}
+
+// Path brings the path of a folder into its one form: percent-encoded where a URL needs it
+// (RFC 3986, section 2), without a slash at its end, and "" for the root. It refuses a path
+// that programs read in different ways, such as one with "..", an empty segment or an
+// encoded slash.
+func Path(text string) (string, error) {
+	text = strings.TrimRight(text, "/")
+	if text == "" {
+		return "", nil
+	}
+	decoded, ok := rawpath.Decode(text)
+	if !ok || strings.ContainsAny(decoded, "?#;*") {
+		return "", fmt.Errorf("programs read the path %q in different ways: leave out dot segments (\".\", \"..\"), "+
+			"double slashes and special characters", text)
+	}
+	return (&url.URL{Path: decoded}).EscapedPath(), nil
 }
 
 // normalHost is a host without brackets and port.

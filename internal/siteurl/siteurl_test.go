@@ -1,6 +1,7 @@
 package siteurl_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
@@ -47,6 +48,61 @@ func TestParse(t *testing.T) {
 	} {
 		if got, err := siteurl.Parse(text); err == nil {
 			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
+// TestParseBase: the path of a site has one form, and one that programs read in different
+// ways is refused.
+func TestParseBase(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"https://example.org":               "https://example.org",
+		"https://example.org/":              "https://example.org",
+		"https://example.org//":             "https://example.org",
+		"HTTPS://Example.ORG:443/Blog/":     "https://example.org/Blog",
+		"https://example.org/blog///":       "https://example.org/blog",
+		"https://example.org/a/b":           "https://example.org/a/b",
+		"https://example.org/café":          "https://example.org/caf%C3%A9",
+		"https://example.org/caf%c3%a9/":    "https://example.org/caf%C3%A9",
+		"https://example.org/a%20b":         "https://example.org/a%20b",
+		"https://example.org/%7Eann":        "https://example.org/~ann",
+		"https://example.org/%62log":        "https://example.org/blog",
+		"https://example.org/.sparekey":     "https://example.org/.sparekey",
+		"https://example.org/...":           "https://example.org/...",
+		"https://bücher.example/straße/...": "https://xn--bcher-kva.example/stra%C3%9Fe/...",
+	} {
+		got, err := siteurl.ParseBase(text)
+		if err != nil || got.String() != want {
+			t.Errorf("%q: %v, %v, want %q", text, got, err, want)
+			continue
+		}
+		if again, err := siteurl.ParseBase(got.String()); err != nil || again.String() != want {
+			t.Errorf("%q again: %v, %v", want, again, err)
+		}
+	}
+	for text, why := range map[string]string{
+		"https://example.org/a/../b":     "dot segments",
+		"https://example.org/..":         "dot segments",
+		"https://example.org/./a":        "dot segments",
+		"https://example.org/%2e%2E/a":   "dot segments",
+		"https://example.org/a//b":       "double slashes",
+		"https://example.org/a%2Fb":      "special characters",
+		"https://example.org/a%5Cb":      "special characters",
+		"https://example.org/a\\b":       "special characters",
+		"https://example.org/a;b":        "special characters",
+		"https://example.org/a%00":       "special characters",
+		"https://example.org/%FF":        "special characters",
+		"https://example.org/blog?":      "query",
+		"https://example.org/blog?x=y":   "query",
+		"https://example.org?x":          "query",
+		"https://example.org/blog#x":     "fragment",
+		"https://example.org/blog#":      "fragment",
+		"https://ann:x@example.org/blog": "login",
+		"https:example.org/blog":         "no host",
+	} {
+		if got, err := siteurl.ParseBase(text); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%q: %v, %v, want an error about %q", text, got, err, why)
 		}
 	}
 }

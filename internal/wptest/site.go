@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -33,6 +34,8 @@ type Config struct {
 	// StripAuthorization keeps the header Authorization from PHP, as Apache with
 	// CGI does.
 	StripAuthorization bool
+	// Folder is where the site is at its host, such as "/blog". Default: the root.
+	Folder string
 	// Multisite makes it a network of one site.
 	Multisite bool
 	// PassUnderscores passes headers with underscores in their names to PHP,
@@ -42,7 +45,7 @@ type Config struct {
 
 // Site is a WordPress that runs until the end of the test.
 type Site struct {
-	URL      string          // http://127.0.0.1:port, with Debian's WordPress behind it
+	URL      string          // http://127.0.0.1:port and the folder, with Debian's WordPress behind it
 	Database *testdb.MariaDB // its tables begin with Prefix
 	Users    map[string]User // by login: one of every role
 
@@ -87,7 +90,7 @@ func Start(tb testing.TB, config Config) *Site {
 		tb.Fatal(err)
 	}
 	defer listener.Close() // nginx has its own copy then
-	s.URL = "http://" + listener.Addr().String()
+	s.URL = "http://" + listener.Addr().String() + config.Folder
 	s.writeFiles(tb, source)
 	s.install(tb)
 	s.startPHP(tb)
@@ -112,7 +115,11 @@ func (s *Site) findParts(tb testing.TB) (wordpress string) {
 	return wordpress
 }
 
-func (s *Site) addr() string { return strings.TrimPrefix(s.URL, "http://") }
+// addr is the host and the port.
+func (s *Site) addr() string {
+	addr, _, _ := strings.Cut(strings.TrimPrefix(s.URL, "http://"), "/")
+	return addr
+}
 
 func (s *Site) root() string { return filepath.Join(s.dir, "wordpress") }
 
@@ -121,6 +128,12 @@ func (s *Site) writeFiles(tb testing.TB, source string) {
 	// cp, since Debian's files are links in part.
 	if out, err := exec.CommandContext(tb.Context(), "cp", "-rL", source, s.root()).CombinedOutput(); err != nil {
 		tb.Fatalf("copy WordPress: %v\n%s", err, out)
+	}
+	if s.config.Folder != "" {
+		folder := filepath.Join(s.dir, "www", s.config.Folder)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(folder), 0o755), os.Symlink(s.root(), folder)); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	content := filepath.Join(s.root(), "wp-content")
 	dropInstalled(tb, content)
@@ -257,7 +270,7 @@ func (s *Site) startNginx(tb testing.TB, listener *net.TCPListener) {
 	cmd.Env = append(os.Environ(), "NGINX=3;")
 	addr := listener.Addr().String()
 	testproc.Start(tb, cmd, filepath.Join(s.dir, "nginx.out"), func() error {
-		return answers("http://" + addr + "/readme.html")
+		return answers("http://" + addr + s.config.Folder + "/readme.html")
 	})
 }
 

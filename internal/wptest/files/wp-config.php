@@ -15,8 +15,8 @@ foreach ( array( 'AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'A
 // The site's address is the one that the client used, so that the same site
 // can be asked through a proxy and without.
 $host = isset( $_SERVER['HTTP_HOST'] ) ? $_SERVER['HTTP_HOST'] : {{php .Addr}};
-define( 'WP_HOME', 'http://' . $host );
-define( 'WP_SITEURL', 'http://' . $host );
+define( 'WP_HOME', 'http://' . $host . {{php .Folder}} );
+define( 'WP_SITEURL', 'http://' . $host . {{php .Folder}} );
 
 // Application passwords without TLS.
 define( 'WP_ENVIRONMENT_TYPE', 'local' );
