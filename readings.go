@@ -53,6 +53,10 @@ type Readings struct {
 	// UnclearManages says that such a way may manage users, credentials or code. It
 	// refuses the request to every credential with a limit.
 	UnclearManages bool
+	// Boundless says, as the rest of a sentence for people, why no limit of a credential
+	// holds in what the request has the application do. It refuses the request to every
+	// credential with a limit.
+	Boundless string
 }
 
 // ManagePasswords reports whether the application would create, change or revoke
@@ -104,6 +108,8 @@ func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, 
 		readings = onlyReadings(a.Request)
 	}
 	switch {
+	case readings.Boundless != "" && limited:
+		return "", outOfScope("This application password is limited, and " + readings.Boundless + ".")
 	case readings.UnclearManages && !limited:
 		return "", outOfScope("This site restricts how application passwords are created, and this request may create one unseen: " + readings.Unclear + ".")
 	case !limited && readings.ManagePasswords():

@@ -22,9 +22,9 @@ type WordPressConfig struct {
 	// as contrib/wordpress/sparekey-identity.php has it do. Default: it does not.
 	AddressFirst bool
 
-	// XMLRPC lets XML-RPC through, in which the limits of a credential do not hold:
-	// login and secret are in the body, and WordPress checks them. Default: it is
-	// blocked.
+	// XMLRPC allows XML-RPC where the front-end sees the body: login and secret are in
+	// it, and WordPress checks them, without the limits of a credential. So each must be
+	// right, and have no limits. Default: XML-RPC is blocked.
 	XMLRPC bool
 }
 
@@ -40,11 +40,15 @@ type wordPress struct{ config WordPressConfig }
 
 // Blocked is part of Profile.
 func (w *wordPress) Blocked(r *Request) string {
-	path, _ := rawpath.Split(r.Target)
-	if w.config.XMLRPC || !rawpath.ContainsFold(rawpath.Unescape(path), "xmlrpc.php") {
+	switch {
+	case !IsForXMLRPC(r.Target):
 		return ""
+	case !w.config.XMLRPC:
+		return xmlrpcOff
+	case r.Body == nil && isXMLRPC(r):
+		return xmlrpcUnseen
 	}
-	return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
+	return ""
 }
 
 // Read is part of Profile.
@@ -64,6 +68,9 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	}
 	c.manages = c.manages && !wasClear // another object of the same kind manages nothing
 	c.put(r, readings, managed)
+	if isXMLRPC(r) {
+		readings.Boundless = boundless
+	}
 }
 
 // addDoors adds the routes to which other paths lead. prefix is another one than
