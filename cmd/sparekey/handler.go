@@ -76,6 +76,7 @@ func (c *serveCommand) handlePages(site *site, database, home string, log *slog.
 	if isWordPress(database) {
 		account = ""
 	}
+	callbacks, _ := c.callbacks() // Validate has read them
 	gate := login.NewGate(site.accounts, site, strings.HasPrefix(home, "https:"), site.limiter, log)
 	pages := web.New(site.service, gate.Viewer, web.Config{
 		BaseURL:         home + accountPath,
@@ -91,6 +92,7 @@ func (c *serveCommand) handlePages(site *site, database, home string, log *slog.
 		ConfirmURL:      confirmPath,
 		Origin:          c.origin(),
 		NoQueryRedirect: c.NoQueryRedirect,
+		AllowCallbacks:  callbacks,
 		Audit:           site.history(),
 		Log:             log,
 	})
