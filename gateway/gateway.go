@@ -162,6 +162,9 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
 		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
+	if examiner, ok := g.config.Upstream.(upstream.Examiner); ok && g.config.Optional && examiner.Examines(&reader.Request) {
+		return Decision{Outcome: Allowed, Rule: RuleIgnored, KeepCredential: true}, sparekey.Attempt{}
+	}
 	a, presented, err := g.attempt(r, origin)
 	var others []sparekey.Attempt
 	if finder, ok := g.config.Upstream.(upstream.LoginFinder); ok && err == nil {
