@@ -402,12 +402,8 @@ func IsForPasswords(target string) bool {
 }
 
 // HasWordPressSession reports whether a request is one of a person who is signed in to
-// WordPress by its cookie: it carries no other credential, or one that WordPress ignores
-// beside the cookie and its nonce, such as that of a web server in front of a staging site.
-// Whether the cookie is valid is for WordPress to say.
+// WordPress by its cookie, and carries no other credential. Whether the cookie is valid
+// is for WordPress to say.
 func HasWordPressSession(r *http.Request) bool {
-	if len(r.Header["Authorization"]) > 0 {
-		return hasSession(&Request{Target: r.RequestURI, Header: r.Header})
-	}
-	return slices.ContainsFunc(r.Cookies(), isSessionCookie)
+	return len(r.Header["Authorization"]) == 0 && slices.ContainsFunc(r.Cookies(), isSessionCookie)
 }
