@@ -51,7 +51,7 @@ unit: deps ## all tests, with the race detector
 wordpress: deps ## the tests on a live WordPress, which unit runs, too
 	$(GO) test -count=1 -timeout=20m ./internal/wptest ./internal/wplive
 
-browser: build ## every page and journey in a real Chromium, where one can be had
+browser: build deps ## every page and journey in a real Chromium, where one can be had
 	GO="$(GO)" scripts/browser $(BIN)
 
 screenshots: build ## docs/screenshots/*.png, from the same browser

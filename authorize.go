@@ -48,18 +48,18 @@ type AuthorizationRequest struct {
 }
 
 // Validate returns nil, or an [*InvalidError] that names the parameter at fault as
-// applications send it.
-func (r AuthorizationRequest) Validate() error {
+// applications send it. What the operator allows beside what is usual is in allowed.
+func (r AuthorizationRequest) Validate(allowed ...Callback) error {
 	if !ValidAppID(r.AppID) {
 		return &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}
 	}
 	if _, err := ParseExpiry(r.Expires, time.Time{}); r.Expires != "" && err != nil {
 		return &InvalidError{"expires", "must be a duration such as 7d, a date such as 2026-12-31, a time, or be left out"}
 	}
-	if err := validTarget("success_url", r.SuccessURL); err != nil {
+	if err := validTarget("success_url", r.SuccessURL, allowed); err != nil {
 		return err
 	}
-	if err := validTarget("reject_url", r.RejectURL); err != nil {
+	if err := validTarget("reject_url", r.RejectURL, allowed); err != nil {
 		return err
 	}
 	switch r.Mode {
@@ -104,8 +104,8 @@ var (
 
 // validTarget checks a URL that a user may be sent to with a secret: on the web
 // with TLS or on this machine, or an application's own scheme, which must not lead
-// to the web by way of another program.
-func validTarget(field, target string) error {
+// to the web by way of another program. One that a Callback covers needs none of that.
+func validTarget(field, target string, allowed []Callback) error {
 	if target == "" {
 		return nil
 	}
@@ -119,6 +119,8 @@ func validTarget(field, target string) error {
 	switch {
 	case u.User != nil:
 		return &InvalidError{field, "must not have a user name or password before its host"}
+	case slices.ContainsFunc(allowed, func(c Callback) bool { return c.covers(u) }):
+		return nil
 	case !isWeb(u) && leadsElsewhere(u.Scheme):
 		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s, which does not lead to an application alone", u.Scheme)}
 	case !isWeb(u) && opensWeb(u):

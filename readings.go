@@ -56,6 +56,10 @@ type Readings struct {
 	// Hint says, in sentences for people, what to do where the limits do not cover one of
 	// the readings after the first. It may be empty.
 	Hint string
+	// Boundless says, as the rest of a sentence for people, why no limit of a credential
+	// holds in what the request has the application do. It refuses the request to every
+	// credential with a limit.
+	Boundless string
 }
 
 // ManagePasswords reports whether the application would create, change or revoke
@@ -107,6 +111,8 @@ func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, 
 		readings = onlyReadings(a.Request)
 	}
 	switch {
+	case readings.Boundless != "" && limited:
+		return "", outOfScope("This application password is limited, and " + readings.Boundless + ".")
 	case readings.UnclearManages && !limited:
 		return "", outOfScope("This site restricts how application passwords are created, and this request may create one unseen: " + readings.Unclear + ".")
 	case !limited && readings.ManagePasswords():

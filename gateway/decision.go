@@ -63,6 +63,10 @@ type Decision struct {
 	// DropCredential says that the credential must not reach the application: it is
 	// wrong, and names a user of ours.
 	DropCredential bool
+	// KeepCredential says that the credential must reach the application, whatever becomes
+	// of others: the application examines whether it does, and the credential is that of
+	// no user.
+	KeepCredential bool
 	// Err says why not, nil if Outcome is Allowed. It is for logs; see Message.
 	Err error
 }

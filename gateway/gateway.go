@@ -23,6 +23,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/sparekey-dev/sparekey"
@@ -161,7 +162,17 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
 		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
+	if examiner, ok := g.config.Upstream.(upstream.Examiner); ok && g.config.Optional && examiner.Examines(&reader.Request) {
+		return Decision{Outcome: Allowed, Rule: RuleIgnored, KeepCredential: true}, sparekey.Attempt{}
+	}
 	a, presented, err := g.attempt(r, origin)
+	var others []sparekey.Attempt
+	if finder, ok := g.config.Upstream.(upstream.LoginFinder); ok && err == nil {
+		others, err = g.inBody(finder, r, origin, reader)
+		if !presented && len(others) > 0 {
+			a, others, presented = others[0], others[1:], true
+		}
+	}
 	if err != nil || !presented {
 		return g.without(r, origin, reader, answers, err), sparekey.Attempt{}
 	}
@@ -170,6 +181,9 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 		a.Deny = errManages
 	}
 	id, err := g.auth.Authenticate(r.Context(), a)
+	for i := 0; err == nil && i < len(others); i++ {
+		_, err = g.auth.Authenticate(r.Context(), others[i])
+	}
 	if err != nil {
 		return g.orIgnored(err, reader), sparekey.Attempt{}
 	}
@@ -190,6 +204,32 @@ func (g *Gateway) attempt(r *http.Request, origin clientip.Origin) (a sparekey.A
 		err = errLooksBasic
 	}
 	return a, presented, err
+}
+
+// inBody returns the attempts that the logins in the body of a request are. The first
+// that is wrong refuses the whole request, so that one request is one guess, however many
+// logins it has.
+func (g *Gateway) inBody(finder upstream.LoginFinder, r *http.Request, origin clientip.Origin, reader *upstream.Reader) ([]sparekey.Attempt, error) {
+	logins, why := finder.Logins(&reader.Request)
+	if why != "" {
+		return nil, sparekey.Refuse(sparekey.ReasonMalformed, why)
+	}
+	var all []sparekey.Attempt
+	for _, l := range logins {
+		if strings.Contains(l.Login, ":") {
+			return nil, sparekey.Refuse(sparekey.ReasonMalformed, "A login has no colon.")
+		}
+		c := r.WithContext(r.Context())
+		c.Header = r.Header.Clone()
+		c.SetBasicAuth(l.Login, l.Secret)
+		a, _, err := g.guard.Attempt(c, origin)
+		if err != nil {
+			return nil, err
+		}
+		a.Upstream = reader
+		all = append(all, a)
+	}
+	return all, nil
 }
 
 // orIgnored decides about a credential that err does not accept. Where the application

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/sparekey-dev/sparekey"
 )
 
 // TestSharedSchemeIsShownWhole asks for the password to be sent to applications by
@@ -75,6 +77,54 @@ func TestBrowserSchemesAreRefused(t *testing.T) {
 				strings.Contains(p.body, `href="`+target) {
 				t.Errorf("%s=%s: %s", parameter, target, p.body)
 			}
+		}
+	}
+}
+
+// TestCallbacksOfTheOperator shows a receiver that only the operator's rules allow whole,
+// with a warning, and sends it the password. Without the rules, and beside them, it gets
+// none.
+func TestCallbacksOfTheOperator(t *testing.T) {
+	t.Parallel()
+	var rules []sparekey.Callback
+	for _, text := range []string{
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop/connected", "moz-extension://0a1b2c3d-0000-4000-8000-0123456789ab/*",
+		"http://192.168.1.5:8080/cb", "http://device.local/*", "http://[fd00::1]/*",
+	} {
+		rule, err := sparekey.ParseCallback(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, rule)
+	}
+	allowing, usual := newSite(t, func(o *options) { o.web.AllowCallbacks = rules }), newSite(t)
+	for target, warning := range map[string]string{
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop/connected": "this extension of the browser",
+		"moz-extension://0a1b2c3d-0000-4000-8000-0123456789ab/a?b=c":    "this extension of the browser",
+		"http://192.168.1.5:8080/cb":                                    "to http://192.168.1.5:8080 without encryption",
+		"http://device.local/deeply/a":                                  "to http://device.local without encryption",
+		"http://[fd00::1]/":                                             "to http://[fd00::1] without encryption",
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnop/other":     "",
+		"chrome-extension://abcdefghijklmnopabcdefghijklmnoq/connected": "",
+		"http://192.168.1.5:8081/cb":                                    "",
+		"http://user@192.168.1.5:8080/cb":                               "",
+		"http://other.local/":                                           "",
+	} {
+		usual.as("bob").get(ask("success_url", target)).want(http.StatusBadRequest)
+		if warning == "" {
+			allowing.as("bob").get(ask("success_url", target)).want(http.StatusBadRequest)
+			continue
+		}
+		p := allowing.as("bob").get(ask("success_url", target)).want(http.StatusOK)
+		if text := p.text(); !strings.Contains(text, "Gets the password "+target) || !strings.Contains(text, warning) {
+			t.Errorf("%s: %s", target, text)
+		}
+		if described := valueOf(p.id("approve"), "aria-describedby"); !strings.Contains(described, "shared-scheme") {
+			t.Errorf("%s: the button is described by %q", target, described)
+		}
+		got := p.form().set("app_name", warning).submit("approve").want(http.StatusSeeOther).location()
+		if !strings.HasPrefix(got, target) || !strings.Contains(got, "&password=") {
+			t.Errorf("%s: sent to %s", target, got)
 		}
 	}
 }

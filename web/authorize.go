@@ -160,7 +160,7 @@ func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
 	default:
 		return request, &sparekey.InvalidError{Field: "response_type", Problem: "must be code, or be left out"}
 	}
-	return request, request.Validate()
+	return request, request.Validate(c.config.AllowCallbacks...)
 }
 
 // wishedScopes reads what an application says it needs: rules and names of bundles.
@@ -417,7 +417,8 @@ type target struct {
 	Is      string // text: what is there
 	LeadsTo string // text: that one is sent there
 	Long    bool   // a part of the name is long
-	Whole   string // the whole address, where any application may claim its scheme
+	Whole   string // the whole address, where the name does not say who gets the password
+	Warning string // text: why there is the whole address
 }
 
 // targetOf describes a URL that Validate passed.
@@ -434,13 +435,17 @@ func targetOf(validated string) target {
 	}
 	t.Long = slices.ContainsFunc(labels(t.Name), func(l label) bool { return l.Long })
 	switch {
+	case sparekey.IsExtension(u.Scheme):
+		t.Is, t.Whole, t.Warning = "target.extension", upTo(validated, maxAddress), "authorize.extension"
 	case u.Scheme != "https" && u.Scheme != "http":
 		t.Name, t.Is, t.LeadsTo = u.Scheme+":", "target.app", "authorize.leads_to_app"
 		if !sparekey.IsReverseDomain(u.Scheme) {
-			t.Whole = upTo(validated, maxAddress)
+			t.Whole, t.Warning = upTo(validated, maxAddress), "authorize.shared_scheme"
 		}
 	case isLoopback(u.Hostname()):
 		t.Is = "target.loopback"
+	case u.Scheme == "http":
+		t.Is, t.Whole, t.Warning = "target.local", upTo(validated, maxAddress), "authorize.local"
 	case strings.Contains(strings.ToLower(u.Host), "xn--"):
 		t.Is = "target.punycode"
 	}

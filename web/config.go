@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
@@ -93,6 +94,11 @@ type Config struct {
 	// for WordPress's redirect gets none, and the user copies the password to
 	// it. Default: the redirect that clients of WordPress expect.
 	NoQueryRedirect bool
+
+	// AllowCallbacks are addresses of applications that may get a password although they
+	// are pages of a browser's extension, or http in the local network. The authorise
+	// screen shows such an address whole, with a warning. Default: none.
+	AllowCallbacks []sparekey.Callback
 
 	// Log is told of requests that could not be answered. Default: nobody is.
 	Log *slog.Logger

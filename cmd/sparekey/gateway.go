@@ -31,7 +31,7 @@ type gatewaySettings struct {
 	UpstreamIndex        string   `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
 	ForwardAuth          string   `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, requests without one are let through as anonymous." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool    `help:"Pass the application password on to the application, in the header Authorization. Other schemes than Basic are always passed on. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
-	UpstreamXmlrpc       bool     `name:"upstream-xmlrpc" help:"Let XML-RPC through to WordPress, which then checks the login and the application password in it without their limits. Default: where the database is WordPress's own, it is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
+	UpstreamXmlrpc       bool     `name:"upstream-xmlrpc" help:"Let calls of XML-RPC through to WordPress whose application passwords have no limits, since WordPress checks them by itself there. Default: XML-RPC of a WordPress is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
 	AllowOrigin          []string `help:"Origin, such as https://app.example, whose pages may send forms (uploads) with an application password, and whose preflights proxies that ask let through to the application without one. May be given more than once." env:"SPAREKEY_ALLOW_ORIGIN" placeholder:"ORIGIN" group:"In front of an application"`
 	IdentityHeader       []string `help:"Name of a header in which the application looks for the login, such as Remote-User or X-WEBAUTH-USER: it gets the login there as well. May be given more than once." env:"SPAREKEY_IDENTITY_HEADER" placeholder:"NAME" group:"In front of an application"`
 	SigningKey           string   `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
@@ -279,7 +279,7 @@ func (c *serveCommand) inFront(site *site, database string, rules gateway.Config
 	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
-		application, err := c.proxy(site, database, places.paths, rules, log)
+		application, err := c.proxy(site, database, places, rules, log)
 		if err != nil {
 			return nil, err
 		}
@@ -294,33 +294,43 @@ func (c *serveCommand) inFront(site *site, database string, rules gateway.Config
 	}), nil
 }
 
-// failAs answers refusals as api does where the request is for it. A refusal of XML-RPC is
-// a fault of it; where the answer is broken, the status says so. Everything else is
-// answered by gateway.WriteRefusal.
+// failAs answers refusals as api does where the request is for it, and by
+// gateway.WriteRefusal elsewhere. Proxies that ask get every refusal so: they go by its
+// status.
 func failAs(places *places) func(http.ResponseWriter, *http.Request, int, string, error) {
 	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
 		if places.isForAPI(r) {
 			places.api.Refuse(w, r, status, message, err)
 			return
 		}
-		if isXMLRPC(r) && status < http.StatusInternalServerError {
-			failXMLRPC(w, status, message, err)
-			return
-		}
 		gateway.WriteRefusal(w, r, status, message)
 	}
 }
 
+// failToClient is failAs for answers that clients get. A refusal of XML-RPC is a fault of
+// it, with the status 200; where the answer is broken, the status says so.
+func failToClient(places *places) func(http.ResponseWriter, *http.Request, int, string, error) {
+	fail := failAs(places)
+	return func(w http.ResponseWriter, r *http.Request, status int, message string, err error) {
+		if isXMLRPC(r) && status < http.StatusInternalServerError {
+			failXMLRPC(w, status, message, err)
+			return
+		}
+		fail(w, r, status, message, err)
+	}
+}
+
 // proxy is the way to the application.
-func (c *serveCommand) proxy(site *site, database string, p paths, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
+func (c *serveCommand) proxy(site *site, database string, places *places, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
 	application, err := c.application()
 	if err != nil {
 		return nil, err
 	}
 	rules.Optional = c.UpstreamAuth == "optional"
+	rules.Fail = failToClient(places)
 	return proxy.New(gateway.New(site.service, rules), application.url, proxy.Config{
 		Transport:            proxy.NewTransport(application.transport),
-		Base:                 p.base,
+		Base:                 places.paths.base,
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),

@@ -237,7 +237,8 @@ func TestProfile(t *testing.T) {
 		{gatewaySettings{UpstreamKind: "wordpress-plugin"}, "sparekey.db", true},
 	} {
 		profile := c.settings.profile(c.database, nil)
-		if got := profile.Blocked(&upstream.Request{Method: "POST", Target: "/xmlrpc.php"}) != ""; got != c.blocks {
+		asked := &upstream.Request{Method: "POST", Target: "/xmlrpc.php", Body: upstream.NewBody(httptest.NewRequest(http.MethodPost, "/", http.NoBody))}
+		if got := profile.Blocked(asked) != ""; got != c.blocks {
 			t.Errorf("%+v with %s: blocks XML-RPC is %v", c.settings, c.database, got)
 		}
 	}

@@ -88,6 +88,7 @@ func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger
 	if isWordPress(database) {
 		account = ""
 	}
+	callbacks, _ := c.callbacks() // Validate has read them
 	cookie := login.Cookie{Secure: strings.HasPrefix(home, "https:"), Path: p.base}
 	gate := login.NewGate(site.accounts, site, cookie, site.limiter, log)
 	return gate, web.New(site.service, gate.Viewer, web.Config{
@@ -104,6 +105,7 @@ func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger
 		ConfirmURL:      p.own(confirmPath),
 		Origin:          c.origin(),
 		NoQueryRedirect: c.NoQueryRedirect,
+		AllowCallbacks:  callbacks,
 		Audit:           site.history(),
 		Log:             log,
 	})

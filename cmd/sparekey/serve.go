@@ -30,6 +30,7 @@ type serveCommand struct {
 	SiteName        string    `help:"The name that clients show for this site." default:"Sparekey" env:"SPAREKEY_SITE_NAME"`
 	WordpressErrors bool      `help:"Answer a wrong credential with WordPress's own codes, which tell an unknown user from a wrong password." env:"SPAREKEY_WORDPRESS_ERRORS"`
 	NoQueryRedirect bool      `help:"Never put a new application password into a URL, as WordPress's authorise redirect does; applications that need it get none." env:"SPAREKEY_NO_QUERY_REDIRECT"`
+	AllowCallback   []string  `help:"Address to which the authorise screen may send a new application password although it is a page of a browser's extension, or http in the local network: a scheme, a host and a path, such as chrome-extension://ID/connected or http://192.168.1.5:8080/*. May be given more than once." env:"SPAREKEY_ALLOW_CALLBACK" placeholder:"URL"`
 	LogFormat       string    `help:"How to log: ${enum}." enum:"text,json" default:"text" env:"SPAREKEY_LOG_FORMAT"`
 	LogLevel        string    `help:"From here on is logged: ${enum}. With debug, every request is." enum:"debug,info,warn,error" default:"info" env:"SPAREKEY_LOG_LEVEL"`
 	gatewaySettings
@@ -49,7 +50,8 @@ const (
 
 // Validate is called by kong.
 func (c *serveCommand) Validate() error {
-	return errors.Join(c.validateListen(), c.validateURL(), c.validatePrefix(), c.validateTLS(), c.validateHSTS(), c.gatewaySettings.validate(c.Listen, c.URL),
+	_, err := c.callbacks()
+	return errors.Join(err, c.validateListen(), c.validateURL(), c.validatePrefix(), c.validateTLS(), c.validateHSTS(), c.gatewaySettings.validate(c.Listen, c.URL),
 		c.throttleSettings.validate(), c.metricsSettings.validate(), c.notifySettings.validate())
 }
 

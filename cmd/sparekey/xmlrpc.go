@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
 // The codes of XML-RPC faults, as WordPress has them where it has such a fault.
@@ -19,7 +19,7 @@ const (
 
 // isXMLRPC reports whether a request calls WordPress's XML-RPC, which is called by POST.
 func isXMLRPC(r *http.Request) bool {
-	return r.Method == http.MethodPost && strings.HasSuffix(strings.ToLower(r.URL.Path), "/xmlrpc.php")
+	return r.Method == http.MethodPost && upstream.IsForXMLRPC(r.RequestURI)
 }
 
 // failXMLRPC answers a refusal as clients of XML-RPC expect it: a fault with the status

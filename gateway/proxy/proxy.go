@@ -228,7 +228,7 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.URL = p.address(x.there)
 	out.Host = pr.In.Host
 	onlyWebsocket(out.Header)
-	if p.config.ForwardAuthorization && !x.decision.DropCredential {
+	if x.decision.KeepCredential || p.config.ForwardAuthorization && !x.decision.DropCredential {
 		gateway.ForwardCredential(out.Header, pr.In.Header)
 	} else {
 		gateway.StripCredential(out.Header)

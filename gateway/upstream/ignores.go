@@ -9,10 +9,13 @@ import (
 )
 
 // IgnoresBasic is part of Profile. WordPress judges a Basic login in its REST API and in
-// XML-RPC, and nowhere else (5.6 to 7.1). A request that it may
-// take for one of these in any way is not ignored.
+// XML-RPC, and nowhere else (5.6 to 7.1). A request that it may take for one of these in
+// any way is not ignored, unless the API believes the session of the request instead.
 func (w *wordPress) IgnoresBasic(r *Request) bool {
 	path, query := rawpath.Split(r.Target)
+	if path != "" && hasSession(r) && !IsForXMLRPC(r.Target) {
+		return true
+	}
 	if path == "" || mayBeAPI(path, w.config.Routes().prefix) {
 		return false
 	}
@@ -27,6 +30,70 @@ func (w *wordPress) IgnoresBasic(r *Request) bool {
 		}
 	}
 	return !mayHaveRoute(r)
+}
+
+// hasSession reports whether a request is one of a script in a page of WordPress, whose
+// user is signed in: it has the cookie, and the nonce that belongs to it. WordPress looks
+// for the cookie first. Where the cookie is not valid, the nonce is not valid either, and
+// its API answers 403, so that a wrong login beside them gains nothing.
+func hasSession(r *Request) bool {
+	cookies := (&http.Request{Header: http.Header{"Cookie": r.Header["Cookie"]}}).Cookies()
+	if !slices.ContainsFunc(cookies, isSessionCookie) {
+		return false
+	}
+	if nonces := r.Header["X-Wp-Nonce"]; len(nonces) == 1 && nonces[0] != "" {
+		return true
+	}
+	_, query := rawpath.Split(r.Target)
+	for p := range parameters(query) {
+		if value, ok := p.text(); ok && p.plain && p.raw == "_wpnonce" && value != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// isSessionCookie reports whether a cookie says that a user is signed in to WordPress.
+// Whether it is valid is for WordPress to say.
+func isSessionCookie(c *http.Cookie) bool { return strings.HasPrefix(c.Name, "wordpress_logged_in_") }
+
+// Examiner is an optional interface of a [Profile], for an application that examines
+// whether Authorization reaches it, as WordPress does in its Site Health.
+type Examiner interface {
+	// Examines reports whether a request does just that. Its login and secret are then
+	// well-known ones, which are those of no user.
+	Examines(r *Request) bool
+}
+
+// What the script of Site Health asks for, and the credential "user" with "pwd" that it
+// sends (5.6 to 7.1).
+const (
+	examination      = "/wp-site-health/v1/tests/authorization-header"
+	examinationLogin = "Basic dXNlcjpwd2Q="
+)
+
+// Examines is part of Examiner. The test is that of a user who is signed in by the cookie.
+func (w *wordPress) Examines(r *Request) bool {
+	sent := r.Header["Authorization"]
+	if r.Method != http.MethodGet || len(sent) != 1 || sent[0] != examinationLogin || len(r.Header["Proxy-Authorization"]) > 0 || !hasSession(r) {
+		return false
+	}
+	path, query := rawpath.Split(r.Target)
+	for p := range parameters(query) {
+		if p.namesRoute() {
+			value, ok := p.text()
+			return ok && p.plain && value == examination
+		}
+	}
+	path, ok := rawpath.Decode(path)
+	if !ok {
+		return false
+	}
+	route, ok := routeOf(path)
+	if prefix := w.config.Routes().prefix; !ok && prefix != "" {
+		route, ok = routeBehind(path, prefix)
+	}
+	return ok && route == examination
 }
 
 // mayBeAPI reports whether WordPress may take a path for its REST API, or XML-RPC. prefix

@@ -27,9 +27,9 @@ type WordPressConfig struct {
 	// as contrib/wordpress/sparekey-identity.php has it do. Default: it does not.
 	AddressFirst bool
 
-	// XMLRPC lets XML-RPC through, in which the limits of a credential do not hold:
-	// login and secret are in the body, and WordPress checks them. Default: it is
-	// blocked.
+	// XMLRPC allows XML-RPC where the front-end sees the body: login and secret are in
+	// it, and WordPress checks them, without the limits of a credential. So each must be
+	// right, and have no limits. Default: XML-RPC is blocked.
 	XMLRPC bool
 }
 
@@ -45,11 +45,15 @@ type wordPress struct{ config WordPressConfig }
 
 // Blocked is part of Profile.
 func (w *wordPress) Blocked(r *Request) string {
-	path, _ := rawpath.Split(r.Target)
-	if w.config.XMLRPC || !rawpath.ContainsFold(rawpath.Unescape(path), "xmlrpc.php") {
+	switch {
+	case !IsForXMLRPC(r.Target):
 		return ""
+	case !w.config.XMLRPC:
+		return xmlrpcOff
+	case r.Body == nil && isXMLRPC(r):
+		return xmlrpcUnseen
 	}
-	return "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
+	return ""
 }
 
 // Read is part of Profile.
@@ -73,6 +77,9 @@ func (w *wordPress) Read(r *Request, scoped bool, readings *sparekey.Readings) {
 	}
 	c.manages = c.manages && !wasClear // another object of the same kind manages nothing
 	c.put(r, readings, managed)
+	if isXMLRPC(r) {
+		readings.Boundless = boundless
+	}
 }
 
 // moveToUsual has the paths of the API of a site count as those below "/wp-json", and that of
@@ -460,7 +467,5 @@ func IsForPasswords(target string, prefix func() string) bool {
 // WordPress by its cookie, and carries no other credential. Whether the cookie is valid
 // is for WordPress to say.
 func HasWordPressSession(r *http.Request) bool {
-	return len(r.Header["Authorization"]) == 0 && slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
-		return strings.HasPrefix(c.Name, "wordpress_logged_in_")
-	})
+	return len(r.Header["Authorization"]) == 0 && slices.ContainsFunc(r.Cookies(), isSessionCookie)
 }

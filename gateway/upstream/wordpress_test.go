@@ -329,8 +329,16 @@ func TestWordPressSettings(t *testing.T) {
 		if got := wordPress.Blocked(asked) != ""; got != want {
 			t.Errorf("%s: blocked is %v", target, got)
 		}
-		if upstream.WordPress(upstream.WordPressConfig{XMLRPC: true}).Blocked(asked) != "" || upstream.Generic().Blocked(asked) != "" {
+		allowing := upstream.WordPress(upstream.WordPressConfig{XMLRPC: true})
+		if got := allowing.Blocked(asked) != ""; got != want {
+			t.Errorf("%s without its body: blocked is %v where XML-RPC is allowed", target, got)
+		}
+		asked.Body = upstream.NewBody(httptest.NewRequest(http.MethodPost, "/", strings.NewReader("x")))
+		if allowing.Blocked(asked) != "" || upstream.Generic().Blocked(asked) != "" {
 			t.Errorf("%s is blocked where it need not be", target)
+		}
+		if described := (&upstream.Request{Method: "GET", Target: target}); allowing.Blocked(described) != "" {
+			t.Errorf("%s: the description of XML-RPC is blocked", target)
 		}
 	}
 }
