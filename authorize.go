@@ -41,8 +41,8 @@ type AuthorizationRequest struct {
 	CodeChallenge string // of ResponseCode: the S256 challenge
 	State         string // given back with a code or a post, unread; may be empty
 
-	// What the application says that it needs. The user is shown it and decides,
-	// never for more.
+	// Scopes and Expires are what the application says it needs. The user sees them and
+	// decides; the user can grant less, never more.
 	Scopes  scope.List // empty: everything
 	Expires string     // as ParseExpiry has it; empty: never
 }
@@ -102,9 +102,9 @@ var (
 	targetBytes = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*$`)
 )
 
-// validTarget checks a URL that a user may be sent to with a secret: on the web
-// with TLS or on this machine, or an application's own scheme, which must not lead
-// to the web by way of another program.
+// validTarget checks a URL to which a user may be sent with a secret. It must be on the web
+// with TLS, on this machine, or have an application's own scheme that does not lead to the
+// web through another program.
 func validTarget(field, target string) error {
 	if target == "" {
 		return nil

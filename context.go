@@ -57,15 +57,14 @@ type caller struct {
 	request Request
 }
 
-// WithCaller returns a context that says from where, and with which request,
-// somebody manages credentials, for the record of it. target is the request target
-// as it was received.
+// WithCaller returns a context with the address and the request with which credentials are
+// managed, for the events about it. target is the request target as it was received.
 func WithCaller(ctx context.Context, addr netip.Addr, method, target string) context.Context {
 	return context.WithValue(ctx, callerKey{}, caller{addr, Request{Method: method, Target: target}})
 }
 
 // CallerFrom returns what WithCaller put into a context, or what is zero.
 func CallerFrom(ctx context.Context) (netip.Addr, Request) {
-	c, _ := ctx.Value(callerKey{}).(caller) // zero where nobody said it
+	c, _ := ctx.Value(callerKey{}).(caller) // zero where it is not set
 	return c.addr, c.request
 }

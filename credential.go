@@ -131,7 +131,7 @@ func dropControl(c rune) rune {
 	if unicode.IsControl(c) && !unicode.IsSpace(c) {
 		return -1
 	}
-	if unicode.IsControl(c) { // a line break of another kind
+	if unicode.IsControl(c) { // another kind of line break
 		return ' '
 	}
 	return c

@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// Every operation has three outcomes: it is done, it is refused, or it is
-// broken. The errors below, and those that match one of them with [errors.Is],
-// are refusals: an answer that repeating the call does not change. Any other
-// error means that there is no answer, because a store could not be asked or a
-// hook failed; callers must then deny, and say "unavailable" rather than "no".
+// Every operation has three outcomes: it succeeds, it is refused, or it is broken. The errors
+// below, and those that match one of them with [errors.Is], are refusals: repeating the call
+// gives the same answer. Any other error means that there was no answer, because a store or a
+// hook failed. Callers must then deny, and say "unavailable" rather than "no".
 var (
 	// ErrUnauthenticated is matched by every [*AuthError].
 	ErrUnauthenticated = errors.New("not authenticated")
@@ -67,8 +66,8 @@ var ErrBeyondLimits error = forbiddenError("an application password cannot manag
 // ErrInvalid.
 var ErrNameTooLong error = &InvalidError{"name", fmt.Sprintf("must have at most %d bytes", MaxNameLength)}
 
-// ErrOldSecret refuses to let the secret from before a rotation manage credentials:
-// whoever has it may be why it was rotated. It matches ErrForbidden.
+// ErrOldSecret refuses to let the secret from before a rotation manage credentials: the
+// rotation may have happened because that secret leaked. It matches ErrForbidden.
 var ErrOldSecret error = forbiddenError("a secret that was replaced cannot manage application passwords")
 
 // ErrActingChanged refuses to go on with a credential that was revoked, or got other
@@ -77,13 +76,13 @@ var ErrOldSecret error = forbiddenError("a secret that was replaced cannot manag
 var ErrActingChanged error = forbiddenError("the application password that was sent was changed or revoked meanwhile")
 
 // ErrSpent is matched by every [*SpentError].
-var ErrSpent = errors.New("the application password is accepted no more, whatever its secret")
+var ErrSpent = errors.New("the application password is inactive, and a new secret would not change that")
 
-// SpentError refuses another secret to a credential that is accepted no more, since
-// that would not be accepted, either. It matches [ErrSpent].
+// SpentError refuses to rotate an inactive credential, since its new secret would be refused
+// as well. It matches [ErrSpent].
 type SpentError struct {
 	Field   string // the limit to change first, such as "expires"; empty where there is none
-	Problem string // why it is accepted no more and what to do, for people
+	Problem string // why it is inactive and what to do, for people
 }
 
 func (e *SpentError) Error() string { return ErrSpent.Error() + ": " + e.Problem }
@@ -117,15 +116,15 @@ const (
 	ReasonDisabledForUser Reason = "disabled_for_user" // the feature is off for the user
 
 	// The secret is right, but its credential is not accepted for this.
-	ReasonExpired      Reason = "expired"        // no more, see Limits.Expires
-	ReasonUsedUp       Reason = "used_up"        // no more, see Limits.MaxUses
-	ReasonUnused       Reason = "unused"         // no more, see Policy.RevokeUnused
+	ReasonExpired      Reason = "expired"        // past its end, see Limits.Expires
+	ReasonUsedUp       Reason = "used_up"        // as often used as it may be, see Limits.MaxUses
+	ReasonUnused       Reason = "unused"         // not used for too long, see Policy.RevokeUnused
 	ReasonOutOfScope   Reason = "out_of_scope"   // not for this request, see Limits.Scopes
 	ReasonOutOfNetwork Reason = "out_of_network" // not from this address, see Limits.Networks
 )
 
-// ReasonThrottled is for hooks, and for sign-in pages, that turn away who has
-// tried too often; see [Throttled].
+// ReasonThrottled is for hooks and sign-in pages that refuse callers after too many attempts;
+// see [Throttled].
 const ReasonThrottled Reason = "throttled"
 
 // Reasons lists every reason that Sparekey itself gives, so that a test can

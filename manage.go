@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Manager manages credentials on behalf of an actor. Every method first settles
-// whether it may, and refuses in this order: [ErrUnavailable],
-// [ErrUserNotFound], [ErrUnavailableForUser], [ErrForbidden]. An error that
-// matches none of this package's means that there is no answer.
+// Manager manages credentials on behalf of an actor. Every method first checks whether it
+// may, and refuses in this order: [ErrUnavailable], [ErrUserNotFound],
+// [ErrUnavailableForUser], [ErrForbidden]. An error that matches none of this package's
+// errors means that there was no answer.
 type Manager struct {
 	service  *Service
 	actor    User
@@ -24,17 +24,16 @@ type Manager struct {
 // zero User is an anonymous actor.
 func (s *Service) As(actor User) Manager { return Manager{service: s, actor: actor} }
 
-// AsCaller returns a Manager for whoever authenticated with an application
-// password. Beside what holds for As, the credential must be allowed to manage
-// others (see [Limits.Scopes] and [Policy.ManageNeedsScope]), and can neither make
-// one that may do more than itself nor touch one that does.
+// AsCaller returns a Manager for a caller who authenticated with an application password. In
+// addition to the rules of As, that credential must be allowed to manage credentials (see
+// [Limits.Scopes] and [Policy.ManageNeedsScope]). It can neither create, change nor revoke
+// one that may do more than itself.
 func (s *Service) AsCaller(id Identity) Manager {
 	return Manager{service: s, actor: id.User, acting: &id.Credential, old: id.OldSecret}
 }
 
-// AsOperator returns a Manager for whoever has the machine, such as the command
-// line: it may manage everybody's credentials, also where the feature is
-// switched off.
+// AsOperator returns a Manager for the operator of the machine, such as the command line. It
+// may manage the credentials of all users, also where the feature is switched off.
 func (s *Service) AsOperator() Manager { return Manager{service: s, operator: true} }
 
 // Target returns the user whose credentials are to be managed, or the refusal.
@@ -330,8 +329,7 @@ func (m Manager) MaySearch(ctx context.Context, userID string) error {
 	return nil
 }
 
-// NameExists reports whether the user has a credential of this name, whatever
-// its case.
+// NameExists reports whether the user has a credential with this name, ignoring case.
 func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, error) {
 	list, err := m.List(ctx, userID)
 	if err != nil {
@@ -392,19 +390,19 @@ func (m Manager) edit(c *Credential, e Edit) error {
 // while; see [Config.NoGrace].
 func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
 
-// MaxGrace is for how long a secret can be accepted beside the one that takes its
-// place.
+// MaxGrace is the longest grace period of a rotation.
 const MaxGrace = 90 * day
 
-// Rotate gives a credential another secret, which is returned here and nowhere
-// else. The one that applications use is accepted for as long as grace says, at most
-// [MaxGrace], but not after the credential expires. It is the secret that the credential
-// had, and one from an earlier rotation stops working now. But where the grace period of
-// an earlier rotation still runs and no use of the secret that it made was recorded, that
-// rotation's answer may have been lost: the secret from before it stays accepted until the
-// time that was promised then, and the unused one stops working now. Without a grace
-// period, all secrets but the new one stop working now. It
-// refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
+// Rotate gives a credential a new secret, which is returned here and nowhere else. The
+// previous secret is accepted until the grace period ends, at most for [MaxGrace], but not
+// after the credential expires. A secret from an earlier rotation stops working now.
+//
+// There is one exception. While an earlier grace period runs and no use of that rotation's
+// secret was recorded, its answer may have been lost. Then the secret from before it stays
+// accepted until the end that was announced, and the unused secret stops working now. Without
+// a grace period, all secrets except the new one stop working now.
+//
+// It refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
@@ -437,8 +435,8 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 	return secret, c, nil
 }
 
-// replaceSecret gives a credential the hash of another secret, and decides which secret
-// is accepted beside it; see Rotate.
+// replaceSecret sets the hash of a credential's new secret, and decides which previous secret
+// stays accepted; see Rotate.
 func (s *Service) replaceSecret(c *Credential, hash string, now time.Time, grace time.Duration) {
 	isLost := c.HashUnused && isInGrace(c, now)
 	switch {
@@ -549,8 +547,8 @@ func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, er
 	})
 }
 
-// revoked is recorded for what takes credentials back. They are gone even if that
-// cannot be recorded: whether a secret is dead must not depend on a log.
+// revoked is recorded for revocations. The credentials stay revoked even if that cannot be
+// recorded: a revocation must not depend on a log.
 func (m Manager) revoked(ctx context.Context, target User, write func(context.Context) ([]Credential, error)) ([]Credential, error) {
 	gone, err := m.recorded(ctx, []Kind{KindRevoked}, target, write)
 	if err == nil || len(gone) == 0 {

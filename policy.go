@@ -11,31 +11,30 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Policy is what a site demands of its application passwords. The zero Policy
-// demands nothing, as WordPress. It holds for everybody who creates or changes one,
-// administrators and the command line included.
+// Policy is what a site demands of its application passwords. The zero Policy demands
+// nothing, as in WordPress. It applies to all users who create or change one, administrators
+// and the command line included.
 type Policy struct {
-	// MaxLifetime is how long after its creation a credential is accepted at the
-	// most, whatever its Expires says; it counts for those that exist as well.
-	// 0: for ever.
+	// MaxLifetime is how long after its creation a credential is accepted at most, whatever
+	// its Expires says. It applies to existing credentials as well. 0: no limit.
 	MaxLifetime time.Duration
 	// RequireExpiry refuses credentials without Expires. With MaxLifetime, those
 	// that name none get the latest one instead.
 	RequireExpiry bool
-	// RequireScopes refuses credentials without Scopes, and credentials that exist
-	// without any are accepted no more.
+	// RequireScopes refuses new credentials without Scopes, and denies requests with existing
+	// credentials that have none.
 	RequireScopes bool
-	// Creators are the roles whose holders may have application passwords made.
-	// Those that exist stay. Empty: everybody may.
+	// Creators are the roles whose holders may create application passwords. Existing ones
+	// stay. Empty: every user may.
 	Creators []string
 	// MaxPerUser is how many credentials a user may have. 0: any number.
 	MaxPerUser int
-	// RevokeUnused is after how long without a use a credential is accepted no
-	// more; [Service.Sweep] revokes it. 0: never. It should be longer than
-	// Config.UsageInterval, since uses are known no more precisely.
+	// RevokeUnused is the time without a use after which a credential is refused;
+	// [Service.Sweep] revokes it. 0: never. It should be longer than Config.UsageInterval,
+	// since uses are recorded no more often than that.
 	RevokeUnused time.Duration
-	// KeepSpent is for how long credentials that expired or are used up stay in the
-	// list before [Service.Sweep] revokes them. 0: for ever.
+	// KeepSpent is for how long expired and used-up credentials stay in the list before
+	// [Service.Sweep] revokes them. 0: they stay forever.
 	KeepSpent time.Duration
 	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
 	// credentials.
@@ -45,15 +44,15 @@ type Policy struct {
 	ManageNeedsScope bool
 }
 
-// ErrTooMany refuses a credential to a user who has [Policy.MaxPerUser].
+// ErrTooMany refuses another credential to a user who has [Policy.MaxPerUser] of them.
 var ErrTooMany = errors.New("the user has as many application passwords as the site allows: revoke one first")
 
-// ErrNotCreator refuses a credential to a user who has none of [Policy.Creators].
-// It matches ErrForbidden.
+// ErrNotCreator refuses a new credential to a user who has none of the [Policy.Creators]
+// roles. It matches ErrForbidden.
 var ErrNotCreator error = forbiddenError("the site does not let users of this role have application passwords")
 
-// expires is when a credential stops being accepted: the earlier one of its own
-// time and the policy's. Zero: never.
+// expires is when a credential expires: the earlier one of its own time and the policy's.
+// Zero: never.
 func (p *Policy) expires(c *Credential) time.Time {
 	if p.MaxLifetime <= 0 {
 		return c.Limits.Expires
@@ -92,7 +91,7 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 			l.Expires = latest
 		}
 		if l.Expires.After(latest) && !l.Expires.Equal(c.Limits.Expires) {
-			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts %s at the most here",
+			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts at most %s here",
 				latest.Format(time.RFC3339), FormatDuration(p.MaxLifetime))}
 		}
 	}
@@ -105,13 +104,13 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 	return l, nil
 }
 
-// minutes is how a time is told to people who may be anywhere.
+// minutes is the format of times in messages. They are in UTC, since readers may be anywhere.
 const minutes = "2006-01-02 15:04 UTC"
 
-// Accepts refuses what a credential must not be used for, with an [*AuthError]. It
-// returns the rule that covers the request, if scopes narrow it. It is what
-// Authenticate asks once the secret is known to be right, but for the number of
-// uses, which only the store can count.
+// Accepts returns the rule that covers the request, if scopes narrow the credential, or an
+// [*AuthError] if the credential must not be used for it. Authenticate makes the same check
+// once the secret is known to be right. The number of uses is not checked here, since only
+// the store can count it.
 func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
 	return s.accepts(&c, &a, false, s.now())
 }
@@ -123,7 +122,7 @@ func (s *Service) accepts(c *Credential, a *Attempt, previous bool, now time.Tim
 		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.UTC().Format(minutes)))
 	}
 	if policy.isUnused(c, now) {
-		return "", Refuse(ReasonUnused, "This application password was not used for so long that it is accepted no more. Make a new one.")
+		return "", Refuse(ReasonUnused, "This application password was not used for so long that it no longer works. Make a new one.")
 	}
 	if !c.Limits.Networks.Contains(a.Addr) {
 		return "", Refuse(ReasonOutOfNetwork, fmt.Sprintf("This application password is not to be used from %s, but from: %s.",

@@ -77,17 +77,16 @@ type Config struct {
 	// Policy is what the site demands of application passwords. Default: nothing.
 	Policy Policy
 
-	// Record is told of every creation, change and revocation before it is
-	// acknowledged: where it fails, so does the operation. If the store is a
-	// [Transactor], what Record writes to it with ctx is one step with the
-	// change, so that neither is there without the other; otherwise the change
-	// stands. A revocation stands in any case. It may be told more than once of what happens once, and
-	// must not use the store for anything else. It is for an audit log that must
-	// not have gaps. Default: nobody is told.
+	// Record receives every creation, change and revocation before it is acknowledged. If it
+	// fails, so does the operation. If the store is a [Transactor], what Record writes to the
+	// store with ctx and the change are one transaction; otherwise the change stays even if
+	// Record fails. A revocation always stays. Record may receive the same event more than
+	// once, and must not use the store for anything else. It is for an audit log that must
+	// not have gaps. Default: none.
 	Record func(ctx context.Context, e Event) error
 
-	// Observe is told what happened, after it happened. It should return
-	// quickly: whoever caused the event waits for it. Default: nobody is told.
+	// Observe receives every event after it happened. It should return quickly, because the
+	// operation waits for it. Default: none.
 	Observe func(ctx context.Context, e Event)
 
 	// Now is the clock. Default: time.Now.
@@ -98,7 +97,7 @@ type Config struct {
 // names, also together with a refusal, and the zero User for an unknown login.
 type Lookup func(ctx context.Context) (User, error)
 
-// AllowSelf lets every user manage their own credentials and nobody else's.
+// AllowSelf lets every user manage their own credentials and no others.
 func AllowSelf(_ context.Context, actor, target User) (bool, error) {
 	return actor.ID != "" && actor.ID == target.ID, nil
 }
@@ -113,7 +112,7 @@ func AllowAdministrators(ctx context.Context, actor, target User) (bool, error) 
 	return AllowSelf(ctx, actor, target)
 }
 
-// AdministratorsOnly lets administrators look through everybody's credentials.
+// AdministratorsOnly lets administrators search the credentials of all users.
 func AdministratorsOnly(_ context.Context, actor User) (bool, error) {
 	return actor.ID != "" && actor.HasRole(RoleAdministrator), nil
 }
@@ -146,7 +145,7 @@ func New(store Store, users Directory, config Config) *Service {
 	}
 	config.allowBy(users)
 	if config.Now == nil {
-		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+		config.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	return &Service{
 		store:  store,
