@@ -24,8 +24,8 @@ var (
 	ErrNotFound = errors.New("no such application password")
 	// ErrConflict is what a Store returns for a UUID that is taken.
 	ErrConflict = errors.New("an application password with this UUID exists already")
-	// ErrDuplicateName refuses a second credential of the same name for one
-	// user, where [Config.UniqueNames] is set.
+	// ErrDuplicateName refuses a second credential with the same name for one user, if
+	// [Config.UniqueNames] is set.
 	ErrDuplicateName = errors.New("an application password of this name exists already")
 	// ErrUnavailable says that the feature is switched off for the whole site.
 	ErrUnavailable = errors.New("application passwords are not available here")
@@ -35,7 +35,7 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
-// ErrLoginTaken and ErrEmailTaken say what it is that another user has. They match
+// ErrLoginTaken and ErrEmailTaken say which of the two another user has. They match
 // ErrUserExists.
 var (
 	ErrLoginTaken error = takenError("login")
@@ -70,9 +70,8 @@ var ErrNameTooLong error = &InvalidError{"name", fmt.Sprintf("must have at most 
 // rotation may have happened because that secret leaked. It matches ErrForbidden.
 var ErrOldSecret error = forbiddenError("a secret that was replaced cannot manage application passwords")
 
-// ErrActingChanged refuses to go on with a credential that was revoked, or got other
-// limits or another secret, since the request with it arrived. It matches
-// ErrForbidden.
+// ErrActingChanged refuses a request with a credential that was revoked, limited or rotated
+// after the request arrived. It matches ErrForbidden.
 var ErrActingChanged error = forbiddenError("the application password that was sent was changed or revoked meanwhile")
 
 // ErrSpent is matched by every [*SpentError].
@@ -93,7 +92,7 @@ func (e *SpentError) Is(target error) bool { return target == ErrSpent }
 // InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
 type InvalidError struct {
 	Field   string // the field at fault, such as "name" or "app_id"
-	Problem string // what is wrong and what would be right, for people
+	Problem string // what is wrong and how to correct it, for people
 }
 
 func (e *InvalidError) Error() string { return fmt.Sprintf("%s %s", e.Field, e.Problem) }
@@ -115,9 +114,9 @@ const (
 	ReasonDisabled        Reason = "disabled"          // the feature is off for the site
 	ReasonDisabledForUser Reason = "disabled_for_user" // the feature is off for the user
 
-	// The secret is right, but its credential is not accepted for this.
+	// The secret is right, but the credential is inactive or limited.
 	ReasonExpired      Reason = "expired"        // past its end, see Limits.Expires
-	ReasonUsedUp       Reason = "used_up"        // as often used as it may be, see Limits.MaxUses
+	ReasonUsedUp       Reason = "used_up"        // used as often as allowed, see Limits.MaxUses
 	ReasonUnused       Reason = "unused"         // not used for too long, see Policy.RevokeUnused
 	ReasonOutOfScope   Reason = "out_of_scope"   // not for this request, see Limits.Scopes
 	ReasonOutOfNetwork Reason = "out_of_network" // not from this address, see Limits.Networks
@@ -127,8 +126,8 @@ const (
 // see [Throttled].
 const ReasonThrottled Reason = "throttled"
 
-// Reasons lists every reason that Sparekey itself gives, so that a test can
-// prove a table of them complete.
+// Reasons lists every reason that Sparekey itself gives, so that a test can check that a
+// table of them is complete.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonMalformed, ReasonUnknownLogin, ReasonUnknownEmail, ReasonWrongSecret,
@@ -137,12 +136,12 @@ func Reasons() []Reason {
 	}
 }
 
-// AuthError refuses an attempt. It matches [ErrUnauthenticated], and where it is
-// known who asks, but not for this ([ReasonOutOfScope], [ReasonOutOfNetwork]),
-// [ErrForbidden] as well.
+// AuthError refuses an attempt. It matches [ErrUnauthenticated]. If the caller is known but
+// the credential is limited to other requests ([ReasonOutOfScope]) or networks
+// ([ReasonOutOfNetwork]), it matches [ErrForbidden] as well.
 type AuthError struct {
 	Reason     Reason
-	Err        error         // what there is to say to people, or nil
+	Err        error         // a message for people, or nil
 	RetryAfter time.Duration // of ReasonThrottled: how long to wait
 }
 
@@ -179,18 +178,17 @@ func (e *AuthError) Error() string {
 	return fmt.Sprintf("%v (%s)", ErrUnauthenticated, e.Reason)
 }
 
-// Is reports whether target is ErrUnauthenticated, or ErrForbidden where that is
-// what it amounts to.
+// Is reports whether target is ErrUnauthenticated, or ErrForbidden for the two reasons that
+// match it.
 func (e *AuthError) Is(target error) bool {
 	return target == ErrUnauthenticated ||
 		target == ErrForbidden && (e.Reason == ReasonOutOfScope || e.Reason == ReasonOutOfNetwork)
 }
 
-// Unwrap returns what a hook had to say, or nil.
+// Unwrap returns the error for people, or nil.
 func (e *AuthError) Unwrap() error { return e.Err }
 
-// Refused reports whether err is an answer rather than the want of one: whether
-// it matches one of this package's errors.
+// Refused reports whether err is a refusal: whether it matches one of this package's errors.
 func Refused(err error) bool {
 	for _, refusal := range []error{
 		ErrUnauthenticated, ErrForbidden, ErrUserNotFound, ErrUserExists, ErrNotFound, ErrConflict,

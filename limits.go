@@ -9,26 +9,25 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Limits narrow what a credential can be used for. The zero Limits narrow
-// nothing: such a credential can do all that its user can. They are compared with
-// ==.
+// Limits narrow what a credential can be used for. With the zero Limits, it can do everything
+// that its user can. They are comparable with ==.
 type Limits struct {
 	// Expires is when the credential stops being accepted, in UTC with whole
 	// seconds. Zero: never.
 	Expires time.Time
-	// Scopes are the requests that it may make. Empty: all.
+	// Scopes are the requests that it can make. Empty: all.
 	Scopes scope.List
-	// Networks are where it may be used from. Empty: from everywhere.
+	// Networks are those from which it can be used. Empty: all.
 	Networks Networks
-	// MaxUses is how many times it may be used in all. 0: as often as one likes.
+	// MaxUses is how many times it can be used in total. 0: no limit.
 	MaxUses int
 }
 
-// IsZero reports whether nothing is narrowed.
+// IsZero reports whether no limit is set.
 func (l Limits) IsZero() bool { return l == Limits{} }
 
-// Within reports whether l allows nothing that parent does not. In doubt it says
-// no.
+// Within reports whether l allows nothing that parent does not allow. It returns false if it
+// cannot decide.
 func (l Limits) Within(parent Limits, bundles scope.Bundles) bool {
 	return (parent.Expires.IsZero() || !l.Expires.IsZero() && !l.Expires.After(parent.Expires)) &&
 		l.Scopes.Within(parent.Scopes, bundles) &&
@@ -114,7 +113,7 @@ func (e Edit) kinds() (kinds []Kind) {
 	return kinds
 }
 
-// Of returns limits as they are after the change.
+// Of returns l with the change applied.
 func (e Edit) Of(l Limits) Limits {
 	if e.Expires != nil {
 		l.Expires = *e.Expires

@@ -133,11 +133,10 @@ func (m Manager) limit(c Credential, l Limits) (Credential, error) {
 	return c, m.reaches(c)
 }
 
-// Create makes an application password. The secret is returned here and nowhere
-// else. It refuses with an [*InvalidError], [ErrDuplicateName], [ErrTooMany],
-// [ErrNotCreator] or [ErrBeyondLimits]. One that AsCaller makes has the limits of
-// the acting credential where n has none. If what it replaces cannot be revoked, the
-// new one is withdrawn.
+// Create creates an application password. The secret is returned here and nowhere else. It
+// refuses with an [*InvalidError], [ErrDuplicateName], [ErrTooMany], [ErrNotCreator] or
+// [ErrBeyondLimits]. With AsCaller, the new credential inherits the limits of the acting one
+// where n has none. If a credential in n.Replaces cannot be revoked, the new one is revoked.
 func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
 	secret := NewSecret()
 	target, c, err := m.prepare(ctx, userID, n)
@@ -206,7 +205,7 @@ func (m Manager) revokeReplaced(ctx context.Context, userID string, uuids []stri
 	return nil
 }
 
-// CheckNew refuses what Create would refuse at this moment, and makes nothing.
+// CheckNew returns the error that Create would return now, and creates nothing.
 func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) error {
 	target, c, err := m.prepare(ctx, userID, n)
 	if err != nil {
@@ -261,8 +260,8 @@ func hasName(list []Credential, name string) bool {
 	return slices.ContainsFunc(list, func(c Credential) bool { return sameName(c.Name, name) })
 }
 
-// List returns a user's credentials, oldest first. The operator also gets those that are
-// left of a deleted user; see [Service.UserDeleted].
+// List returns a user's credentials, oldest first. The operator also gets those of a deleted
+// user; see [Service.UserDeleted].
 func (m Manager) List(ctx context.Context, userID string) ([]Credential, error) {
 	target, err := m.orGone(ctx, userID, m.Target)
 	if err != nil {
@@ -303,8 +302,8 @@ func (m Manager) Search(ctx context.Context, q CredentialQuery) (found []Credent
 	return found, total, nil
 }
 
-// MaySearch returns nil, or why Search refuses for a user or, if userID is empty,
-// for all of them.
+// MaySearch returns the error with which Search would refuse, for one user or, if userID is
+// empty, for all users. It returns nil if Search is allowed.
 func (m Manager) MaySearch(ctx context.Context, userID string) error {
 	if _, ok := m.service.store.(Searcher); !ok {
 		return ErrUnavailable
@@ -338,24 +337,23 @@ func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, err
 	return hasName(list, name), nil
 }
 
-// Rename gives a credential another name and returns it. It refuses with
-// [ErrNotFound], an [*InvalidError], [ErrDuplicateName] or [ErrBeyondLimits]; the
-// name it has is never a duplicate of itself.
+// Rename gives a credential another name and returns it. It refuses with [ErrNotFound], an
+// [*InvalidError], [ErrDuplicateName] or [ErrBeyondLimits]; keeping its name is never a
+// duplicate.
 func (m Manager) Rename(ctx context.Context, userID, uuid, name string) (Credential, error) {
 	return m.Edit(ctx, userID, uuid, Edit{Name: &name})
 }
 
-// Limit gives a credential other limits, in the place of all that it had, and
-// returns it. It refuses with [ErrNotFound], an [*InvalidError] or
-// [ErrBeyondLimits].
+// Limit replaces all limits of a credential, and returns it. It refuses with [ErrNotFound],
+// an [*InvalidError] or [ErrBeyondLimits].
 func (m Manager) Limit(ctx context.Context, userID, uuid string, limits Limits) (Credential, error) {
 	return m.Edit(ctx, userID, uuid, Edit{
 		Expires: &limits.Expires, Scopes: &limits.Scopes, Networks: &limits.Networks, MaxUses: &limits.MaxUses,
 	})
 }
 
-// Edit changes a credential, all of it or nothing, and returns it. It refuses as
-// Rename and Limit do.
+// Edit makes all changes to a credential or none, and returns it. It refuses as Rename and
+// Limit do.
 func (m Manager) Edit(ctx context.Context, userID, uuid string, e Edit) (Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
@@ -386,8 +384,7 @@ func (m Manager) edit(c *Credential, e Edit) error {
 	return err
 }
 
-// HasGrace reports whether the secret from before a rotation can be accepted for a
-// while; see [Config.NoGrace].
+// HasGrace reports whether rotations can have a grace period; see [Config.NoGrace].
 func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
 
 // MaxGrace is the longest grace period of a rotation.
@@ -483,9 +480,9 @@ func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Creden
 	return c, nil
 }
 
-// Revoke takes a credential back and returns what it was. When it returns, the secret is
-// dead. It refuses with [ErrNotFound] or [ErrBeyondLimits]. The operator can also revoke
-// what is left of a deleted user.
+// Revoke revokes a credential and returns it. When Revoke returns, its secrets no longer
+// work. It refuses with [ErrNotFound] or [ErrBeyondLimits]. The operator can also revoke what
+// is left of a deleted user.
 func (m Manager) Revoke(ctx context.Context, userID, uuid string) (Credential, error) {
 	target, err := m.toRevoke(ctx, userID)
 	if err != nil {
@@ -527,9 +524,9 @@ func (m Manager) mayRevoke(ctx context.Context, target User, selected func(Crede
 	return nil
 }
 
-// RevokeAll takes all credentials of a user back and returns what they were. It refuses
-// with [ErrBeyondLimits], and then revokes none. The operator can also revoke what is
-// left of a deleted user.
+// RevokeAll revokes all credentials of a user and returns them. It refuses with
+// [ErrBeyondLimits], and then revokes none. The operator can also revoke what is left of a
+// deleted user.
 func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, error) {
 	target, err := m.toRevoke(ctx, userID)
 	if err != nil {

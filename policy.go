@@ -11,20 +11,20 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Policy is what a site demands of its application passwords. The zero Policy demands
-// nothing, as in WordPress. It applies to all users who create or change one, administrators
-// and the command line included.
+// Policy has the rules of a site for its application passwords. The zero Policy has none, as
+// in WordPress. It applies to all users who create or change one, administrators and the
+// command line included.
 type Policy struct {
 	// MaxLifetime is how long after its creation a credential is accepted at most, whatever
 	// its Expires says. It applies to existing credentials as well. 0: no limit.
 	MaxLifetime time.Duration
-	// RequireExpiry refuses credentials without Expires. With MaxLifetime, those
-	// that name none get the latest one instead.
+	// RequireExpiry refuses new credentials without Expires. With MaxLifetime, those without
+	// get the latest allowed time instead.
 	RequireExpiry bool
 	// RequireScopes refuses new credentials without Scopes, and denies requests with existing
 	// credentials that have none.
 	RequireScopes bool
-	// Creators are the roles whose holders may create application passwords. Existing ones
+	// Creators are the roles of users who may get new application passwords. Existing ones
 	// stay. Empty: every user may.
 	Creators []string
 	// MaxPerUser is how many credentials a user may have. 0: any number.
@@ -39,8 +39,8 @@ type Policy struct {
 	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
 	// credentials.
 	RevokeOnPasswordReset bool
-	// ManageNeedsScope refuses to let a credential manage credentials unless a
-	// scope says so, also where it has no scopes at all.
+	// ManageNeedsScope lets a credential manage credentials only if one of its scopes allows
+	// it. A credential without scopes then cannot.
 	ManageNeedsScope bool
 }
 
@@ -73,8 +73,7 @@ func (p *Policy) isUnused(c *Credential, now time.Time) bool {
 	return p.RevokeUnused > 0 && now.Sub(last) >= p.RevokeUnused
 }
 
-// MayHave refuses new credentials to users whose role does not let them have any, with
-// [ErrNotCreator].
+// MayHave returns [ErrNotCreator] if none of the user's roles allows new credentials.
 func (p Policy) MayHave(u User) error {
 	if len(p.Creators) > 0 && !slices.ContainsFunc(p.Creators, u.HasRole) {
 		return ErrNotCreator
@@ -144,8 +143,8 @@ func addrName(a *Attempt) string {
 	return a.Addr.String()
 }
 
-// PasswordChanged is to be called when a user's own password was changed or reset.
-// It revokes their credentials if the policy says so, and returns what they were.
+// PasswordChanged revokes a user's credentials if the policy says so, and returns them. Call
+// it after the user's main password was changed or reset.
 func (s *Service) PasswordChanged(ctx context.Context, userID string) ([]Credential, error) {
 	if !s.config.Policy.RevokeOnPasswordReset {
 		return nil, nil
@@ -167,8 +166,8 @@ func (s *Service) restrictsCreation(c *Credential) bool {
 	return p.RequireExpiry || p.RequireScopes || p.MaxLifetime > 0 || len(p.Creators) > 0 || p.MaxPerUser > 0 || !s.MayManage(*c)
 }
 
-// MayManage reports whether a credential may be used to manage credentials. One for
-// a number of uses may not: those that it makes would have as many each.
+// MayManage reports whether a credential may be used to manage credentials. A credential with
+// a number of uses may not: each one that it made would have as many.
 func (s *Service) MayManage(c Credential) bool {
 	if c.Limits.MaxUses > 0 {
 		return false

@@ -32,20 +32,19 @@ type Store interface {
 	// depend on how many credentials the user has.
 	Find(ctx context.Context, userID, hash string) (Credential, error)
 
-	// Legacy returns the user's credentials that are [Credential.IsLegacy], so that
-	// a secret cannot be found by its hash and has to be tried on each.
-	// Where there are none, as on most sites, its cost must not depend on how
-	// many credentials the user has.
+	// Legacy returns the user's credentials for which [Credential.IsLegacy] is true, on each
+	// of which a secret has to be tried. If there are none, as on most sites, its cost must
+	// not depend on how many credentials the user has.
 	Legacy(ctx context.Context, userID string) ([]Credential, error)
 
 	// Insert adds a credential as the user's last. With a check, it is added
 	// only if check returns nil. ErrConflict says that its UUID is taken.
 	Insert(ctx context.Context, c Credential, check Check) error
 
-	// Update applies change to one credential and returns what it became. The
-	// UUID and UserID stay as they are, and so does its place in List. Where
-	// change left it as it was, nothing is checked or written; where change or
-	// check returns an error, nothing is written and Update returns that error.
+	// Update applies change to one credential and returns the result. The UUID, the UserID
+	// and its place in List do not change. If change leaves it unchanged, nothing is checked
+	// or written. If change or check returns an error, nothing is written and Update returns
+	// that error.
 	Update(ctx context.Context, userID, uuid string, change Change, check Check) (Credential, error)
 
 	// Delete removes one credential and returns what it removed.
@@ -59,8 +58,8 @@ type Store interface {
 	InUse(ctx context.Context) (bool, error)
 }
 
-// Change alters a credential in place. It may run more than once, so it must
-// have no other effect.
+// Change changes a credential in place. It may run more than once, so it must not have other
+// effects.
 type Change func(c *Credential) error
 
 // Check is a condition on a write. It gets the credential as it would be written and the
@@ -78,12 +77,11 @@ type CredentialQuery struct {
 	AppID      string    // exactly
 	UsedBefore time.Time // used, and last used before this time
 	NeverUsed  bool      // never used at all; not to be combined with UsedBefore
-	Offset     int       // how many to leave out at the beginning; for pages that people browse
+	Offset     int       // how many to skip; for pages that people browse
 	Limit      int       // how many at most; 0: all
 }
 
-// Selects reports whether a credential is among those that the query selects, for
-// stores that look at each.
+// Selects reports whether the query selects a credential, for stores that look at each.
 func (q CredentialQuery) Selects(c Credential) bool {
 	return (q.UserID == "" || q.UserID == c.UserID) &&
 		(q.UUID == "" || q.UUID == c.UUID) &&
@@ -112,11 +110,11 @@ type Searcher interface {
 // CredentialKey names a credential among those of all users.
 type CredentialKey struct{ UserID, UUID string }
 
-// Key returns what names the credential.
+// Key returns the key of the credential.
 func (c Credential) Key() CredentialKey { return CredentialKey{UserID: c.UserID, UUID: c.UUID} }
 
-// Transactor is an optional interface of a [Store] that can make one step of
-// several writes.
+// Transactor is an optional interface of a [Store] that can make several writes one
+// transaction.
 type Transactor interface {
 	// Atomically calls do with a context that makes the Store's writes one transaction. No
 	// other write comes in between, and when Atomically returns nil, all of them are done. If
@@ -140,11 +138,11 @@ type Versioned interface {
 	Version() (version uint64, ok bool)
 }
 
-// Hasher is an optional interface of a [Store] that others read as well, who
-// cannot verify $generic$ hashes.
+// Hasher is an optional interface of a [Store] that other programs read, which cannot verify
+// $generic$ hashes.
 type Hasher interface {
-	// HashNew returns the hash under which a new secret is to be stored. Secrets
-	// whose hash is another than [Secret.Hash] cannot be found by it, and are tried
-	// one by one until they are used for the first time.
+	// HashNew returns the hash under which to store a new secret. If that is not
+	// [Secret.Hash], the secret cannot be found by its hash, and is tried credential by
+	// credential until its first use.
 	HashNew(ctx context.Context, secret Secret) (string, error)
 }

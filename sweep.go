@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// ExpiryNotice is how long before a credential expires its use comes with a
-// warning, and the first [KindExpiring] event is due.
+// ExpiryNotice is how long before the expiry of a credential its uses get a warning, and the
+// first [KindExpiring] event is due.
 const ExpiryNotice = 14 * day
 
 // expiryNotices are how long before a credential expires events say so.
@@ -31,8 +31,8 @@ type Sweeps interface {
 
 // Swept is the result of a maintenance run.
 type Swept struct {
-	Expiring int // warned of
-	Revoked  int // unused, or over for longer than they are kept
+	Expiring int // warnings sent
+	Revoked  int // unused for too long, or inactive for longer than they are kept
 }
 
 // Spent returns why a credential is inactive for every request: [ReasonExpired],
@@ -69,12 +69,11 @@ func (s *Service) spentError(c Credential) error {
 	return nil
 }
 
-// Expires is when a credential stops being accepted, by its own limit or the
-// site's policy. Zero: never.
+// Expires is when a credential expires, by its own limit or the site's policy. Zero: never.
 func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(&c) }
 
-// OldSecretUntil is until when the secret from before the last rotation is accepted,
-// or the zero time where it is not.
+// OldSecretUntil is the end of the grace period of the last rotation, or the zero time if the
+// previous secret is not accepted.
 func (s *Service) OldSecretUntil(c Credential) time.Time {
 	if !isInGrace(&c, s.now()) {
 		return time.Time{}
@@ -90,7 +89,7 @@ func (s *Service) orEnd(c *Credential, at time.Time) time.Time {
 	return at
 }
 
-// ExpiresSoon is Expires where that is within [ExpiryNotice], and else the zero
+// ExpiresSoon is the time of Expires if it is within [ExpiryNotice], and otherwise the zero
 // time.
 func (s *Service) ExpiresSoon(c Credential) time.Time { return s.expiresSoon(&c, s.now()) }
 
@@ -102,8 +101,8 @@ func (s *Service) expiresSoon(c *Credential, now time.Time) time.Time {
 	return end
 }
 
-// RevokeSpent revokes those of a user's credentials that are [Service.Spent], and
-// returns what they were.
+// RevokeSpent revokes the user's inactive credentials (see [Service.Spent]), and returns
+// them.
 func (m Manager) RevokeSpent(ctx context.Context, userID string) ([]Credential, error) {
 	list, err := m.List(ctx, userID)
 	if err != nil {

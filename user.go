@@ -45,7 +45,7 @@ type Directory interface {
 type UserQuery struct {
 	Search string // part of the login, e-mail address or display name, ignoring case; empty: all
 	Role   string // only holders of this role; empty: all
-	Offset int    // how many to leave out at the beginning
+	Offset int    // how many to skip
 	Limit  int    // how many at most; 0: all
 }
 
@@ -56,35 +56,33 @@ type UserLister interface {
 	Users(ctx context.Context, q UserQuery) (users []User, total int, err error)
 }
 
-// Authority is an optional interface of a [Directory] that knows who may manage
-// whose credentials. A [Service] asks it where [Config.Allow] and [Config.AllowAll]
-// are not set, and package rest asks it who may list users.
+// Authority is an optional interface of a [Directory] that decides which users may manage the
+// credentials of others. A [Service] asks it if [Config.Allow] and [Config.AllowAll] are not
+// set, and package rest asks it which users may list users.
 //
-// Its methods must decide by what the directory has now about the user with the
-// actor's ID: the actor may have been read some time ago, and the actor's rights may
-// have changed since. An actor without an ID may do nothing. An error means that the
-// directory could not be asked; callers then allow nothing. The methods must be safe
-// for concurrent use.
+// Its methods must decide by the current data of the user with the actor's ID: the actor's
+// rights may have changed since the actor was read. An actor without an ID may do nothing. An
+// error means that the directory could not be asked; callers then allow nothing. The methods
+// must be safe for concurrent use.
 type Authority interface {
 	// CanManage reports whether actor may create, list, change and revoke the
 	// credentials of target.
 	CanManage(ctx context.Context, actor, target User) (bool, error)
-	// CanSearch reports whether actor may look through the credentials of all
-	// users at once.
+	// CanSearch reports whether actor may search the credentials of all users.
 	CanSearch(ctx context.Context, actor User) (bool, error)
 	// CanListUsers reports whether actor may list all users, with their logins,
 	// e-mail addresses and roles.
 	CanListUsers(ctx context.Context, actor User) (bool, error)
 }
 
-// Attempt is what a caller presented.
+// Attempt is a login and a secret from a caller, with the circumstances that decide about it.
 type Attempt struct {
 	Login  string // login or e-mail address, as it was sent
 	Secret Secret
 	// Addr is the caller's address, or the zero Addr when it is unknown.
 	Addr netip.Addr
-	// Secure says that the secret was not sent in the clear over a network: it
-	// came over TLS, or from this machine. An attempt that is not is refused.
+	// Secure says that the secret was not sent in the clear over a network: it came over TLS,
+	// or from this machine. Other attempts are refused.
 	Secure bool
 	// Request is what the caller wants to do. A credential with scopes is refused
 	// where it is zero.
@@ -107,14 +105,13 @@ type Identity struct {
 	// Rule is the rule that covers the request, or the name of its bundle; empty
 	// where the credential has no scopes.
 	Rule string
-	// OldSecret says that the secret is the one from before the last rotation,
-	// which will soon be refused.
+	// OldSecret says that the secret is the previous one, whose grace period ends soon.
 	OldSecret bool
-	// OldSecretUntil is until when that secret is accepted, as
-	// [Service.OldSecretUntil] says; zero unless OldSecret is true.
+	// OldSecretUntil is the end of its grace period, as [Service.OldSecretUntil] returns it;
+	// zero unless OldSecret is true.
 	OldSecretUntil time.Time
-	// ExpiresSoon is when the credential stops being accepted, if that is within
-	// [ExpiryNotice], and else zero.
+	// ExpiresSoon is when the credential expires, if that is within [ExpiryNotice], and
+	// otherwise zero.
 	ExpiresSoon time.Time
 }
 
