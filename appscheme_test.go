@@ -47,7 +47,7 @@ func TestAppSchemes(t *testing.T) {
 		"com-apple-mobilesafari-tab://x", "x-web-search://x", "onionhttps://evil", "ghosthttp://evil",
 		"alohabrowser://open?link=x", "duckduckgo://x",
 		"some-new-browser-https://evil", "newhttps://evil", "svn+http://evil",
-		// What browsers have themselves, and what websites and extensions may handle.
+		// Browsers handle these themselves, or let websites and extensions handle them.
 		"web+evil://x", "WEB+evil://x", "ext+evil://x", "view-source://x", "chrome-extension://x/y",
 		"safari-web-extension://x", "moz-icon://x", "edge://x",
 		"mailto://x", "sms://x", "xmpp://x", "matrix://x", "webcal://x", "ipfs://x", "irc://x",

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// legacyTime bounds the work on one attempt's legacy hashes, which are slow on
-// purpose. Past it the attempt is broken rather than refused: nobody knows
-// whether the secret was right. A longer secret than legacySecret is not tried
-// on them, since the time that they take grows with it.
+// legacyTime limits the work on one attempt's legacy hashes, which are slow on purpose. When
+// it has passed, the attempt is broken rather than refused, because it is unknown whether the
+// secret was right. Secrets longer than legacySecret are not tried on legacy hashes, since
+// the cost grows with their length.
 const (
 	legacyTime   = 3 * time.Second
 	legacySecret = 128
@@ -24,12 +24,13 @@ const nobodysID = "0"
 
 var errTooSlow = errors.New("too many slow hashes to try: use the application passwords that still have one, or revoke them")
 
-// Authenticate finds out who an attempt is: the user whose login or e-mail
-// address it names, by the one credential of theirs whose secret it presents.
+// Authenticate returns the identity of an attempt: the user with the login or e-mail address
+// in it, and the credential of that user whose secret it presents. A refusal is an
+// [*AuthError], which matches [ErrUnauthenticated]. Attempts with an unknown user and with a
+// wrong secret take the same steps. Any other error means that there was no answer; treat it
+// as a refusal.
 //
-// A refusal is an [*AuthError], which matches [ErrUnauthenticated]. An unknown
-// user and a wrong secret take the same steps. Any other error means that there
-// is no answer, and must be treated as "no".
+// It is safe for concurrent use.
 func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error) {
 	var f finding
 	if err := s.attempt(ctx, &a, &f); err != nil {
@@ -41,9 +42,9 @@ func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error)
 	return f.Identity, nil
 }
 
-// WithIdentity is Authenticate for those who pass the identity on in a context, as
-// [NewContext] does. It costs less where somebody is remembered: their identity is
-// read when somebody calls [FromContext], if ever.
+// WithIdentity is like Authenticate, and returns the identity in a context, as [NewContext]
+// does. It costs less on a cache hit, because the identity is then decoded only when
+// [FromContext] is called.
 func (s *Service) WithIdentity(ctx context.Context, a Attempt) (context.Context, error) {
 	var f finding
 	if err := s.attempt(ctx, &a, &f); err != nil {
@@ -60,17 +61,17 @@ func (s *Service) WithIdentity(ctx context.Context, a Attempt) (context.Context,
 type finding struct {
 	Identity
 
-	// unread is the record of the identity, where that is settled and was not filled
-	// in.
+	// unread is the encoded identity of a cache hit that needs no further check; Identity is
+	// then not filled in.
 	unread string
 
-	// place is where the memo keeps what was looked up, if it may.
+	// place is where to cache what was looked up, if anywhere.
 	place memoPlace
 }
 
-// attempt makes an attempt, and tells of it.
+// attempt authenticates, and reports the result to Config.Observe.
 func (s *Service) attempt(ctx context.Context, a *Attempt, f *finding) error {
-	if s.config.Observe == nil { // what nobody is told need not be put together
+	if s.config.Observe == nil { // without an observer, build no event
 		if err := s.authenticate(ctx, a, f); err != nil {
 			return noAnswer(err)
 		}
@@ -98,7 +99,7 @@ func noAnswer(err error) error {
 	return fmt.Errorf("authenticate: %w", err)
 }
 
-// failed tells of an attempt that did not succeed, and returns its error.
+// failed reports a failed attempt to Config.Observe, and returns its error.
 func (s *Service) failed(ctx context.Context, known *Identity, a *Attempt, took time.Duration, err error) error {
 	e := Event{
 		Kind: KindBroken, User: known.User, Credential: known.Credential, Login: a.Login,
@@ -112,7 +113,7 @@ func (s *Service) failed(ctx context.Context, known *Identity, a *Attempt, took 
 	return noAnswer(err)
 }
 
-// authenticate fills in, beside a refusal, as much of the finding as is known.
+// authenticate fills in, also for a refusal, as much of f as is known.
 func (s *Service) authenticate(ctx context.Context, a *Attempt, f *finding) (err error) {
 	now := s.now()
 	if err := s.admit(ctx, a); err != nil {
@@ -186,7 +187,7 @@ func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time
 	if err := s.lookUp(ctx, a, &f.Identity, now); err != nil {
 		return err
 	}
-	// Another spelling of the login would be one more entry, of any number.
+	// Caching other spellings of the login too would need an unlimited number of entries.
 	if isSpelled := a.Login == f.User.Login || a.Login == f.User.Email; isSpelled && f.Credential.Limits.MaxUses == 0 {
 		f.place = memoPlace{key, version}
 	}
@@ -196,7 +197,7 @@ func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time
 	return nil
 }
 
-// remember puts what was found into the memo, if it has a place there.
+// remember caches f, if there is a place for it.
 func (s *Service) remember(f *finding) {
 	if f.place != (memoPlace{}) {
 		id := Identity{User: f.User, Credential: f.Credential, OldSecret: f.OldSecret}
@@ -204,10 +205,10 @@ func (s *Service) remember(f *finding) {
 	}
 }
 
-// standsUntil returns until when a credential's last use is neither due to be recorded
-// anew, nor so long ago that it counts as unused. What a use records need not show in
-// the store's version, so it is remembered until then.
-// The first use of a secret that a rotation made is due at once.
+// standsUntil returns the time until which a credential's last use need not be recorded again
+// and does not yet count as unused. Recording a use need not change the store's version, so
+// the cache entry may stay until then. The first use of a secret from a rotation is due at
+// once.
 func (s *Service) standsUntil(id *Identity) time.Time {
 	c := &id.Credential
 	if c.HashUnused && !id.OldSecret {
@@ -220,9 +221,9 @@ func (s *Service) standsUntil(id *Identity) time.Time {
 	return c.LastUsed.Add(stands)
 }
 
-// settled returns until when, in Unix seconds, it makes no difference whether an
-// identity that was found is judged: any request is accepted, and there is nothing to
-// record, to tell anybody or to warn of. 0: that is not known of any time.
+// settled returns the time, in Unix seconds, until which the identity needs no check: every
+// request is accepted, with nothing to record, to report or to warn of. It returns 0 if that
+// holds at no time.
 func (s *Service) settled(id *Identity) int64 {
 	c, config := &id.Credential, &s.config
 	asks := config.AvailableFor != nil || config.Check != nil || config.Observe != nil
@@ -260,8 +261,8 @@ func (s *Service) lookUpAround(ctx context.Context, a Attempt, now time.Time) (i
 
 var errNotLookedUp = errors.New("Config.AroundLookup accepted an attempt whose look-up found nothing")
 
-// find asks the directory and the store. It does not stop at an unknown user,
-// but goes on with one who has nothing, so that both ways take as long.
+// find asks the directory and the store. For an unknown user it continues with a user without
+// credentials, so that both cases take the same time.
 func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	user, err := s.users.UserByLogin(ctx, a.Login)
 	unknown := errors.Is(err, ErrUserNotFound)
@@ -347,8 +348,7 @@ func isInGrace(c *Credential, now time.Time) bool {
 	return c.OldHash != "" && now.Before(c.OldUntil)
 }
 
-// matchLegacy tries a secret on each credential, within bounds of time and of
-// attempts at the same moment.
+// matchLegacy tries a secret on each credential. legacyTime and s.slow limit its cost.
 func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string, now time.Time) (c Credential, old bool, err error) {
 	if len(legacy) == 0 || len(secret.plain) > legacySecret {
 		return Credential{}, false, ErrNotFound
@@ -393,9 +393,9 @@ func (s *Service) upgrade(ctx context.Context, c Credential, old bool, hash stri
 	return c, err
 }
 
-// recordUse keeps when and from where a credential was used, at most once per
-// UsageInterval. That it cannot be kept is reported, and no reason to refuse;
-// that the credential is gone is.
+// recordUse stores when and from where a credential was used, at most once per UsageInterval.
+// A failure to store it is reported but does not refuse the attempt. A credential that no
+// longer exists does.
 func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
 	if f.Credential.Limits.MaxUses > 0 {
 		return s.countUse(ctx, a, f, now)

@@ -9,7 +9,7 @@ import (
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
-// ruled is a directory with a rule of its own: one user may do everything.
+// ruled is a directory with an access rule: one user may do everything.
 type ruled struct {
 	*memory.Store
 	mighty string // ID
@@ -38,7 +38,7 @@ func TestAuthority(t *testing.T) {
 		broken      error
 		config      sparekey.Config
 		ann, admin  error // what they get when they list the other's
-		annAll, all error // and everyone's
+		annAll, all error // and those of all users
 	}{
 		"the directory decides":    {ann: nil, admin: forbidden, annAll: nil, all: forbidden},
 		"the directory is broken":  {broken: down, ann: down, admin: down, annAll: down, all: down},

@@ -13,7 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// ResponseMode says how an application gets what it asked for.
+// ResponseMode says how an application gets its password.
 type ResponseMode string
 
 // The response modes.
@@ -29,20 +29,20 @@ const (
 	ResponseCode ResponseMode = "code"
 )
 
-// AuthorizationRequest is an application's request that a user give it an
-// application password. It is as untrusted as its sender, so Validate it each
-// time it arrives: when it is shown, and when the answer to it is.
+// AuthorizationRequest is an application's request that a user give it an application
+// password. It is untrusted, so Validate it each time it arrives: with the page, and with the
+// user's answer.
 type AuthorizationRequest struct {
 	AppName       string // suggestion for the credential's name; may be empty
 	AppID         string // UUID in lower case; may be empty
-	SuccessURL    string // where to send the user with the secret; empty: it is shown instead
-	RejectURL     string // where to send the user who says no; empty: see Rejected
+	SuccessURL    string // where to send the user with the secret; empty: show the secret to the user
+	RejectURL     string // where to send a user who refuses; empty: see Rejected
 	Mode          ResponseMode
 	CodeChallenge string // of ResponseCode: the S256 challenge
-	State         string // given back with a code or a post, unread; may be empty
+	State         string // returned unchanged with a code or a post; may be empty
 
-	// What the application says that it needs. The user is shown it and decides,
-	// never for more.
+	// Scopes and Expires are what the application says it needs. The user sees them and
+	// decides; the user can grant less, never more.
 	Scopes  scope.List // empty: everything
 	Expires string     // as ParseExpiry has it; empty: never
 }
@@ -102,9 +102,9 @@ var (
 	targetBytes = regexp.MustCompile(`^[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*$`)
 )
 
-// validTarget checks a URL that a user may be sent to with a secret: on the web
-// with TLS or on this machine, or an application's own scheme, which must not lead
-// to the web by way of another program. One that a Callback covers needs none of that.
+// validTarget checks a URL to which a user may be sent with a secret. It must be on the web
+// with TLS, on this machine, or have an application's own scheme that does not lead to the
+// web through another program. A URL that a Callback covers needs none of that.
 func validTarget(field, target string, allowed []Callback) error {
 	if target == "" {
 		return nil
@@ -158,8 +158,8 @@ func isLoopbackHost(host string) bool {
 	return err == nil && addr.IsLoopback() && addr.Zone() == "" || host == "localhost"
 }
 
-// Rejected returns where to send a user who said no: RejectURL, or SuccessURL
-// with success=false, or "" for nowhere. The extra fields, if any, say why.
+// Rejected returns where to send a user who refused: RejectURL, or SuccessURL with
+// success=false, or "" for nowhere. The extra fields, if any, say why.
 func (r AuthorizationRequest) Rejected(fields ...Field) string {
 	switch {
 	case r.RejectURL != "":
@@ -170,15 +170,15 @@ func (r AuthorizationRequest) Rejected(fields ...Field) string {
 	return ""
 }
 
-// Grant is what an application gets when the user says yes.
+// Grant is what an application gets when the user approves.
 type Grant struct {
 	SiteURL string // without a slash at its end
 	Login   string
 	Secret  Secret
 }
 
-// Fields returns what the grant consists of, under the names that WordPress
-// gives it. The result holds the plaintext.
+// Fields returns the parts of the grant under the names that WordPress uses. The result has
+// the secret in plaintext.
 func (g Grant) Fields() []Field {
 	return []Field{{"site_url", g.SiteURL}, {"user_login", g.Login}, {"password", g.Secret.Chunked()}}
 }
@@ -186,8 +186,8 @@ func (g Grant) Fields() []Field {
 // Field is a parameter of a URL or a form.
 type Field struct{ Name, Value string }
 
-// AddFields returns a URL with fields in its query, in place of those of the
-// same name. Everything else in the URL, its fragment included, stays as it is.
+// AddFields returns a URL with fields in its query, replacing those of the same name.
+// Everything else in the URL, including its fragment, does not change.
 func AddFields(target string, fields ...Field) string {
 	if len(fields) == 0 {
 		return target

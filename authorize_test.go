@@ -108,8 +108,8 @@ func TestGrant(t *testing.T) {
 	}
 }
 
-// FuzzValidate proves that whatever passes leads to where a browser would go:
-// TLS, this machine, or another program, and no other host than was shown.
+// FuzzValidate checks that each accepted URL leads where a browser would go: to TLS, this
+// machine or another program, and to the host that was shown.
 func FuzzValidate(f *testing.F) {
 	for _, seed := range []string{"https://a/", "http://127.0.0.1/", "my-app://x", "HTTP://e/", "javascript:x", "https://a@b/", "https://a\\b/", "http://[::1]/#x?y"} {
 		f.Add(seed)

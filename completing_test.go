@@ -91,8 +91,8 @@ func (s *transacting) DeleteAll(ctx context.Context, userID string) ([]sparekey.
 	return s.List(ctx, userID)
 }
 
-// TestCallerLeaves has a caller leave between a write and its record. A credential that
-// was made is gone again, and one that was revoked is gone all the same.
+// TestCallerLeaves has a caller leave between a write and its record. A credential that was
+// created is deleted again; one that was revoked stays revoked.
 func TestCallerLeaves(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -153,7 +153,7 @@ func (s *leavingPages) NextPage(ctx context.Context, after sparekey.CredentialKe
 	return s.Store.NextPage(ctx, after, limit)
 }
 
-// TestSweeperLeaves interrupts a sweep: the next one begins where that did.
+// TestSweeperLeaves interrupts a maintenance run: the next one begins where that one began.
 func TestSweeperLeaves(t *testing.T) {
 	t.Parallel()
 	clock := newClock()

@@ -43,8 +43,8 @@ func FromContext(ctx context.Context) (id Identity, ok bool) {
 	return id, ok
 }
 
-// EndsSoon reports whether the identity of the request's caller has something to warn
-// them of, in ExpiresSoon or OldSecret. It costs less than FromContext.
+// EndsSoon reports whether the caller should get a warning, because ExpiresSoon or OldSecret
+// is set in the identity. It costs less than FromContext.
 func EndsSoon(ctx context.Context) bool {
 	c, ok := ctx.Value(identityKey{}).(*identityContext)
 	return ok && c.whole != nil && (c.whole.OldSecret || !c.whole.ExpiresSoon.IsZero())
@@ -57,15 +57,14 @@ type caller struct {
 	request Request
 }
 
-// WithCaller returns a context that says from where, and with which request,
-// somebody manages credentials, for the record of it. target is the request target
-// as it was received.
+// WithCaller returns a context with the address and the request with which credentials are
+// managed, for the events about it. target is the request target as it was received.
 func WithCaller(ctx context.Context, addr netip.Addr, method, target string) context.Context {
 	return context.WithValue(ctx, callerKey{}, caller{addr, Request{Method: method, Target: target}})
 }
 
-// CallerFrom returns what WithCaller put into a context, or what is zero.
+// CallerFrom returns what WithCaller put into a context, or zero values.
 func CallerFrom(ctx context.Context) (netip.Addr, Request) {
-	c, _ := ctx.Value(callerKey{}).(caller) // zero where nobody said it
+	c, _ := ctx.Value(callerKey{}).(caller) // zero where it is not set
 	return c.addr, c.request
 }

@@ -17,7 +17,7 @@ import (
 // Credential is the stored record of one application password. Times are UTC
 // in whole seconds.
 type Credential struct {
-	UUID     string // version 4, lower case; the credential's name towards clients
+	UUID     string // version 4, lower case; identifies the credential to clients
 	UserID   string // the owner
 	AppID    string // UUID that the application chose for itself, or empty
 	Name     string // sanitised, never empty; see SanitizeName
@@ -26,20 +26,20 @@ type Credential struct {
 	LastUsed time.Time // zero until the first use; refreshed once per [Config.UsageInterval]
 	LastIP   string    // the caller's address at LastUsed; empty until the first use
 
-	Limits Limits // what it is narrowed to
-	Uses   int    // how often it was used, counted where Limits.MaxUses bounds it
+	Limits Limits // the limits of its use
+	Uses   int    // how often it was used, counted only if Limits.MaxUses is set
 
 	OldHash  string    // of the secret before the last rotation, or empty
-	OldUntil time.Time // until when that secret is accepted as well
+	OldUntil time.Time // the end of its grace period
 
-	// HashUnused says that a rotation made the secret of Hash, and that no use of it was
+	// HashUnused says that Hash is from a rotation, and that no use of its secret was
 	// recorded since. See [Manager.Rotate].
 	HashUnused bool
 }
 
-// IsLegacy reports whether a secret cannot be found by its hash but has to be tried
-// on it: the hash, or that from before the last rotation, is not a $generic$ one,
-// but from before WordPress 6.8 or from an import.
+// IsLegacy reports whether a secret has to be tried on the credential, because it cannot be
+// found by its hash: Hash or OldHash is not a $generic$ hash, but from before WordPress 6.8
+// or from an import.
 func (c Credential) IsLegacy() bool {
 	return !passhash.IsGeneric(c.Hash) || c.OldHash != "" && !passhash.IsGeneric(c.OldHash)
 }
@@ -52,7 +52,7 @@ func (c Credential) WholeSeconds() Credential {
 	return c
 }
 
-// LogValue logs what tells credentials apart, and not the hash.
+// LogValue logs the UUID, the user and the name, and never a hash.
 func (c Credential) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("uuid", c.UUID), slog.String("user", c.UserID), slog.String("name", c.Name))
@@ -69,16 +69,15 @@ func (c Credential) Format(f fmt.State, verb rune) {
 	fmt.Fprintf(f, fmt.FormatString(f, verb), fields(c))
 }
 
-// NewCredential is what an application password is made from.
+// NewCredential describes an application password to create.
 type NewCredential struct {
 	Name   string // required; is sanitised
 	AppID  string // optional; UUID in lower case
 	Limits Limits // optional
 
-	// Replaces holds the UUIDs of credentials of the same user that the new one takes
-	// the place of: they count neither as names that are taken nor towards
-	// [Policy.MaxPerUser], and are revoked once the new one exists. UUIDs that the user
-	// does not have are ignored.
+	// Replaces holds the UUIDs of credentials of the same user that the new one replaces:
+	// they count neither for duplicate names nor towards [Policy.MaxPerUser], and are revoked
+	// once the new one exists. UUIDs that the user does not have are ignored.
 	Replaces []string
 }
 
@@ -131,7 +130,7 @@ func dropControl(c rune) rune {
 	if unicode.IsControl(c) && !unicode.IsSpace(c) {
 		return -1
 	}
-	if unicode.IsControl(c) { // a line break of another kind
+	if unicode.IsControl(c) { // another kind of line break
 		return ' '
 	}
 	return c

@@ -1,9 +1,8 @@
-// Package sparekey gives every application its own password, so that nobody
-// hands out their own. It is the Application Passwords system as WordPress
-// defines it, for any application: a user makes a random password of 24
-// characters for one application, the application sends it with Basic
-// authentication in place of the user's own, and the user takes it back without
-// touching any other.
+// Package sparekey gives every application its own password, so that users never share their
+// own. It is the Application Passwords system as WordPress defines it, for any application: a
+// user creates a random password of 24 characters for one application, the application sends
+// it with Basic authentication instead of the user's own, and the user can revoke it without
+// affecting any other.
 //
 // # Protect a handler
 //
@@ -65,6 +64,6 @@
 //
 // # Errors
 //
-// Operations are done, refused or broken; see the errors of this package and
-// [Refused]. What is broken is never "yes".
+// An operation succeeds, is refused, or is broken; see the errors of this package and
+// [Refused]. Treat a broken operation as a refusal, never as success.
 package sparekey

@@ -23,7 +23,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	} else if d, err := time.ParseDuration(text); err == nil {
 		return d, nil
 	}
-	return 0, fmt.Errorf("%q is no duration such as 90d, 36h or 30m", text)
+	return 0, fmt.Errorf("invalid duration %q: use for example 90d, 36h or 30m", text)
 }
 
 // FormatDuration writes a duration as ParseDuration reads it, in days where they
@@ -41,9 +41,9 @@ func FormatDuration(d time.Duration) string {
 	return text
 }
 
-// ParseExpiry reads when something expires: after a duration ("7d"), at the end of
-// a day in UTC ("2026-12-31"), at a time (RFC 3339), or "never", which is the zero
-// time.
+// ParseExpiry returns the time at which something expires. It reads a duration ("7d"), a date
+// ("2026-12-31", which means the end of that day in UTC), a time (RFC 3339), or "never",
+// which gives the zero time.
 func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	if text == "never" {
 		return time.Time{}, nil

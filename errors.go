@@ -6,11 +6,10 @@ import (
 	"time"
 )
 
-// Every operation has three outcomes: it is done, it is refused, or it is
-// broken. The errors below, and those that match one of them with [errors.Is],
-// are refusals: an answer that repeating the call does not change. Any other
-// error means that there is no answer, because a store could not be asked or a
-// hook failed; callers must then deny, and say "unavailable" rather than "no".
+// Every operation has three outcomes: it succeeds, it is refused, or it is broken. The errors
+// below, and those that match one of them with [errors.Is], are refusals: repeating the call
+// gives the same answer. Any other error means that there was no answer, because a store or a
+// hook failed. Callers must then deny, and say "unavailable" rather than "no".
 var (
 	// ErrUnauthenticated is matched by every [*AuthError].
 	ErrUnauthenticated = errors.New("not authenticated")
@@ -25,8 +24,8 @@ var (
 	ErrNotFound = errors.New("no such application password")
 	// ErrConflict is what a Store returns for a UUID that is taken.
 	ErrConflict = errors.New("an application password with this UUID exists already")
-	// ErrDuplicateName refuses a second credential of the same name for one
-	// user, where [Config.UniqueNames] is set.
+	// ErrDuplicateName refuses a second credential with the same name for one user, if
+	// [Config.UniqueNames] is set.
 	ErrDuplicateName = errors.New("an application password of this name exists already")
 	// ErrUnavailable says that the feature is switched off for the whole site.
 	ErrUnavailable = errors.New("application passwords are not available here")
@@ -36,7 +35,7 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
-// ErrLoginTaken and ErrEmailTaken say what it is that another user has. They match
+// ErrLoginTaken and ErrEmailTaken say which of the two another user has. They match
 // ErrUserExists.
 var (
 	ErrLoginTaken error = takenError("login")
@@ -67,23 +66,22 @@ var ErrBeyondLimits error = forbiddenError("an application password cannot manag
 // ErrInvalid.
 var ErrNameTooLong error = &InvalidError{"name", fmt.Sprintf("must have at most %d bytes", MaxNameLength)}
 
-// ErrOldSecret refuses to let the secret from before a rotation manage credentials:
-// whoever has it may be why it was rotated. It matches ErrForbidden.
+// ErrOldSecret refuses to let the secret from before a rotation manage credentials: the
+// rotation may have happened because that secret leaked. It matches ErrForbidden.
 var ErrOldSecret error = forbiddenError("a secret that was replaced cannot manage application passwords")
 
-// ErrActingChanged refuses to go on with a credential that was revoked, or got other
-// limits or another secret, since the request with it arrived. It matches
-// ErrForbidden.
+// ErrActingChanged refuses a request with a credential that was revoked, limited or rotated
+// after the request arrived. It matches ErrForbidden.
 var ErrActingChanged error = forbiddenError("the application password that was sent was changed or revoked meanwhile")
 
 // ErrSpent is matched by every [*SpentError].
-var ErrSpent = errors.New("the application password is accepted no more, whatever its secret")
+var ErrSpent = errors.New("the application password is inactive, and a new secret would not change that")
 
-// SpentError refuses another secret to a credential that is accepted no more, since
-// that would not be accepted, either. It matches [ErrSpent].
+// SpentError refuses to rotate an inactive credential, since its new secret would be refused
+// as well. It matches [ErrSpent].
 type SpentError struct {
 	Field   string // the limit to change first, such as "expires"; empty where there is none
-	Problem string // why it is accepted no more and what to do, for people
+	Problem string // why it is inactive and what to do, for people
 }
 
 func (e *SpentError) Error() string { return ErrSpent.Error() + ": " + e.Problem }
@@ -94,7 +92,7 @@ func (e *SpentError) Is(target error) bool { return target == ErrSpent }
 // InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
 type InvalidError struct {
 	Field   string // the field at fault, such as "name" or "app_id"
-	Problem string // what is wrong and what would be right, for people
+	Problem string // what is wrong and how to correct it, for people
 }
 
 func (e *InvalidError) Error() string { return fmt.Sprintf("%s %s", e.Field, e.Problem) }
@@ -116,20 +114,20 @@ const (
 	ReasonDisabled        Reason = "disabled"          // the feature is off for the site
 	ReasonDisabledForUser Reason = "disabled_for_user" // the feature is off for the user
 
-	// The secret is right, but its credential is not accepted for this.
-	ReasonExpired      Reason = "expired"        // no more, see Limits.Expires
-	ReasonUsedUp       Reason = "used_up"        // no more, see Limits.MaxUses
-	ReasonUnused       Reason = "unused"         // no more, see Policy.RevokeUnused
+	// The secret is right, but the credential is inactive or limited.
+	ReasonExpired      Reason = "expired"        // past its end, see Limits.Expires
+	ReasonUsedUp       Reason = "used_up"        // used as often as allowed, see Limits.MaxUses
+	ReasonUnused       Reason = "unused"         // not used for too long, see Policy.RevokeUnused
 	ReasonOutOfScope   Reason = "out_of_scope"   // not for this request, see Limits.Scopes
 	ReasonOutOfNetwork Reason = "out_of_network" // not from this address, see Limits.Networks
 )
 
-// ReasonThrottled is for hooks, and for sign-in pages, that turn away who has
-// tried too often; see [Throttled].
+// ReasonThrottled is for hooks and sign-in pages that refuse callers after too many attempts;
+// see [Throttled].
 const ReasonThrottled Reason = "throttled"
 
-// Reasons lists every reason that Sparekey itself gives, so that a test can
-// prove a table of them complete.
+// Reasons lists every reason that Sparekey itself gives, so that a test can check that a
+// table of them is complete.
 func Reasons() []Reason {
 	return []Reason{
 		ReasonMalformed, ReasonUnknownLogin, ReasonUnknownEmail, ReasonWrongSecret,
@@ -138,12 +136,12 @@ func Reasons() []Reason {
 	}
 }
 
-// AuthError refuses an attempt. It matches [ErrUnauthenticated], and where it is
-// known who asks, but not for this ([ReasonOutOfScope], [ReasonOutOfNetwork]),
-// [ErrForbidden] as well.
+// AuthError refuses an attempt. It matches [ErrUnauthenticated]. If the caller is known but
+// the credential is limited to other requests ([ReasonOutOfScope]) or networks
+// ([ReasonOutOfNetwork]), it matches [ErrForbidden] as well.
 type AuthError struct {
 	Reason     Reason
-	Err        error         // what there is to say to people, or nil
+	Err        error         // a message for people, or nil
 	RetryAfter time.Duration // of ReasonThrottled: how long to wait
 }
 
@@ -180,18 +178,17 @@ func (e *AuthError) Error() string {
 	return fmt.Sprintf("%v (%s)", ErrUnauthenticated, e.Reason)
 }
 
-// Is reports whether target is ErrUnauthenticated, or ErrForbidden where that is
-// what it amounts to.
+// Is reports whether target is ErrUnauthenticated, or ErrForbidden for the two reasons that
+// match it.
 func (e *AuthError) Is(target error) bool {
 	return target == ErrUnauthenticated ||
 		target == ErrForbidden && (e.Reason == ReasonOutOfScope || e.Reason == ReasonOutOfNetwork)
 }
 
-// Unwrap returns what a hook had to say, or nil.
+// Unwrap returns the error for people, or nil.
 func (e *AuthError) Unwrap() error { return e.Err }
 
-// Refused reports whether err is an answer rather than the want of one: whether
-// it matches one of this package's errors.
+// Refused reports whether err is a refusal: whether it matches one of this package's errors.
 func Refused(err error) bool {
 	for _, refusal := range []error{
 		ErrUnauthenticated, ErrForbidden, ErrUserNotFound, ErrUserExists, ErrNotFound, ErrConflict,

@@ -1,6 +1,6 @@
 package sparekey
 
-// Remembered returns what the memo gives back for an identity, if it keeps it.
+// Remembered returns an identity as the cache returns it, if the cache can hold it.
 func Remembered(id Identity) (Identity, bool) {
 	record, ok := newRecord(id)
 	if !ok {
@@ -11,7 +11,7 @@ func Remembered(id Identity) (Identity, bool) {
 	return again, true
 }
 
-// Memo is a memo over something Versioned.
+// Memo is a cache for results from a Versioned source.
 type Memo struct{ *memo }
 
 // NewMemo returns an empty Memo.
@@ -21,12 +21,12 @@ func NewMemo(source Versioned) Memo {
 	return Memo{m}
 }
 
-// Put remembers, as found at a version.
+// Put caches an identity that was found at a version.
 func (m Memo) Put(a Attempt, version uint64, id Identity) {
 	m.put(memoPlace{m.key(&a), memoVersion{version}}, &id, 0)
 }
 
-// Get returns what is remembered at a version.
+// Get returns the cached identity at a version.
 func (m Memo) Get(a Attempt, version uint64) (id Identity, ok bool) {
 	known, ok := m.get(m.key(&a), memoVersion{version})
 	if ok {
@@ -35,8 +35,7 @@ func (m Memo) Get(a Attempt, version uint64) (id Identity, ok bool) {
 	return id, ok
 }
 
-// MemoSize and MemoText are how many entries a Memo has at the most, and how many
-// bytes.
+// MemoSize and MemoText are the most entries and the most bytes that a Memo holds.
 const (
 	MemoSize = memoSize
 	MemoText = memoText

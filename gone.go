@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// UserDeleted is to be called by an application with users of its own when it deletes
-// one, before or after it does. It revokes all of the user's credentials, with an event
-// each, and returns what they were; there may have been none. Without it they stay in the
-// store, and a later user with the same ID would have them.
+// UserDeleted revokes all credentials of a user, with an event for each, and returns them;
+// there may be none. An application with its own users calls it before or after it deletes
+// one. Without the call the credentials stay in the store, and a later user with the same ID
+// would get them.
 func (s *Service) UserDeleted(ctx context.Context, userID string) ([]Credential, error) {
 	revoked, err := s.AsOperator().RevokeAll(ctx, userID)
 	if errors.Is(err, ErrUserNotFound) { // and nothing is left of them
@@ -18,12 +18,11 @@ func (s *Service) UserDeleted(ctx context.Context, userID string) ([]Credential,
 	return revoked, err
 }
 
-// Orphans returns the credentials whose users are gone from the directory, which
-// [Service.UserDeleted] would have revoked. The operator can revoke them with
-// [Manager.Revoke]. It asks the directory once for every user who has credentials. It
-// refuses with [ErrForbidden] unless it is the operator who asks, and with
-// [ErrUnavailable] where the Store is not a [Searcher]. Any other error is one of the
-// store or the directory.
+// Orphans returns the credentials of users that the directory does not have.
+// [Service.UserDeleted] would have revoked them; the operator can, with [Manager.Revoke]. It
+// asks the directory once for every user who has credentials. It returns [ErrForbidden]
+// unless the Manager is the operator's, and [ErrUnavailable] where the Store is not a
+// [Searcher]. Any other error comes from the store or the directory.
 func (m Manager) Orphans(ctx context.Context) ([]Credential, error) {
 	var orphans []Credential
 	isGone := m.service.OrphanCheck(ctx)

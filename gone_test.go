@@ -79,8 +79,8 @@ func TestUserDeleted(t *testing.T) {
 	}
 }
 
-// TestOperatorRevokesWhatIsLeft lists and revokes the credentials of a user who is gone,
-// which nothing but the operator can.
+// TestOperatorRevokesWhatIsLeft lists and revokes the credentials of a deleted user, which
+// only the operator can.
 func TestOperatorRevokesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	svc, d, _, recorded := goneSite(t)

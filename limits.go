@@ -9,26 +9,25 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Limits narrow what a credential can be used for. The zero Limits narrow
-// nothing: such a credential can do all that its user can. They are compared with
-// ==.
+// Limits narrow what a credential can be used for. With the zero Limits, it can do everything
+// that its user can. They are comparable with ==.
 type Limits struct {
 	// Expires is when the credential stops being accepted, in UTC with whole
 	// seconds. Zero: never.
 	Expires time.Time
-	// Scopes are the requests that it may make. Empty: all.
+	// Scopes are the requests that it can make. Empty: all.
 	Scopes scope.List
-	// Networks are where it may be used from. Empty: from everywhere.
+	// Networks are those from which it can be used. Empty: all.
 	Networks Networks
-	// MaxUses is how many times it may be used in all. 0: as often as one likes.
+	// MaxUses is how many times it can be used in total. 0: no limit.
 	MaxUses int
 }
 
-// IsZero reports whether nothing is narrowed.
+// IsZero reports whether no limit is set.
 func (l Limits) IsZero() bool { return l == Limits{} }
 
-// Within reports whether l allows nothing that parent does not. In doubt it says
-// no.
+// Within reports whether l allows nothing that parent does not allow. It returns false if it
+// cannot decide.
 func (l Limits) Within(parent Limits, bundles scope.Bundles) bool {
 	return (parent.Expires.IsZero() || !l.Expires.IsZero() && !l.Expires.After(parent.Expires)) &&
 		l.Scopes.Within(parent.Scopes, bundles) &&
@@ -36,7 +35,7 @@ func (l Limits) Within(parent Limits, bundles scope.Bundles) bool {
 		(parent.MaxUses == 0 || l.MaxUses > 0 && l.MaxUses <= parent.MaxUses)
 }
 
-// orInherit returns l with the parent's limits where it has none of its own.
+// orInherit returns l, with the parent's limits where l has none.
 func (l Limits) orInherit(parent Limits) Limits {
 	if l.Expires.IsZero() {
 		l.Expires = parent.Expires
@@ -53,11 +52,11 @@ func (l Limits) orInherit(parent Limits) Limits {
 	return l
 }
 
-// valid returns the limits as they are kept, or an [*InvalidError]. What is left as
-// it was before may be over already. Scopes and networks are brought into the form that
-// [scope.Parse] and [ParseNetworks] give them, so that every way in (Go, REST, pages,
-// command line) accepts the same texts and keeps the same form of them. What these
-// cannot read is refused here, since it would deny every request later.
+// valid returns the limits in the form in which they are stored, or an [*InvalidError]. An
+// expiry that did not change may have passed already. Scopes and networks get the form that
+// [scope.Parse] and [ParseNetworks] give them, so that all callers (Go, REST, pages, command
+// line) accept the same texts and store them in the same form. Texts that these cannot read
+// are refused here, since they would deny every request later.
 func (l Limits) valid(before Limits, now time.Time, bundles scope.Bundles) (Limits, error) {
 	l.Expires = l.Expires.UTC().Truncate(time.Second)
 	if !l.Expires.IsZero() && !l.Expires.Equal(before.Expires) && !l.Expires.After(now) {
@@ -96,7 +95,7 @@ func (l Limits) Checked(bundles scope.Bundles) (Limits, error) {
 // maxYear is the last one that RFC 3339 can write.
 const maxYear = 9999
 
-// Edit says what to change of a credential. What is nil stays as it is.
+// Edit holds the changes to a credential. Nil fields stay unchanged.
 type Edit struct {
 	Name     *string // is sanitised
 	Expires  *time.Time
@@ -121,7 +120,7 @@ func (e Edit) kinds() (kinds []Kind) {
 	return kinds
 }
 
-// Of returns limits as they are after the change.
+// Of returns l with the change applied.
 func (e Edit) Of(l Limits) Limits {
 	if e.Expires != nil {
 		l.Expires = *e.Expires
@@ -191,9 +190,8 @@ func parseNetwork(text string) (netip.Prefix, error) {
 // Strings returns the networks in CIDR notation, or nil.
 func (n Networks) Strings() []string { return strings.Fields(string(n)) }
 
-// Contains reports whether an address is in the networks. The zero Addr, which
-// nobody knows, is in none unless they are everywhere. What cannot be read contains
-// nothing.
+// Contains reports whether an address is in the networks. An unknown address (the zero Addr)
+// is in them only if they are empty. A list that cannot be read contains nothing.
 func (n Networks) Contains(addr netip.Addr) bool {
 	if n == "" {
 		return true

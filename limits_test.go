@@ -157,7 +157,7 @@ func TestRuleIsTold(t *testing.T) {
 	}
 }
 
-// TestUses counts exactly, also where many come at the same moment.
+// TestUses checks that concurrent uses are counted exactly.
 func TestUses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})
@@ -189,7 +189,7 @@ func TestUsesAreNotGivenAway(t *testing.T) {
 	secret, _ := s.limited(t, "app", sparekey.Limits{MaxUses: 10})
 	svc := sparekey.New(neverUpdates{s.store}, s.store, sparekey.Config{})
 	if _, err := svc.Authenticate(t.Context(), attempt("ann", secret)); err == nil || sparekey.Refused(err) {
-		t.Errorf("got %v, want an error that is no refusal", err)
+		t.Errorf("got %v, want an error other than a refusal", err)
 	}
 }
 
@@ -252,8 +252,8 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// TestGraceEnds wants the time that is told to be the one until which the secret from
-// before is accepted.
+// TestGraceEnds compares the announced end of the grace period with the moment from which the
+// previous secret is refused.
 func TestGraceEnds(t *testing.T) {
 	t.Parallel()
 	hours := func(n int) time.Time { return newClock().Now().Add(time.Duration(n) * time.Hour) }
@@ -322,7 +322,7 @@ func TestRotateSpent(t *testing.T) {
 		says   string
 	}{
 		"expired":               {sparekey.Limits{Expires: newClock().Now().Add(time.Hour)}, sparekey.Policy{}, "expires", "it expired on 2026-03-04 06:06 UTC. Let it expire later first"},
-		"expired by the policy": {sparekey.Limits{}, sparekey.Policy{MaxLifetime: time.Hour}, "", "one lasts 1h at the most here. Make a new one"},
+		"expired by the policy": {sparekey.Limits{}, sparekey.Policy{MaxLifetime: time.Hour}, "", "an application password lasts at most 1h here. Make a new one"},
 		"used up":               {sparekey.Limits{MaxUses: 1}, sparekey.Policy{}, "max_uses", "Give it more first"},
 		"unused":                {sparekey.Limits{}, sparekey.Policy{RevokeUnused: time.Hour}, "", "it was not used for 1h. Make a new one"},
 		"without scopes":        {sparekey.Limits{}, sparekey.Policy{RequireScopes: true}, "scopes", "Give it some first"},
@@ -529,8 +529,8 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
-// TestOldSecretManagesNothing has whoever a secret was replaced because of try to
-// take the credential over in the time of grace.
+// TestOldSecretManagesNothing has a thief with the previous secret try to take the credential
+// over during the grace period.
 func TestOldSecretManagesNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})
@@ -660,7 +660,7 @@ func TestPolicy(t *testing.T) {
 		"longest life by default": {policy: sparekey.Policy{RequireExpiry: true, MaxLifetime: time.Hour}, want: sparekey.Limits{Expires: now.Add(time.Hour)}},
 		"longer than allowed":     {policy: sparekey.Policy{MaxLifetime: time.Hour}, limits: sparekey.Limits{Expires: now.Add(2 * time.Hour)}, field: "expires"},
 		"scopes required":         {policy: sparekey.Policy{RequireScopes: true}, field: "scopes"},
-		"scope nobody defined":    {limits: sparekey.Limits{Scopes: scopes(t, "moon")}, field: "scopes"},
+		"undefined scope":         {limits: sparekey.Limits{Scopes: scopes(t, "moon")}, field: "scopes"},
 		"in the past":             {limits: sparekey.Limits{Expires: now}, field: "expires"},
 		"fewer than no uses":      {limits: sparekey.Limits{MaxUses: -1}, field: "max_uses"},
 		"role may not":            {policy: sparekey.Policy{Creators: []string{"editor"}}, err: sparekey.ErrNotCreator},

@@ -99,8 +99,8 @@ func TestLimitsInOtherSpellings(t *testing.T) {
 	}
 }
 
-// TestMalformedLimitsOfOld are in the store already: they deny, and another limit can be
-// narrowed beside them.
+// TestMalformedLimitsOfOld has malformed limits in the store already: they deny, and another
+// limit can still be narrowed.
 func TestMalformedLimitsOfOld(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})

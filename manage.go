@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// Manager manages credentials on behalf of an actor. Every method first settles
-// whether it may, and refuses in this order: [ErrUnavailable],
-// [ErrUserNotFound], [ErrUnavailableForUser], [ErrForbidden]. An error that
-// matches none of this package's means that there is no answer.
+// Manager manages credentials on behalf of an actor. Every method first checks whether it
+// may, and refuses in this order: [ErrUnavailable], [ErrUserNotFound],
+// [ErrUnavailableForUser], [ErrForbidden]. An error that matches none of this package's
+// errors means that there was no answer.
 type Manager struct {
 	service  *Service
 	actor    User
@@ -24,17 +24,16 @@ type Manager struct {
 // zero User is an anonymous actor.
 func (s *Service) As(actor User) Manager { return Manager{service: s, actor: actor} }
 
-// AsCaller returns a Manager for whoever authenticated with an application
-// password. Beside what holds for As, the credential must be allowed to manage
-// others (see [Limits.Scopes] and [Policy.ManageNeedsScope]), and can neither make
-// one that may do more than itself nor touch one that does.
+// AsCaller returns a Manager for a caller who authenticated with an application password. In
+// addition to the rules of As, that credential must be allowed to manage credentials (see
+// [Limits.Scopes] and [Policy.ManageNeedsScope]). It can neither create, change nor revoke
+// one that may do more than itself.
 func (s *Service) AsCaller(id Identity) Manager {
 	return Manager{service: s, actor: id.User, acting: &id.Credential, old: id.OldSecret}
 }
 
-// AsOperator returns a Manager for whoever has the machine, such as the command
-// line: it may manage everybody's credentials, also where the feature is
-// switched off.
+// AsOperator returns a Manager for the operator of the machine, such as the command line. It
+// may manage the credentials of all users, also where the feature is switched off.
 func (s *Service) AsOperator() Manager { return Manager{service: s, operator: true} }
 
 // Target returns the user whose credentials are to be managed, or the refusal.
@@ -139,11 +138,10 @@ func (m Manager) limit(c Credential, l Limits) (Credential, error) {
 	return c, m.reaches(c)
 }
 
-// Create makes an application password. The secret is returned here and nowhere
-// else. It refuses with an [*InvalidError], [ErrDuplicateName], [ErrTooMany],
-// [ErrNotCreator] or [ErrBeyondLimits]. One that AsCaller makes has the limits of
-// the acting credential where n has none. If what it replaces cannot be revoked, the
-// new one is withdrawn.
+// Create creates an application password. The secret is returned here and nowhere else. It
+// refuses with an [*InvalidError], [ErrDuplicateName], [ErrTooMany], [ErrNotCreator] or
+// [ErrBeyondLimits]. With AsCaller, the new credential inherits the limits of the acting one
+// where n has none. If a credential in n.Replaces cannot be revoked, the new one is revoked.
 func (m Manager) Create(ctx context.Context, userID string, n NewCredential) (Secret, Credential, error) {
 	secret := NewSecret()
 	target, c, err := m.prepare(ctx, userID, n)
@@ -212,7 +210,7 @@ func (m Manager) revokeReplaced(ctx context.Context, userID string, uuids []stri
 	return nil
 }
 
-// CheckNew refuses what Create would refuse at this moment, and makes nothing.
+// CheckNew returns the error that Create would return now, and creates nothing.
 func (m Manager) CheckNew(ctx context.Context, userID string, n NewCredential) error {
 	target, c, err := m.prepare(ctx, userID, n)
 	if err != nil {
@@ -267,8 +265,8 @@ func hasName(list []Credential, name string) bool {
 	return slices.ContainsFunc(list, func(c Credential) bool { return sameName(c.Name, name) })
 }
 
-// List returns a user's credentials, oldest first. The operator also gets those that are
-// left of a deleted user; see [Service.UserDeleted].
+// List returns a user's credentials, oldest first. The operator also gets those of a deleted
+// user; see [Service.UserDeleted].
 func (m Manager) List(ctx context.Context, userID string) ([]Credential, error) {
 	target, err := m.orGone(ctx, userID, m.Target)
 	if err != nil {
@@ -309,8 +307,8 @@ func (m Manager) Search(ctx context.Context, q CredentialQuery) (found []Credent
 	return found, total, nil
 }
 
-// MaySearch returns nil, or why Search refuses for a user or, if userID is empty,
-// for all of them.
+// MaySearch returns the error with which Search would refuse, for one user or, if userID is
+// empty, for all users. It returns nil if Search is allowed.
 func (m Manager) MaySearch(ctx context.Context, userID string) error {
 	if _, ok := m.service.store.(Searcher); !ok {
 		return ErrUnavailable
@@ -335,8 +333,7 @@ func (m Manager) MaySearch(ctx context.Context, userID string) error {
 	return nil
 }
 
-// NameExists reports whether the user has a credential of this name, whatever
-// its case.
+// NameExists reports whether the user has a credential with this name, ignoring case.
 func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, error) {
 	list, err := m.List(ctx, userID)
 	if err != nil {
@@ -345,24 +342,23 @@ func (m Manager) NameExists(ctx context.Context, userID, name string) (bool, err
 	return hasName(list, name), nil
 }
 
-// Rename gives a credential another name and returns it. It refuses with
-// [ErrNotFound], an [*InvalidError], [ErrDuplicateName] or [ErrBeyondLimits]; the
-// name it has is never a duplicate of itself.
+// Rename gives a credential another name and returns it. It refuses with [ErrNotFound], an
+// [*InvalidError], [ErrDuplicateName] or [ErrBeyondLimits]; keeping its name is never a
+// duplicate.
 func (m Manager) Rename(ctx context.Context, userID, uuid, name string) (Credential, error) {
 	return m.Edit(ctx, userID, uuid, Edit{Name: &name})
 }
 
-// Limit gives a credential other limits, in the place of all that it had, and
-// returns it. It refuses with [ErrNotFound], an [*InvalidError] or
-// [ErrBeyondLimits].
+// Limit replaces all limits of a credential, and returns it. It refuses with [ErrNotFound],
+// an [*InvalidError] or [ErrBeyondLimits].
 func (m Manager) Limit(ctx context.Context, userID, uuid string, limits Limits) (Credential, error) {
 	return m.Edit(ctx, userID, uuid, Edit{
 		Expires: &limits.Expires, Scopes: &limits.Scopes, Networks: &limits.Networks, MaxUses: &limits.MaxUses,
 	})
 }
 
-// Edit changes a credential, all of it or nothing, and returns it. It refuses as
-// Rename and Limit do.
+// Edit makes all changes to a credential or none, and returns it. It refuses as Rename and
+// Limit do.
 func (m Manager) Edit(ctx context.Context, userID, uuid string, e Edit) (Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
@@ -393,23 +389,22 @@ func (m Manager) edit(c *Credential, e Edit) error {
 	return err
 }
 
-// HasGrace reports whether the secret from before a rotation can be accepted for a
-// while; see [Config.NoGrace].
+// HasGrace reports whether rotations can have a grace period; see [Config.NoGrace].
 func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
 
-// MaxGrace is for how long a secret can be accepted beside the one that takes its
-// place.
+// MaxGrace is the longest grace period of a rotation.
 const MaxGrace = 90 * day
 
-// Rotate gives a credential another secret, which is returned here and nowhere
-// else. The one that applications use is accepted for as long as grace says, at most
-// [MaxGrace], but not after the credential expires. It is the secret that the credential
-// had, and one from an earlier rotation stops working now. But where the grace period of
-// an earlier rotation still runs and no use of the secret that it made was recorded, that
-// rotation's answer may have been lost: the secret from before it stays accepted until the
-// time that was promised then, and the unused one stops working now. Without a grace
-// period, all secrets but the new one stop working now. It
-// refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
+// Rotate gives a credential a new secret, which is returned here and nowhere else. The
+// previous secret is accepted until the grace period ends, at most for [MaxGrace], but not
+// after the credential expires. A secret from an earlier rotation stops working now.
+//
+// There is one exception. While an earlier grace period runs and no use of that rotation's
+// secret was recorded, its answer may have been lost. Then the secret from before it stays
+// accepted until the end that was announced, and the unused secret stops working now. Without
+// a grace period, all secrets except the new one stop working now.
+//
+// It refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
@@ -442,8 +437,8 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 	return secret, c, nil
 }
 
-// replaceSecret gives a credential the hash of another secret, and decides which secret
-// is accepted beside it; see Rotate.
+// replaceSecret sets the hash of a credential's new secret, and decides which previous secret
+// stays accepted; see Rotate.
 func (s *Service) replaceSecret(c *Credential, hash string, now time.Time, grace time.Duration) {
 	isLost := c.HashUnused && isInGrace(c, now)
 	switch {
@@ -490,9 +485,9 @@ func (m Manager) RecordUse(ctx context.Context, userID, uuid, ip string) (Creden
 	return c, nil
 }
 
-// Revoke takes a credential back and returns what it was. When it returns, the secret is
-// dead. It refuses with [ErrNotFound] or [ErrBeyondLimits]. The operator can also revoke
-// what is left of a deleted user.
+// Revoke revokes a credential and returns it. When Revoke returns, its secrets no longer
+// work. It refuses with [ErrNotFound] or [ErrBeyondLimits]. The operator can also revoke what
+// is left of a deleted user.
 func (m Manager) Revoke(ctx context.Context, userID, uuid string) (Credential, error) {
 	target, err := m.toRevoke(ctx, userID)
 	if err != nil {
@@ -534,9 +529,9 @@ func (m Manager) mayRevoke(ctx context.Context, target User, selected func(Crede
 	return nil
 }
 
-// RevokeAll takes all credentials of a user back and returns what they were. It refuses
-// with [ErrBeyondLimits], and then revokes none. The operator can also revoke what is
-// left of a deleted user.
+// RevokeAll revokes all credentials of a user and returns them. It refuses with
+// [ErrBeyondLimits], and then revokes none. The operator can also revoke what is left of a
+// deleted user.
 func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, error) {
 	target, err := m.toRevoke(ctx, userID)
 	if err != nil {
@@ -554,8 +549,8 @@ func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, er
 	})
 }
 
-// revoked is recorded for what takes credentials back. They are gone even if that
-// cannot be recorded: whether a secret is dead must not depend on a log.
+// revoked is recorded for revocations. The credentials stay revoked even if that cannot be
+// recorded: a revocation must not depend on a log.
 func (m Manager) revoked(ctx context.Context, target User, write func(context.Context) ([]Credential, error)) ([]Credential, error) {
 	gone, err := m.recorded(ctx, []Kind{KindRevoked}, target, write)
 	if err == nil || len(gone) == 0 {

@@ -190,7 +190,7 @@ func TestWhoMayManage(t *testing.T) {
 		"administrator":                     {config: sparekey.Config{Allow: sparekey.AllowAdministrators}, as: func(s *site) sparekey.Manager { return s.As(s.admin) }},
 		"self, beside administrators":       {config: sparekey.Config{Allow: sparekey.AllowAdministrators}, as: func(s *site) sparekey.Manager { return s.As(s.ann) }},
 		"the operator":                      {as: func(s *site) sparekey.Manager { return s.AsOperator() }},
-		"nobody to manage":                  {as: func(s *site) sparekey.Manager { return s.AsOperator() }, userID: "999", want: sparekey.ErrUserNotFound},
+		"unknown user":                      {as: func(s *site) sparekey.Manager { return s.AsOperator() }, userID: "999", want: sparekey.ErrUserNotFound},
 		"off for the site":                  {config: sparekey.Config{Available: off}, as: func(s *site) sparekey.Manager { return s.As(s.ann) }, want: sparekey.ErrUnavailable},
 		"off for the site, unknown user":    {config: sparekey.Config{Available: off}, as: func(s *site) sparekey.Manager { return s.As(s.ann) }, userID: "999", want: sparekey.ErrUnavailable},
 		"off for the site, for strangers":   {config: sparekey.Config{Available: off}, as: func(s *site) sparekey.Manager { return s.As(sparekey.User{}) }, want: sparekey.ErrUnavailable},
@@ -248,9 +248,9 @@ func TestSearchAll(t *testing.T) {
 		config sparekey.Config
 		want   error
 	}{
-		"by default nobody may": {sparekey.Config{Allow: sparekey.AllowAdministrators}, sparekey.ErrForbidden},
-		"administrators":        {sparekey.Config{AllowAll: sparekey.AdministratorsOnly}, nil},
-		"the question breaks":   {sparekey.Config{AllowAll: func(context.Context, sparekey.User) (bool, error) { return true, broken }}, broken},
+		"denied by default":   {sparekey.Config{Allow: sparekey.AllowAdministrators}, sparekey.ErrForbidden},
+		"administrators":      {sparekey.Config{AllowAll: sparekey.AdministratorsOnly}, nil},
+		"the question breaks": {sparekey.Config{AllowAll: func(context.Context, sparekey.User) (bool, error) { return true, broken }}, broken},
 		"off for the site": {sparekey.Config{
 			AllowAll:  sparekey.AdministratorsOnly,
 			Available: func(context.Context) (bool, error) { return false, nil },

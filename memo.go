@@ -9,39 +9,37 @@ import (
 	"sync/atomic"
 )
 
-// The memo has memoSize entries at the most, whose records have memoText bytes
-// together, and one of them longestRecord. A usual record has some 200.
+// The cache holds at most memoSize entries, whose records have at most memoText bytes
+// together, and each of them at most longestRecord. A usual record has about 200.
 const (
 	memoSize      = 1 << 17
 	memoText      = 64 << 20
 	longestRecord = 16 << 10
 )
 
-// memo remembers which login and secret belong to whom, for as long as neither
-// the store nor the directory changes. It holds successes only, so that guesses
-// neither fill it nor ever take the short way: a refusal always costs the same
-// full look-up, whether or not the user exists.
+// memo is a cache of successful look-ups, by login and secret. A change in the store or the
+// directory invalidates it. It holds no refusals, so guesses neither fill it nor become
+// cheaper: a refusal always costs the same full look-up, whether or not the user exists.
 //
-// What it holds has no pointers, so that the garbage collector has nothing to do
-// for 100,000 entries, and whoever reads it takes no lock.
+// Its entries have no pointers, so that 100,000 of them cost the garbage collector nothing.
+// Reads take no lock.
 type memo struct {
-	sources []Versioned // none: nothing is remembered
+	sources []Versioned // none: nothing is cached
 	salt    [16]byte    // of this process
 
-	mu    sync.Mutex // held by whoever puts
+	mu    sync.Mutex // held while an entry is put
 	table atomic.Pointer[memoTable]
 }
 
-// memoKey is 128 bits of a salted digest of what was presented, so that its size is
-// not for the caller to choose, and nobody outside can aim at a place in the table.
-// It takes a fifth of the time of the hash by which the store knows the secret.
+// memoKey is 128 bits of a salted digest of the login and secret. Callers therefore cannot
+// choose its size, and cannot aim at a place in the table. The digest takes a fifth of the
+// time of the hash by which the store finds the secret.
 type memoKey [2]uint64
 
 // memoVersion is the state of the sources at which an entry was true.
 type memoVersion [2]uint64
 
-// newMemo returns a memo over store and users; it stays empty unless both are
-// Versioned.
+// newMemo returns a cache for store and users; it stays empty unless both are Versioned.
 func newMemo(store Store, users Directory) *memo {
 	m := &memo{}
 	m.table.Store(newMemoTable(memoVersion{}))
@@ -77,19 +75,19 @@ func (m *memo) version() (v memoVersion, ok bool) {
 	return v, len(m.sources) > 0
 }
 
-// memoPlace is where the memo keeps something.
+// memoPlace is where the cache keeps an entry.
 type memoPlace struct {
 	key     memoKey
 	version memoVersion
 }
 
-// remembered is what the memo knows of an attempt.
+// remembered is a cache entry.
 type remembered struct {
 	record  string // of the identity
 	settled int64  // until when, in Unix seconds, the record need not be read; see Service.settled
 }
 
-// get returns what was remembered at this version, if something was.
+// get returns the entry for k at this version, if there is one.
 func (m *memo) get(k memoKey, v memoVersion) (remembered, bool) {
 	t := m.table.Load()
 	if t.version != v {
@@ -98,8 +96,8 @@ func (m *memo) get(k memoKey, v memoVersion) (remembered, bool) {
 	return t.find(k)
 }
 
-// put remembers id instead of what was there, unless a change has made it old already.
-// The first entry of a new version takes the place of all older ones.
+// put caches id, unless a change has invalidated it already. The first entry of a new version
+// evicts all older ones.
 func (m *memo) put(at memoPlace, id *Identity, settled int64) {
 	record, ok := newRecord(*id)
 	if !ok {
@@ -115,7 +113,7 @@ func (m *memo) put(at memoPlace, id *Identity, settled int64) {
 		t = newMemoTable(at.version)
 	}
 	r := remembered{record, settled}
-	if known, ok := t.find(at.key); ok && known == r { // somebody else was faster
+	if known, ok := t.find(at.key); ok && known == r { // another goroutine was faster
 		return
 	}
 	m.table.Store(t.with(at.key, r))

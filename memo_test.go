@@ -74,7 +74,7 @@ func named(length int) sparekey.Identity {
 	return sparekey.Identity{Credential: sparekey.Credential{Name: strings.Repeat("n", length)}}
 }
 
-// TestMemoKeepsOutWhatIsTooLong has an identity whose size somebody else chose.
+// TestMemoKeepsOutWhatIsTooLong has an identity whose size a stranger chose.
 func TestMemoKeepsOutWhatIsTooLong(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{1 << 14, 1<<16 - 1, 1 << 16, 1 << 20} {
@@ -170,7 +170,7 @@ func TestWhatIsKeptOfTheMemo(t *testing.T) {
 		kept = append(kept, id)
 	}
 	if each := (heap() - before) / versions; each > most {
-		t.Errorf("whoever keeps an identity keeps %d bytes", each)
+		t.Errorf("keeping an identity keeps %d bytes", each)
 	}
 	runtime.KeepAlive(kept)
 }
@@ -219,7 +219,7 @@ func TestMemoIsBounded(t *testing.T) {
 	}
 }
 
-// TestMemoIsBoundedInBytes fills it with names as long as they can be.
+// TestMemoIsBoundedInBytes fills the cache with names of the greatest length.
 func TestMemoIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	m := sparekey.NewMemo(&version{})

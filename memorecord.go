@@ -10,9 +10,8 @@ import (
 // roles, and what is true or false, as varints (encoding/binary) and as
 // texts after their lengths.
 
-// times, numbers and texts are what is in a record, beside the roles and what is
-// true or false. A field that is not keeps an identity that has it from being
-// remembered.
+// times, numbers and texts are the fields that a record holds, besides the roles and the
+// flags. An identity with any other field set is not cached.
 func (id *Identity) times() [7]*time.Time {
 	c := &id.Credential
 	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.ExpiresSoon, &id.OldSecretUntil}
@@ -31,8 +30,8 @@ func (id *Identity) texts() [14]*string {
 	}
 }
 
-// newRecord returns an identity as a record. ok is false if that would not give it
-// back exactly as it is: then it must not be remembered.
+// newRecord encodes an identity. ok is false if decoding would not return exactly the same
+// identity, which then must not be cached.
 func newRecord(id Identity) (record string, ok bool) {
 	id.User.Registered = id.User.Registered.UTC().Round(0) // of a directory that may have it from anywhere
 	var w recordWriter

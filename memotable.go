@@ -5,22 +5,22 @@ import (
 	"sync/atomic"
 )
 
-// memoTable holds what the memo remembers of one version: records one after the
-// other in blocks of text, and slots that say where. Whoever has a table can go on
-// reading it while others are made from it, and perhaps misses what is new.
+// memoTable holds the cache entries of one version: records in blocks of text, and slots that
+// say where they are. A goroutine with a table can continue to read it while others derive
+// new tables from it; it may miss new entries.
 type memoTable struct {
 	version memoVersion
 	slots   []memoSlot       // 2^n; one in eight is empty at least, so that a search ends
 	used    int              // how many slots are not
 	blocks  []string         // those that are full
 	last    string           // what is in the one that is not
-	writer  *strings.Builder // of last; for whoever makes the next table alone
+	writer  *strings.Builder // of last; only the next table's writer uses it
 	size    int              // how many bytes all blocks have together
 }
 
-// memoSlot takes 32 bytes, which are in one line of the processor's cache. Whoever reads
-// one while it is filled anew may have the later settled with the earlier record: the
-// same identity, but for when it was used.
+// memoSlot takes 32 bytes, which are in one cache line of the processor. A reader that comes
+// while the slot is filled may get the later settled with the earlier record: the same
+// identity, except for the time of its last use.
 type memoSlot struct {
 	key     memoKey
 	settled atomic.Int64
@@ -34,7 +34,7 @@ type recordPlace uint64
 const (
 	fewestSlots   = 64
 	smallestBlock = 4 << 10
-	biggestBlock  = 16 << 10 // is kept whole by whoever keeps a record of it
+	biggestBlock  = 16 << 10 // stays in memory as long as one of its records does
 )
 
 // newMemoTable returns a table that begins small, since a change may come soon.
@@ -42,7 +42,7 @@ func newMemoTable(v memoVersion) *memoTable {
 	return &memoTable{version: v, slots: make([]memoSlot, fewestSlots), writer: &strings.Builder{}}
 }
 
-// find returns what is remembered for k, if something is.
+// find returns the entry for k, if there is one.
 func (t *memoTable) find(k memoKey) (remembered, bool) {
 	s := slotOf(t.slots, k)
 	record := t.record(recordPlace(s.place.Load()))
@@ -75,10 +75,9 @@ func (t *memoTable) record(p recordPlace) string {
 	return text[begin : begin+length]
 }
 
-// with returns a table that has something for k as well, in the place of what t has for
-// it; or, where t is full, nothing else: most of so much is out of use, and what is in
-// use comes back by itself. No two calls may run at the same time, and no table may be
-// made from t twice.
+// with returns a table that has r for k, in place of t's entry for k. If t is full, the new
+// table has nothing else: most of so many entries are out of use, and those in use come back
+// by themselves. Calls must not run concurrently, and only one table may be derived from t.
 func (t *memoTable) with(k memoKey, r remembered) *memoTable {
 	if t.used == memoSize || t.size+len(r.record) > memoText {
 		t = newMemoTable(t.version)
@@ -88,7 +87,7 @@ func (t *memoTable) with(k memoKey, r remembered) *memoTable {
 		next.slots = doubled(next.slots)
 	}
 	if next.writer.Len()+len(r.record) > next.writer.Cap() {
-		next.blocks = append(next.blocks, next.last) // which nobody reads past its old end
+		next.blocks = append(next.blocks, next.last) // which no reader reads past its old end
 		next.writer = &strings.Builder{}
 		next.writer.Grow(max(len(r.record), min(max(next.size, smallestBlock), biggestBlock)))
 	}

@@ -6,18 +6,16 @@ import (
 	"unicode/utf8"
 )
 
-// SanitizeName returns the name under which an application password is stored,
-// the same that WordPress 7.1 would store: one line of text without markup.
+// SanitizeName returns the name under which an application password is stored: one line of
+// text without markup, the same as WordPress 7.1 would store.
 //
-// Tags, scripts and styles are dropped, a "<" that opens no tag is escaped,
-// runs of spaces, tabs and line breaks become one space, and percent-encoded
-// bytes such as %41 are removed until none is left. Everything else is kept: no
-// limit on length, no change of case, no Unicode normalization. Of a name that
-// is not valid UTF-8 nothing is kept.
+// Tags, scripts and styles are dropped, a "<" that opens no tag is escaped, runs of spaces,
+// tabs and line breaks become one space, and percent-encoded bytes such as %41 are removed
+// until none is left. Everything else is kept: the length has no limit, and neither case nor
+// Unicode normalization changes. If the name is not valid UTF-8, nothing is kept.
 //
-// The result is "" when nothing is left. It may still hold "&", ">" and quotes,
-// so whoever writes it into a page has to escape it there. SanitizeName runs in
-// time linear in the length of name.
+// The result is "" when nothing is left. It may still hold "&", ">" and quotes, so escape it
+// when you write it into a page. SanitizeName runs in time linear in the length of name.
 func SanitizeName(name string) string {
 	if !utf8.ValidString(name) {
 		return ""
@@ -27,8 +25,7 @@ func SanitizeName(name string) string {
 	return removePercentEncoding(name)
 }
 
-// sameName reports whether a and b are the same name to a person: equal but for
-// case, in any script.
+// sameName reports whether a and b are equal to a person: ignoring case, in any script.
 func sameName(a, b string) bool {
 	return strings.EqualFold(a, b)
 }
@@ -148,7 +145,7 @@ func removeRawElements(s string) string {
 	return string(kept)
 }
 
-// A rawElement is an element whose content is no text for the reader.
+// A rawElement is an element whose content is not text for the reader.
 type rawElement struct {
 	start   string // what its start tag begins with
 	end     string // its end tag
@@ -160,9 +157,9 @@ func findRawElement(text, name string) rawElement {
 	return rawElement{start: "<" + name, end: end, lastEnd: strings.LastIndex(text, end)}
 }
 
-// endAt returns where the element that starts at text[at] is over, or at when
-// none starts there. Past the last end tag it does not search: a text of nothing
-// but start tags would be read to its end for each of them.
+// endAt returns where the element that starts at text[at] ends, or at when none starts there.
+// It does not search beyond the last end tag: otherwise a text of only start tags would be
+// read to its end for each of them.
 func (e rawElement) endAt(text string, at int) int {
 	if at > e.lastEnd || !strings.HasPrefix(text[at:], e.start) {
 		return at
@@ -181,10 +178,10 @@ func lowerASCII(s string) string {
 	return string(lower)
 }
 
-// stripTags drops tags, comments, declarations, processing instructions and NUL
-// bytes from s, and whatever of them is still open at the end. It agrees with
-// PHP's strip_tags to the byte, on malformed markup too, so that a name reads the
-// same on both sides of a shared database.
+// stripTags drops tags, comments, declarations, processing instructions and NUL bytes from s,
+// and those that are still open at the end. Its result is the same as that of PHP's
+// strip_tags to the byte, also for malformed markup, so that a name reads the same on both
+// sides of a shared database.
 func stripTags(s string) string {
 	t := tagStripper{in: s, kept: make([]byte, 0, len(s))}
 	var state stripState = inText
@@ -226,7 +223,7 @@ func inText(t *tagStripper, c byte) stripState {
 	return inText
 }
 
-// inTag is the inside of "<...>", and where "<!" and "<?" are told apart from it.
+// inTag is the state inside "<...>", which also recognizes "<!" and "<?".
 func inTag(t *tagStripper, c byte) stripState {
 	switch c {
 	case '<':
@@ -364,7 +361,7 @@ func (t *tagStripper) toggleQuote(c byte) {
 	}
 }
 
-// follows reports whether t.pos comes right after prefix, whatever its case.
+// follows reports whether t.pos comes right after prefix, ignoring case.
 func (t *tagStripper) follows(prefix string) bool {
 	start := t.pos - len(prefix)
 	return start >= 0 && strings.EqualFold(t.in[start:t.pos], prefix)

@@ -11,49 +11,48 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Policy is what a site demands of its application passwords. The zero Policy
-// demands nothing, as WordPress. It holds for everybody who creates or changes one,
-// administrators and the command line included.
+// Policy has the rules of a site for its application passwords. The zero Policy has none, as
+// in WordPress. It applies to all users who create or change one, administrators and the
+// command line included.
 type Policy struct {
-	// MaxLifetime is how long after its creation a credential is accepted at the
-	// most, whatever its Expires says; it counts for those that exist as well.
-	// 0: for ever.
+	// MaxLifetime is how long after its creation a credential is accepted at most, whatever
+	// its Expires says. It applies to existing credentials as well. 0: no limit.
 	MaxLifetime time.Duration
-	// RequireExpiry refuses credentials without Expires. With MaxLifetime, those
-	// that name none get the latest one instead.
+	// RequireExpiry refuses new credentials without Expires. With MaxLifetime, those without
+	// get the latest allowed time instead.
 	RequireExpiry bool
-	// RequireScopes refuses credentials without Scopes, and credentials that exist
-	// without any are accepted no more.
+	// RequireScopes refuses new credentials without Scopes, and denies requests with existing
+	// credentials that have none.
 	RequireScopes bool
-	// Creators are the roles whose holders may have application passwords made.
-	// Those that exist stay. Empty: everybody may.
+	// Creators are the roles of users who may get new application passwords. Existing ones
+	// stay. Empty: every user may.
 	Creators []string
 	// MaxPerUser is how many credentials a user may have. 0: any number.
 	MaxPerUser int
-	// RevokeUnused is after how long without a use a credential is accepted no
-	// more; [Service.Sweep] revokes it. 0: never. It should be longer than
-	// Config.UsageInterval, since uses are known no more precisely.
+	// RevokeUnused is the time without a use after which a credential is refused;
+	// [Service.Sweep] revokes it. 0: never. It should be longer than Config.UsageInterval,
+	// since uses are recorded no more often than that.
 	RevokeUnused time.Duration
-	// KeepSpent is for how long credentials that expired or are used up stay in the
-	// list before [Service.Sweep] revokes them. 0: for ever.
+	// KeepSpent is for how long expired and used-up credentials stay in the list before
+	// [Service.Sweep] revokes them. 0: they stay forever.
 	KeepSpent time.Duration
 	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
 	// credentials.
 	RevokeOnPasswordReset bool
-	// ManageNeedsScope refuses to let a credential manage credentials unless a
-	// scope says so, also where it has no scopes at all.
+	// ManageNeedsScope lets a credential manage credentials only if one of its scopes allows
+	// it. A credential without scopes then cannot.
 	ManageNeedsScope bool
 }
 
-// ErrTooMany refuses a credential to a user who has [Policy.MaxPerUser].
+// ErrTooMany refuses another credential to a user who has [Policy.MaxPerUser] of them.
 var ErrTooMany = errors.New("the user has as many application passwords as the site allows: revoke one first")
 
-// ErrNotCreator refuses a credential to a user who has none of [Policy.Creators].
-// It matches ErrForbidden.
+// ErrNotCreator refuses a new credential to a user who has none of the [Policy.Creators]
+// roles. It matches ErrForbidden.
 var ErrNotCreator error = forbiddenError("the site does not let users of this role have application passwords")
 
-// expires is when a credential stops being accepted: the earlier one of its own
-// time and the policy's. Zero: never.
+// expires is when a credential expires: the earlier one of its own time and the policy's.
+// Zero: never.
 func (p *Policy) expires(c *Credential) time.Time {
 	if p.MaxLifetime <= 0 {
 		return c.Limits.Expires
@@ -74,8 +73,7 @@ func (p *Policy) isUnused(c *Credential, now time.Time) bool {
 	return p.RevokeUnused > 0 && now.Sub(last) >= p.RevokeUnused
 }
 
-// MayHave refuses new credentials to users whose role does not let them have any, with
-// [ErrNotCreator].
+// MayHave returns [ErrNotCreator] if none of the user's roles allows new credentials.
 func (p Policy) MayHave(u User) error {
 	if len(p.Creators) > 0 && !slices.ContainsFunc(p.Creators, u.HasRole) {
 		return ErrNotCreator
@@ -92,7 +90,7 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 			l.Expires = latest
 		}
 		if l.Expires.After(latest) && !l.Expires.Equal(c.Limits.Expires) {
-			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts %s at the most here",
+			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts at most %s here",
 				latest.Format(time.RFC3339), FormatDuration(p.MaxLifetime))}
 		}
 	}
@@ -105,13 +103,13 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 	return l, nil
 }
 
-// minutes is how a time is told to people who may be anywhere.
+// minutes is the format of times in messages. They are in UTC, since readers may be anywhere.
 const minutes = "2006-01-02 15:04 UTC"
 
-// Accepts refuses what a credential must not be used for, with an [*AuthError]. It
-// returns the rule that covers the request, if scopes narrow it. It is what
-// Authenticate asks once the secret is known to be right, but for the number of
-// uses, which only the store can count.
+// Accepts returns the rule that covers the request, if scopes narrow the credential, or an
+// [*AuthError] if the credential must not be used for it. Authenticate makes the same check
+// once the secret is known to be right. The number of uses is not checked here, since only
+// the store can count it.
 func (s *Service) Accepts(c Credential, a Attempt) (rule string, err error) {
 	return s.accepts(&c, &a, false, s.now())
 }
@@ -123,7 +121,7 @@ func (s *Service) accepts(c *Credential, a *Attempt, previous bool, now time.Tim
 		return "", Refuse(ReasonExpired, fmt.Sprintf("This application password expired on %s. Make a new one.", end.UTC().Format(minutes)))
 	}
 	if policy.isUnused(c, now) {
-		return "", Refuse(ReasonUnused, "This application password was not used for so long that it is accepted no more. Make a new one.")
+		return "", Refuse(ReasonUnused, "This application password was not used for so long that it no longer works. Make a new one.")
 	}
 	if !c.Limits.Networks.Contains(a.Addr) {
 		return "", Refuse(ReasonOutOfNetwork, fmt.Sprintf("This application password is not to be used from %s, but from: %s.",
@@ -145,8 +143,8 @@ func addrName(a *Attempt) string {
 	return a.Addr.String()
 }
 
-// PasswordChanged is to be called when a user's own password was changed or reset.
-// It revokes their credentials if the policy says so, and returns what they were.
+// PasswordChanged revokes a user's credentials if the policy says so, and returns them. Call
+// it after the user's main password was changed or reset.
 func (s *Service) PasswordChanged(ctx context.Context, userID string) ([]Credential, error) {
 	if !s.config.Policy.RevokeOnPasswordReset {
 		return nil, nil
@@ -168,8 +166,8 @@ func (s *Service) restrictsCreation(c *Credential) bool {
 	return p.RequireExpiry || p.RequireScopes || p.MaxLifetime > 0 || len(p.Creators) > 0 || p.MaxPerUser > 0 || !s.MayManage(*c)
 }
 
-// MayManage reports whether a credential may be used to manage credentials. One for
-// a number of uses may not: those that it makes would have as many each.
+// MayManage reports whether a credential may be used to manage credentials. A credential with
+// a number of uses may not: each one that it made would have as many.
 func (s *Service) MayManage(c Credential) bool {
 	if c.Limits.MaxUses > 0 {
 		return false

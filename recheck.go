@@ -11,17 +11,17 @@ import (
 )
 
 // Recheck reports whether an attempt that was accepted earlier, as id, would still be
-// accepted: nil, an [*AuthError] if it would be refused now, or any other error if there is
-// no answer. It is for requests that last, such as uploads and event streams.
+// accepted. It returns nil, an [*AuthError] if the attempt would be refused now, or any other
+// error if the question got no answer. It is for long requests, such as uploads and event streams.
 //
 // It judges what [Service.Authenticate] judges (the user, the credential, its secret and
-// limits, the policy and Config.Check), with these differences: it neither counts nor
-// records a use, it does not ask Config.Admit, and it reports nothing to Config.Observe.
-// The use that the attempt was counted as is its own, so a credential whose uses are used
-// up stays accepted for it, unless its number of uses was lowered below those it has had.
+// limits, the policy and Config.Check), with these differences: it neither counts nor records
+// a use, it does not ask Config.Admit, and it reports nothing to Config.Observe. The attempt
+// keeps the use that it was counted as. A used-up credential therefore stays accepted for it,
+// unless its number of uses was lowered below those it has had.
 //
-// It never tries a secret on a legacy hash. A credential that had such a hash is
-// accepted as long as that hash, or the $generic$ one of the same secret, is stored.
+// It never tries a secret on a legacy hash. A credential that had such a hash is accepted as
+// long as that hash, or the $generic$ hash of the same secret, is stored.
 //
 // It looks up the user and the credential where they are not in memory; within
 // [ShareLookups], once for all attempts with the same login and secret.
@@ -91,10 +91,10 @@ func (s *Service) lookUpAgain(ctx context.Context, accepted *Identity, a *Attemp
 	return id, nil
 }
 
-// identifyAgain fills in who the attempt is from now: from memory, if nothing changed
-// since that was remembered, and else from the directory and the store. The login is
-// looked up, rather than the ID, because that is where directories leave out suspended
-// users, and since a login that names another user now is refused, too.
+// identifyAgain fills in the current identity of the attempt: from the cache, if nothing
+// changed since, and otherwise from the directory and the store. It looks up the login,
+// rather than the ID, because directories leave out suspended users there, and because a
+// login that names another user now must be refused, too.
 func (s *Service) identifyAgain(ctx context.Context, accepted *Identity, a *Attempt, id *Identity, now time.Time) error {
 	if version, ok := s.memo.version(); ok {
 		if known, ok := s.memo.get(s.memo.key(a), version); ok {
@@ -122,9 +122,9 @@ func (s *Service) identifyAgain(ctx context.Context, accepted *Identity, a *Atte
 	return nil
 }
 
-// findAgain finds the credential that had a secret earlier by the hash that the secret is
-// stored under: the legacy one that it was proved right against then, or its own. old
-// says that it is the previous secret by now, even if its grace period is over.
+// findAgain finds the credential that had a secret earlier by the hash under which the secret
+// is stored: the legacy hash that matched then, or the secret's own. old says that it is now
+// the previous secret, even if its grace period has ended.
 func (s *Service) findAgain(ctx context.Context, userID string, before *Credential, wasOld bool, secret Secret) (c Credential, old bool, err error) {
 	stored := before.Hash
 	if wasOld {
@@ -151,10 +151,10 @@ func (s *Service) findAgain(ctx context.Context, userID string, before *Credenti
 }
 
 // ShareLookups returns a context with which [Service.Recheck] looks up each user and
-// credential once, for however many attempts with them. Use it for one round over many
-// requests, and not longer: what was looked up counts until the context is dropped. It may
-// be used by several goroutines. A caller that ends a call's context must not do so before
-// the round is over, since others wait for the same look-up.
+// credential once, for all attempts with them. Use it for one round over many requests, and
+// not longer: a result is used until the context is dropped. Several goroutines can share it.
+// A caller must not cancel the context of a call before the round has ended, since other
+// calls wait for the same look-up.
 func ShareLookups(ctx context.Context) context.Context {
 	return context.WithValue(ctx, lookupsKey{}, &lookups{})
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
-// forgetful is a store of which a service remembers nothing.
+// forgetful is a store whose results a service does not cache.
 type forgetful struct{ sparekey.Store }
 
 // anyOf draws one.
@@ -99,9 +99,9 @@ func try(ctx context.Context, s *sparekey.Service, a sparekey.Attempt, inContext
 	return id, fmt.Sprint(err)
 }
 
-// TestRememberingChangesNothing has services that remember and those that do not answer
-// the same attempts, on the same credential, under any policy, as time passes. There are
-// two of each, so that one remembers what the other changes.
+// TestRememberingChangesNothing has services with and without a cache answer the same
+// attempts, on the same credential, under any policy, as time passes. There are two of each,
+// so that one has cached what the other changes.
 func TestRememberingChangesNothing(t *testing.T) {
 	t.Parallel()
 	const seeds, attempts = 2000, 12
@@ -155,7 +155,7 @@ func TestRememberingChangesNothing(t *testing.T) {
 	}
 }
 
-// TestWithIdentityRefuses has what is not let through, and what broke.
+// TestWithIdentityRefuses checks refused and broken attempts.
 func TestWithIdentityRefuses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})

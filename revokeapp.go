@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// RevokeApp takes all credentials of a user with this app ID back and returns what they
-// were, which can be none. It refuses with an [*InvalidError] for an app ID that is empty
-// or not valid, and with [ErrBeyondLimits], and then revokes none. The operator can also
-// revoke what a user left who is gone.
+// RevokeApp revokes all credentials of a user with this app ID and returns them; there may be
+// none. It refuses with an [*InvalidError] for an app ID that is empty or not valid, and with
+// [ErrBeyondLimits], and then revokes none. The operator can also revoke those of a deleted
+// user.
 func (m Manager) RevokeApp(ctx context.Context, userID, appID string) ([]Credential, error) {
 	target, err := m.toRevoke(ctx, userID)
 	if err != nil {

@@ -9,42 +9,40 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// DefaultUsageInterval is how long a recorded use stands before it is refreshed.
+// DefaultUsageInterval is the time after which a new use is recorded again.
 const DefaultUsageInterval = 24 * time.Hour
 
 // Config holds the options and hooks of a [Service]. The zero Config is right
 // for most programs. Hooks run in the caller's goroutine, so they must be safe
 // for concurrent use.
 type Config struct {
-	// UniqueNames refuses a second credential of one name for one user with
-	// [ErrDuplicateName], as WordPress 5.7 to 6.6 did. Default: names can repeat, as
-	// in WordPress 5.6 and since 6.7.
+	// UniqueNames refuses a second credential with the same name for one user with
+	// [ErrDuplicateName], as WordPress 5.7 to 6.6 did. Default: names can repeat, as in
+	// WordPress 5.6 and since 6.7.
 	UniqueNames bool
 
-	// UsageInterval is how long a recorded use (time and address) stands before
-	// another use refreshes it. Negative: every use is recorded. Default:
-	// DefaultUsageInterval.
+	// UsageInterval is the time after which a new use is recorded again, with its time and
+	// address. Negative: every use is recorded. Default: DefaultUsageInterval.
 	UsageInterval time.Duration
 
-	// KeepHashes leaves legacy hashes as they are. Default: a secret that
-	// proves right against one is stored anew as $generic$, which authenticates
-	// faster. Set it for a store that others read who cannot verify $generic$.
+	// KeepHashes leaves legacy hashes unchanged. Set it if other programs read the store that
+	// cannot verify $generic$. Default: when a secret matches a legacy hash, its $generic$
+	// hash is stored instead, which authenticates faster.
 	KeepHashes bool
 
-	// NoGrace says, to people, why the secret from before a rotation cannot be
-	// accepted for a while, such as "must be 0: …". Default: it can.
+	// NoGrace is a message for people: why rotations cannot have a grace period, such as
+	// "must be 0: …". Default: empty, and they can.
 	NoGrace string
 
-	// Available answers whether application passwords are available on this
-	// site. Default: they are.
+	// Available reports whether application passwords are available on this site. Default:
+	// they are.
 	Available func(ctx context.Context) (bool, error)
 
-	// AvailableFor answers the same for one user. Default: they are.
+	// AvailableFor reports the same for one user. Default: they are.
 	AvailableFor func(ctx context.Context, u User) (bool, error)
 
-	// Admit sees every attempt before anything is looked up or hashed, and may
-	// turn it away with [Refuse]. Any other error breaks the attempt. Default:
-	// all are admitted.
+	// Admit sees every attempt before anything is looked up or hashed, and can refuse it with
+	// [Refuse]. Any other error breaks the attempt. Default: it refuses nothing.
 	Admit func(ctx context.Context, a Attempt) error
 
 	// AroundLookup makes the look-up of an attempt that the cache cannot answer. It calls lookUp
@@ -55,39 +53,37 @@ type Config struct {
 	// called at once.
 	AroundLookup func(ctx context.Context, a Attempt, lookUp Lookup) error
 
-	// Check has the last word on an attempt whose secret is right, before its
-	// use is recorded; it may turn it away with [Refuse]. Any other error
-	// breaks the attempt. [Service.Recheck] asks it again about requests that last, then
-	// with a context that is not the request's, so it should not count. Default: what is
-	// right is accepted.
+	// Check sees every attempt with a right secret, before its use is recorded, and can
+	// refuse it with [Refuse]. Any other error breaks the attempt. [Service.Recheck] calls it
+	// again for long requests, with another context than the request's, so it should not
+	// count calls. Default: it refuses nothing.
 	Check func(ctx context.Context, id Identity, a Attempt) error
 
-	// Allow answers whether actor may manage target's credentials. Default: the
-	// directory answers if it is an [Authority], and otherwise [AllowSelf] does.
+	// Allow reports whether actor may manage target's credentials. Default: the directory
+	// decides if it is an [Authority], and otherwise [AllowSelf].
 	Allow func(ctx context.Context, actor, target User) (bool, error)
 
-	// AllowAll answers whether actor may look through the credentials of all
-	// users at once, with [Manager.Search]. Default: the directory answers if it
-	// is an [Authority], and otherwise no user may.
+	// AllowAll reports whether actor may search the credentials of all users, with
+	// [Manager.Search]. Default: the directory decides if it is an [Authority], and otherwise
+	// no user may.
 	AllowAll func(ctx context.Context, actor User) (bool, error)
 
 	// Bundles are the named scopes. Default: [scope.BuiltIn].
 	Bundles scope.Bundles
 
-	// Policy is what the site demands of application passwords. Default: nothing.
+	// Policy has the site's rules for application passwords. Default: none.
 	Policy Policy
 
-	// Record is told of every creation, change and revocation before it is
-	// acknowledged: where it fails, so does the operation. If the store is a
-	// [Transactor], what Record writes to it with ctx is one step with the
-	// change, so that neither is there without the other; otherwise the change
-	// stands. A revocation stands in any case. It may be told more than once of what happens once, and
-	// must not use the store for anything else. It is for an audit log that must
-	// not have gaps. Default: nobody is told.
+	// Record receives every creation, change and revocation before it is acknowledged. If it
+	// fails, so does the operation. If the store is a [Transactor], what Record writes to the
+	// store with ctx and the change are one transaction; otherwise the change stays even if
+	// Record fails. A revocation always stays. Record may receive the same event more than
+	// once, and must not use the store for anything else. It is for an audit log that must
+	// not have gaps. Default: none.
 	Record func(ctx context.Context, e Event) error
 
-	// Observe is told what happened, after it happened. It should return
-	// quickly: whoever caused the event waits for it. Default: nobody is told.
+	// Observe receives every event after it happened. It should return quickly, because the
+	// operation waits for it. Default: none.
 	Observe func(ctx context.Context, e Event)
 
 	// Now is the clock. Default: time.Now.
@@ -98,14 +94,14 @@ type Config struct {
 // names, also together with a refusal, and the zero User for an unknown login.
 type Lookup func(ctx context.Context) (User, error)
 
-// AllowSelf lets every user manage their own credentials and nobody else's.
+// AllowSelf lets every user manage their own credentials and no others.
 func AllowSelf(_ context.Context, actor, target User) (bool, error) {
 	return actor.ID != "" && actor.ID == target.ID, nil
 }
 
-// AllowAdministrators is AllowSelf, and lets administrators manage the credentials of all users. It
-// checks for the role "administrator" in actor, as it was read. Do not use it with a directory that
-// is an [Authority], whose roles can mean something else.
+// AllowAdministrators is like AllowSelf, and also lets administrators manage the credentials
+// of all users. It checks for the role "administrator" in actor, as it was read. Do not use
+// it with a directory that is an [Authority], whose roles can mean something else.
 func AllowAdministrators(ctx context.Context, actor, target User) (bool, error) {
 	if ok, err := AdministratorsOnly(ctx, actor); ok || err != nil {
 		return ok, err
@@ -113,7 +109,7 @@ func AllowAdministrators(ctx context.Context, actor, target User) (bool, error) 
 	return AllowSelf(ctx, actor, target)
 }
 
-// AdministratorsOnly lets administrators look through everybody's credentials.
+// AdministratorsOnly lets administrators search the credentials of all users.
 func AdministratorsOnly(_ context.Context, actor User) (bool, error) {
 	return actor.ID != "" && actor.HasRole(RoleAdministrator), nil
 }
@@ -146,7 +142,7 @@ func New(store Store, users Directory, config Config) *Service {
 	}
 	config.allowBy(users)
 	if config.Now == nil {
-		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+		config.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	return &Service{
 		store:  store,

@@ -28,7 +28,7 @@ type site struct {
 	events     *events
 }
 
-// events collects what Config.Observe is told.
+// events collects what Config.Observe receives.
 type events struct {
 	mu   sync.Mutex
 	list []sparekey.Event
@@ -273,7 +273,7 @@ func TestHooks(t *testing.T) {
 		"user question broken": {sparekey.Config{AvailableFor: func(context.Context, sparekey.User) (bool, error) { return true, broken }}, outcome{broken: true}},
 		"not admitted":         {sparekey.Config{Admit: func(context.Context, sparekey.Attempt) error { return sparekey.Refuse("throttled", "Wait.") }}, outcome{reason: "throttled"}},
 		"admission broken":     {sparekey.Config{Admit: func(context.Context, sparekey.Attempt) error { return broken }}, outcome{broken: true}},
-		"last word is no": {sparekey.Config{Check: func(context.Context, sparekey.Identity, sparekey.Attempt) error {
+		"denied by Check": {sparekey.Config{Check: func(context.Context, sparekey.Identity, sparekey.Attempt) error {
 			return sparekey.Refuse("moon", "Not at night.")
 		}}, outcome{reason: "moon"}},
 		"last word broken":          {sparekey.Config{Check: func(context.Context, sparekey.Identity, sparekey.Attempt) error { return broken }}, outcome{broken: true}},
@@ -313,8 +313,7 @@ func (c *counting) Find(ctx context.Context, userID, hash string) (sparekey.Cred
 	return c.Store.Find(ctx, userID, hash)
 }
 
-// TestSpellingsAreNotRemembered has somebody spell their login in many ways, which
-// would fill the memory of who was found.
+// TestSpellingsAreNotRemembered spells a login in many ways, which must not fill the cache.
 func TestSpellingsAreNotRemembered(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})
@@ -402,7 +401,7 @@ func TestUseThatCannotBeKept(t *testing.T) {
 	f := failing{s.store, "Update", down}
 	svc := sparekey.New(f, f, sparekey.Config{Observe: s.events.observe})
 	if _, err := svc.Authenticate(t.Context(), attempt("ann", secret)); err != nil {
-		t.Errorf("a use that cannot be recorded is no reason to refuse: %v", err)
+		t.Errorf("refused because a use cannot be recorded: %v", err)
 	}
 	got := s.events.take()
 	if len(got) != 2 || got[0].Kind != sparekey.KindUsageNotKept || !errors.Is(got[0].Err, down) || got[1].Kind != sparekey.KindAuthenticated {

@@ -9,9 +9,8 @@ import (
 // slowLanes is among how many lanes users are spread.
 const slowLanes = 64
 
-// slowLane bounds how many slow checks run at the same moment: in all as many as
-// there are processors, and one for a user, so that guesses at one account leave
-// the others a way.
+// slowLane limits how many slow hashes are computed at the same moment: as many as there are
+// processors, and one for each user, so that guesses at one account do not block the others.
 type slowLane struct {
 	seed  maphash.Seed
 	users [slowLanes]chan struct{}

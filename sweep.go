@@ -10,33 +10,33 @@ import (
 	"time"
 )
 
-// ExpiryNotice is how long before a credential expires its use comes with a
-// warning, and the first [KindExpiring] event is due.
+// ExpiryNotice is how long before the expiry of a credential its uses get a warning, and the
+// first [KindExpiring] event is due.
 const ExpiryNotice = 14 * day
 
 // expiryNotices are how long before a credential expires events say so.
 func expiryNotices() []time.Duration { return []time.Duration{day, 7 * day, ExpiryNotice} }
 
-// Sweeps is an optional interface of a [Store] that remembers when the last sweep
-// was, so that a restart repeats no warning and misses none. Without it, the first
-// [Service.Sweep] of a process gives those of the last day.
+// Sweeps is an optional interface of a [Store] that stores the time of the last maintenance
+// run, so that a restart neither repeats nor misses a warning. Without it, the first
+// [Service.Sweep] of a process gives the warnings of the last day.
 type Sweeps interface {
-	// LastSweep returns when the last sweep was, or the zero time.
+	// LastSweep returns the time of the last run, or the zero time.
 	LastSweep(ctx context.Context) (time.Time, error)
 
-	// MoveLastSweep changes that from one time to another. ok is false where it is
-	// not at the first, because another process was faster.
+	// MoveLastSweep replaces that time. ok is false if the stored time is another one than
+	// from, because another process was faster; then nothing changes.
 	MoveLastSweep(ctx context.Context, from, to time.Time) (ok bool, err error)
 }
 
-// Swept is what a sweep did.
+// Swept is the result of a maintenance run.
 type Swept struct {
-	Expiring int // warned of
-	Revoked  int // unused, or over for longer than they are kept
+	Expiring int // warnings sent
+	Revoked  int // unused for too long, or inactive for longer than they are kept
 }
 
-// Spent tells why a credential is accepted no more, whatever for: [ReasonExpired],
-// [ReasonUsedUp], [ReasonUnused], or "" if it is.
+// Spent returns why a credential is inactive for every request: [ReasonExpired],
+// [ReasonUsedUp] or [ReasonUnused], or "" if it is active.
 func (s *Service) Spent(c Credential) Reason {
 	now, end := s.now(), s.Expires(c)
 	switch {
@@ -50,7 +50,7 @@ func (s *Service) Spent(c Credential) Reason {
 	return ""
 }
 
-// spentError is a [*SpentError] if a credential is accepted no more, whatever for.
+// spentError returns a [*SpentError] if a credential is inactive for every request.
 func (s *Service) spentError(c Credential) error {
 	const orNew = " first, or make a new one"
 	spent, policy := s.Spent(c), s.config.Policy
@@ -58,7 +58,7 @@ func (s *Service) spentError(c Credential) error {
 	case spent == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
 		return &SpentError{"expires", "it expired on " + c.Limits.Expires.Format(minutes) + ". Let it expire later" + orNew}
 	case spent == ReasonExpired:
-		return &SpentError{"", fmt.Sprintf("one lasts %s at the most here. Make a new one", FormatDuration(policy.MaxLifetime))}
+		return &SpentError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", FormatDuration(policy.MaxLifetime))}
 	case spent == ReasonUsedUp:
 		return &SpentError{"max_uses", "its uses are used up. Give it more" + orNew}
 	case spent == ReasonUnused:
@@ -69,17 +69,16 @@ func (s *Service) spentError(c Credential) error {
 	return nil
 }
 
-// Expires is when a credential stops being accepted, by its own limit or the
-// site's policy. Zero: never.
+// Expires is when a credential expires, by its own limit or the site's policy. Zero: never.
 func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(&c) }
 
-// OldSecretUntil is until when the secret from before the last rotation is accepted,
-// or the zero time where it is not.
+// OldSecretUntil is the end of the grace period of the last rotation, or the zero time if the
+// previous secret is not accepted.
 func (s *Service) OldSecretUntil(c Credential) time.Time {
 	if !isInGrace(&c, s.now()) {
 		return time.Time{}
 	}
-	return s.orEnd(&c, c.OldUntil) // the policy may be another one than at the rotation
+	return s.orEnd(&c, c.OldUntil) // the policy may have changed since the rotation
 }
 
 // orEnd is a time, or when the credential expires if that is earlier.
@@ -90,7 +89,7 @@ func (s *Service) orEnd(c *Credential, at time.Time) time.Time {
 	return at
 }
 
-// ExpiresSoon is Expires where that is within [ExpiryNotice], and else the zero
+// ExpiresSoon is the time of Expires if it is within [ExpiryNotice], and otherwise the zero
 // time.
 func (s *Service) ExpiresSoon(c Credential) time.Time { return s.expiresSoon(&c, s.now()) }
 
@@ -102,8 +101,8 @@ func (s *Service) expiresSoon(c *Credential, now time.Time) time.Time {
 	return end
 }
 
-// RevokeSpent revokes those of a user's credentials that are [Service.Spent], and
-// returns what they were.
+// RevokeSpent revokes the user's inactive credentials (see [Service.Spent]), and returns
+// them.
 func (m Manager) RevokeSpent(ctx context.Context, userID string) ([]Credential, error) {
 	list, err := m.List(ctx, userID)
 	if err != nil {
@@ -115,7 +114,7 @@ func (m Manager) RevokeSpent(ctx context.Context, userID string) ([]Credential, 
 			continue
 		}
 		c, err := m.Revoke(ctx, userID, c.UUID)
-		if errors.Is(err, ErrNotFound) { // somebody was faster
+		if errors.Is(err, ErrNotFound) { // another request was faster
 			continue
 		}
 		if err != nil {
@@ -126,18 +125,18 @@ func (m Manager) RevokeSpent(ctx context.Context, userID string) ([]Credential, 
 	return revoked, nil
 }
 
-// sweeping keeps one sweep of a process at a time, and when the last one was where
-// the store does not.
+// sweeping allows one maintenance run of a process at a time, and has the time of the last
+// one where the store does not keep it.
 type sweeping struct {
 	mu   sync.Mutex
 	last time.Time
 }
 
-// Sweep does what is due by itself: it tells [Config.Observe] of credentials that
-// expire in 14 days, in 7 and in one (once each), and revokes those that were not
-// used for [Policy.RevokeUnused] or are over for [Policy.KeepSpent]. Call it
-// every hour or so. It needs a Store that is a [Searcher]; without one it refuses
-// with [ErrUnavailable]. Several processes may sweep the same store.
+// Sweep does the periodic maintenance. It reports to [Config.Observe] the credentials that
+// expire in 14 days, in 7 and in one (once each), and revokes those that were not used for
+// [Policy.RevokeUnused] or that have been inactive for [Policy.KeepSpent]. Call it about once
+// an hour. It needs a Store that is a [Searcher], and otherwise returns [ErrUnavailable].
+// Several processes may run it on the same store.
 func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	searcher, ok := s.store.(Searcher)
 	if !ok {
@@ -159,7 +158,7 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	return swept, nil
 }
 
-// claim makes now the time of the last sweep, and returns when it was before.
+// claim sets the time of the last run to now, and returns the previous one.
 func (s *Service) claim(ctx context.Context, now time.Time) (last time.Time, ok bool, err error) {
 	sweeps, kept := s.store.(Sweeps)
 	if !kept {
@@ -268,7 +267,7 @@ func (s *Service) isOver(c Credential, now time.Time) bool {
 	return spent == ReasonUnused || spent != "" && keep > 0 && now.Sub(since) >= keep
 }
 
-// warn tells that a credential expires soon, unless its user is gone.
+// warn reports that a credential expires soon, unless its user no longer exists.
 func (s *Service) warn(ctx context.Context, c Credential) error {
 	user, err := s.users.UserByID(ctx, c.UserID)
 	if errors.Is(err, ErrUserNotFound) {
@@ -281,7 +280,7 @@ func (s *Service) warn(ctx context.Context, c Credential) error {
 	return nil
 }
 
-// revokeOver revokes what is still over: somebody may have extended it meanwhile.
+// revokeOver revokes the credential if it is still due: it may have been extended meanwhile.
 func (s *Service) revokeOver(ctx context.Context, found Credential, now time.Time) (bool, error) {
 	user, err := s.users.UserByID(ctx, found.UserID)
 	if errors.Is(err, ErrUserNotFound) {

@@ -81,7 +81,7 @@ func TestEdit(t *testing.T) {
 		t.Errorf("half an edit was kept: %+v, %v", now, err)
 	}
 
-	clock.Pass(2 * time.Hour) // what expired can be edited, though not given a time that is over
+	clock.Pass(2 * time.Hour) // an expired credential can be edited, but its new expiry must be in the future
 	past := clock.Now().Add(-time.Minute)
 	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Scopes: &none}); err != nil {
 		t.Errorf("of one that expired: %v", err)
@@ -156,7 +156,7 @@ func TestSweepWarns(t *testing.T) {
 		t.Errorf("one that expired is not there any more, or not spent: %v", err)
 	}
 
-	// After a long time without a sweep there is one warning for all that was missed.
+	// After a long time without a run there is one warning for all that was missed.
 	s.limited(t, "late", sparekey.Limits{Expires: clock.Now().Add(20 * day)})
 	clock.Pass(15 * day)
 	sweep(s.Service, 1)
@@ -290,8 +290,7 @@ func FuzzParseExpiry(f *testing.F) {
 	})
 }
 
-// busy is a store in which others insert and delete between the pages of whatever reads
-// all of it.
+// busy is a store that inserts and deletes credentials between the pages that a caller reads.
 type busy struct {
 	*memory.Store
 	t     *testing.T

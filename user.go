@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// RoleAdministrator is the role whose holders [AllowAdministrators] lets manage
-// everybody's credentials.
+// RoleAdministrator is the role whose holders may manage the credentials of all users under
+// [AllowAdministrators].
 const RoleAdministrator = "administrator"
 
-// User is somebody who owns credentials, or manages them. Sparekey only reads
-// users; whoever keeps them is a [Directory].
+// User owns credentials, or manages them. Sparekey only reads users; a [Directory] keeps
+// them.
 type User struct {
-	// ID identifies the user for ever. It is opaque here; the REST API shows
-	// decimal IDs as numbers, as WordPress does.
+	// ID identifies the user and never changes. It is opaque here; the REST API shows decimal
+	// IDs as numbers, as WordPress does.
 	ID          string
 	Login       string
 	Email       string
@@ -27,16 +27,15 @@ type User struct {
 // HasRole reports whether the user holds the role.
 func (u User) HasRole(role string) bool { return slices.Contains(u.Roles, role) }
 
-// Directory finds users. Implementations must be safe for concurrent use and
-// return an error that matches [ErrUserNotFound] for nobody; every other error
-// means that the directory could not be asked.
+// Directory finds users. Implementations must be safe for concurrent use, and return an error
+// that matches [ErrUserNotFound] for an unknown user. Every other error means that the
+// directory could not be asked.
 //
-// UserByLogin should cost the same whether or not somebody is found, since its
-// duration can be seen from outside.
+// UserByLogin should take the same time for known and unknown users, since callers can
+// measure its duration.
 type Directory interface {
-	// UserByLogin finds the user who has this login or, when nobody has, this
-	// e-mail address. What counts as equal (case, blanks) is the directory's
-	// choice.
+	// UserByLogin finds the user with this login or, if there is none, with this e-mail
+	// address. The directory decides which texts are equal (case, blanks).
 	UserByLogin(ctx context.Context, login string) (User, error)
 	// UserByID finds the user with this ID.
 	UserByID(ctx context.Context, id string) (User, error)
@@ -44,10 +43,10 @@ type Directory interface {
 
 // UserQuery selects users for a list.
 type UserQuery struct {
-	Search string // part of the login, e-mail address or display name, whatever its case; empty: all
+	Search string // part of the login, e-mail address or display name, ignoring case; empty: all
 	Role   string // only holders of this role; empty: all
-	Offset int    // how many to leave out at the beginning
-	Limit  int    // how many at the most; 0: all
+	Offset int    // how many to skip
+	Limit  int    // how many at most; 0: all
 }
 
 // UserLister is an optional interface of a [Directory] that can list its users.
@@ -57,35 +56,33 @@ type UserLister interface {
 	Users(ctx context.Context, q UserQuery) (users []User, total int, err error)
 }
 
-// Authority is an optional interface of a [Directory] that knows who may manage
-// whose credentials. A [Service] asks it where [Config.Allow] and [Config.AllowAll]
-// are not set, and package rest asks it who may list users.
+// Authority is an optional interface of a [Directory] that decides which users may manage the
+// credentials of others. A [Service] asks it if [Config.Allow] and [Config.AllowAll] are not
+// set, and package rest asks it which users may list users.
 //
-// Its methods must decide by what the directory has now about the user with the
-// actor's ID: the actor may have been read some time ago, and the actor's rights may
-// have changed since. An actor without an ID may do nothing. An error means that the
-// directory could not be asked; callers then allow nothing. The methods must be safe
-// for concurrent use.
+// Its methods must decide by the current data of the user with the actor's ID: the actor's
+// rights may have changed since the actor was read. An actor without an ID may do nothing. An
+// error means that the directory could not be asked; callers then allow nothing. The methods
+// must be safe for concurrent use.
 type Authority interface {
 	// CanManage reports whether actor may create, list, change and revoke the
 	// credentials of target.
 	CanManage(ctx context.Context, actor, target User) (bool, error)
-	// CanSearch reports whether actor may look through the credentials of all
-	// users at once.
+	// CanSearch reports whether actor may search the credentials of all users.
 	CanSearch(ctx context.Context, actor User) (bool, error)
 	// CanListUsers reports whether actor may list all users, with their logins,
 	// e-mail addresses and roles.
 	CanListUsers(ctx context.Context, actor User) (bool, error)
 }
 
-// Attempt is what a caller presented.
+// Attempt is a login and a secret from a caller, with the circumstances that decide about it.
 type Attempt struct {
 	Login  string // login or e-mail address, as it was sent
 	Secret Secret
 	// Addr is the caller's address, or the zero Addr when it is unknown.
 	Addr netip.Addr
-	// Secure says that the secret was not sent in the clear over a network: it
-	// came over TLS, or from this machine. An attempt that is not is refused.
+	// Secure says that the secret was not sent in the clear over a network: it came over TLS,
+	// or from this machine. Other attempts are refused.
 	Secure bool
 	// Request is what the caller wants to do. A credential with scopes is refused
 	// where it is zero.
@@ -93,33 +90,32 @@ type Attempt struct {
 	// Upstream knows how the application that will answer may read the request. Nil:
 	// the request is what its method and its path say, and its query does not matter.
 	Upstream Upstream
-	// Deny, unless it is nil, refuses the attempt even if its secret is right, whatever
-	// its limits. A front-end sets it where the request itself must not be carried out.
-	// See [Refuse].
+	// Deny, unless it is nil, is the error that refuses the attempt even if its secret is
+	// right, whatever its limits. A front-end sets it where the request itself must not be
+	// carried out. See [Refuse].
 	Deny error
 }
 
-// Identity is who an attempt turned out to be. Its texts may be parts of a block of 16
-// kB, of which nothing is freed as long as one is in use: whoever keeps one for long
-// should keep a [strings.Clone].
+// Identity is the result of a successful attempt. Its texts may be parts of a block of 16 kB,
+// which stays in memory as long as one of them is in use. To keep one for long, keep a
+// [strings.Clone].
 type Identity struct {
 	User       User
 	Credential Credential
 	// Rule is the rule that covers the request, or the name of its bundle; empty
 	// where the credential has no scopes.
 	Rule string
-	// OldSecret says that the secret is the one from before the last rotation,
-	// which will soon be refused.
+	// OldSecret says that the secret is the previous one, whose grace period ends soon.
 	OldSecret bool
-	// OldSecretUntil is until when that secret is accepted, as
-	// [Service.OldSecretUntil] says; zero unless OldSecret is true.
+	// OldSecretUntil is the end of its grace period, as [Service.OldSecretUntil] returns it;
+	// zero unless OldSecret is true.
 	OldSecretUntil time.Time
-	// ExpiresSoon is when the credential stops being accepted, if that is within
-	// [ExpiryNotice], and else zero.
+	// ExpiresSoon is when the credential expires, if that is within [ExpiryNotice], and
+	// otherwise zero.
 	ExpiresSoon time.Time
 }
 
-// UserChange is what is to change of a user. What is nil stays as it is.
+// UserChange holds the changes to a user. Nil fields stay unchanged.
 type UserChange struct {
 	Email       *string
 	DisplayName *string

@@ -8,17 +8,16 @@ import (
 	"strings"
 )
 
-// Head is where a log ends: the number and the hash of its last line. Whoever
-// keeps a head in another place can later tell with [Verify] whether the log was
-// cut off or written anew below it. The zero Head is that of an empty log.
+// Head is the end of a log: the number and the hash of its last line. Keep a head in another
+// place, and [Verify] can later tell whether the log was cut off or rewritten before it. The
+// zero Head is that of an empty log.
 type Head struct {
 	Seq  uint64
 	Hash Hash
 }
 
-// headOf returns the head of a log that ends with a line. Where that line was
-// damaged the log goes on all the same, as nobody could revoke otherwise, and
-// [Verify] finds the damage.
+// headOf returns the head of a log that ends with a line. A damaged last line does not stop
+// the log, since otherwise users could not revoke anything. [Verify] finds the damage.
 func headOf(last Line) Head {
 	r, err := ParseLine(last.Text)
 	if last.Seq > 0 && err != nil {
@@ -48,7 +47,7 @@ func (h *Head) UnmarshalText(text []byte) error {
 	var read Head
 	var err error
 	if read.Seq, err = strconv.ParseUint(seq, 10, 64); !ok || err != nil || read.Hash.UnmarshalText([]byte(hash)) != nil {
-		return fmt.Errorf("%q is no head of a log: it must be a number, a colon and 64 hexadecimal digits", text)
+		return fmt.Errorf("invalid head %q of a log: it must be a number, a colon and 64 hexadecimal digits", text)
 	}
 	*h = read
 	return nil

@@ -65,7 +65,7 @@ func parsed(tb testing.TB, line string) audit.Record {
 	return r
 }
 
-// sealed is the line that anybody can make who has no key to it.
+// sealed returns the line that anyone without a key can make.
 func sealed(r audit.Record) string {
 	line := r.Line()
 	r.Hash = sha256.Sum256([]byte(line[:strings.LastIndex(line, `,"hash":`)]))
@@ -173,7 +173,7 @@ func TestKeptHead(t *testing.T) {
 	}
 }
 
-// TestKey has somebody write a log anew who does not have its key.
+// TestKey rewrites a log without its key.
 func TestKey(t *testing.T) {
 	t.Parallel()
 	key := audit.Key("the right key")
@@ -198,8 +198,8 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestDamagedTail goes on after a last line that is no record: nobody could
-// revoke otherwise. The damage stays visible.
+// TestDamagedTail continues after a last line that is not a record: otherwise users could not
+// revoke anything. The damage stays visible.
 func TestDamagedTail(t *testing.T) {
 	t.Parallel()
 	s := damaged{recorded(t, audit.Config{}, 3)}

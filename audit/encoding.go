@@ -17,11 +17,10 @@ import (
 // Version is that of the encoding which this package writes. It reads no other.
 const Version = 1
 
-// maxLine is how many bytes a line may have. What this package writes is far
-// shorter.
+// maxLine is the most bytes that a line may have. This package writes far shorter ones.
 const maxLine = 1 << 20
 
-// Hash is what a line has of its own text, and the next line has of it.
+// Hash is a hash of a line's text. The line holds it, and so does the next one.
 type Hash [sha256.Size]byte
 
 func (h Hash) String() string { return hex.EncodeToString(h[:]) }
@@ -35,8 +34,8 @@ func (h *Hash) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Key keys the hashes of a log, so that nobody can make them who has the store
-// but not the key. Without one, anybody can.
+// Key keys the hashes of a log, so that a person with the store but without the key cannot
+// make them. Without a key, anyone with the store can.
 type Key []byte
 
 // hash returns the hash of a record: the SHA-256, or with a key the HMAC-SHA256,
@@ -151,7 +150,7 @@ func (w *lineWriter) count(key string, n int) {
 
 func (w *lineWriter) quote(s string) {
 	w.WriteByte('"')
-	for _, r := range s { // what is no UTF-8 is U+FFFD
+	for _, r := range s { // ranging gives U+FFFD for invalid UTF-8
 		switch {
 		case r == '"' || r == '\\':
 			w.WriteByte('\\')
@@ -182,7 +181,7 @@ func ParseLine(line string) (Record, error) {
 		if errors.Is(err, io.EOF) {
 			return Record{}, errors.New("the line is empty")
 		}
-		return Record{}, fmt.Errorf("the line is no record: %w", err)
+		return Record{}, fmt.Errorf("the line is not a record: %w", err)
 	}
 	if r.Version != Version {
 		return Record{}, fmt.Errorf("the line has version %d of the encoding, and this program knows only version %d: use a newer one", r.Version, Version)

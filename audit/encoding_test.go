@@ -55,8 +55,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// TestEveryFieldIsKept fills each field of a record in turn, so that none can be
-// forgotten in a line.
+// TestEveryFieldIsKept sets each field of a record in turn, so that a line cannot lack one.
 func TestEveryFieldIsKept(t *testing.T) {
 	t.Parallel()
 	fields := reflect.TypeFor[audit.Record]()

@@ -45,7 +45,7 @@ func kindOf(k sparekey.Kind) sparekey.Kind {
 	return k
 }
 
-// clip returns the beginning of a text, in memory of its own.
+// clip returns the beginning of a text, as a copy.
 func clip(text string, most int) string {
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "")

@@ -5,7 +5,7 @@ import "context"
 // FlushDue writes what Run would write at this time.
 func FlushDue(ctx context.Context, l *Log) error { return l.flush(ctx, false) }
 
-// Remembered is how many callers are told apart at the moment.
+// Remembered returns how many callers the log counts separately at the moment.
 func Remembered(l *Log) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

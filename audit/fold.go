@@ -13,16 +13,16 @@ const (
 	// maxReasons is for how many reasons callers beyond the bound are counted apart.
 	maxReasons = 64
 
-	// maxEach is how many callers with one credential are told apart, so that none
-	// can hide another in a crowd. It is more than honest ones have: theirs are a few
-	// machines, or the addresses that a phone has in an hour.
+	// maxEach is how many callers of one credential are counted separately, so that none can
+	// hide another among many. Honest credentials have fewer: a few machines, or the
+	// addresses that a phone has in an hour.
 	maxEach = 50
 
 	// maxEachReasons is for how many reasons what one credential does beyond that is
 	// counted apart.
 	maxEachReasons = 8
 
-	// credentialsEach is how many credentials are told apart for each caller that is.
+	// credentialsEach is how many credentials are counted separately for each caller that is.
 	credentialsEach = 10
 )
 
@@ -32,7 +32,7 @@ type alike struct {
 	reason     sparekey.Reason
 	user       string     // ID
 	credential string     // UUID; of sign-ins empty
-	addr       netip.Addr // of IPv6, the network of 64 bits: whoever has one address has them all
+	addr       netip.Addr // of IPv6, the /64 network: one caller usually has all of it
 	rule       string
 }
 
@@ -46,8 +46,8 @@ const (
 	crowds
 )
 
-// fold counts events that are alike. Credentials are those that exist, of callers
-// who have their secrets: no others are told apart by credential.
+// fold aggregates events of the same group. It counts by credential only where the caller has
+// the right secret, so that strangers cannot add credentials.
 type fold struct {
 	callers int
 	byUser  bool // tells events apart by user, as those about main passwords have no credential
@@ -64,8 +64,8 @@ func newFold(callers int) fold {
 	return fold{callers: callers, entries: map[alike]*entry{}, each: map[string]int{}}
 }
 
-// subject is what a fold counts apart for as long as it can: the credential, or for
-// sign-ins the user. It is empty where the event has none.
+// subject is what a fold counts separately as long as it can: the credential, or for sign-ins
+// the user. It is empty where the event has none.
 func (f *fold) subject(key alike) string {
 	if f.byUser {
 		return key.user
@@ -98,9 +98,9 @@ func (f *fold) add(e sparekey.Event) {
 	to.last = e.Time
 }
 
-// find returns the entry for a caller who has none: one of their own; where there
-// are too many callers, or too many with this credential, that of the others with
-// it; and where there are too many credentials, that of everybody.
+// find returns the entry for a new caller: its own; or, with too many callers, or too many of
+// this credential, the shared entry of the credential; or, with too many credentials, the
+// shared entry of all.
 func (f *fold) find(key alike) *entry {
 	of := nobodyElse
 	if !f.everyUser && f.open[nobodyElse] >= f.callers || f.each[f.subject(key)] >= maxEach {
@@ -134,7 +134,7 @@ func (f *fold) join(key alike) (crowd, alike) {
 	return everybody, all
 }
 
-// forget is about an entry whose callers are quiet.
+// forget removes an entry whose callers have been quiet.
 func (f *fold) forget(key alike) {
 	f.open[f.entries[key].crowd]--
 	delete(f.entries, key)
@@ -162,8 +162,8 @@ type taken struct {
 	entry // as it was
 }
 
-// take returns what is to be written: what was last written at or before a time.
-// It forgets callers who were quiet since then.
+// take returns the counts that are due: those last written at or before a time. It removes
+// callers who have been quiet since then.
 func (f *fold) take(now, written time.Time) (all []taken) {
 	for key, e := range f.entries {
 		switch {

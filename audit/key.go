@@ -6,9 +6,8 @@ import (
 	"fmt"
 )
 
-// KeyError says that a log is kept with another key than the one at hand. Nothing
-// is appended then: the chain would be broken for good, whichever key it is
-// verified with.
+// KeyError says that a log is kept with another key than this one. Nothing is appended then,
+// because the chain would never verify again, with either key.
 type KeyError struct {
 	Given bool // there is a key at hand
 	Plain bool // the log is kept without one
@@ -50,10 +49,10 @@ func (l *Log) CheckKey(ctx context.Context) error {
 	return l.keyError(ctx)
 }
 
-// keyError tells what it means that the last line does not fit the key. Where none
-// of the lines before it does, the key is another one. Where one does, the end was
-// damaged, or written by a program that did not look: then the log goes on, as
-// nobody could change anything otherwise, and [Verify] finds the damage.
+// keyError returns the error for a last line that does not fit the key. If none of the lines
+// before it fits either, the key is the wrong one. If one does, the end was damaged, or
+// written by a program that did not check. Then the log continues, since otherwise users
+// could not change anything, and [Verify] finds the damage.
 func (l *Log) keyError(ctx context.Context) error {
 	lines, err := l.store.ReadAudit(ctx, Query{Newest: true, Limit: page})
 	if err != nil {

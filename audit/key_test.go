@@ -62,9 +62,8 @@ func TestAnyKeyFitsAnEmptyLog(t *testing.T) {
 	}
 }
 
-// TestForgedTail goes on after last lines that somebody wrote who has no key, and
-// whom nobody could stop otherwise: changes would be refused for good. The lines
-// stay visible as what they are.
+// TestForgedTail continues after last lines that a stranger without the key wrote. Otherwise
+// such lines would make the log refuse all changes. They stay visible as what they are.
 func TestForgedTail(t *testing.T) {
 	t.Parallel()
 	s := recorded(t, audit.Config{Key: rightKey}, 2)
@@ -91,8 +90,8 @@ func TestForgedTail(t *testing.T) {
 	}
 }
 
-// TestNoChangeWithAnotherKey has a change and its record in one step, and neither
-// without the key. What is revoked is revoked.
+// TestNoChangeWithAnotherKey makes a change and its record in one transaction, and neither is
+// written without the key. A revocation always is.
 func TestNoChangeWithAnotherKey(t *testing.T) {
 	t.Parallel()
 	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "sparekey.db"))

@@ -21,24 +21,23 @@ const (
 
 const (
 	pruneInterval = time.Hour
-	pruneAtOnce   = 2000             // lines; others wait to write for as long as this takes
+	pruneAtOnce   = 2000             // lines; other writers wait while these are removed
 	lastFlush     = 10 * time.Second // for how long Run goes on after its context has ended
 )
 
 // Config holds the options of a [Log]. The zero Config is right for most
 // programs.
 type Config struct {
-	// Key keys the hashes. It must be the same for as long as the log is kept,
-	// in every process that writes to it: see [KeyError]. Default: they are not
-	// keyed.
+	// Key keys the hashes. It must stay the same while the log is kept, in every process that
+	// writes to it: see [KeyError]. Default: no key.
 	Key Key
 
 	// Operator says who manages with the machine in hand, such as the name of
 	// the account in the operating system. Default: "operator".
 	Operator string
 
-	// FlushInterval is how long uses and refusals stay in memory. What is there
-	// when the program is killed is lost. Default: DefaultFlushInterval.
+	// FlushInterval is how long uses and refusals stay in memory before they are written. If
+	// the program is killed, they are lost. Default: DefaultFlushInterval.
 	FlushInterval time.Duration
 
 	// FoldInterval is for how long uses of one credential from one address, and
@@ -46,21 +45,20 @@ type Config struct {
 	// one was written. Default: DefaultFoldInterval.
 	FoldInterval time.Duration
 
-	// Callers is how many are told apart within a FoldInterval, of uses, of refusals
-	// of right secrets, of other refusals, of sign-ins and of failed sign-ins each.
-	// What others do is counted together, but sign-ins always by user. It bounds
-	// memory and the growth of the log. Default: DefaultCallers.
+	// Callers is how many callers are counted separately within a FoldInterval, each for
+	// uses, refusals of right secrets, other refusals, sign-ins and failed sign-ins. All
+	// others are counted together; sign-ins always by user. It limits memory and the growth
+	// of the log. Default: DefaultCallers.
 	Callers int
 
 	// Addresses is how many addresses are kept of each credential. Default:
 	// DefaultAddresses.
 	Addresses int
 
-	// Keep is how long records are kept. Default: for ever.
+	// Keep is how long records are kept. Default: forever.
 	Keep time.Duration
 
-	// Failed is told when Run could not write; it tries again. Default: nobody
-	// is.
+	// Failed receives the errors of Run's writes; Run tries again. Default: none.
 	Failed func(error)
 
 	// Now is the clock. Default: time.Now.
@@ -74,12 +72,12 @@ type Log struct {
 
 	mu        sync.Mutex
 	uses      fold
-	refusals  fold // of who had the right secret, whom no flood of strangers may crowd out
+	refusals  fold // of callers with the right secret; a flood of strangers must not hide them
 	strangers fold
 	signIns   fold                // sign-ins that succeeded, and sign-outs: a flood of other events must not hide them
 	failedIns fold                // sign-ins that were refused, aggregated only with one another
-	public    fold                // requests that need no credential, told apart by caller
-	repairs   fold                // of what another program overwrites, which nobody manages
+	public    fold                // anonymous requests, counted by caller
+	repairs   fold                // reconciled changes of another program; they have no actor
 	counted   map[string]*counted // by UUID
 
 	flushing sync.Mutex // held while what is in memory is written
@@ -109,7 +107,7 @@ func New(store Store, config Config) *Log {
 		config.Failed = func(error) {}
 	}
 	if config.Now == nil {
-		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+		config.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	l := &Log{
 		store: store, config: config,

@@ -242,7 +242,7 @@ func TestOneCredentialHidesNoOther(t *testing.T) {
 	}
 }
 
-// TestCredentialsBeyondTheBound uses more credentials than are told apart.
+// TestCredentialsBeyondTheBound uses more credentials than are counted separately.
 func TestCredentialsBeyondTheBound(t *testing.T) {
 	t.Parallel()
 	const callers, credentials = 4, 1000
@@ -290,8 +290,8 @@ func TestNetworksOfIPv6(t *testing.T) {
 	}
 }
 
-// TestFlood has strangers from 10,000 addresses: memory and log stay bounded, what
-// is not told apart is counted, and nobody with a right secret is crowded out.
+// TestFlood has strangers from 10,000 addresses. Memory and log stay bounded, all attempts
+// are counted, and callers with a right secret are still counted separately.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	const callers, attempts = 100, 10_000
@@ -334,7 +334,7 @@ func TestFlood(t *testing.T) {
 	}
 }
 
-// TestRepairs has a store that repairs what another program overwrote.
+// TestRepairs has a store that reconciles what another program overwrote.
 func TestRepairs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, audit.Config{})
@@ -376,8 +376,8 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestManyAddresses keeps the last ones of whoever has a right secret and many
-// addresses, and counts all the same.
+// TestManyAddresses keeps the last addresses of a caller with a right secret and many
+// addresses, and still counts all uses.
 func TestManyAddresses(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, audit.Config{Addresses: 3})
@@ -486,7 +486,7 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
-// TestLongText keeps a line short, whatever strangers send.
+// TestLongText keeps lines short, whatever strangers send.
 func TestLongText(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, audit.Config{})
@@ -558,7 +558,7 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// TestPruneBroken keeps the traces of somebody who changed the log.
+// TestPruneBroken keeps the traces of a person who changed the log.
 func TestPruneBroken(t *testing.T) {
 	t.Parallel()
 	good := lines(t, recorded(t, audit.Config{}, 9))

@@ -10,10 +10,9 @@ import (
 // errEnough ends a walk through the log.
 var errEnough = errors.New("enough")
 
-// Prune removes the records from before a time, and puts a checkpoint at the end
-// of the log that says what the last of them was, so that the log can still be
-// verified. The last record always stays. From a log that is broken nothing is
-// removed: the error is a [*BrokenError].
+// Prune removes the records from before a time, and appends a checkpoint that names the last
+// of them, so that the log can still be verified. The last record always stays. Prune removes
+// nothing from a broken log, and returns a [*BrokenError].
 func (l *Log) Prune(ctx context.Context, before time.Time) error {
 	for {
 		old, more, err := l.oldest(ctx, before)

@@ -7,7 +7,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// The kinds of records that are no kind of event.
+// Kinds of records that are not kinds of events.
 const (
 	KindUsed       sparekey.Kind = "used"       // attempts that succeeded; Count says how many
 	KindCheckpoint sparekey.Kind = "checkpoint" // the lines up to Through were removed, since they had been kept for long enough
@@ -29,8 +29,8 @@ const (
 	KindDisplayNameSet      sparekey.Kind = "display_name_set" // a user got another name to show
 )
 
-// Record is one entry of the log. What is zero is not in its line, but for the
-// first five and the last. The texts of the tags are the names in a line, in their order.
+// Record is one entry of the log. Its line leaves out zero fields, except the first five and
+// the last. The tags are the names in a line, in their order.
 type Record struct {
 	Version int           `json:"v"`
 	Seq     uint64        `json:"seq"`  // from 1, without gaps
@@ -38,7 +38,7 @@ type Record struct {
 	Time    time.Time     `json:"time"` // UTC, whole seconds; of uses and refusals the last one's
 	Kind    sparekey.Kind `json:"kind"`
 
-	User       string `json:"user"`  // ID of the owner of the credential, or of whom else it is about; of a refusal: of whom the login named
+	User       string `json:"user"`  // ID of the credential's owner or the user it is about; of a refusal: of the user with that login
 	Login      string `json:"login"` // theirs
 	Credential string `json:"credential"`
 	Name       string `json:"name"` // of the credential, as it was then
@@ -63,7 +63,7 @@ type Record struct {
 
 	Count  int       `json:"count"`  // how many the record stands for, where it is more than one
 	Since  time.Time `json:"since"`  // when the first of them was
-	Folded bool      `json:"folded"` // they came from more callers than are told apart; only Kind, Reason and, where it has them, User and Credential are common to all
+	Folded bool      `json:"folded"` // from more callers than are counted separately; only Kind, Reason and, where it has them, User and Credential are common to all
 
 	Through     uint64 `json:"through"`      // of a checkpoint: the last line that was removed
 	ThroughHash Hash   `json:"through_hash"` // and its hash

@@ -32,8 +32,7 @@ type Store interface {
 	Usage(ctx context.Context, uuid string) (Usage, error)
 }
 
-// Line is a line of the log, with its number beside it so that a store need not
-// read it.
+// Line is a line of the log, with its number, so that a store need not parse it.
 type Line struct {
 	Seq  uint64
 	Text string // see [Record.Line]
@@ -45,17 +44,17 @@ type Addition struct {
 	Through uint64 // lines up to this number are removed; 0: none are
 }
 
-// Query selects lines. What is zero selects everything.
+// Query selects lines. Zero fields select everything.
 type Query struct {
 	After      uint64 // only lines with a higher number
 	Before     uint64 // only lines with a lower number
-	User       string // ID of a user whom the record is about, or who acted
+	User       string // ID of a user that the record is about, or who acted
 	Credential string // UUID of the credential that the record is about
 	Kinds      []sparekey.Kind
 	Since      time.Time // not before this time
 	Until      time.Time // before this time
 	Newest     bool      // the last line first
-	Limit      int       // how many at the most; 0: all
+	Limit      int       // how many at most; 0: all
 }
 
 // Usage is how often a credential was used, and from where.

@@ -30,8 +30,8 @@ func (s span) with(other span) span {
 	return s
 }
 
-// count counts a use. Only who has a right secret gets here, so there are never
-// more to count than there are credentials.
+// count counts a use. Only callers with a right secret get here, so there are never more
+// entries than credentials.
 func (l *Log) count(e sparekey.Event) {
 	c := l.countedOf(e.Credential.UUID, e.User.ID)
 	c.count++
@@ -47,8 +47,7 @@ func (l *Log) countedOf(uuid, user string) *counted {
 	return c
 }
 
-// saw keeps an address, and of too many forgets the one that was seen the longest
-// ago.
+// saw keeps an address; if there are too many, it drops the one that was seen longest ago.
 func (c *counted) saw(addr netip.Addr, when span, most int) {
 	if !addr.IsValid() {
 		return

@@ -11,10 +11,9 @@ import (
 // page is how many lines are read at a time.
 const page = 1000
 
-// Verify verifies a whole log, and that it had the heads that were kept. key is
-// the one that it is kept with, if any. A log
-// that is broken is a [*BrokenError]. Errors that are neither that nor [ErrPruned]
-// mean that there is no answer.
+// Verify checks a whole log, and that it contains the heads that were kept. key is the log's
+// key, if it has one. Verify returns a [*BrokenError] for a broken log. An error that is
+// neither that nor [ErrPruned] means that there was no answer.
 func Verify(ctx context.Context, store Store, key Key, kept ...Head) (Report, error) {
 	for {
 		report, err := verify(ctx, store, Verifier{Key: key, Kept: kept})

@@ -26,9 +26,9 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, a sparekey.Attempt) (sparekey.Identity, error)
 }
 
-// withIdentity returns [sparekey.Service.WithIdentity], or the same made of another
-// Authenticator. One that embeds a Service has its method, too, but may want to have
-// its own Authenticate asked.
+// withIdentity returns [sparekey.Service.WithIdentity], or a function like it for another
+// Authenticator. A type that embeds a Service inherits that method, but may have its own
+// Authenticate, which must then be asked.
 func withIdentity(auth Authenticator) func(context.Context, sparekey.Attempt) (context.Context, error) {
 	if svc, ok := auth.(*sparekey.Service); ok {
 		return svc.WithIdentity
@@ -54,26 +54,26 @@ type Config struct {
 	// clientip.FromForwardedFor.
 	Origin clientip.Resolver
 
-	// NoDialog never has a browser ask a person for a login, not even a person who opens
-	// a page. Set it for what only programs and scripts use. Browsers then have no login
-	// to remember, unless something else at the same origin makes them ask. Default: a
-	// person who opens a page is asked.
+	// NoDialog prevents browsers from asking a user for a login, even a user who opens a
+	// page. Set it where only programs and scripts send requests. Browsers then have no login
+	// to remember, unless another program at the same origin makes them ask. Default: a
+	// browser asks when a user opens a page.
 	NoDialog bool
 
-	// SharedOrigin says that something else at the same origin may have browsers ask for a
-	// login, and so remember one, though NoDialog is set here: an application behind a
-	// gateway that sends a challenge of its own, for example.
+	// SharedOrigin says that another program at the same origin may have browsers ask for a
+	// login and so remember it, even with NoDialog: for example an application behind a
+	// gateway that sends its own challenge.
 	SharedOrigin bool
 
-	// AllowOrigins are origins, such as "https://app.example", whose pages may have a
-	// browser send forms with a credential. Elsewhere such a form is ErrCrossOrigin, unless
+	// AllowOrigins are origins, such as "https://app.example", whose pages may have a browser
+	// send forms with a credential. A form from any other origin is ErrCrossOrigin, unless
 	// the browser cannot have remembered the credential: NoDialog without SharedOrigin. New
-	// panics where one is not an origin. Default: none.
+	// panics on a text that is not an origin. Default: none.
 	AllowOrigins []string
 
-	// Fail writes the answer to a request that is not let through. Where status is 401, its
-	// WWW-Authenticate header is set already, or left out: see [Guard.Challenge]. Default:
-	// a line of text, from [Message].
+	// Fail writes the answer to a refused or broken request. Where status is 401, its
+	// WWW-Authenticate header is already set, or left out: see [Guard.Challenge]. Default: a
+	// line of text, from [Message].
 	Fail func(w http.ResponseWriter, r *http.Request, status int, err error)
 }
 
@@ -217,8 +217,7 @@ func (g *Guard) present(a *sparekey.Attempt, r *http.Request) (presented bool, e
 	return true, nil
 }
 
-// requested is what a request asks for, as it was sent, whatever part of its path a
-// router has cut off.
+// requested is the request as it was sent, with the part of its path that a router cut off.
 func requested(r *http.Request) sparekey.Request {
 	target := r.RequestURI
 	if target == "" { // of a request that was not received but made
@@ -227,8 +226,8 @@ func requested(r *http.Request) sparekey.Request {
 	return sparekey.Request{Method: r.Method, Target: target}
 }
 
-// Fail answers a request that is not let through, because of err. Scripts of other
-// origins can read a refusal.
+// Fail answers a request that err refused or broke. Scripts of other origins can read a
+// refusal.
 func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, ErrPreflight) {
 		answerPreflight(w, r)
@@ -246,7 +245,7 @@ func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	g.config.Fail(w, r, status, err)
 }
 
-// RetryAfter is for how many seconds whoever was throttled should wait, or 0.
+// RetryAfter returns for how many seconds a throttled caller should wait, or 0.
 func RetryAfter(err error) int {
 	var refused *sparekey.AuthError
 	if !errors.As(err, &refused) {

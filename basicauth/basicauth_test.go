@@ -35,9 +35,9 @@ func newService(t *testing.T, config sparekey.Config) (*sparekey.Service, sparek
 	return svc, secret
 }
 
-// whoami answers with the caller's login, or "nobody".
+// whoami answers with the caller's login, or "anonymous".
 func whoami(w http.ResponseWriter, r *http.Request) {
-	login := "nobody"
+	login := "anonymous"
 	if id, ok := sparekey.FromContext(r.Context()); ok {
 		login = id.User.Login
 	}
@@ -67,7 +67,7 @@ func TestHeader(t *testing.T) {
 	guard := basicauth.New(svc, basicauth.Config{})
 	token := strings.TrimPrefix(basic("ann:"+secret.Chunked()), "Basic ")
 	withDashes := strings.ReplaceAll(secret.Chunked(), " ", "-")
-	const ok, anonymous, refused = "ann", "nobody", "refused"
+	const ok, anonymous, refused = "ann", "anonymous", "refused"
 	for name, c := range map[string]struct {
 		headers  []string
 		optional string
@@ -194,8 +194,8 @@ func TestLoginsThatAreNotASCII(t *testing.T) {
 	}
 }
 
-// TestSlipsAreNamed has the mistakes that people make most. What is told depends on what
-// was sent alone, never on whether the login exists.
+// TestSlipsAreNamed has the mistakes that users make most. The answer depends only on the
+// header, never on whether the login exists.
 func TestSlipsAreNamed(t *testing.T) {
 	t.Parallel()
 	svc, secret := newService(t, sparekey.Config{})
@@ -254,7 +254,7 @@ func TestUnknownUserAndWrongSecretLookAlike(t *testing.T) {
 	}
 }
 
-// banning is an Authenticator that has all that a Service has, and refuses everybody.
+// banning is an Authenticator with all methods of a Service. It refuses every caller.
 type banning struct{ *sparekey.Service }
 
 func (banning) Authenticate(context.Context, sparekey.Attempt) (sparekey.Identity, error) {
@@ -363,8 +363,8 @@ func TestSecretInTheClear(t *testing.T) {
 	}
 }
 
-// TestRememberedCredential sends what a browser sends that remembers a login, on
-// behalf of a page of another origin, and what programs send.
+// TestRememberedCredential sends what a browser with a remembered login sends on behalf of a
+// page of another origin, and what programs send.
 func TestRememberedCredential(t *testing.T) {
 	t.Parallel()
 	svc, secret := newService(t, sparekey.Config{})
@@ -416,8 +416,8 @@ func TestRealmCannotBreakTheHeader(t *testing.T) {
 	}
 }
 
-// FuzzParse proves that no header makes Parse panic, and that whatever it takes
-// for a login and a secret is what the decoded text says.
+// FuzzParse wants no header to make Parse panic, and every login and secret that it returns
+// to be in the decoded text.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"", "Basic", "Basic ", "basic YTpi", "Basic\tYTpi", "Basic YTpi, Basic YTpi", "Bearer x",

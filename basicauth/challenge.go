@@ -45,9 +45,9 @@ func senderOf(h http.Header) sender {
 	return program
 }
 
-// Challenge sets WWW-Authenticate on a 401 to a request, or leaves it out where it would
-// only make a browser ask a person for a login. This is the one place that decides that:
-// Fail calls it, and so does whatever answers 401 by itself beside the guard.
+// Challenge sets WWW-Authenticate on a 401 to a request, or leaves it out where it would only
+// make a browser ask a user for a login. Only this function decides that: Fail calls it, and
+// so must every other program part that answers 401.
 func (g *Guard) Challenge(h http.Header, r *http.Request) {
 	switch sender := senderOf(r.Header); {
 	case sender == script, sender == page && g.config.NoDialog:

@@ -31,9 +31,9 @@ func originOf(r *http.Request) string {
 	return ""
 }
 
-// IsPreflight reports whether a request is a preflight, as browsers send it by themselves
-// before a script of another origin may send Authorization: it carries no credential, and
-// cannot.
+// IsPreflight reports whether a request is a preflight, which browsers send by themselves
+// before a script of another origin may send Authorization. A preflight cannot carry a
+// credential.
 func IsPreflight(r *http.Request) bool {
 	method := r.Header["Access-Control-Request-Method"]
 	return r.Method == http.MethodOptions && len(method) == 1 && isToken(method[0]) && originOf(r) != "" &&
@@ -46,9 +46,9 @@ func (g *Guard) AllowsOrigin(r *http.Request) bool {
 	return slices.Contains(g.config.AllowOrigins, strings.ToLower(originOf(r)))
 }
 
-// ShowRefusal lets a script of another origin read the answer to its request, for answers
-// that hold nothing but a refusal. A script that may not read it learns of a network error
-// alone. It never allows what the browser remembers (credentials).
+// ShowRefusal lets a script of another origin read the answer to its request. Use it only for
+// refusals. Without it, the script sees only a network error. It never allows credentials
+// that the browser remembers.
 func ShowRefusal(h http.Header, r *http.Request) {
 	origin := originOf(r)
 	if origin == "" || h.Get("Access-Control-Allow-Origin") != "" {
@@ -61,10 +61,10 @@ func ShowRefusal(h http.Header, r *http.Request) {
 	}
 }
 
-// answerPreflight says yes to a preflight. That gives no right away: the request that
-// follows needs a credential, which a script has to bring itself, since what the browser
-// remembers and cookies are not allowed (credentials). Whether the script can read the
-// answer to it is up to the handler or application that answers it.
+// answerPreflight allows a preflight. That grants nothing: the request that follows needs a
+// credential, which the script must bring itself, since cookies and remembered logins are not
+// allowed (credentials). The handler or application that answers it decides whether the
+// script can read the answer.
 func answerPreflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", originOf(r))

@@ -70,8 +70,8 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreReadable wants scripts of other origins to be able to read each refusal,
-// and never with what the browser remembers.
+// TestRefusalsAreReadable wants scripts of other origins to be able to read each refusal, and
+// never to use what the browser remembers.
 func TestRefusalsAreReadable(t *testing.T) {
 	t.Parallel()
 	for origin, want := range map[string]string{

@@ -13,24 +13,23 @@ import (
 
 const scheme = "Basic"
 
-// usualLength is how many bytes a login and a secret have together at the most,
-// as a rule. Longer ones only cost an allocation.
+// usualLength is how many bytes a login and a secret usually have together at most. Longer
+// ones only cost an allocation.
 const usualLength = 128
 
-// Parse reads a login and a secret from the value of an Authorization header
-// (RFC 7617). It is lenient where clients in the field are careless and the
-// meaning is certain: the scheme in any case, several spaces, missing or
-// superfluous padding, and anything between the letters and digits of the
-// secret. The first colon ends the login. It refuses what can be read in two
-// ways, such as a NUL byte or two values joined by a comma.
+// Parse reads a login and a secret from the value of an Authorization header (RFC 7617). It
+// accepts careless headers whose meaning is certain: the scheme in any case, several spaces,
+// missing or superfluous padding, and other characters between the letters and digits of the
+// secret. The first colon ends the login. It refuses what programs read in two ways, such as
+// a NUL byte or two values joined by a comma.
 //
-// A login that is not valid UTF-8 is read as ISO 8859-1, which RFC 7617 (appendix B.3)
-// leaves to clients that do not know the charset of the challenge. Logins are
-// returned in normalization form C, without blanks and invisible characters around them.
+// A login that is not valid UTF-8 is read as ISO 8859-1, which RFC 7617 (appendix B.3) leaves
+// to clients that do not know the charset of the challenge. Logins are returned in
+// normalization form C, without blanks and invisible characters around them.
 //
-// presented is false where the header is of another scheme or empty, which says
-// nothing about application passwords. The error is an [*sparekey.AuthError]
-// with [sparekey.ReasonMalformed].
+// presented is false where the header is empty or has another scheme, which says nothing
+// about application passwords. The error is an [*sparekey.AuthError] with
+// [sparekey.ReasonMalformed].
 func Parse(header string) (login string, secret sparekey.Secret, presented bool, err error) {
 	token, presented := cutScheme(header)
 	if !presented {

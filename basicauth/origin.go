@@ -23,15 +23,14 @@ func crossOriginOf(origins []string) *http.CrossOriginProtection {
 	return p
 }
 
-// isForgeable reports whether a page of another origin can have had a browser send this
-// request with the login and password that were once typed into the browser's dialog: it
-// came from such a page, can change something, and is of the kind that browsers send
-// without asking first (Fetch standard, "no-CORS-safelisted request-header"). About a
-// request to which a script adds Authorization by itself the browser does ask first, but
-// the request itself does not show that.
+// isForgeable reports whether a page of another origin may have had a browser send this
+// request with a login that the user once typed into the browser's dialog. Such a request
+// comes from another origin's page, can change something, and is of the kind that browsers
+// send without asking first (Fetch standard, "no-CORS-safelisted request-header"). A browser
+// does ask first if a script adds Authorization itself, but the request does not show that.
 //
-// Where no browser has a dialog at this origin, it remembers nothing. Then a script must
-// have brought the credential itself, which only requests with the mode cors can carry.
+// If no browser has a dialog at this origin, it remembers nothing. Then a script must have
+// brought the credential itself, which only requests with the mode cors can carry.
 func (g *Guard) isForgeable(r *http.Request) bool {
 	if r.Method != http.MethodPost || !isSimple(r.Header.Get("Content-Type")) || g.crossOrigin.Check(r) == nil {
 		return false

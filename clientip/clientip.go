@@ -1,8 +1,8 @@
-// Package clientip tells where a request came from: the caller's address, and
-// whether the request crossed a network in the clear.
+// Package clientip determines where a request came from: the caller's address, and whether
+// the request crossed a network in the clear.
 //
-// Headers such as X-Forwarded-For say whatever their sender likes, so nothing
-// here guesses. Each function names the trust decision that it makes:
+// Any sender can write headers such as X-Forwarded-For, so nothing here guesses. Each
+// function names the trust decision that it makes:
 //
 //	clientip.FromPeer                    // no proxy: the connection itself
 //	clientip.FromForwardedFor(proxies…)  // X-Forwarded-For of these proxies alone
@@ -19,13 +19,13 @@ import (
 
 // Origin is where a request came from.
 type Origin struct {
-	// Addr is the caller's address, an IPv4 one never in its IPv6-mapped form,
-	// or the zero Addr when it cannot be told.
+	// Addr is the caller's address, an IPv4 one never in its IPv6-mapped form, or the zero
+	// Addr if it is unknown.
 	Addr netip.Addr
 	// Secure says that the request came over TLS, or did not leave the machine.
 	Secure bool
-	// Scheme is the one that the caller used, such as "https", or "" when it cannot
-	// be told. It is "https" or "http" for a WebSocket's handshake, too.
+	// Scheme is the one that the caller used, such as "https", or "" if it is unknown. It is
+	// "https" or "http" for a WebSocket's handshake, too.
 	Scheme string
 }
 
@@ -84,10 +84,9 @@ func FromForwardedFor(proxies ...netip.Prefix) Resolver {
 	}
 }
 
-// FromHeader believes one header, such as X-Real-IP, and X-Forwarded-Proto, of
-// requests whose peer is one of the proxies. The proxies must set the header
-// themselves, whatever the caller sent. Requests of all other peers are seen as
-// FromPeer sees them.
+// FromHeader trusts one header, such as X-Real-IP, and X-Forwarded-Proto, of requests whose
+// peer is one of the proxies. The proxies must overwrite the header that a caller sends.
+// Requests of all other peers are treated as FromPeer treats them.
 func FromHeader(name string, proxies ...netip.Prefix) Resolver {
 	trusted := set(proxies)
 	return func(r *http.Request) Origin {
@@ -102,9 +101,9 @@ func FromHeader(name string, proxies ...netip.Prefix) Resolver {
 	}
 }
 
-// forwarded is the origin of a request that a trusted proxy passed on for addr.
-// What the proxy says of the scheme counts; where it says nothing, the request
-// is as secure as the way from the proxy, and the caller's own to it is unknown.
+// forwarded is the origin of a request that a trusted proxy forwarded for addr. The proxy's
+// word on the scheme counts. Without it, the request is as secure as the connection from the
+// proxy, and the caller's scheme is unknown.
 func forwarded(r *http.Request, addr netip.Addr) Origin {
 	if scheme := ForwardedScheme(r.Header); scheme != "" {
 		return Origin{Addr: addr, Secure: scheme == "https", Scheme: scheme}
@@ -133,9 +132,8 @@ func (s set) contain(addr netip.Addr) bool {
 	return false
 }
 
-// clientOf returns the rightmost address of X-Forwarded-For that is not in s.
-// An entry that is no address ends the walk: what stands left of it cannot be
-// told from an invention.
+// clientOf returns the rightmost address of X-Forwarded-For that is not in s. It stops at an
+// entry that is not an address: the caller may have invented everything to the left of it.
 func (s set) clientOf(values []string) netip.Addr {
 	entries := list(values)
 	var addr netip.Addr

@@ -146,8 +146,8 @@ func TestFromHeader(t *testing.T) {
 	check(t, resolve(request("10.1.1.1:1", "X-Real-IP", "127.0.0.1", "X-Real-IP", "203.0.113.9")), "", false)
 }
 
-// FuzzFromForwardedFor proves that a caller behind a proxy cannot choose an
-// address: whatever it sends, the proxy's own entry on the right is the answer.
+// FuzzFromForwardedFor wants a caller behind a proxy to have no choice of address: the
+// proxy's own entry on the right is always the answer.
 func FuzzFromForwardedFor(f *testing.F) {
 	for _, seed := range []string{"", "127.0.0.1", "10.0.0.1, 10.0.0.2", "[::1]:80", ",,,", "\x00", "fe80::1%eth0"} {
 		f.Add(seed)

@@ -54,13 +54,13 @@ func (b *tab) mustFit(what string) {
 	}
 }
 
-// submit presses the button of a form, in whatever language it is.
+// submit presses the button of a form, in any language.
 func (b *tab) submit(form string) {
 	b.t.Helper()
 	pressed(b, form, chromedp.CSS(form+" button[type=submit]"))
 }
 
-// enter types into a field, in whatever language its label is, and then enter.
+// enter types into a field with a label in any language, and then presses enter.
 func (b *tab) enter(field, text string) {
 	b.t.Helper()
 	b.do("fill "+field, chromedp.Clear(chromedp.CSS(field)), chromedp.SendKeys(chromedp.CSS(field), text+kb.Enter))
@@ -73,7 +73,7 @@ func (b *tab) shows(selector string) {
 	b.until("the page is complete", func() bool { return eval[string](b, `document.readyState`) == "complete" })
 }
 
-// A state is a page as somebody may come to see it.
+// A state is a page as a user may come to see it.
 type state struct {
 	name  string
 	reach func(ann *tab)
@@ -85,8 +85,8 @@ func at(name, path, has string) state {
 	return state{name, func(ann *tab) { ann.open(path) }, has}
 }
 
-// states is all of them, in an order in which one can go through them. It
-// begins with nobody signed in and nothing there.
+// states lists all of them, in an order in which a test can visit them. It begins signed out,
+// without application passwords.
 var states = []state{
 	at("not signed in", accountPath, "#login"),
 	{"wrong password", func(ann *tab) {
@@ -129,7 +129,7 @@ var states = []state{
 	at("all users", accountPath+"/all", ".sk-all"),
 	at("of an application", accountPath+"/all?app_id="+appID, ".sk-bulk a"),
 	at("of a user", accountPath+"/all?user=bob", ".sk-all"),
-	at("of nobody", accountPath+"/all?user=nobody", ".sk-notice"),
+	at("unknown user", accountPath+"/all?user=unknown", ".sk-notice"),
 	at("nothing like that", accountPath+"/all?name=nothing", ".sk-notice"),
 	{"revoke many", func(ann *tab) { ann.open(accountPath + "/all/revoke?app_id=" + appID) }, ".sk-items"},
 	{"revoked", func(ann *tab) { ann.submit("form") }, ".sk-notice"},
@@ -140,7 +140,7 @@ var states = []state{
 	at("authorise a look-alike", withQuery(authorizePath, "app_name", "Shop", "success_url", "https://xn--pple-43d.example/cb"), "#approve"),
 	at("authorise an app on the device", withQuery(authorizePath, "app_name", "Notes", "success_url", "my-app://cb"), "#approve"),
 	at("authorise with wishes", withQuery(authorizePath, "app_name", "Notes", "scope", "wp:posts wp:media", "expires", "30d"), "#limit-expires"),
-	at("authorise nobody", authorizePath, "#approve"),
+	at("authorise, no request", authorizePath, "#approve"),
 	{"password to copy", func(ann *tab) {
 		ann.open(withQuery(authorizePath, "app_name", "TV"))
 		pressed(ann, "approve", chromedp.CSS("#approve"))

@@ -66,8 +66,7 @@ func (b *tab) refusals() int {
 	return count
 }
 
-// TestCrossSitePost sends forms from another page, in the name of who is signed
-// in.
+// TestCrossSitePost sends forms from another site's page, in the name of the signed-in user.
 func TestCrossSitePost(t *testing.T) {
 	t.Parallel()
 	s := startSite(t)
@@ -120,7 +119,7 @@ func TestSomebodyElseSignsIn(t *testing.T) {
 		bob.signIn("ann").sees("Ann Adler")
 
 		dialog.press("Revoke all (1)")
-		dialog.sees("You are signed in as somebody else now", "as Ann Adler now")
+		dialog.sees("You are signed in with another account now", "as Ann Adler now")
 		dialog.follow("Show this page again")
 		dialog.sees("Revoke all (1)", "Ann Adler")
 		list.follow("Revoke all")
@@ -185,7 +184,7 @@ func TestHostileNames(t *testing.T) {
 		ann.open(withQuery(accountPath, "q", name+"!"))
 		ann.showsAsText("No name contains “" + name + "!”.")
 		ann.open(withQuery(accountPath+"/all", "user", name))
-		ann.showsAsText("There is no user " + name)
+		ann.showsAsText("Unknown user: " + name)
 		ann.open(withQuery(authorizePath, "app_name", name))
 		ann.showsAsText("Connect")
 		if name = html.UnescapeString(sparekey.SanitizeName(name)); name != "" {

@@ -67,8 +67,8 @@ func (a *app) called() delivery {
 	}
 }
 
-// discover finds out where to ask for a password, from the address that a user
-// types: by the Link header of whatever is there, and the index of the API.
+// discover finds the authorization page from the address that a user types: by the Link
+// header of the page there, and the index of the API.
 func (a *app) discover(address string) (api, authorize string) {
 	a.t.Helper()
 	res, err := http.Head(address)
@@ -236,8 +236,8 @@ func TestFormPost(t *testing.T) {
 	})
 }
 
-// leavesNoTrace fails if a secret is in an address that the browser has been at
-// or told others, or in the server's log.
+// leavesNoTrace fails if a secret is in the server's log, or in an address that the browser
+// visited or sent to others.
 func leavesNoTrace(b *tab, s *site, secret string) {
 	b.t.Helper()
 	places := append(b.history(), s.log.String())
@@ -413,8 +413,8 @@ func TestNoQueryRedirect(t *testing.T) {
 	}
 }
 
-// TestSwitchAccount signs out on the authorise screen, and comes back as somebody
-// else; whoever stays comes back as well.
+// TestSwitchAccount signs out on the authorize screen, and comes back with another account. A
+// user who keeps the account comes back as well.
 func TestSwitchAccount(t *testing.T) {
 	t.Parallel()
 	withAndWithoutScript(t, func(t *testing.T, m mode) {

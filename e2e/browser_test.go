@@ -31,13 +31,13 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// patience bounds every wait. What is waited for is looked at every so often.
+// patience limits every wait; often is the time between two checks.
 const (
 	patience = 20 * time.Second
 	often    = 20 * time.Millisecond
 )
 
-// What all tests share. TestMain sets it, and nothing changes it afterwards.
+// The tests share these. TestMain sets them, and nothing changes them afterwards.
 var (
 	program string          // path of the built program
 	chrome  context.Context // of the one browser; nil if there is none
@@ -122,8 +122,7 @@ func need(t *testing.T, there bool, what string) {
 	t.Skipf("SKIPPED: %s is missing: run scripts/browser", what)
 }
 
-// tab is somebody in front of a browser, whose cookies and history are nobody
-// else's.
+// tab is a user with a browser, which has its own cookies and history.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context //nolint:containedctx // chromedp finds its browser in it
@@ -136,8 +135,8 @@ type tab struct {
 // mode is how a browser is set.
 type mode func(*tab)
 
-// openTab opens a browser on a site. When the test is over, the browser must
-// not have asked any other site for anything, and not have had to complain.
+// openTab opens a browser on a site. When the test ends, the browser must not have asked any
+// other site for anything, and must not have reported an error.
 func openTab(t *testing.T, s *site, modes ...mode) *tab {
 	t.Helper()
 	return openTabAt(t, s.url, modes...)
@@ -445,7 +444,7 @@ func (b *tab) secret() string {
 // signIn signs in on whichever page asks for it.
 func (b *tab) signIn(login string) *tab {
 	b.t.Helper()
-	b.fill("Login or e-mail address", login)
+	b.fill("User name or e-mail address", login)
 	b.fill("Password", mainPassword)
 	b.press("Sign in")
 	return b

@@ -15,8 +15,8 @@ const approveIs = `!('waiting' in ` + approve + `.dataset)`
 // approve is the consent button.
 const approve = `document.querySelector('#approve')`
 
-// TestConsentTakesAPerson does to the consent screen what a page of another site can
-// have its visitor do without seeing it.
+// TestConsentTakesAPerson does to the consent screen what a page of another site can have its
+// visitor do without seeing it.
 func TestConsentTakesAPerson(t *testing.T) {
 	t.Parallel()
 	s := startSite(t)
@@ -39,8 +39,8 @@ func TestConsentTakesAPerson(t *testing.T) {
 		canApprove(bob)
 	}
 
-	// The page comes to the front between two clicks. That it is too early does not
-	// depend on how fast this test is: the half second begins at the event.
+	// The page comes to the front between two clicks. The second click is too early however
+	// fast this test is: the half second begins at the event.
 	ask()
 	seen()
 	for _, event := range []string{
@@ -120,8 +120,8 @@ func TestConsentWithoutAMouse(t *testing.T) {
 	}
 }
 
-// TestOpenerIsCutOff opens the consent screen from a page of another site, which must
-// not keep hold of its window: it could lead it elsewhere.
+// TestOpenerIsCutOff opens the consent screen from a page of another site, which must lose
+// access to its window: it could otherwise navigate it elsewhere.
 func TestOpenerIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := startSite(t)

@@ -25,7 +25,7 @@ func (d *dialogs) seen() int {
 	return d.count
 }
 
-// openTab opens a tab that tells of its dialogs, each of which the person closes.
+// openTab opens a tab that reports its dialogs, each of which the user closes.
 func (d *dialogs) openTab(t *testing.T, s *site) *tab {
 	t.Helper()
 	need(t, chrome != nil, "Chromium")
@@ -56,7 +56,7 @@ func (d *dialogs) add(b *tab, event any) {
 	}
 }
 
-// answer lets a request go on. A request whose page is gone needs no answer.
+// answer lets a request continue. A request whose page no longer exists needs no answer.
 func (d *dialogs) answer(b *tab, do func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
@@ -102,7 +102,7 @@ func TestNoDialogOverAPage(t *testing.T) {
 	}
 }
 
-// startOtherOrigin serves a page of another origin than the site's.
+// startOtherOrigin serves a page of another origin.
 func startOtherOrigin(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -114,7 +114,7 @@ func startOtherOrigin(t *testing.T) string {
 }
 
 // TestAppOfAnotherOrigin has the script of a page of another origin use the API, and an
-// application with a policy of its own, by an application password.
+// application with its own CORS policy, with an application password.
 func TestAppOfAnotherOrigin(t *testing.T) {
 	t.Parallel()
 	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

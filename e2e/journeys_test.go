@@ -33,10 +33,10 @@ func TestSignIn(t *testing.T) {
 		bob.open("/")
 		bob.sees("Sign in to Sparekey")
 		for _, wrong := range []string{"guess", secret} {
-			bob.fill("Login or e-mail address", "bob")
+			bob.fill("User name or e-mail address", "bob")
 			bob.fill("Password", wrong)
 			bob.press("Sign in")
-			bob.sees("The login or the password is wrong.")
+			bob.sees("The user name or the password is wrong.")
 		}
 		bob.fill("Password", mainPassword) // the login is still there
 		bob.press("Sign in")
@@ -53,14 +53,14 @@ func TestGuessing(t *testing.T) {
 	mallory := openTab(t, s)
 	mallory.open("/sign-in")
 	guess := func(password string) {
-		mallory.fill("Login or e-mail address", "ann")
+		mallory.fill("User name or e-mail address", "ann")
 		mallory.fill("Password", password)
 		mallory.press("Sign in")
 	}
 	const allowed = 10
 	for range allowed {
 		guess("guess")
-		mallory.sees("The login or the password is wrong.")
+		mallory.sees("The user name or the password is wrong.")
 	}
 	guess(mainPassword)
 	mallory.sees("Too many tries.")
@@ -216,7 +216,7 @@ func TestLimits(t *testing.T) {
 		bob.follow("Back to the list")
 		bob.sees("Your application passwords", "Expires soon:", "Limited")
 		bob.follow("Limits of Agent")
-		bob.sees("It is accepted.", "see everything, change nothing", "It may not make, change or revoke application passwords.")
+		bob.sees("Active.", "see everything, change nothing", "It may not make, change or revoke application passwords.")
 		bob.tick("Only what I choose")
 		bob.tick("Make, change and revoke application passwords application-passwords")
 		bob.press("Save limits")
@@ -272,13 +272,13 @@ func TestNamesThatCannotBeUsed(t *testing.T) {
 		bob.sees("Enter a name that says which app the password is for.")
 		bob.fill("Name of the app or device", "Phone")
 		bob.press("Add password")
-		bob.sees("There is an application password of this name already.")
+		bob.sees("Another application password has this name.")
 
 		bob.follow("Cancel")
 		bob.follow("Rename Laptop")
 		bob.fill("New name", "Phone")
 		bob.press("Save")
-		bob.sees("Rename Laptop", "There is an application password of this name already.")
+		bob.sees("Rename Laptop", "Another application password has this name.")
 		bob.follow("Cancel")
 		bob.row("Laptop")
 	})
@@ -408,7 +408,7 @@ func zoned(name string) mode {
 	}
 }
 
-// TestOtherUser is an administrator who helps somebody.
+// TestOtherUser has an administrator help another user.
 func TestOtherUser(t *testing.T) {
 	t.Parallel()
 	withAndWithoutScript(t, func(t *testing.T, m mode) {
@@ -448,12 +448,12 @@ func TestOthersAreNobodysBusiness(t *testing.T) {
 	s.addCredential("ann", "Phone")
 	bob := signedIn(t, s, "bob")
 	for path, want := range map[string]string{
-		"/users/" + annID:                 "There is no such user",
-		"/users/99":                       "There is no such user",
-		"/users/" + annID + "/revoke-all": "There is no such user",
-		"/all":                            "This is not for your account",
-		"/all?user=ann":                   "This is not for your account",
-		"/all/revoke?app_id=x":            "This is not for your account",
+		"/users/" + annID:                 "User not found",
+		"/users/99":                       "User not found",
+		"/users/" + annID + "/revoke-all": "User not found",
+		"/all":                            "Your account cannot do this",
+		"/all?user=ann":                   "Your account cannot do this",
+		"/all/revoke?app_id=x":            "Your account cannot do this",
 	} {
 		bob.open(accountPath + path)
 		bob.sees(want)
@@ -504,7 +504,7 @@ func TestAllUsers(t *testing.T) {
 		ann.open(accountPath + "/all")
 		names("Newsletter", "Backup script", "Bob’s phone", "Ann’s phone")
 
-		ann.fill("User: login or e-mail address", "bob@example.com")
+		ann.fill("User name or e-mail address", "bob@example.com")
 		ann.fill("Name contains", "PHONE")
 		ann.press("Apply filter")
 		names("Bob’s phone")
@@ -520,9 +520,9 @@ func TestAllUsers(t *testing.T) {
 		ann.follow(appID)
 		names("Bob’s phone", "Ann’s phone")
 		everything()
-		ann.fill("User: login or e-mail address", "nobody")
+		ann.fill("User name or e-mail address", "unknown")
 		ann.press("Apply filter")
-		ann.sees("There is no user nobody.")
+		ann.sees("Unknown user: unknown.")
 	})
 }
 
@@ -585,7 +585,7 @@ func TestIsItStillYou(t *testing.T) {
 		ann.sees("Revoke Laptop?")
 		ann.open(accountPath + "/users/" + bobID)
 		ann.follow("Revoke Phone")
-		ann.sees("Is it still you?")
+		ann.sees("Confirm your password")
 		ann.fill("Password", "guess")
 		ann.press("Continue")
 		ann.sees("The password is wrong.")

@@ -17,8 +17,8 @@ import (
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// library is an application with users and sessions of its own, which has the
-// pages among its own ones.
+// library is an application with its own users and sessions, which has the pages among its
+// own.
 type library struct {
 	users  []sparekey.User
 	proven atomic.Bool // that the main password was entered just now
@@ -57,7 +57,7 @@ func startLibrary(t *testing.T) string {
 	return server.URL
 }
 
-// hello stands for the sign-in page of the application, where everybody is lea.
+// hello stands for the sign-in page of the application, where every user is lea.
 func (l *library) hello(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, &http.Cookie{Name: "library", Value: "lea", Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	http.Redirect(w, r, r.FormValue("redirect_to"), http.StatusFound)

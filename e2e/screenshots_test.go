@@ -33,7 +33,7 @@ const maxPicture = 200_000
 type picture struct {
 	file  string // without .png
 	size  [2]int64
-	user  string // who is signed in; "" for nobody
+	user  string // who is signed in; "" if anonymous
 	path  string
 	then  func(*tab) // what is done there
 	modes []mode
@@ -75,7 +75,7 @@ var pictures = []picture{
 	{file: "new-password", size: wide, user: "bob", path: accountPath, then: newPassword},
 }
 
-// newPassword shows one that is nobody's.
+// newPassword shows a password that no account has.
 func newPassword(b *tab) {
 	b.follow("New application password")
 	b.fill("Name of the app or device", "Phone")
@@ -232,7 +232,7 @@ func (p picture) save(t *testing.T, folder string, taken []byte) {
 		t.Fatal(err)
 	}
 	if small.Len() > maxPicture {
-		t.Errorf("%d bytes, of %d at the most", small.Len(), maxPicture)
+		t.Errorf("%d bytes, want at most %d", small.Len(), maxPicture)
 	}
 	if err := os.WriteFile(filepath.Join(folder, p.file+".png"), small.Bytes(), 0o644); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	mainPassword = "correct horse battery" // everybody's own password
+	mainPassword = "correct horse battery" // the main password of every user
 
 	// Paths of the server.
 	accountPath   = "/account/application-passwords"
@@ -32,7 +32,7 @@ const (
 	minePath      = mePath + "/application-passwords"
 )
 
-// site is a running server with a database of its own.
+// site is a running server with its own database.
 type site struct {
 	t        *testing.T
 	url      string

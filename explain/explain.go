@@ -45,7 +45,7 @@ type Item struct {
 	Rule string // as it was given
 }
 
-// English returns a sentence in English, and each of its items on a line of its own.
+// English returns a sentence in English, with each of its items on a separate line.
 func English(s Sentence) string {
 	texts := Texts("en")
 	lines := []string{fill(texts[s.Key], s.Pairs)}
@@ -96,13 +96,13 @@ func MayScript(u sparekey.User) bool {
 
 func sentence(key string, pairs ...any) Sentence { return Sentence{Key: key, Pairs: pairs} }
 
-// Time is a time in a sentence, for those who write it in a way of their own.
+// Time is a time in a sentence, for callers that format times themselves.
 type Time struct{ time.Time }
 
 // String writes the time for people who may be anywhere.
 func (t Time) String() string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
 
-// Duration is a duration in a sentence, for those who write it in a way of their own.
+// Duration is a duration in a sentence, for callers that format durations themselves.
 type Duration struct{ time.Duration }
 
 // String writes the duration as settings have it.
@@ -215,8 +215,8 @@ func lifetime(svc *sparekey.Service, c sparekey.Credential) Sentence {
 	return sentence("until", "time", Time{end})
 }
 
-// Request says whether an attempt with the right secret would be let through, and
-// which rule or limit decides. The reasons of refusals are in English.
+// Request says whether an attempt with the right secret would be allowed, and which rule or
+// limit decides. The reasons of refusals are in English.
 func Request(svc *sparekey.Service, c sparekey.Credential, a sparekey.Attempt) (allowed bool, s Sentence) {
 	if svc.Spent(c) == sparekey.ReasonUsedUp {
 		return false, state(svc, c)

@@ -94,23 +94,23 @@ func TestCredential(t *testing.T) {
 		policy     sparekey.Policy
 		want       []string
 	}{
-		"without limits": {made(sparekey.Limits{}), sparekey.Policy{}, []string{"It is accepted.", "everything that its user may do", "It may make, change", "from everywhere", "does not expire"}},
+		"without limits": {made(sparekey.Limits{}), sparekey.Policy{}, []string{"Active.", "everything that its user may do", "It may make, change", "from everywhere", "does not expire"}},
 		"bundles":        {made(sparekey.Limits{Scopes: "read\nwp:posts"}), sparekey.Policy{}, []string{"only this:\n  - read: see everything, change nothing\n  - wp:posts: see, write", "may not make, change"}},
 		"rules": {
 			made(sparekey.Limits{Scopes: "GET,POST /a*\n* /b\nPUT /c/*/d\n* /e/*"}), sparekey.Policy{},
 			[]string{"GET, POST requests to everything that begins with /a\n", "all requests to /b\n", "PUT requests to /c/*/d\n", "all requests to everything that begins with /e/"},
 		},
-		"a bundle nobody has":   {made(sparekey.Limits{Scopes: "nobodys"}), sparekey.Policy{}, []string{"nobodys: nothing, since nobody"}},
+		"an undefined bundle":   {made(sparekey.Limits{Scopes: "unknown"}), sparekey.Policy{}, []string{"unknown: nothing, since it is not defined here"}},
 		"that manages":          {made(sparekey.Limits{Scopes: "application-passwords"}), sparekey.Policy{}, []string{"It may make, change"}},
 		"networks":              {made(sparekey.Limits{Networks: "10.0.0.0/8 ::1/128"}), sparekey.Policy{}, []string{"from here only: 10.0.0.0/8, ::1/128"}},
-		"expires":               {made(sparekey.Limits{Expires: now.Add(day)}), sparekey.Policy{}, []string{"It is accepted.", "expires on 2026-03-05 05:06 UTC."}},
-		"expires by the policy": {made(sparekey.Limits{}), sparekey.Policy{MaxLifetime: 2 * day}, []string{"expires on 2026-03-06 05:06 UTC, because an application password lasts 2d"}},
-		"expired":               {made(sparekey.Limits{Expires: now}), sparekey.Policy{}, []string{"accepted no more: it expired on 2026-03-04 05:06 UTC"}},
-		"uses":                  {sparekey.Credential{Uses: 2, Limits: sparekey.Limits{MaxUses: 3}}, sparekey.Policy{}, []string{"It is accepted.", "2 of 3 uses"}},
-		"used up":               {sparekey.Credential{Uses: 3, Limits: sparekey.Limits{MaxUses: 3}}, sparekey.Policy{}, []string{"its uses (3) are used up"}},
+		"expires":               {made(sparekey.Limits{Expires: now.Add(day)}), sparekey.Policy{}, []string{"Active.", "expires on 2026-03-05 05:06 UTC."}},
+		"expires by the policy": {made(sparekey.Limits{}), sparekey.Policy{MaxLifetime: 2 * day}, []string{"expires on 2026-03-06 05:06 UTC, because an application password lasts at most 2d here"}},
+		"expired":               {made(sparekey.Limits{Expires: now}), sparekey.Policy{}, []string{"No longer works: it expired on 2026-03-04 05:06 UTC"}},
+		"uses":                  {sparekey.Credential{Uses: 2, Limits: sparekey.Limits{MaxUses: 3}}, sparekey.Policy{}, []string{"Active.", "Used 2 of 3 times."}},
+		"used up":               {sparekey.Credential{Uses: 3, Limits: sparekey.Limits{MaxUses: 3}}, sparekey.Policy{}, []string{"the maximum number of uses (3) is reached"}},
 		"unused":                {sparekey.Credential{Created: now.Add(-day)}, sparekey.Policy{RevokeUnused: day}, []string{"it was not used for 1d", "is revoked when"}},
-		"rotated":               {sparekey.Credential{OldHash: "x", OldUntil: now.Add(day)}, sparekey.Policy{}, []string{"the one before is accepted until 2026-03-05"}},
-		"scopes are required":   {made(sparekey.Limits{}), sparekey.Policy{RequireScopes: true}, []string{"wants every application password limited"}},
+		"rotated":               {sparekey.Credential{OldHash: "x", OldUntil: now.Add(day)}, sparekey.Policy{}, []string{"the previous one works until 2026-03-05"}},
+		"scopes are required":   {made(sparekey.Limits{}), sparekey.Policy{RequireScopes: true}, []string{"requires every application password to be limited"}},
 	} {
 		got := text(service(c.policy), c.credential)
 		for _, want := range c.want {
@@ -136,7 +136,7 @@ func TestRequest(t *testing.T) {
 		"out of scope":       {sparekey.Credential{Limits: sparekey.Limits{Scopes: "POST /a"}}, false, "No: This application password may not do that: no scope covers GET /a; it has: POST /a."},
 		"out of network":     {sparekey.Credential{Limits: sparekey.Limits{Networks: "10.0.0.0/8"}}, false, "No: This application password is not to be used from 192.0.2.1"},
 		"expired":            {sparekey.Credential{Limits: sparekey.Limits{Expires: now}}, false, "No: This application password expired"},
-		"used up":            {sparekey.Credential{Uses: 1, Limits: sparekey.Limits{MaxUses: 1}}, false, "It is accepted no more: its uses (1) are used up"},
+		"used up":            {sparekey.Credential{Uses: 1, Limits: sparekey.Limits{MaxUses: 1}}, false, "No longer works: the maximum number of uses (1) is reached"},
 	} {
 		allowed, s := explain.Request(service(sparekey.Policy{}), c.credential, sparekey.Attempt{
 			Request: sparekey.Request{Method: "GET", Target: "/a?b=c"}, Addr: netip.MustParseAddr("192.0.2.1"),

@@ -29,7 +29,7 @@ import (
 // Reasons of attempts that are none of package sparekey's.
 const (
 	reasonNone     = ""         // the attempt succeeded
-	reasonOther    = "other"    // a hook has a reason of its own
+	reasonOther    = "other"    // a hook's own reason
 	reasonTimeout  = "timeout"  // broken: it took too long
 	reasonCanceled = "canceled" // broken: the client left
 	reasonError    = "error"    // broken: the store, or a hook, did not answer
@@ -64,7 +64,7 @@ func New(registry prometheus.Registerer) (*Metrics, error) {
 			Buckets: []float64{5e-6, 20e-6, 50e-6, 100e-6, 250e-6, 1e-3, 5e-3, 25e-3, 0.1, 0.5, 3},
 		}, []string{"outcome"}),
 		changes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sparekey_credential_events_total", Help: "What happened to application passwords apart from their use.",
+			Name: "sparekey_credential_events_total", Help: "Changes of application passwords: creations, revocations and others, without uses.",
 		}, []string{"event"}),
 		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sparekey_decisions_total", Help: "Decisions of the gateway about requests, by their outcome (allowed, refused, broken) and what decided.",
@@ -101,7 +101,7 @@ func (m *Metrics) begin() {
 	}
 }
 
-// changes are the kinds of events that are no attempts.
+// changes returns the kinds of events that are not attempts.
 func changes() []sparekey.Kind {
 	return []sparekey.Kind{
 		sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindLimited, sparekey.KindRotated, sparekey.KindRevoked,
@@ -168,7 +168,7 @@ func brokenReason(err error) string {
 func (m *Metrics) Decided(_ context.Context, d gateway.Decision) {
 	rule := d.Rule
 	switch {
-	case d.ByScope(): // whatever the scope is called
+	case d.ByScope(): // any scope has the same label
 		rule = ruleScope
 	case slices.Contains(m.rules, rule):
 	default:

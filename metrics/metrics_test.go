@@ -67,7 +67,7 @@ func (b *broken) Find(ctx context.Context, userID, hash string) (sparekey.Creden
 	return b.Store.Find(ctx, userID, hash)
 }
 
-// Version says that nothing may be remembered.
+// Version says that nothing may be cached.
 func (*broken) Version() (uint64, bool) { return 0, false }
 
 func TestWhatHappensIsCounted(t *testing.T) {

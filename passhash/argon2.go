@@ -9,10 +9,10 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// The bounds on what a stored argon2 hash may ask for. PHP's default is 64 MiB,
-// 4 passes and 1 lane, with 16 bytes of salt and a tag of 32; the largest settings
-// in common use, libsodium's "moderate", are 256 MiB and 3 passes. The format
-// itself goes to 4 TiB and 2^32 passes.
+// The most that a stored argon2 hash may ask for. PHP's default is 64 MiB, 4 passes and 1
+// lane, with 16 bytes of salt and a tag of 32; the largest settings in common use,
+// libsodium's "moderate", are 256 MiB and 3 passes. The format itself allows 4 TiB and 2^32
+// passes.
 const (
 	argon2MaxMemory = 256 * 1024 // KiB
 	argon2MaxPasses = 16

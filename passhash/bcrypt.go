@@ -62,10 +62,9 @@ func bcryptKey(variant, password string) []byte {
 	return []byte(password[:min(len(password), bcryptPasswordBytes)])
 }
 
-// signExtendedKey reproduces the error that the x variant marks: hashes made by
-// crypt_blowfish before 1.1, which read password bytes as signed when packing
-// them into words, so that a byte above 0x7F overwrote those before it. For
-// ASCII passwords there is no difference.
+// signExtendedKey reproduces the error that the x variant marks: crypt_blowfish before 1.1
+// read password bytes as signed when it packed them into words, so that a byte above 0x7F
+// overwrote those before it. ASCII passwords are not affected.
 func signExtendedKey(password string) []byte {
 	cycle := append([]byte(password), 0)
 	key := make([]byte, 0, bcryptPasswordBytes)

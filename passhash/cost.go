@@ -19,10 +19,10 @@ const (
 // NewCost is the [Cost] of what [Argon2id] returns.
 const NewCost = "$argon2id$m=19456,t=2,p=1"
 
-// Cost names the work of checking a password against hash: two hashes have the same
-// Cost where [Verify] does the same slow work for both, whatever the password. It is
-// empty where Verify answers without slow work: for $generic$ and MD5, and for a hash
-// that is malformed, unknown or costlier than Verify accepts.
+// Cost names the work of checking a password against hash: two hashes have the same Cost if
+// [Verify] does the same slow work for both, for any password. It is empty if Verify answers
+// without slow work: for $generic$ and MD5, and for a hash that is malformed, unknown or
+// costlier than Verify accepts.
 func Cost(hash string) string {
 	if IsGeneric(hash) || len(hash) <= md5Length {
 		return ""
@@ -87,10 +87,9 @@ func shaCryptCost(hash string) string {
 	return fmt.Sprintf("$%s$rounds=%d$", fields[2], rounds)
 }
 
-// Dummy returns a hash with a random salt and a random digest, so that no password is
-// known to match it, and checking one is the work that cost names. It is for callers
-// that want a failure to take the same time whatever the reason. cost comes from
-// [Cost]; for any other text Dummy returns the empty string.
+// Dummy returns a hash with a random salt and a random digest. No password is known to match
+// it, and checking one takes the work that cost names. It lets a failure take the same time
+// for any reason. cost comes from [Cost]; for any other text Dummy returns the empty string.
 func Dummy(cost string) string {
 	var dummy string
 	switch {

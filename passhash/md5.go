@@ -5,8 +5,8 @@ import (
 	"encoding/hex"
 )
 
-// md5Length is the length of a hexadecimal MD5. WordPress takes every stored
-// hash of at most this length to be one, whatever it starts with.
+// md5Length is the length of a hexadecimal MD5. WordPress treats every stored hash of at most
+// this length as MD5.
 const md5Length = 2 * md5.Size
 
 // md5Hash returns the bare MD5 WordPress wrote before 2.5, in lower case.

@@ -13,8 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// TestPathCannotBeReplaced sends another user and another UUID in every place
-// beside the path.
+// TestPathCannotBeReplaced sends another user and another UUID everywhere except in the path.
 func TestPathCannotBeReplaced(t *testing.T) {
 	t.Parallel()
 	const (
@@ -80,8 +79,8 @@ func TestOtherUsersUUIDs(t *testing.T) {
 	}
 }
 
-// TestTraversal sends paths that mean something else to whoever decodes or
-// cleans them. None of them is a route.
+// TestTraversal sends paths that read differently once a program decodes or cleans them. None
+// of them is a route.
 func TestTraversal(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})

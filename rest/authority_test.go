@@ -11,8 +11,7 @@ import (
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
-// ruled is a directory with a rule of its own: only the editor may manage and list
-// users.
+// ruled is a directory with an access rule: only the editor may manage and list users.
 type ruled struct {
 	*memory.Store
 	broken error

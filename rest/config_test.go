@@ -164,8 +164,8 @@ func TestOpaqueIDs(t *testing.T) {
 	}
 }
 
-// TestIDsOfAnyCharacters has users whose IDs cannot stand in a path, or stand for
-// somebody else there: what links lead to is theirs all the same.
+// TestIDsOfAnyCharacters has users whose IDs cannot be part of a path, or would mean another
+// user there. Links still lead to the right user.
 func TestIDsOfAnyCharacters(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"u-2", "ann@example.com", "ü", "a/b", "..", "me", "ME", "007", "-1", "99999999999999999999"} {

@@ -70,16 +70,16 @@ func (c *call) refuseSwitchedOff() error {
 	return &credentialError{c.switchedOff}
 }
 
-// sentByBrowser reports whether a browser added the credential by itself, from
-// what was once typed into its dialog: to a form, a link, an image or a script.
-// A program that sets the header says "cors", or is no browser.
+// sentByBrowser reports whether a browser added the credential by itself, because the user
+// once typed it into the browser's dialog: to a form, a link, an image or a script. Programs
+// send no Sec-Fetch headers, or "cors".
 func sentByBrowser(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return mode != "" && mode != "cors"
 }
 
-// refuseCrossSite refuses to act on, or to tell a script, what another site made
-// the browser send with a session or credential of its own (automatic).
+// refuseCrossSite refuses to carry out, or to show to a script, a request that another site
+// made the browser send with a session or credential of its own (automatic).
 func (c *call) refuseCrossSite(automatic bool) error {
 	if !automatic {
 		return nil
@@ -107,8 +107,8 @@ func (c *call) available() error {
 	return err
 }
 
-// failCredential writes the answer for a credential that is not accepted. It is
-// never put into an envelope: its status is for everybody on the way to see.
+// failCredential writes the answer for a refused credential. It is never put into an
+// envelope, so that proxies see its status.
 func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status int, err error) {
 	setNoCache(w.Header())
 	var refused *sparekey.AuthError

@@ -13,7 +13,7 @@ import (
 type code string
 
 const (
-	// What is wrong with the request as such.
+	// Faults of the request itself.
 	codeNoRoute         code = "rest_no_route"
 	codeMissingParam    code = "rest_missing_callback_param"
 	codeInvalidParam    code = "rest_invalid_param"
@@ -23,7 +23,7 @@ const (
 	codeBodyTooLarge    code = "rest_body_too_large"  // ours
 	codeTooManyParams   code = "rest_too_many_params" // ours
 
-	// Who asks, and whether they may.
+	// Authentication and permissions.
 	codeNotLoggedIn     code = "rest_not_logged_in"
 	codeCrossOrigin     code = "rest_cookie_invalid_nonce"
 	codeWrongCredential code = "incorrect_password"
@@ -71,7 +71,7 @@ const (
 	codeUsersReadOnly    code = "rest_users_read_only"  // ours
 	codeUsersNotListed   code = "rest_users_not_listed" // ours
 
-	// There is no answer.
+	// The request got no answer.
 	codeUnavailable code = "service_unavailable" // ours
 	codeInternal    code = "internal_server_error"
 
@@ -83,7 +83,7 @@ const (
 	codeLoop           code = "loop_detected"    // ours
 )
 
-// byCaller stands for 401 where nobody is signed in, and for 403 where somebody is.
+// byCaller stands for 401 for an anonymous caller, and for 403 otherwise.
 const byCaller = 0
 
 // entry is the one table of statuses and messages: what a code means, and what
@@ -110,7 +110,7 @@ func (c code) entry() (status int, message string) {
 		return http.StatusBadRequest, "There are too many parameters: send fewer."
 
 	case codeNotLoggedIn:
-		return http.StatusUnauthorized, "Nobody is signed in: send your login and an application password with Basic authentication."
+		return http.StatusUnauthorized, "You are not signed in: send your login and an application password with Basic authentication."
 	case codeCrossOrigin:
 		return http.StatusForbidden, "Another site made the browser send this, so it was not carried out. Repeat it from this site's own pages, or with an application password."
 	case codeWrongCredential:
@@ -120,14 +120,14 @@ func (c code) entry() (status int, message string) {
 	case codeUnknownEmail:
 		return http.StatusUnauthorized, "No user has this e-mail address. Check how it is spelled, or use the login."
 	case codeRefusedByPolicy:
-		return http.StatusForbidden, "This application password may not do that. Use another one, or ask whoever runs this site."
+		return http.StatusForbidden, "This application password may not do that. Use another one, or ask the operator of this site."
 
 	case codeExpired:
 		return http.StatusUnauthorized, "This application password has expired. Make a new one."
 	case codeUsedUp:
 		return http.StatusUnauthorized, "This application password was for a number of uses, and they are used up. Make a new one."
 	case codeUnused:
-		return http.StatusUnauthorized, "This application password was not used for so long that it is accepted no more. Make a new one."
+		return http.StatusUnauthorized, "This application password was not used for so long that it no longer works. Make a new one."
 	case codeOutOfScope:
 		return http.StatusForbidden, "This application password is limited to other requests. Use one that is for this."
 	case codeOutOfNetwork:
@@ -140,9 +140,9 @@ func (c code) entry() (status int, message string) {
 		return http.StatusTooManyRequests, "Too many attempts had a wrong login or application password. Check both, and wait for as long as Retry-After says before the next one."
 
 	case codeDisabled:
-		return http.StatusNotImplemented, "Application passwords are not available here. They need HTTPS, and to be switched on by whoever runs this site."
+		return http.StatusNotImplemented, "Application passwords are not available here. They need HTTPS, and the operator of this site has to switch them on."
 	case codeDisabledForUser:
-		return http.StatusNotImplemented, "Application passwords are not available for this user. Ask whoever runs this site."
+		return http.StatusNotImplemented, "Application passwords are not available for this user. Ask the operator of this site."
 	case codeCannotList:
 		return byCaller, "You may not list this user's application passwords. Use the account they belong to."
 	case codeCannotCreate:
@@ -156,7 +156,7 @@ func (c code) entry() (status int, message string) {
 	case codeCannotDelete:
 		return byCaller, "You may not revoke this user's application passwords. Use the account they belong to."
 	case codeCannotIntrospect:
-		return byCaller, "An application password is told about itself alone: ask about the user whose application password you send."
+		return byCaller, "An application password can only read about itself: ask about the user whose application password you send."
 	case codeNoPasswordUsed:
 		return http.StatusNotFound, "You are signed in without an application password, so there is none to tell about. Send one with Basic authentication."
 	case codePasswordNotFound:
@@ -168,14 +168,14 @@ func (c code) entry() (status int, message string) {
 	case codeTooManyPasswords:
 		return http.StatusConflict, "The user has as many application passwords as the site allows. Revoke one first."
 	case codeSpent:
-		return http.StatusConflict, "This application password is accepted no more, and would not be with another secret. Give it other limits first, or make a new one."
+		return http.StatusConflict, "This application password is inactive, and a new secret would not change that. Give it other limits first, or make a new one."
 	case codeNotCreator:
-		return http.StatusForbidden, "The site does not let users of this role have application passwords. Ask whoever runs it."
+		return http.StatusForbidden, "The site does not let users of this role have application passwords. Ask its operator."
 	case codeBeyondLimits:
 		return http.StatusForbidden, "An application password cannot make one that may do more than itself, or touch one that can. Sign in to the pages instead."
 
 	case codeUserNotFound:
-		return http.StatusNotFound, "There is no such user. Use a number from the list of users, or me."
+		return http.StatusNotFound, "No user has this ID. Use a number from the list of users, or me."
 	case codeCannotViewUser:
 		return byCaller, "You may not see this user. Ask about yourself at users/me."
 	case codeForbiddenContext:
@@ -200,7 +200,7 @@ func (c code) entry() (status int, message string) {
 	case codeUnavailable:
 		return http.StatusServiceUnavailable, "The request could not be answered just now, so it was not carried out. Try again in a moment."
 	case codeInternal:
-		return http.StatusInternalServerError, "Something went wrong here, so the request was not carried out. Whoever runs this site finds the reason in its log."
+		return http.StatusInternalServerError, "Something went wrong here, so the request was not carried out. The operator of this site can find the reason in the log."
 
 	case codeBadRequest:
 		return http.StatusBadRequest, "The request cannot be passed on: send its address and its body whole, and in the usual form."
@@ -209,7 +209,7 @@ func (c code) entry() (status int, message string) {
 	case codeGatewayTimeout:
 		return http.StatusGatewayTimeout, "The application takes too long to answer. Try again in a moment."
 	case codeLoop:
-		return http.StatusLoopDetected, "The way to the application leads back here. Whoever runs this site finds more in its log."
+		return http.StatusLoopDetected, "The request came back to this gateway instead of reaching the application. The operator of this site can find more in the log."
 	}
 	return http.StatusInternalServerError, "Something went wrong here."
 }
@@ -220,7 +220,7 @@ type apiError struct {
 	code    code
 	status  int
 	message string
-	data    object // what is told beside the status
+	data    object // members besides the status
 	bare    bool   // no data at all, and no envelope
 }
 
@@ -243,8 +243,8 @@ func (p *apiError) body(status int) object {
 	return append(body, member{"data", data})
 }
 
-// refusal is the problem for an error of the domain, or nil where there is no
-// answer. forbidden says what an actor without the right may not.
+// refusal returns the problem for a refusal, or nil for any other error. forbidden is the
+// code for an actor without permission.
 func refusal(err error, forbidden code) *apiError {
 	var told *apiError
 	var invalid *sparekey.InvalidError
@@ -283,12 +283,12 @@ func refusal(err error, forbidden code) *apiError {
 	return nil
 }
 
-// credentialProblem is the problem for a reason why a credential was refused.
-// Unless telling is set, everything that is wrong with a login or a secret is
-// told alike, so that nobody learns which logins exist. The other reasons give
-// nothing away: that the feature is off for everybody stands in the index, and
-// that it is off for a user is told to whoever has the right secret. A reason
-// that is not Sparekey's own comes from a hook, which knows what to tell.
+// credentialProblem returns the problem for the reason why a credential was refused. Unless
+// telling is set, a wrong login and a wrong secret get the same answer, so that callers
+// cannot learn which logins exist. The other reasons reveal nothing: that the feature is off
+// for the site is in the index, and that it is off for a user is shown only to a caller with
+// the right secret. A reason that is not Sparekey's own comes from a hook, which decides what
+// to reveal.
 func credentialProblem(refused *sparekey.AuthError, telling bool) *apiError {
 	p := &apiError{code: credentialCode(refused.Reason)}
 	if p.code == "" { // a hook's
@@ -303,8 +303,8 @@ func credentialProblem(refused *sparekey.AuthError, telling bool) *apiError {
 	return p
 }
 
-// isAboutWho reports whether a reason is found before the secret is known to be
-// right, so that nothing but the table's message is told.
+// isAboutWho reports whether a reason is found before the secret is known to be right. Such
+// answers have the table's message only.
 func isAboutWho(r sparekey.Reason) bool {
 	switch credentialCode(r) {
 	case codeDisabled, codeDisabledForUser, codeWrongCredential, codeUnknownLogin, codeUnknownEmail:

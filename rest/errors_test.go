@@ -12,8 +12,8 @@ import (
 	"github.com/sparekey-dev/sparekey/rest"
 )
 
-// reasons says for every reason why an attempt may be refused what a client is
-// told: always, and where WordPress's own errors are asked for.
+// reasons lists, for every reason of a refusal, what a client sees: by default, and with
+// WordPress's own errors configured.
 func reasons() map[sparekey.Reason]struct{ usual, telling string } {
 	return map[sparekey.Reason]struct{ usual, telling string }{
 		sparekey.ReasonMalformed:       {"incorrect_password", "incorrect_password"},
@@ -31,8 +31,8 @@ func reasons() map[sparekey.Reason]struct{ usual, telling string } {
 	}
 }
 
-// isAboutLimits reports whether a reason is told to whoever has the right secret, so
-// that the message is that of the limit.
+// isAboutLimits reports whether only a caller with the right secret gets this reason, so that
+// the message is that of the limit.
 func isAboutLimits(r sparekey.Reason) bool {
 	return strings.HasPrefix(reasons()[r].usual, "application_password_") // of which the others have no "_" there
 }
@@ -60,7 +60,7 @@ func TestReasonsAreAllTold(t *testing.T) {
 				t.Errorf("%s: challenged: %v", reason, challenged)
 			}
 			if told := strings.Contains(w.Body.String(), "from a hook"); told != isAboutLimits(reason) {
-				t.Errorf("%s: the message of the refusal is told: %v: %s", reason, told, w.Body)
+				t.Errorf("%s: the answer has the refusal's own message: %v: %s", reason, told, w.Body)
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func TestUnknownUserAndWrongSecretAreTheSame(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
 	var first string
-	for _, login := range []string{"sub", "sub@example.org", "nobody", "nobody@example.org"} {
+	for _, login := range []string{"sub", "sub@example.org", "unknown", "unknown@example.org"} {
 		r := s.request("GET", s.passwords("sub"), "", nil)
 		r.SetBasicAuth(login, "abcd EFGH 1234 ijkl MNOP 5678")
 		answer := dump(t, s.send(r))
@@ -78,7 +78,7 @@ func TestUnknownUserAndWrongSecretAreTheSame(t *testing.T) {
 			first = answer
 		}
 		if answer != first {
-			t.Errorf("%s is told\n%s\nrather than\n%s", login, answer, first)
+			t.Errorf("%s got\n%s\nrather than\n%s", login, answer, first)
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestBrokenHooks(t *testing.T) {
 					t.Errorf("got status %d: %s", w.Code, w.Body)
 				}
 				if strings.Contains(w.Body.String(), reason) {
-					t.Errorf("the client is told the reason: %s", w.Body)
+					t.Errorf("the client learns the reason: %s", w.Body)
 				}
 				if log := s.log.String(); !strings.Contains(log, reason) {
 					t.Errorf("the log has no reason: %s", log)

@@ -31,15 +31,14 @@ func (d oneUser) UserByID(_ context.Context, id string) (sparekey.User, error) {
 	return d.user, nil
 }
 
-// viewer says who is signed in by the application's session cookie.
+// viewer returns the user of the application's session cookie.
 func (d oneUser) viewer(r *http.Request) (sparekey.User, bool) {
 	cookie, err := r.Cookie("session")
 	return d.user, err == nil && cookie.Value == "the session of ann"
 }
 
-// An application with users and sessions of its own mounts the API beside its
-// pages. Ann, who is signed in, makes an application password; her program then
-// asks who it is.
+// An application with its own users and sessions mounts the API next to its pages. Ann, who
+// is signed in, creates an application password; her program then asks the API for its user.
 func Example() {
 	app := oneUser{sparekey.User{ID: "7", Login: "ann", DisplayName: "Ann"}}
 	svc := sparekey.New(memory.New(), app, sparekey.Config{})

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzBody sends bodies of every type, and queries. Whatever they hold, the
-// answer is JSON, an error has an error's form, and nothing breaks.
+// FuzzBody sends bodies of every type, and queries. The answer must always be JSON, an error
+// must have the form of an error, and nothing must break.
 func FuzzBody(f *testing.F) {
 	types := []string{
 		"application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=B", "", "text/plain", "application/a+json;;",

@@ -84,7 +84,7 @@ func siteOf(t *testing.T, archive *txtar.Archive) options {
 	}
 	o, ok := variations()[name]
 	if !ok {
-		t.Fatalf("there is no site %q", name)
+		t.Fatalf("unknown site %q", name)
 	}
 	return o
 }

@@ -37,9 +37,8 @@ func orEmpty(list []string) []string {
 	return list
 }
 
-// limitArgs are the arguments that narrow an application password. null, and an
-// empty list, take a limit away. WordPress has none of them, so they are not told
-// to clients that ask what there is.
+// limitArgs are the arguments that narrow an application password. null, and an empty list,
+// remove a limit. WordPress has none of them, so OPTIONS does not list them.
 func limitArgs() []arg {
 	return []arg{
 		{name: "expires", unlisted: true, null: nullIsGiven, accept: acceptExpires},

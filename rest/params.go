@@ -14,8 +14,8 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Bounds on what a request may hold, beside the size of its body. They are
-// PHP's own, except that PHP drops what is too much in silence.
+// Limits on a request, besides the size of its body. They are PHP's, except that PHP silently
+// drops what exceeds them.
 const (
 	maxParams    = 1000 // max_input_vars
 	maxJSONDepth = 511  // json_decode's 512, which counts what is innermost
@@ -200,8 +200,7 @@ func (c *call) readJSON() (params, error) {
 	return p, err
 }
 
-// Why PHP's json_decode gives up: the numbers of its error constants, which
-// clients are told.
+// These are the numbers of PHP's json_decode errors, which the answers contain.
 const (
 	jsonTooDeep       = 1
 	jsonControlChar   = 3

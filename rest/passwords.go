@@ -18,15 +18,15 @@ type password struct {
 	secret sparekey.Secret // of a new one
 }
 
-// passwordFields are the members of an application password, in their order.
-// What a caller may set is an argument as well: see createArgs and updateArgs.
+// passwordFields are the members of an application password, in their order. Those that a
+// caller may set are arguments as well: see createArgs and updateArgs.
 func passwordFields() []field[password] {
 	everywhere := []string{contextView, contextEdit, contextEmbed}
 	notEmbedded := []string{contextView, contextEdit}
 	return []field[password]{
 		{
 			name:     "uuid",
-			schema:   readOnly("What tells the application password from others.", "string", "uuid"),
+			schema:   readOnly("The identifier of the application password.", "string", "uuid"),
 			contexts: everywhere,
 			value:    func(p password) any { return p.UUID },
 		},
@@ -64,7 +64,7 @@ func secretField() field[password] {
 	return field[password]{
 		name: "password",
 		schema: object{
-			{"description", "The application password itself. It is told once, when it is created."},
+			{"description", "The application password itself. Only the answer to its creation contains it."},
 			{"type", "string"}, {"readonly", true},
 		},
 		contexts: []string{contextEdit},
@@ -97,8 +97,8 @@ func textOrNull(s string) any {
 func createArgs() []arg { return append([]arg{appIDArg(), nameArg(true)}, limitArgs()...) }
 func updateArgs() []arg { return append([]arg{appIDArg(), nameArg(false)}, limitArgs()...) }
 
-// mayManage reports whether the caller may manage the application passwords of
-// the user whom the path names. It asks once.
+// mayManage reports whether the caller may manage the application passwords of the user in
+// the path. It asks once per request.
 func (c *call) mayManage() error {
 	if !c.asked {
 		c.asked, c.denied = true, c.askToManage()

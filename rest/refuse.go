@@ -50,8 +50,7 @@ func (h *Handler) refuseWith(w http.ResponseWriter, r *http.Request, p *apiError
 	writePlain(w, r, p)
 }
 
-// isPresented reports whether a request carries a Basic credential, in whatever
-// state.
+// isPresented reports whether a request has a Basic credential, well-formed or not.
 func isPresented(r *http.Request) bool {
 	return slices.ContainsFunc(r.Header["Authorization"], func(value string) bool {
 		_, _, presented, _ := basicauth.Parse(value)
@@ -59,8 +58,8 @@ func isPresented(r *http.Request) bool {
 	})
 }
 
-// codeOfStatus is the code for what keeps a request from the application, beside
-// its credential.
+// codeOfStatus returns the code for a reason other than the credential why a request does not
+// reach the application.
 func codeOfStatus(status int) code {
 	switch status {
 	case http.StatusBadRequest:

@@ -26,7 +26,7 @@ func TestRefuse(t *testing.T) {
 		err           error
 		code, message string
 	}{
-		"nobody":        {"", http.StatusUnauthorized, &sparekey.AuthError{Reason: sparekey.ReasonMalformed}, "rest_not_logged_in", "Nobody is signed in"},
+		"anonymous":     {"", http.StatusUnauthorized, &sparekey.AuthError{Reason: sparekey.ReasonMalformed}, "rest_not_logged_in", "You are not signed in"},
 		"other scheme":  {"Bearer x", http.StatusUnauthorized, &sparekey.AuthError{Reason: sparekey.ReasonMalformed}, "rest_not_logged_in", ""},
 		"malformed":     {"Basic x", http.StatusUnauthorized, &sparekey.AuthError{Reason: sparekey.ReasonMalformed}, "incorrect_password", ""},
 		"unknown":       {"Basic x", http.StatusUnauthorized, refused(sparekey.ReasonUnknownLogin), "incorrect_password", "is wrong"},

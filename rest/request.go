@@ -131,9 +131,9 @@ func (c *call) jsonp() any {
 	return given
 }
 
-// lookup finds a parameter: JSON before form before query. What is in the path
-// is not a parameter here, so nothing takes its place. hidden says that the body
-// has null for what the query has a value for.
+// lookup finds a parameter: JSON before form before query. Parts of the path are not
+// parameters here, so nothing can replace them. hidden says that the body has null for a
+// parameter that has a value in the query.
 func (c *call) lookup(name string) (value any, found, hidden bool) {
 	null := false
 	for _, source := range []params{c.json, c.form, c.query} {
@@ -148,7 +148,7 @@ func (c *call) lookup(name string) (value any, found, hidden bool) {
 	return nil, null, false
 }
 
-// has reports whether a parameter is there, whatever its value.
+// has reports whether a parameter is present, with any value.
 func (c *call) has(name string) bool {
 	_, found, _ := c.lookup(name)
 	return found
@@ -163,8 +163,8 @@ func (c *call) text(name string) string {
 // context is how much of an item is asked for.
 func (c *call) context() string { return c.text("context") }
 
-// userID is the user that the path names, by the ID that the directory has, or
-// "" for nobody. me is the caller.
+// userID is the directory's ID of the user in the path, or "" for an unknown user. me is the
+// caller.
 func (c *call) userID() string {
 	id := c.vars["user_id"]
 	if id == "" {

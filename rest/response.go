@@ -38,8 +38,8 @@ func setNoCache(header http.Header) {
 	header.Set("Cache-Control", "no-cache, must-revalidate, max-age=0, no-store, private")
 }
 
-// failure is the answer for an error: for a refusal what the table has for it,
-// for everything else that there is no answer.
+// failure returns the answer for an error: the table's for a refusal, and 503 for any other
+// error.
 func (c *call) failure(err error) *response {
 	var forbidden code
 	if c.endpoint != nil {
@@ -69,8 +69,7 @@ func (c *call) statusOf(p *apiError) int {
 	return http.StatusUnauthorized
 }
 
-// logBroken tells the log what could not be answered, unless nobody waits for
-// the answer.
+// logBroken logs a request that could not be answered, unless its client is gone.
 func (h *Handler) logBroken(r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return
@@ -117,14 +116,13 @@ func (c *call) writeBody(w http.ResponseWriter, status int, body []byte) {
 	}
 	w.WriteHeader(status)
 	if c.method != http.MethodHead {
-		w.Write(body) //nolint:errcheck // the client is gone, and nobody is left to tell
+		w.Write(body) //nolint:errcheck // the client is gone
 	}
 }
 
-// setCaching keeps what is told to somebody, rather than to everybody, out of
-// caches, and lets caches tell answers for different origins apart. Neither may they
-// give to others what a header or a body made of an answer, since they look at the
-// address alone.
+// setCaching keeps answers for one caller out of caches, and lets caches tell answers for
+// different origins apart. A cache must also not serve an answer that depends on a header or
+// a body, since it looks only at the address.
 func (c *call) setCaching(header http.Header, status int) {
 	safe := scope.IsSafe(c.r.Method)
 	isOverridden := c.r.Header[overrideHeader] != nil && (safe || status >= http.StatusBadRequest)
@@ -145,7 +143,7 @@ func writePlain(w http.ResponseWriter, r *http.Request, p *apiError) {
 	body := encode(p.body(p.status), false)
 	w.WriteHeader(p.status)
 	if r.Method != http.MethodHead {
-		w.Write(body) //nolint:errcheck // the client is gone, and nobody is left to tell
+		w.Write(body) //nolint:errcheck // the client is gone
 	}
 }
 

@@ -1,7 +1,6 @@
-// Package rest is WordPress's REST API of application passwords, and as much of
-// the rest of its API as clients of it need: the index, through which they find
-// the way to authorize, and users. Clients that are written for WordPress 7.1
-// work with it unchanged.
+// Package rest is WordPress's REST API of application passwords, together with the other
+// parts of that API that its clients need: users, and the index, where clients find the
+// authorization page. Clients written for WordPress 7.1 work with it unchanged.
 //
 //	svc := sparekey.New(store, app, sparekey.Config{Allow: app.MayEdit})
 //	api := rest.New(svc, app.Viewer, rest.Config{BaseURL: "https://example.org/wp-json"})
@@ -9,24 +8,22 @@
 //	mux.Handle("/wp-json/", api)
 //	mux.Handle("/", api.Discover(app.Pages()))
 //
-// Users are only read, unless [Config.Users] can change them. An application adds routes of its own beside these by
-// mounting them at a longer pattern, such as "/wp-json/wp/v2/posts", behind a
-// basicauth.Guard.
+// The API only reads users, unless [Config.Users] can change them. An application adds its
+// own routes at a longer pattern, such as "/wp-json/wp/v2/posts", behind a basicauth.Guard.
 //
-// # Who is asking
+// # Authentication
 //
-// A Basic credential decides where one is sent; a wrong one is 401 on every
-// route. Otherwise the application's own session does, by way of a [Viewer]. Its
-// requests that change something must come from the same site, and JSONP never
-// sees it, since any page can ask for that.
+// A Basic credential decides if a request has one; a wrong one is answered with 401 on every
+// route. Otherwise the application's own session decides, through a [Viewer]. With a session,
+// requests that change something must come from the same site. JSONP ignores sessions, since
+// pages of any site can send such requests.
 //
-// # Where it is not WordPress
+// # Differences from WordPress
 //
-// What WordPress is known to get wrong is not repeated. A user or a UUID in the
-// path cannot be replaced by one in the query or the body. GET and HEAD change
-// nothing, whatever a method override says. CORS never allows credentials. A
-// credential that is sent and wrong is refused rather than ignored. Where there
-// is no answer, because a store is down, the status is 503.
+// The API does not repeat known faults of WordPress. A user or a UUID in the path cannot be
+// replaced by one in the query or the body. GET and HEAD change nothing, whatever a method
+// override says. CORS never allows credentials. A wrong credential is refused rather than
+// ignored. When a store is down, the status is 503.
 package rest
 
 import (
@@ -51,8 +48,8 @@ import (
 // DefaultMaxBody is how many bytes the body of a request may have.
 const DefaultMaxBody = 1 << 20
 
-// Viewer tells who is signed in by the application's own session. It must be
-// safe for concurrent use.
+// Viewer returns the user who is signed in by the application's own session. It must be safe
+// for concurrent use.
 type Viewer func(r *http.Request) (sparekey.User, bool)
 
 // Config holds the options of a [Handler].
@@ -83,31 +80,30 @@ type Config struct {
 	// strings in the answers. Default: decimal IDs alone, as in WordPress.
 	OpaqueUserIDs bool
 
-	// Users changes users. Default: the API only reads them, and answers 501 to
-	// those who may change one in WordPress.
+	// Users changes users. Default: the API only reads them, and answers 501 to callers who
+	// may change one in WordPress.
 	Users UserChanger
 
-	// Avatar returns the URL of a user's picture of so many pixels a side, or
-	// "". Default: nobody has a picture.
+	// Avatar returns the URL of a user's picture, size pixels wide and high, or "". Default:
+	// no user has a picture.
 	Avatar func(u sparekey.User, size int) string
 
 	// UserURL returns the URL of a user's page, which clients show as a link: it should
 	// lead to something. Default: "/author/" and the login below HomeURL, as in WordPress.
 	UserURL func(u sparekey.User) string
 
-	// Origin tells where a request came from. Where it is not secure, that
-	// request is told that application passwords are not available. Default:
-	// clientip.FromPeer, which needs TLS or a caller on this machine; behind a
-	// proxy name it with clientip.FromForwardedFor.
+	// Origin determines where a request came from. On an insecure request, the API answers
+	// that application passwords are not available. Default: clientip.FromPeer, which needs
+	// TLS or a caller on this machine; behind a proxy name it with clientip.FromForwardedFor.
 	Origin clientip.Resolver
 
 	// Realm names the API to people whose browser asks them for a login.
 	// Default: that of [basicauth.Config].
 	Realm string
 
-	// SharedOrigin says that something else at the API's origin may have browsers ask for
-	// a login, and AllowOrigins names origins whose pages may send forms all the same: see
-	// basicauth.Config. Default: nothing does, so that forms of all origins that bring an
+	// SharedOrigin says that another program at the API's origin may have browsers ask for a
+	// login. AllowOrigins names origins whose pages may send forms even then: see
+	// basicauth.Config. Default: not shared, so forms of all origins that bring an
 	// application password are carried out, as in WordPress.
 	SharedOrigin bool
 	AllowOrigins []string
@@ -124,13 +120,12 @@ type Config struct {
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 
-	// Log is told of requests that could not be answered. Default: nobody is.
+	// Log receives the requests that could not be answered. Default: none.
 	Log *slog.Logger
 }
 
-// Handler serves the API. It answers requests for what is below the path of
-// [Config.BaseURL], and requests with a query parameter rest_route, whatever
-// their path. It is safe for concurrent use.
+// Handler serves the API. It answers requests below the path of [Config.BaseURL], and
+// requests for any path with a query parameter rest_route. It is safe for concurrent use.
 type Handler struct {
 	svc         *sparekey.Service
 	viewer      Viewer
@@ -144,8 +139,8 @@ type Handler struct {
 	password    *route // of a single application password
 }
 
-// New returns a Handler for the application passwords of svc. A nil viewer says
-// that nobody is signed in but by an application password.
+// New returns a Handler for the application passwords of svc. A nil viewer means that callers
+// authenticate with application passwords only.
 func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 	if svc == nil {
 		panic("rest.New: a *sparekey.Service is required")
@@ -238,7 +233,7 @@ func withDefaults(config Config, base *url.URL, byQuery bool) Config {
 		config.MaxBody = DefaultMaxBody
 	}
 	if config.Now == nil {
-		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+		config.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)

@@ -7,8 +7,8 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// What WordPress lets its default roles do. Each role may do what the one before
-// it may, and more.
+// The capabilities of WordPress's default roles. Each role has those of the previous role,
+// and more.
 const (
 	subscriberMay = "read level_0"
 
@@ -62,8 +62,8 @@ func capabilities(u sparekey.User) any {
 	return trueFor(all)
 }
 
-// extraCapabilities shows what a user was given beside what their roles give:
-// the roles themselves.
+// extraCapabilities shows what a user was given besides the capabilities of the roles: the
+// roles themselves.
 func extraCapabilities(u sparekey.User) any { return trueFor(u.Roles) }
 
 // trueFor is an object that says true for every name.

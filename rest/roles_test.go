@@ -100,8 +100,8 @@ func TestNobodyIsFoundBeforeRights(t *testing.T) {
 	}
 }
 
-// TestAllowDecides has the application's own rule, not WordPress's roles, say
-// who may manage whom.
+// TestAllowDecides has the application's own rule, not WordPress's roles, decide who may
+// manage which user.
 func TestAllowDecides(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{service: sparekey.Config{Allow: sparekey.AllowSelf}})

@@ -112,7 +112,7 @@ func (rt *route) namespace() string {
 	return ""
 }
 
-// anyone is a permission that everybody has.
+// anyone is the permission of all callers.
 func anyone(*call) error { return nil }
 
 // match returns what the variables of the route's pattern stand for in a path.
@@ -182,8 +182,8 @@ func (c *call) fits(rt *route) bool {
 	return ok
 }
 
-// permitted lists the methods of the call's route that the caller may use. A
-// permission that cannot be told is none.
+// permitted lists the methods of the call's route that the caller may use. A permission that
+// cannot be determined counts as denied.
 func (c *call) permitted() []string {
 	var allowed []string
 	for _, e := range c.route.endpoints {

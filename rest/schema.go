@@ -194,8 +194,7 @@ func contextArg() arg {
 	}
 }
 
-// anyArg is told to clients as WordPress has it, but takes any value and changes
-// nothing.
+// anyArg is listed for clients as in WordPress, but takes any value and changes nothing.
 func anyArg(name, initial string) arg {
 	return arg{
 		name: name, schema: object{{"default", initial}}, initial: initial,
@@ -203,7 +202,7 @@ func anyArg(name, initial string) arg {
 	}
 }
 
-// nameSchema is what a name must be: it holds a character that is no space.
+// nameSchema requires a name with a character other than white space.
 func nameSchema() object {
 	return object{
 		{"description", "The name of the application, for people."},
@@ -254,7 +253,7 @@ func appIDArg() arg {
 	}
 }
 
-// integerArg is a whole number within bounds; most 0 is no upper bound.
+// integerArg is a whole number within bounds; with most 0 it has no upper bound.
 func integerArg(name, description string, initial any, least, most int) arg {
 	schema := object{{"description", description}, {"type", "integer"}, {"minimum", least}}
 	if initial != nil {

@@ -11,17 +11,17 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// saysNothing are parameters that say how to answer, and not what is meant, beside those
+// saysNothing are parameters that say how to answer rather than what is selected, as do those
 // that begin with "_". Clients send force with every DELETE.
 var saysNothing = []string{"context", "force", "rest_route"}
 
 const revokeHint = "This request names something, so it does not mean all application passwords of the user, and none was revoked. " +
 	"Revoke one by DELETE …/application-passwords/<uuid>, those of an app by ?app_id=<UUID>, and all without other parameters and without a body."
 
-// deletePasswords revokes all application passwords of a user, or those of an app. A
-// request that names anything else never means all of them, whether or not it is
-// understood: a client that forgets to put the UUID into the path must not lock out
-// every other one.
+// deletePasswords revokes all application passwords of a user, or those of an app. A request
+// that names anything else never means all of them, even if the API does not know the
+// parameter: a client that leaves the UUID out of the path must not lock out all other
+// applications.
 func (c *call) deletePasswords() (*response, error) {
 	appID, selected, err := c.selection()
 	if err != nil {

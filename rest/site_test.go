@@ -34,8 +34,7 @@ func people() []sparekey.User {
 	}
 }
 
-// site is an API over a store in memory, with people who have one application
-// password each.
+// site is an API over a store in memory, with users who have one application password each.
 type site struct {
 	store   *memory.Store
 	svc     *sparekey.Service
@@ -195,10 +194,10 @@ func code(t testing.TB, w *httptest.ResponseRecorder) string {
 		Data    struct{ Status int }
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil {
-		t.Fatalf("status %d with a body that is no JSON object: %v\n%s", w.Code, err, w.Body)
+		t.Fatalf("status %d with a body that is not a JSON object: %v\n%s", w.Code, err, w.Body)
 	}
 	if e.Code == "" || e.Message == "" || e.Data.Status != w.Code {
-		t.Fatalf("status %d with a body that is no error of it: %s", w.Code, w.Body)
+		t.Fatalf("status %d with a body that is not its error: %s", w.Code, w.Body)
 	}
 	return e.Code
 }

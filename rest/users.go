@@ -32,7 +32,7 @@ func (h *Handler) userFields() []field[person] {
 	}
 	empty := func(person) any { return "" }
 	return []field[person]{
-		row("id", []string{"integer", "string"}, "What tells the user from others.", everywhere, func(p person) any { return userNumberOrText(p.ID) }),
+		row("id", []string{"integer", "string"}, "The identifier of the user.", everywhere, func(p person) any { return userNumberOrText(p.ID) }),
 		row("username", "string", "The login.", edit, func(p person) any { return p.Login }),
 		row("name", "string", "The name that is shown.", everywhere, func(p person) any { return cmp.Or(p.DisplayName, p.Login) }),
 		row("first_name", "string", "The first name.", edit, empty),
@@ -46,8 +46,8 @@ func (h *Handler) userFields() []field[person] {
 		row("slug", "string", "The user in addresses.", everywhere, func(p person) any { return slug(p.User) }),
 		row("registered_date", "string", "When the user was registered, in UTC.", edit, registeredDate),
 		row("roles", "array", "The user's roles.", edit, func(p person) any { return p.Roles }),
-		row("capabilities", "object", "What the user may do.", edit, func(p person) any { return capabilities(p.User) }),
-		row("extra_capabilities", "object", "What the user was given in person.", edit, func(p person) any { return extraCapabilities(p.User) }),
+		row("capabilities", "object", "The capabilities of the user.", edit, func(p person) any { return capabilities(p.User) }),
+		row("extra_capabilities", "object", "Capabilities that the user has besides those of the roles.", edit, func(p person) any { return extraCapabilities(p.User) }),
 		row("avatar_urls", "object", "Pictures of the user, by their size in pixels.", everywhere, h.avatarURLs),
 		row("meta", "object", "Settings of the user.", notEmbedded, meta),
 	}
@@ -70,7 +70,7 @@ func (h *Handler) avatarURLs(p person) any {
 	return urls
 }
 
-// meta is empty but for a setting that clients expect where they may edit.
+// meta is empty except for a setting that clients expect where they may edit.
 func meta(p person) any {
 	if p.context == contextEdit {
 		return object{{"persisted_preferences", object{}}}
@@ -109,8 +109,8 @@ func userNumberOrText(id string) any {
 	return id
 }
 
-// userURL is an address that leads to a user: that of their ID, or where no route
-// takes such an ID that of the caller, who is then the only user with an address.
+// userURL is the address of a user: by ID, or that of the caller where no route takes such an
+// ID. Then only the caller has an address.
 func (c *call) userURL(id string) string {
 	if !c.h.isAddress(id) {
 		id = "me"
@@ -142,7 +142,7 @@ func (c *call) userItem(u sparekey.User) object {
 	return append(render(c.h.userFields(), person{u, c.context()}, c.context()), member{"_links", links})
 }
 
-// userMethods lists what the caller may do with a user whom they may see.
+// userMethods lists what the caller may do with a user who is visible to them.
 func (c *call) userMethods(u sparekey.User) []string {
 	methods := []string{"GET"}
 	if c.mayEdit(u) != nil {
@@ -202,7 +202,7 @@ func forbidUnless(allowed bool, broken error) error {
 	return broken
 }
 
-// requires refuses callers none of whose roles has a capability.
+// requires refuses callers without a role that has the capability.
 func (c *call) requires(capability string) error {
 	if c.caller.signedIn && can(c.caller.user, capability) {
 		return nil
@@ -210,7 +210,7 @@ func (c *call) requires(capability string) error {
 	return sparekey.ErrForbidden
 }
 
-// subject is the user whom the path names.
+// subject is the user in the path.
 func (c *call) subject() (sparekey.User, error) {
 	if c.isMe() {
 		if !c.caller.signedIn {
@@ -225,8 +225,8 @@ func (c *call) subject() (sparekey.User, error) {
 	return c.h.svc.Directory().UserByID(c.r.Context(), id)
 }
 
-// mayReadUser lets callers see themselves and those they may edit, and everyone if
-// they may list users; with context=edit only themselves and those they may edit.
+// mayReadUser lets callers see themselves and the users they may edit, and all users if they
+// may list users. With context=edit, they see only themselves and those they may edit.
 func (c *call) mayReadUser() error {
 	u, err := c.subject()
 	if err != nil || c.caller.is(u) {
@@ -271,8 +271,8 @@ func (c *call) readUser() (*response, error) {
 	return &response{body: c.userItem(u)}, nil
 }
 
-// refuseUserChange answers those who may create or delete users in WordPress: the
-// application does that itself.
+// refuseUserChange answers callers who may create or delete users in WordPress: here, only
+// the application does that.
 func (c *call) refuseUserChange() (*response, error) { return nil, refuse(codeUsersReadOnly) }
 
 func listUsersArgs() []arg {
@@ -289,8 +289,8 @@ func listUsersArgs() []arg {
 	}
 }
 
-// mayListUsers lets everyone ask for those users that the public may see, and for
-// more only callers who may list users.
+// mayListUsers lets all callers list the users that are public. For more, a caller must be
+// allowed to list users.
 func (c *call) mayListUsers() error {
 	roles, _ := c.args["roles"].([]string)
 	err := c.mustListUsers()
@@ -348,7 +348,7 @@ func (c *call) selectUsers(lister sparekey.UserLister) (users []sparekey.User, t
 	return lister.Users(c.r.Context(), query)
 }
 
-// usersWithRoles pages through the users who have one of several roles.
+// usersWithRoles pages through the users who have at least one of several roles.
 func usersWithRoles(c *call, lister sparekey.UserLister, page sparekey.UserQuery, roles []string) ([]sparekey.User, int, error) {
 	all, _, err := lister.Users(c.r.Context(), sparekey.UserQuery{Search: page.Search})
 	if err != nil {
@@ -360,7 +360,7 @@ func usersWithRoles(c *call, lister sparekey.UserLister, page sparekey.UserQuery
 	return all[from:to], len(all), nil
 }
 
-// userPage is one page of a list of users, with the way to the pages beside it.
+// userPage is one page of a list of users, with links to the previous and the next page.
 func (c *call) userPage(users []sparekey.User, total int) *response {
 	items := make([]any, 0, len(users))
 	for _, u := range users {

@@ -13,19 +13,20 @@ import (
 
 // UserChanger changes the users of an application. It must be safe for concurrent use.
 type UserChanger interface {
-	// ChangeUser changes a user. by is who asks; its Credential is the zero Credential
-	// where that is a session. The API has asked already whether they may. It refuses
-	// with a [*sparekey.InvalidError] about the field "email", "display name" or
-	// "password", with [sparekey.ErrEmailTaken] or with [sparekey.ErrUserNotFound]. If it
-	// takes long, it asks [sparekey.Manager.Confirm] in the step in which it makes the
-	// change, and returns that error. Any other error means that there is no answer.
+	// ChangeUser changes a user. by is the caller; its Credential is the zero Credential for
+	// a session. The API has already checked the caller's permission. It refuses with a
+	// [*sparekey.InvalidError] about the field "email", "display name" or "password", with
+	// [sparekey.ErrEmailTaken] or with [sparekey.ErrUserNotFound]. Any other error means that
+	// there was no answer. If the change takes long, ChangeUser asks
+	// [sparekey.Manager.Confirm] in the step in which it makes the change, and returns that
+	// error.
 	ChangeUser(ctx context.Context, by sparekey.Identity, id string, change sparekey.UserChange) (sparekey.User, error)
 }
 
-// changeUser changes the e-mail address, the name that is shown or the main password
-// of the user whom the path names. The rules are WordPress's, except that a member
-// which is not kept here is refused unless it says what is there already: a client
-// should not believe that it was stored.
+// changeUser changes the e-mail address, the display name or the main password of the user in
+// the path. The rules are WordPress's, with one exception: it refuses a member that is not
+// stored here, unless its value is the current one. A client should not believe that it was
+// stored.
 func (c *call) changeUser() (*response, error) {
 	if c.h.config.Users == nil {
 		return nil, refuse(codeUsersReadOnly)

@@ -26,7 +26,8 @@ func (c changing) ChangeUser(ctx context.Context, by sparekey.Identity, id strin
 	return c.Change(ctx, id, change, by)
 }
 
-// newChangingSite returns a site that changes its users, and who has done so.
+// newChangingSite returns a site that changes its users, and the identities of the callers
+// who made changes.
 func newChangingSite(t *testing.T, o options) (*site, *login.Accounts, *[]sparekey.Identity) {
 	t.Helper()
 	var users changing

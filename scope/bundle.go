@@ -117,7 +117,7 @@ func expand(defined map[string][]string, name string, within []string) ([]string
 	rules, ok := defined[name]
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("there is no bundle %q", name)
+		return nil, fmt.Errorf("unknown bundle %q", name)
 	case len(rules) == 0:
 		return nil, fmt.Errorf("%q has no rules", name)
 	}
@@ -136,7 +136,8 @@ func expand(defined map[string][]string, name string, within []string) ([]string
 	return all, nil
 }
 
-// Check reports the first name in l that is no bundle, with those that are.
+// Check returns an error about the first name in l that is not a bundle; it lists the
+// bundles.
 func (b Bundles) Check(l List) error {
 	unknown := b.Unknown(l)
 	if len(unknown) == 0 {
@@ -146,8 +147,8 @@ func (b Bundles) Check(l List) error {
 		unknown[0], strings.Join(slices.Sorted(maps.Keys(b)), ", "))
 }
 
-// Unknown returns the names in l that are no bundle, so that a mistake can be told
-// when it is made rather than when it denies.
+// Unknown returns the names in l that are not bundles, so that a mistake shows when it is
+// made, and not later as a denial.
 func (b Bundles) Unknown(l List) (names []string) {
 	for rule := range l.All() {
 		if _, ok := b[rule]; !ok && IsName(rule) {

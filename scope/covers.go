@@ -10,11 +10,11 @@ import (
 type Access struct {
 	// Method is a method as it is sent, or "*" for any method.
 	Method string
-	// Path is decoded. A "*" in it stands for what is not known, as in a rule: a rule
-	// covers the access only if it covers whatever may be there.
+	// Path is decoded. A "*" in it stands for an unknown part, as in a rule: a rule covers
+	// the access only if it covers everything that may be there.
 	Path string
-	// Named, unless it is empty, is one of the names below. A rule covers the access
-	// only if its path has this name in it, whatever the case of its letters.
+	// Named, unless it is empty, is one of the names below. A rule covers the access only if
+	// its path contains this name, ignoring case.
 	Named string
 }
 
@@ -23,7 +23,7 @@ type Access struct {
 // as "* /*", do not cover it.
 const (
 	NamePasswords = "application-passwords"
-	NameBatch     = "/batch/v1" // WordPress's list of requests, each with a path of its own
+	NameBatch     = "/batch/v1" // WordPress's list of requests, each with its own path
 	NameUsers     = "/users"
 	NamePlugins   = "/plugins"
 	NameThemes    = "/themes"

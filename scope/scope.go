@@ -1,4 +1,4 @@
-// Package scope says what a credential may be used for: rules about methods and
+// Package scope has the rules of what a credential may be used for: rules about methods and
 // paths, and names for bundles of them.
 //
 //	list, err := scope.Parse([]string{"read", "POST /wp-json/wp/v2/posts*"})
@@ -13,14 +13,14 @@
 //	PUT /wp-json/wp/v2/posts/*/meta   any one segment, or a part of one, in the middle
 //	* /files/*                        every method
 //
-// A "*" at the end of a path stands for any rest, one before it for anything but
-// a slash. GET covers HEAD. Letters are compared as they are, and so are slashes
-// at the end. Rules only ever allow: what none of them covers is denied, and so is a
-// bundle that is not defined.
+// A "*" at the end of a path stands for any rest; one before it stands for anything except a
+// slash. GET covers HEAD. Letters are compared exactly, and so are slashes at the end. Rules
+// only ever allow: a request that none of them covers is denied, and an undefined bundle
+// allows nothing.
 //
-// To create, change or revoke application passwords takes a rule that says so by having
-// "application-passwords" in its path: "* /*" is not enough. What [Access.Named] names
-// takes such a rule as well.
+// Creating, changing and revoking application passwords needs a rule that has
+// "application-passwords" in its path: "* /*" is not enough. The other names of
+// [Access.Named] need such a rule as well.
 //
 // This package knows one method and one path. An application may take a request for
 // other ones, too: package gateway/upstream knows which, and every one of them must be

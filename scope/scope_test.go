@@ -115,7 +115,7 @@ func TestCovers(t *testing.T) {
 		{"not-defined", "GET /", ""},
 		{"not-defined; GET /a", "GET /a", "GET /a"},
 
-		// What is not known of a method or a path.
+		// Unknown methods and paths.
 		{"* /a", "* /a", "* /a"},
 		{"GET,POST,PUT,PATCH,DELETE /a", "* /a", ""},
 		{"POST /a/*/c", "POST /a/*/c", "POST /a/*/c"},
@@ -126,7 +126,7 @@ func TestCovers(t *testing.T) {
 		{"POST /a*", "POST /*", ""},
 		{"POST /a/x*", "POST /a/x", "POST /a/x*"},
 
-		// What takes a rule with its name.
+		// These need a rule with the name.
 		{"* /*", "POST /users/7 /users", ""},
 		{"write", "POST /users/7 /users", ""},
 		{"* /*/users/*", "POST /wp-json/users/7 /users", "* /*/users/*"},
@@ -260,11 +260,11 @@ func TestWithin(t *testing.T) {
 func TestBundles(t *testing.T) {
 	t.Parallel()
 	for want, own := range map[string]map[string][]string{
-		"circle":          {"a": {"b"}, "b": {"a"}},
-		"no bundle \"c\"": {"a": {"c"}},
-		"no rules":        {"a": nil},
-		"a name has":      {"A B": {"read"}},
-		"must be":         {"a": {"GET"}},
+		"circle":               {"a": {"b"}, "b": {"a"}},
+		"unknown bundle \"c\"": {"a": {"c"}},
+		"no rules":             {"a": nil},
+		"a name has":           {"A B": {"read"}},
+		"must be":              {"a": {"GET"}},
 	} {
 		if _, err := scope.NewBundles(own); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", own, err, want)

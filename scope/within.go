@@ -78,9 +78,9 @@ func namesMore(pattern, other string) bool {
 	return false
 }
 
-// patternWithin reports whether every path of one form has another form, too. A
-// star in the pattern is a character that only a star of the other takes: the one
-// at its end, which stands for slashes as well, only another at the end.
+// patternWithin reports whether every path that matches pattern also matches other. It reads
+// a star in pattern as a character that only a star in other matches; a star at the end,
+// which stands for slashes as well, only matches one at the end.
 func patternWithin(pattern, other string) bool {
 	start, open := strings.CutSuffix(pattern, "*")
 	return match(other, start) && (!open || strings.HasSuffix(other, "*"))

@@ -147,7 +147,7 @@ func testAuditQuery(tb testing.TB, s AuditStore) {
 		{"the last before", audit.Query{Before: 4, Newest: true, Limit: 2}, []audit.Line{three, two}},
 		{"owner or actor", audit.Query{User: alice}, []audit.Line{one, two}},
 		{"owner", audit.Query{User: carol}, []audit.Line{two, four}},
-		{"nobody", audit.Query{User: "3"}, nil},
+		{"unknown user", audit.Query{User: "3"}, nil},
 		{"credential", audit.Query{Credential: "a"}, []audit.Line{one, four}},
 		{"kind", audit.Query{Kinds: []sparekey.Kind{sparekey.KindRevoked}}, []audit.Line{two}},
 		{"kinds", audit.Query{Kinds: []sparekey.Kind{sparekey.KindRefused, audit.KindUsed}}, []audit.Line{three, four}},
@@ -230,7 +230,7 @@ func testAuditConcurrent(tb testing.TB, s AuditStore) {
 func testAtomically(tb testing.TB, s AuditStore) {
 	t, ok := s.(sparekey.Transactor)
 	if !ok {
-		tb.Skip("the store is no Transactor")
+		tb.Skip("the store is not a Transactor")
 	}
 	appended := func(ctx context.Context, lines ...audit.Line) error {
 		return s.AppendAudit(ctx, func(audit.Line) (audit.Addition, error) { return audit.Addition{Lines: lines}, nil })

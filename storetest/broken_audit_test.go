@@ -242,7 +242,7 @@ func (s forgetsFirst) Usage(ctx context.Context, uuid string) (audit.Usage, erro
 	return u, err
 }
 
-// countsUnknown asks nobody for what it counts.
+// countsUnknown does not ask the store for its counts.
 type countsUnknown struct {
 	*memory.Store
 	counts sync.Map // Usage by UUID

@@ -16,7 +16,7 @@ import (
 // Each type below is a store that is wrong in one way; TestStoreSuiteNotices
 // says in which.
 
-// everybody is whom the cases know.
+// everybody lists the users of the cases.
 var everybody = []string{"1", "2", "12"}
 
 // listAnyway reads a list where an error is of no interest.

@@ -65,7 +65,7 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"aliases its lists":                    {"Copies", func() sparekey.Store { return &aliases{Store: memory.New()} }},
 		"counts to tell use":                   {"InUse", func() sparekey.Store { return counts{memory.New()} }},
 		"lists at most 100":                    {"Large", func() sparekey.Store { return firstHundred{memory.New()} }},
-		"same version for ever":                {"Version", func() sparekey.Store { return constantVersion{memory.New()} }},
+		"constant version":                     {"Version", func() sparekey.Store { return constantVersion{memory.New()} }},
 		"version of inserts alone":             {"Version", func() sparekey.Store { return &insertVersion{Store: memory.New()} }},
 		"version without limits":               {"Version", func() sparekey.Store { return &limitlessVersion{Store: memory.New()} }},
 		"finds the oldest first":               {"Search", func() sparekey.Store { return oldestFirst{memory.New()} }},
@@ -114,12 +114,12 @@ func TestUserSuiteNotices(t *testing.T) {
 		"the form of letters counts":    {"ByLogin", func() storetest.Users { return formsCount{memory.New()} }},
 		"invisible characters count":    {"ByLogin", func() storetest.Users { return invisibleCounts{memory.New()} }},
 		"e-mail before login":           {"LoginBeforeEmail", func() storetest.Users { return emailFirst{memory.New()} }},
-		"nobody is the zero user":       {"Unknown", func() storetest.Users { return zeroUser{memory.New()} }},
+		"unknown is the zero user":      {"Unknown", func() storetest.Users { return zeroUser{memory.New()} }},
 		"blames the e-mail address":     {"Exists", func() storetest.Users { return blamesEmail{memory.New()} }},
 		"one login for two":             {"Exists", func() storetest.Users { return renames{memory.New()} }},
 		"anonymous users":               {"Invalid", func() storetest.Users { return namesAnonymous{memory.New()} }},
 		"writes in spite of an error":   {"Update", func() storetest.Users { return updatesAnyway{memory.New()} }},
-		"deletes nobody":                {"Delete", func() storetest.Users { return deletesNobody{memory.New()} }},
+		"deletes no user":               {"Delete", func() storetest.Users { return deletesNobody{memory.New()} }},
 		"leaves the credentials":        {"DeleteWithCredentials", func() storetest.Users { return leavesCredentials{memory.New()} }},
 		"forgets the password on write": {"PasswordHash", func() storetest.Users { return forgetsPassword{memory.New()} }},
 		"replaces any hash":             {"ReplacePasswordHash", func() storetest.Users { return replacesAnything{replacesBlindly{memory.New()}} }},
@@ -130,7 +130,7 @@ func TestUserSuiteNotices(t *testing.T) {
 		"aliases roles":                 {"Copies", func() storetest.Users { return aliasesRoles{memory.New(), &sync.Map{}} }},
 		"writes after giving up":        {"Cancelled", func() storetest.Users { return ignoresUserContext{memory.New()} }},
 		"looks, then creates":           {"ConcurrentCreates", func() storetest.Users { return looksThenCreates{memory.New()} }},
-		"same version for ever":         {"Version", func() storetest.Users { return constantVersion{memory.New()} }},
+		"constant version":              {"Version", func() storetest.Users { return constantVersion{memory.New()} }},
 	})
 }
 
@@ -139,7 +139,7 @@ func testNotices[S any](t *testing.T, cases map[string]func(testing.TB, S), stor
 	for name, w := range stores {
 		run, ok := cases[w.noticedBy]
 		if !ok {
-			t.Fatalf("%s: there is no case %s", name, w.noticedBy)
+			t.Fatalf("%s: unknown case %s", name, w.noticedBy)
 		}
 		delete(unproved, w.noticedBy)
 		t.Run(name, func(t *testing.T) {

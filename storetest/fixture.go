@@ -94,7 +94,7 @@ func wantError(tb testing.TB, what string, got, want error) {
 func wantBroken(tb testing.TB, what string, err error) {
 	tb.Helper()
 	if err == nil || sparekey.Refused(err) {
-		tb.Errorf("%s: got error %v, want one that is no refusal", what, err)
+		tb.Errorf("%s: got error %v, want one that is not a refusal", what, err)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// atOnce runs n calls at the same moment and returns when all are done.
+// atOnce runs n calls concurrently and returns when all have finished.
 func atOnce(n int, call func(i int)) {
 	var running sync.WaitGroup
 	start := make(chan struct{})
@@ -42,7 +42,7 @@ func testConcurrentInserts(tb testing.TB, s sparekey.Store) {
 	}
 }
 
-// testConcurrentChecks has many try for one name, of whom one can win: once by
+// testConcurrentChecks has many callers try for one name, of which one may win: once by
 // inserting, and once by renaming.
 func testConcurrentChecks(tb testing.TB, s sparekey.Store) {
 	const n = 16
@@ -69,8 +69,7 @@ func testConcurrentChecks(tb testing.TB, s sparekey.Store) {
 	})
 }
 
-// wantOneWinner wants one of n tries at the same moment to succeed, and the
-// others to be refused.
+// wantOneWinner wants one of n concurrent calls to succeed, and the others to be refused.
 func wantOneWinner(tb testing.TB, what string, n int, refusal error, try func(i int) error) {
 	tb.Helper()
 	errs := make([]error, n)

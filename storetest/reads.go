@@ -75,7 +75,7 @@ func testRoundTrip(tb testing.TB, s sparekey.Store) {
 	}
 }
 
-// testTimes holds a store to UTC and whole seconds, whatever it is given.
+// testTimes wants a store to keep times in UTC and whole seconds, whatever it gets.
 func testTimes(tb testing.TB, s sparekey.Store) {
 	c := credential(alice, "app")
 	c.Created = created.Add(999_999_999).In(time.FixedZone("east", 2*60*60))
@@ -260,7 +260,7 @@ func testInUse(tb testing.TB, s sparekey.Store) {
 	wantInUse(tb, s, true)
 }
 
-// testLarge is about a user who has very many credentials.
+// testLarge has a user with very many credentials.
 func testLarge(tb testing.TB, s sparekey.Store) {
 	size := 5000
 	if testing.Short() {

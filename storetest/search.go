@@ -62,11 +62,11 @@ func testSearch(tb testing.TB, s sparekey.Store) {
 	}{
 		{"all", sparekey.CredentialQuery{}, 4, []sparekey.Credential{other, tablet, backup, phone}},
 		{"user", sparekey.CredentialQuery{UserID: alice}, 2, []sparekey.Credential{tablet, phone}},
-		{"nobody", sparekey.CredentialQuery{UserID: "3"}, 0, nil},
+		{"unknown user", sparekey.CredentialQuery{UserID: "3"}, 0, nil},
 		{"name", sparekey.CredentialQuery{Name: "PHONE"}, 2, []sparekey.Credential{tablet, phone}},
 		{"name beyond ASCII", sparekey.CredentialQuery{Name: "gRÜ"}, 1, []sparekey.Credential{backup}},
-		{"name is no pattern", sparekey.CredentialQuery{Name: "%"}, 1, []sparekey.Credential{backup}},
-		{"name is no pattern either", sparekey.CredentialQuery{Name: "_"}, 0, nil},
+		{"name is not a pattern", sparekey.CredentialQuery{Name: "%"}, 1, []sparekey.Credential{backup}},
+		{"name is not a pattern either", sparekey.CredentialQuery{Name: "_"}, 0, nil},
 		{"UUID", sparekey.CredentialQuery{UUID: tablet.UUID}, 1, []sparekey.Credential{tablet}},
 		{"UUID of another user's", sparekey.CredentialQuery{UUID: tablet.UUID, UserID: carol}, 0, nil},
 		{"app", sparekey.CredentialQuery{AppID: app}, 2, []sparekey.Credential{other, tablet}},
@@ -106,7 +106,7 @@ func readPages(tb testing.TB, s sparekey.Searcher, limit int, between func(page 
 	return nil
 }
 
-// wantPages wants all pages to have these credentials, each once, in whatever order.
+// wantPages wants all pages together to have these credentials, each once, in any order.
 func wantPages(tb testing.TB, s sparekey.Store, limit int, want []sparekey.Credential) {
 	tb.Helper()
 	searcher, ok := s.(sparekey.Searcher)
@@ -122,7 +122,7 @@ func wantPages(tb testing.TB, s sparekey.Store, limit int, want []sparekey.Crede
 	}
 }
 
-// testPages holds pages to having every credential once, whatever is inserted, changed
+// testPages wants pages to have every credential once, even if others are inserted, changed
 // and deleted between them.
 func testPages(tb testing.TB, s sparekey.Store) {
 	searcher, ok := s.(sparekey.Searcher)

@@ -23,10 +23,9 @@ type Users interface {
 	sparekey.Directory
 	sparekey.UserLister
 
-	// CreateUser adds a user and returns it with the ID that it was assigned: a
-	// decimal number that no other user ever had, whatever u.ID says. It refuses
-	// with ErrLoginTaken, ErrEmailTaken where that is all that is taken, and
-	// ErrInvalid for an empty login.
+	// CreateUser adds a user and returns it with its new ID: a decimal number that no other
+	// user ever had, whatever u.ID says. It refuses with ErrLoginTaken, with ErrEmailTaken
+	// where only the address is taken, and with ErrInvalid for an empty login.
 	CreateUser(ctx context.Context, u sparekey.User, passwordHash string) (sparekey.User, error)
 
 	// UpdateUser applies change to a user, whose ID stays as it is, and returns
@@ -48,7 +47,7 @@ type Users interface {
 	SetPasswordHash(ctx context.Context, id, hash string) error
 }
 
-// user returns one who is not in any store yet.
+// user returns a user who is not in any store yet.
 func user(login, email, displayName string, roles ...string) sparekey.User {
 	return sparekey.User{Login: login, Email: email, DisplayName: displayName, Roles: roles, Registered: created}
 }
@@ -67,7 +66,7 @@ func createdUser(tb testing.TB, s Users, u sparekey.User) sparekey.User {
 	return got
 }
 
-// sameUser compares users. No roles are no roles, nil or empty.
+// sameUser compares users. Nil and empty roles are equal.
 func sameUser(a, b sparekey.User) bool {
 	return a.ID == b.ID && a.Login == b.Login && a.Email == b.Email && a.DisplayName == b.DisplayName &&
 		a.Registered == b.Registered && //nolint:staticcheck // as wanted, in UTC
@@ -111,8 +110,8 @@ func testUserRoundTrip(tb testing.TB, s Users) {
 	wantByID(tb, s, got)
 }
 
-// testUserIDs wants IDs that are decimal, never assigned twice, and mean nobody
-// unless they are written exactly so.
+// testUserIDs wants IDs that are decimal and never assigned twice. Another spelling of an ID
+// must not find the user.
 func testUserIDs(tb testing.TB, s Users) {
 	ctx := tb.Context()
 	seen := map[string]bool{}
@@ -169,7 +168,7 @@ func testLoginBeforeEmail(tb testing.TB, s Users) {
 func testUserUnknown(tb testing.TB, s Users) {
 	ctx := tb.Context()
 	createdUser(tb, s, user("alice", "", "Alice")) // without an e-mail address
-	for _, login := range []string{"", " ", "nobody", "alic", "alice2", "al%", "Alice Liddell", "alice'--"} {
+	for _, login := range []string{"", " ", "unknown", "alic", "alice2", "al%", "Alice Liddell", "alice'--"} {
 		got, err := s.UserByLogin(ctx, login)
 		wantError(tb, fmt.Sprintf("UserByLogin(%q)", login), err, sparekey.ErrUserNotFound)
 		if !sameUser(got, sparekey.User{}) {
@@ -349,7 +348,7 @@ func testUserList(tb testing.TB, s Users) {
 		{sparekey.UserQuery{Search: "%"}, 1, []sparekey.User{a}},
 		{sparekey.UserQuery{Search: "_"}, 1, []sparekey.User{a}},
 		{sparekey.UserQuery{Search: `\ o'h`}, 1, []sparekey.User{m}},
-		{sparekey.UserQuery{Search: "nobody"}, 0, nil},
+		{sparekey.UserQuery{Search: "unknown"}, 0, nil},
 		{sparekey.UserQuery{Role: "editor"}, 2, []sparekey.User{z, a}},
 		{sparekey.UserQuery{Role: "edit"}, 0, nil},
 		{sparekey.UserQuery{Role: "editor", Search: "zo"}, 1, []sparekey.User{z}},
@@ -410,7 +409,7 @@ func testUserCancelled(tb testing.TB, s Users) {
 	wantUsers(tb, s, sparekey.UserQuery{}, 1, u)
 }
 
-// testConcurrentCreates has many try for one login, of whom one can win.
+// testConcurrentCreates has many callers try for one login, of which one may win.
 func testConcurrentCreates(tb testing.TB, s Users) {
 	wantOneWinner(tb, "CreateUser", 16, sparekey.ErrUserExists, func(int) error {
 		_, err := s.CreateUser(tb.Context(), user("wanted", "", ""), "")

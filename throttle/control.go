@@ -18,7 +18,7 @@ import (
 // maxEntries bounds what List returns. Those that are throttled for longest come first.
 const maxEntries = 1000
 
-// Entry is something that is throttled at the moment.
+// Entry is a network or login that is throttled at the moment.
 type Entry struct {
 	Kind    string    `json:"kind"`              // "application password" or "sign-in"
 	Network string    `json:"network"`           // an address or an IPv6 prefix, "unknown", or "site" for the whole site
@@ -139,8 +139,8 @@ func (l *Limiter) rate(k Key) Rate {
 	return l.config.PerAddress.times(times)
 }
 
-// Mailbox is how a command asks the servers on the same database. What is in it expires within a
-// minute. It must be safe for concurrent use.
+// Mailbox carries requests from a command to the servers on the same database. Its entries
+// expire within a minute. It must be safe for concurrent use.
 //
 // The types are plain, so that a store need not import this package.
 type Mailbox interface {

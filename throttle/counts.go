@@ -10,12 +10,12 @@ import (
 type Slot struct {
 	Key  Key
 	Rate Rate
-	// UserID is the ID of the user whose login the Key is of, and empty if there is none. It is
-	// kept beside the count, so that people can be shown whose it is.
+	// UserID is the ID of the user with the Key's login, and empty if there is none. It is
+	// kept with the count, so that operators can see whose it is.
 	UserID string
 }
 
-// Every is how long it takes until one failure of a slot is forgotten.
+// Every is the time after which one failure of a slot no longer counts.
 func (s Slot) Every() time.Duration { return s.Rate.every() }
 
 // Most is the largest amount that a slot can owe.
@@ -25,12 +25,10 @@ func (s Slot) Most() time.Duration { return time.Duration(s.Rate.Failures) * s.R
 // algorithm (GCRA): for each key one time, at which nothing is owed any more.
 // It must be safe for concurrent use.
 type Counts interface {
-	// Add adds n failures to each slot in one step, and returns what each owed
-	// before it: how long until its count would be zero by itself. n is 1, -1 to
-	// take one back, or 0 to only look. A slot that would owe more than its Most
-	// stays as it is, and so does one whose Rate is zero; none owes less than
-	// nothing. An error says that nothing
-	// is known.
+	// Add adds n failures to each slot in one step, and returns what each owed before it: the
+	// time until its count would be zero by itself. n is 1, -1 to take one back, or 0 to only
+	// read. A slot that would owe more than its Most stays unchanged, and so does one whose
+	// Rate is zero. No slot owes less than zero. An error means that the counts are unknown.
 	Add(ctx context.Context, n int, slots []Slot) (owed []time.Duration, err error)
 }
 
@@ -69,8 +67,8 @@ type debt struct {
 	userID string
 }
 
-// local counts in this process. Of networks and of logins at networks it holds at most a number
-// each; past that it forgets one rather than growing with what strangers send.
+// local counts in this process. It holds at most a number of networks, and of logins at
+// networks. Beyond that it evicts one, so that strangers cannot make it grow.
 type local struct {
 	keys int
 
@@ -167,9 +165,9 @@ func (l *local) size() (n int) {
 	return n
 }
 
-// makeRoom forgets the entry of the lowest rank among a few. Maps are walked
-// from a random place, so a caller cannot choose which, and those of high rank stay: a
-// flood of new keys does not wash away those that failed most.
+// makeRoom evicts the entry of the lowest rank among a few. Maps are walked from a random
+// place, so a caller cannot choose which, and entries of high rank stay: a flood of new keys
+// does not evict those that failed most.
 func makeRoom[K comparable, V any](m map[K]V, rank func(V) int64) {
 	const tries = 16
 	var victim K

@@ -8,7 +8,7 @@ import (
 // NetworkKey is what an address is counted by.
 func NetworkKey(addr netip.Addr) Key { return networkKey(ApplicationPassword, addr) }
 
-// NetworkKeys are all that an address is counted by at the sign-in page.
+// NetworkKeys returns all keys by which the sign-in page counts an address.
 func NetworkKeys(addr netip.Addr) []Key {
 	keys, count := networks(SignIn, addr)
 	return keys[:count]

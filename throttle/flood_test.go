@@ -11,8 +11,8 @@ import (
 	"github.com/sparekey-dev/sparekey/throttle"
 )
 
-// TestMemoryIsBounded floods a limiter from far more addresses than it may
-// remember, with a login for each, and successes from just as many.
+// TestMemoryIsBounded floods a limiter from far more addresses than it may store, with a
+// login for each, and as many successes.
 func TestMemoryIsBounded(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a flood")
@@ -46,7 +46,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestOffendersAreNotWashedAway floods the limiter to make it forget who failed
+// TestOffendersAreNotWashedAway floods the limiter to make it evict the keys that failed
 // most.
 func TestOffendersAreNotWashedAway(t *testing.T) {
 	t.Parallel()

@@ -12,8 +12,8 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/network"
 )
 
-// Kind says which secrets failures are of. Each kind has counts of its own, so that failures of
-// the one never use up what the other has.
+// Kind says which secrets failures are of. Each kind has its own counts, so that failures of
+// one kind never use up the allowance of another.
 type Kind uint8
 
 // The kinds.
@@ -37,11 +37,11 @@ const (
 	originIPv6
 )
 
-// Key names what failures are counted by: the site, a network, or a login at a network, and of
-// which Kind they are. It has the same small size whatever was presented.
+// Key names what failures are counted by: the site, a network, or a login at a network, and
+// their Kind. It always has the same small size.
 //
-// A login is there as 24 bits of a hash: enough to tell the logins apart that are tried from one
-// network, and too few to tell what was typed, which sometimes is a password.
+// A login is kept as 24 bits of a hash: enough to tell the logins apart that are tried from
+// one network, and too few to reveal what was typed, which sometimes is a password.
 type Key struct {
 	network uint64
 	login   uint32 // 24 bits and isLogin, or 0 for all logins
@@ -172,12 +172,13 @@ func networkKey(kind Kind, addr netip.Addr) Key {
 	return keys[0]
 }
 
-// Network is what callers are told apart by: an IPv4 address, or the first address of the /64 of an
-// IPv6 address, all of which one customer has. The invalid address stays invalid.
+// Network returns the key by which callers are counted: an IPv4 address, or the first address
+// of the /64 of an IPv6 address, all of which one customer has. The invalid address stays
+// invalid.
 func Network(addr netip.Addr) netip.Addr { return network.Of(addr) }
 
-// withLogin is the Key of a login at the network k: of the user if userID names one, and else of
-// the login as it was presented, whatever its case.
+// withLogin is the Key of a login at the network k: of the user if userID names one, and
+// otherwise of the login as it was presented, ignoring case.
 func (k Key) withLogin(login, userID string) Key {
 	text := "l" + normalise(login)
 	if userID != "" {

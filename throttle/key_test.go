@@ -82,7 +82,7 @@ func TestKeysAreRead(t *testing.T) {
 	}
 }
 
-// keyText is all that a key may look like, whatever was presented.
+// keyText matches every possible key.
 var keyText = regexp.MustCompile(`^(address:[0-9a-f.:/unkow]{2,50}|login:[0-9a-f.:/unkow]{2,50}:[0-9a-f]{6})$`)
 
 // FuzzKeys proves that keys are of a bounded size and hold nothing of a login,

@@ -8,14 +8,12 @@ import (
 	"time"
 )
 
-// maxUnconfirmed is how often what was right may be presented again without
-// having proved right in between: in requests at the same moment, or since it
-// was revoked.
+// maxUnconfirmed is how often a known secret may be presented again before it proves right
+// again: in requests at the same moment, or since it was revoked.
 const maxUnconfirmed = 64
 
-// known remembers what was right, and from where: a login with a secret, and the
-// address as such. It holds no login and no secret, but a number for each, made
-// with a key that this process drew.
+// known stores which login and secret were right, and from which address. It holds neither
+// logins nor secrets, but a number for each, made with a random key of this process.
 type known struct {
 	seed    maphash.Seed
 	keys    int
@@ -29,7 +27,7 @@ type known struct {
 type sighting struct {
 	last        atomic.Int64 // Unix nanoseconds
 	noted       atomic.Int64 // when the durable record was given it, in Unix nanoseconds
-	unconfirmed atomic.Int32 // how often it was let through since
+	unconfirmed atomic.Int32 // how often it skipped the queue since
 }
 
 // noteDue reports, once a day, that the durable record should be given a sighting.
@@ -84,7 +82,7 @@ func (k *known) admits(id uint64, now time.Time) bool {
 // has reports whether this was right lately.
 func (k *known) has(id uint64, now time.Time) bool { return k.find(id, now) != nil }
 
-// remember keeps that this is right.
+// remember stores that this was right.
 func (k *known) remember(id uint64, now time.Time) *sighting {
 	k.mu.RLock()
 	s := k.seen[id]

@@ -33,7 +33,8 @@ type queue struct {
 	waiting int
 }
 
-// lane is a network in the queue. It exists while one of its look-ups waits, runs or has just run.
+// lane is a network in the queue. It exists while one of its look-ups waits, runs or has just
+// run.
 type lane struct {
 	network Key
 	waiters []*waiter

@@ -41,7 +41,7 @@ func (l *lookUps) start(t *testing.T, name string) {
 	synctest.Wait()
 }
 
-// TestNetworksTakeTurns has a network with many look-ups wait beside others with few.
+// TestNetworksTakeTurns has one network with many waiting look-ups, and others with few.
 func TestNetworksTakeTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

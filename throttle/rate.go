@@ -42,7 +42,7 @@ func (r *Rate) UnmarshalText(text []byte) (err error) {
 
 func (r Rate) String() string { return fmt.Sprintf("%d/%s", r.Failures, r.Within) }
 
-// every is how long it takes until one failure is forgotten.
+// every is the time after which one failure no longer counts.
 func (r Rate) every() time.Duration {
 	if r.Failures <= 0 {
 		return 0

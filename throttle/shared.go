@@ -22,8 +22,8 @@ type shared struct {
 	retryAt atomic.Int64 // Unix nanoseconds
 }
 
-// add is Counts.Add. ok is false where nothing is known. A caller who is gone
-// does not keep a failure from being counted, or make the counts look away.
+// add is Counts.Add. ok is false where the counts are unknown. A failure counts even if its
+// caller leaves, and that caller does not make the counts fail.
 func (s *shared) add(ctx context.Context, n int, of *slots, now time.Time) (was owed, ok bool) {
 	if !s.mayAsk(now) {
 		return was, false

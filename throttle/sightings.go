@@ -138,7 +138,7 @@ func (d *durable) load(ctx context.Context) error {
 	return nil
 }
 
-// flush writes what is new. What could not be written is tried again the next time.
+// flush writes new sightings. It retries failed writes the next time.
 func (d *durable) flush(ctx context.Context) error {
 	d.mu.Lock()
 	pending := d.pending

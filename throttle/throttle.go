@@ -1,4 +1,5 @@
-// Package throttle bounds guessing at secrets, at all entry points of a [sparekey.Service] together.
+// Package throttle limits guessing at secrets, at all entry points of a [sparekey.Service]
+// together.
 //
 //	limiter := throttle.New(throttle.Config{})
 //	svc := sparekey.New(store, users, limiter.Protect(sparekey.Config{}))
@@ -50,7 +51,7 @@ func DefaultPerLogin() Rate { return Rate{10, 10 * time.Minute} }
 // DefaultSite is the default of [Config.Site].
 func DefaultSite() Rate { return Rate{1000, time.Minute} }
 
-// Config holds the options of a [Limiter]. Each [Kind] has counts of its own by these rates.
+// Config holds the options of a [Limiter]. Each [Kind] has its own counts with these rates.
 type Config struct {
 	// PerAddress bounds the failures from one address, or from one IPv6 /64. A /56 has four times
 	// as many, and a /48 sixteen times. Default: DefaultPerAddress.
@@ -65,8 +66,8 @@ type Config struct {
 	// something failed and nothing was right lately are throttled. Default: DefaultSite.
 	Site Rate
 
-	// Keys bounds how many networks, logins at networks, wrong secrets and successes are
-	// remembered, each. Default: 100,000.
+	// Keys limits how many networks, logins at networks, wrong secrets and successes are
+	// stored, each. Default: 100,000.
 	Keys int
 
 	// GoodFor is how long something that was right from an address keeps its preference there.
@@ -81,8 +82,8 @@ type Config struct {
 	// not answer, this process counts for itself. Default: none.
 	Shared Counts
 
-	// Sightings keep what was right from where beyond the end of the process; see [Limiter.Load] and
-	// [Limiter.Run]. Default: it is forgotten then.
+	// Sightings store which logins were right from which addresses beyond the end of the
+	// process; see [Limiter.Load] and [Limiter.Run]. Default: they are lost then.
 	Sightings Sightings
 
 	// Log gets a line when the last failure that is allowed was used up, and when Shared comes and
@@ -120,7 +121,7 @@ func New(config Config) *Limiter {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	if config.Now == nil {
-		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+		config.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	l := &Limiter{
 		config: config, local: newLocal(config.Keys), known: newKnown(config.Keys, config.GoodFor),
@@ -218,15 +219,15 @@ func (l *Limiter) lookUp(ctx context.Context, lookUp sparekey.Lookup, leave func
 	return lookUp(ctx)
 }
 
-// skipsQueue reports whether an attempt was right here before, as far as can be told without a
-// look-up.
+// skipsQueue reports whether an attempt was right here before, as far as that is known
+// without a look-up.
 func (l *Limiter) skipsQueue(from Key, a sparekey.Attempt) bool {
 	now := l.config.Now()
 	return l.known.admits(l.known.id(from, a.Login, a.Secret.Reveal()), now) || l.durable.admits(from, a.Login, now)
 }
 
-// Check remembers that an attempt was right. It is for [sparekey.Config.Check]
-// and never refuses.
+// Check stores that an attempt was right. It is for [sparekey.Config.Check] and never
+// refuses.
 func (l *Limiter) Check(_ context.Context, _ sparekey.Identity, a sparekey.Attempt) error {
 	from := networkKey(ApplicationPassword, a.Addr)
 	l.remember(from, a.Login, l.known.id(from, a.Login, a.Secret.Reveal()))
@@ -255,11 +256,10 @@ func (l *Limiter) isKnown(from Key, now time.Time) bool {
 	return false
 }
 
-// Try begins an attempt at the sign-in page, whose check takes so long
-// that many could be begun before the first one fails: it counts a failure at
-// once. done must be called with what came of it, and takes the failure back if
-// there was none. err refuses the attempt, which must then not be made; it is not an
-// [*sparekey.AuthError] where the user could not be looked up.
+// Try begins an attempt at the sign-in page. Its check takes so long that many could begin
+// before the first one fails, so Try counts a failure at once. Call done with the result,
+// which takes the failure back if there was none. err refuses the attempt, which must then
+// not be made; it is not an [*sparekey.AuthError] if the user could not be looked up.
 func (l *Limiter) Try(ctx context.Context, login, secret string, addr netip.Addr) (done func(error), err error) {
 	if l == nil {
 		return func(error) {}, nil
@@ -336,7 +336,7 @@ func (l *Limiter) IsShared() bool { return l.shared != nil && !l.shared.away.Loa
 // Turned is how many attempts were throttled.
 func (l *Limiter) Turned() uint64 { return l.turned.Load() }
 
-// Size is how much is remembered in this process, in keys, wrong secrets and successes.
+// Size is how many keys, wrong secrets and successes this process stores.
 func (l *Limiter) Size() int {
 	return l.local.size() + l.known.size() + l.guesses.size() + l.durable.size()
 }
@@ -409,7 +409,7 @@ func (s *slots) added(was owed) *slots {
 func (l *Limiter) judge(s *slots, o owed, now time.Time) error {
 	from := s[ofAddress].Key
 	hasAddress := from.origin != originUnknown
-	if hasAddress { // else all that come that way would be locked out together
+	if hasAddress { // else all callers on that way would be locked out together
 		var wait time.Duration
 		for i := ofAddress; i < slotCount; i++ {
 			wait = max(wait, s.wait(o, i))
@@ -460,7 +460,7 @@ func (l *Limiter) tell(ctx context.Context, s *slots, was owed) {
 	}
 }
 
-// remember keeps that a login was right at a network, with the secret that proof is of.
+// remember stores that a login was right at a network, with the secret that proof is of.
 func (l *Limiter) remember(from Key, login string, proof uint64) {
 	now := l.config.Now()
 	s := l.known.remember(proof, now)

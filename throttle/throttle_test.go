@@ -151,7 +151,8 @@ func TestLoginCountsByItsUser(t *testing.T) {
 	}
 }
 
-// TestSameSecretIsOneGuess has a device go on with a revoked password, beside one with a right one.
+// TestSameSecretIsOneGuess has one device that continues to send a revoked password, and
+// another with a right one.
 func TestSameSecretIsOneGuess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) { // in which the pauses of the queue take no time
@@ -223,7 +224,8 @@ func TestNeighboursInAnIPv6NetworkCountTogether(t *testing.T) {
 	h.guess(unknown, "user9", "2001:db8:0:1::1")
 }
 
-// TestWideNetworks guesses from every /64 of a /56 and of a /48, for as long as that is not refused.
+// TestWideNetworks guesses from every /64 of a /56 and of a /48, as long as that is not
+// refused.
 func TestWideNetworks(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -305,7 +307,7 @@ func TestRightIsNeverRefused(t *testing.T) {
 	}
 	h.guess(throttled, "ann", "2001:db8::2")
 	h.want(ok, "ann", h.secret, "2001:db8::2")
-	h.wait(8 * 24 * time.Hour) // what was right here is forgotten
+	h.wait(8 * 24 * time.Hour) // the successes have expired
 	for i := range 6 {
 		h.guess(unknown, fmt.Sprint("user", i), "192.0.2.1")
 	}

@@ -16,13 +16,13 @@ import (
 // AccountKeeper changes the accounts of a program that has its own. The session is in
 // the context of the request. It must be safe for concurrent use.
 type AccountKeeper interface {
-	// ChangeAccount changes the user who is signed in. Another e-mail address and
-	// another main password need the present main password; a new main password ends
-	// the user's other sessions. It refuses with an [*sparekey.AuthError] where the
-	// present main password is wrong, as [Gate] does; with a [*sparekey.InvalidError]
-	// about the field "email", "display name" or "password"; with
-	// [sparekey.ErrEmailTaken]; and with [sparekey.ErrConflict] where the session has
-	// ended meanwhile. Any other error means that there is no answer.
+	// ChangeAccount changes the user who is signed in. A new e-mail address or main password
+	// needs the present main password. A new main password ends the user's other sessions.
+	//
+	// It refuses with an [*sparekey.AuthError] for a wrong present main password, as [Gate]
+	// does; with a [*sparekey.InvalidError] about the field "email", "display name" or
+	// "password"; with [sparekey.ErrEmailTaken]; and with [sparekey.ErrConflict] if the
+	// session has ended meanwhile. Any other error means that there was no answer.
 	ChangeAccount(ctx context.Context, present string, change sparekey.UserChange, addr netip.Addr) error
 }
 
@@ -131,8 +131,7 @@ func (c *call) accountProblem(status int, field, problem string) (*answer, error
 	return a, err
 }
 
-// languageCookie has the language that the reader chose for this browser. It is no
-// secret.
+// languageCookie has the language that the reader chose for this browser. It is not secret.
 const languageCookie = "sparekey_language"
 
 const languageChosenFor = 365 * 24 * time.Hour
@@ -148,7 +147,7 @@ func chosenLanguage(r *http.Request) string {
 
 func (c *call) setLanguage() (*answer, error) {
 	tag := c.field("language")
-	cookie := &http.Cookie{ //nolint:gosec // without TLS, on this machine, there is no secure one
+	cookie := &http.Cookie{ //nolint:gosec // without TLS, on this machine, a secure cookie is not possible
 		Name: languageCookie, Value: tag, Path: c.cookiePath(), MaxAge: int(languageChosenFor.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(c.config.BaseURL, "https:"),
 	}

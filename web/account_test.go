@@ -137,8 +137,8 @@ func TestAccountRefuses(t *testing.T) {
 	}
 }
 
-// TestAccountLanguage has the reader choose a language, which all pages then speak in
-// this browser, whatever it prefers.
+// TestAccountLanguage has the reader choose a language. All pages then use it in this
+// browser, whatever the browser prefers.
 func TestAccountLanguage(t *testing.T) {
 	t.Parallel()
 	s, _ := newAccountSite(t)

@@ -25,14 +25,14 @@ type allPage struct {
 	Action  string // address of the page to revoke what is selected
 	OfApp   string // address of the page to revoke everything of the app ID
 	Match   string // address of the page to revoke everything that the filter selects
-	User    string // whom the filter names, if it is a user
+	User    string // the user that the filter names, if it names one
 	UserURL string // path of their list
-	Unknown bool   // the filter names nobody
+	Unknown bool   // the filter names an unknown user
 }
 
 // showAll is the page with the credentials of all users.
 func showAll(c *call) (*answer, error) {
-	if err := c.mustSearchAll(); err != nil { // before the filter tells who is a user
+	if err := c.mustSearchAll(); err != nil { // before the filter reveals which users exist
 		return nil, err
 	}
 	f := filterOf(c.fields())
@@ -118,7 +118,7 @@ func (c *call) rows(found []sparekey.Credential, back string) ([]row, error) {
 	return rows, nil
 }
 
-// userName is what a user is called, or the ID of one that is there no more.
+// userName is the name of a user, or the ID of a deleted one.
 func (c *call) userName(id string) (string, error) {
 	u, err := c.svc.Directory().UserByID(c.r.Context(), id)
 	switch {
@@ -141,8 +141,8 @@ func ownerAndUUID(ref string) (userID, uuid string) {
 	return ref[:at], ref[at+1:]
 }
 
-// selected returns the credentials that a request is about: those that match a filter,
-// those with an app ID, or those that were ticked. What is there no longer is left out.
+// selected returns the credentials that a request is about: those that match a filter, those
+// with an app ID, or those that were ticked. It leaves out credentials that no longer exist.
 func (c *call) selected() ([]sparekey.Credential, error) {
 	query := c.r.URL.Query()
 	f := filterOf(query)
@@ -224,7 +224,7 @@ func revokeMany(c *call) (*answer, error) {
 		switch {
 		case err == nil:
 			count++
-		case !errors.Is(err, sparekey.ErrNotFound): // one that is gone is what was asked for
+		case !errors.Is(err, sparekey.ErrNotFound): // already revoked is what the user wanted
 			return nil, err
 		}
 	}

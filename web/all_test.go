@@ -51,7 +51,7 @@ func TestFilters(t *testing.T) {
 		{[]string{"user", "bob"}, []string{"Bob script", "Bob phone"}},
 		{[]string{"user", " BOB@example.org "}, []string{"Bob script", "Bob phone"}},
 		{[]string{"user", s.ann.ID}, []string{"Ann app", "Ann phone"}},
-		{[]string{"user", "nobody"}, nil},
+		{[]string{"user", "unknown"}, nil},
 		{[]string{"name", "PHONE"}, []string{"Bob phone", "Ann phone"}},
 		{[]string{"app_id", appID}, []string{"Ann app", "Bob phone"}},
 		{[]string{"app_id", appID, "user", "bob"}, []string{"Bob phone"}},
@@ -93,7 +93,7 @@ func TestRevokeSelected(t *testing.T) {
 	if got := p.shownNames(); !slices.Equal(got, []string{"Bob script", "Ann phone"}) || !strings.Contains(p.text(), "are revoked") {
 		t.Errorf("left: %q, %s", got, p.text())
 	}
-	confirm.form().submit().want(http.StatusSeeOther) // they are gone: that is what was asked for
+	confirm.form().submit().want(http.StatusSeeOther) // already revoked is what the user wanted
 	if p := ann.get(base + "/all/revoke").follow(); !strings.Contains(p.text(), "Nothing was selected") {
 		t.Errorf("without a selection: %s", p.text())
 	}

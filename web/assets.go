@@ -52,8 +52,8 @@ func newAssets(accent string) assets {
 	return all
 }
 
-// url is the address of a file. It holds the file's hash, so that the file can be
-// cached for ever.
+// url is the address of a file. It holds the file's hash, so that browsers can cache the file
+// forever.
 func (all assets) url(base, name string) string {
 	return base + "/assets/" + name + "?v=" + all[name].hash
 }

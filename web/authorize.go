@@ -20,7 +20,7 @@ import (
 // authorizePage asks a user whether an application may have a password.
 type authorizePage struct {
 	view
-	App        string // what the application calls itself, as it would be kept; may be empty
+	App        string // the application's name for itself, as it would be stored; may be empty
 	AppID      string
 	Account    string            // login of the user
 	Receiver   target            // who gets the password; zero: the user alone
@@ -32,7 +32,7 @@ type authorizePage struct {
 	Limits     limitsForm
 	Before     []connection // earlier ones of the same app ID
 	Hidden     []sparekey.Field
-	SignOutURL string // from which the user comes back as somebody else
+	SignOutURL string // where the user signs out, to come back with another account
 }
 
 // handoverPage has the browser post the password to the application.
@@ -59,7 +59,7 @@ func answerAuthorization(c *call) (*answer, error) {
 		return detour, err
 	case c.fields().Has("reject"):
 		return c.reject(request), nil
-	case !c.fields().Has("approve") || !c.fields().Has(fieldShownTo): // nobody's yes is none
+	case !c.fields().Has("approve") || !c.fields().Has(fieldShownTo): // a yes counts only with a form owner
 		return c.authorizePage(request, nil)
 	}
 	a, err := c.approve(request)

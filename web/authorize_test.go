@@ -34,7 +34,7 @@ func TestAuthorizeShowsWhoAsksForWhat(t *testing.T) {
 			"calls itself My App", "Anyone can use that name", "Gets the password https://connect.app.example:8443 A website",
 			"App ID " + appID, "Your account bob", "everything that your account can do", "Takes you to https://connect.app.example:8443",
 		}},
-		{"https://xn--pple-43d.com/", "https://other.example/no", []string{"https://xn--pple-43d.com", "look-alike", "Takes you to https://other.example"}},
+		{"https://xn--pple-43d.com/", "https://other.example/no", []string{"https://xn--pple-43d.com", "imitate another site", "Takes you to https://other.example"}},
 		{"http://127.0.0.1:7777/cb", "", []string{"http://127.0.0.1:7777", "A program on this device"}},
 		{"http://[::1]:7777/cb", "", []string{"http://[::1]:7777", "A program on this device"}},
 		{"wordpress://app", "wordpress://no", []string{"An app on this device that opens wordpress: links", "Takes you to the app for wordpress: links"}},
@@ -188,7 +188,7 @@ func TestAuthorizeNames(t *testing.T) {
 	}
 }
 
-// badTargets are success_urls that nobody may be sent to.
+// badTargets are success_urls to which no user may be sent.
 var badTargets = []string{
 	"javascript:alert(1)", "JavaScript://x/%0aalert(1)", "data:text/html,x", "data://h/", "vbscript://x", "file://host/x", "blob:https://x/y",
 	"HTTP://evil.example/cb", "hTTp://evil.example/", "http://evil.example/", "http://127.0.0.1.evil.example/", "http://localhost.evil.example/",
@@ -261,7 +261,7 @@ func TestAuthorizeRefusesBadParameters(t *testing.T) {
 			}
 		}
 	}
-	// What is in the query of a POST is nobody's answer.
+	// Parameters in the query of a POST are not the user's answer.
 	s.as("bob").post(ask("success_url", "https://evil.example/", "approve", "1"), url.Values{"app_name": {"App"}}).want(http.StatusOK)
 	if got := s.names(s.bob); len(got) != 0 {
 		t.Errorf("passwords: %q", got)
@@ -318,8 +318,8 @@ func TestAuthorizeUnavailable(t *testing.T) {
 	}
 }
 
-// TestAuthorizeNotForThisAccount: who may not have an application password is told so
-// instead of asked, with the way back to the application.
+// TestAuthorizeNotForThisAccount has a user who may not have an application password. The
+// page says so instead of asking, and leads back to the application.
 func TestAuthorizeNotForThisAccount(t *testing.T) {
 	t.Parallel()
 	for tag, language := range web.NewCatalogue() {
@@ -373,8 +373,8 @@ func TestAuthorizeNotSignedIn(t *testing.T) {
 	}
 }
 
-// TestSecretsLeaveOnlyWhereTheUserSent proves that no address and no log holds a
-// secret, but for the one address that the user agreed to.
+// TestSecretsLeaveOnlyWhereTheUserSent wants no address and no log to hold a secret, except
+// the one address that the user agreed to.
 func TestSecretsLeaveOnlyWhereTheUserSent(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

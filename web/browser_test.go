@@ -34,7 +34,7 @@ const (
 	authorizePath = "/wp-admin/authorize-application.php"
 )
 
-// site is an application with the pages, users and a sign-in of its own.
+// site is an application with the pages, its own users and its own sign-in.
 type site struct {
 	t       *testing.T
 	store   *breakable
@@ -239,7 +239,7 @@ func (p *page) location() string { return p.header.Get("Location") }
 func (p *page) follow() *page {
 	p.t.Helper()
 	if p.status != http.StatusSeeOther && p.status != http.StatusFound {
-		p.t.Fatalf("%s %s: status %d is no redirect: %s", p.method, p.url, p.status, p.text())
+		p.t.Fatalf("%s %s: status %d is not a redirect: %s", p.method, p.url, p.status, p.text())
 	}
 	return p.get(p.location())
 }
@@ -444,7 +444,7 @@ func (p *page) link(text string) string {
 	return ""
 }
 
-// gate is accounts with the password "right", whoever they are of.
+// gate has the password "right" for every account.
 type gate struct {
 	mu       sync.Mutex
 	calls    []string

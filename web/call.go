@@ -25,7 +25,7 @@ type call struct {
 	lang   *language
 	signed sparekey.User // who is signed in, once that is known
 	here   string        // the address at which GET shows this page
-	latest time.Time     // until when a form can have a credential be accepted; zero: for ever
+	latest time.Time     // the latest expiry that a form can set; zero: no limit
 }
 
 // handle decides on the answer to a call.
@@ -123,9 +123,9 @@ func (c *call) fields() url.Values {
 
 func (c *call) field(name string) string { return c.fields().Get(name) }
 
-// signedIn lets only people through who are signed in, over a connection on
-// which nobody can listen in. Others come back to the page they asked for, or
-// after a form, whose content is lost, to their own list.
+// signedIn admits only signed-in users with a secure connection. Others sign in first and
+// come back to the page they asked for. After a form, whose content is lost, they come back
+// to their own list.
 func signedIn(next handle) handle {
 	return func(c *call) (*answer, error) {
 		back := c.home()
@@ -139,15 +139,16 @@ func signedIn(next handle) handle {
 	}
 }
 
-// recognise has a page that is for everybody say who is signed in.
+// recognise shows on a public page who is signed in.
 func (c *call) recognise() {
 	if user, ok := c.viewer(c.r); ok && c.config.Origin(c.r).Secure {
 		c.signed = user
 	}
 }
 
-// identify finds out who is signed in, and refuses a form that was shown to somebody
-// else. Where nobody is, it returns the detour over signing in and back to a path.
+// identify finds out who is signed in, and refuses a form that was shown to another user. For
+// an anonymous request it returns the redirect to the sign-in page, which leads back to a
+// path.
 func (c *call) identify(back string) (detour *answer, err error) {
 	if !c.config.Origin(c.r).Secure {
 		return nil, errInsecure
@@ -174,9 +175,9 @@ func (c *call) detour(page, back string) *answer {
 // manager manages credentials on behalf of who is signed in.
 func (c *call) manager() sparekey.Manager { return c.svc.As(c.signed) }
 
-// carriesBasic reports whether the request carries a Basic credential. Where a
-// site asks for those itself, an application password would be refused before it
-// gets here, so it is of no use to make any.
+// carriesBasic reports whether the request has a Basic credential. A site that asks for those
+// itself would refuse an application password before it gets here, so creating one is
+// useless.
 func (c *call) carriesBasic() bool {
 	return slices.ContainsFunc(c.r.Header.Values("Authorization"), func(v string) bool {
 		scheme, _, _ := strings.Cut(strings.TrimLeft(v, " "), " ")

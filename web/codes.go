@@ -18,8 +18,8 @@ import (
 // CodeLifetime is how long an application may take to exchange its code.
 const CodeLifetime = 60 * time.Second
 
-// Bounds on the codes that wait for their exchange. A user who asks for more
-// loses the oldest; past the second bound there are no more for anybody.
+// Limits on the codes that wait for their exchange. A user who asks for more loses the oldest
+// code. When the second limit is reached, no user gets a new one.
 const (
 	maxCodesPerUser = 8
 	maxCodes        = 8192
@@ -38,7 +38,7 @@ type approval struct {
 	successURL string
 	siteURL    string                                  // which the application gets with its password
 	others     []string                                // UUIDs of what the user had, not necessarily all
-	lasts      func(ctx context.Context) (bool, error) // whether the user's session does; nil: nobody knows
+	lasts      func(ctx context.Context) (bool, error) // whether the user's session still exists; nil: unknown
 	expires    time.Time
 }
 
@@ -70,7 +70,7 @@ func (c *codes) issue(a approval) (code string, err error) {
 	return code, nil
 }
 
-// makeRoom drops the oldest code of a user who has all that one may have.
+// makeRoom drops the oldest code of a user who has as many as allowed.
 func (c *codes) makeRoom(userID string) {
 	var oldest [sha256.Size]byte
 	count := 0

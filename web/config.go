@@ -24,8 +24,8 @@ type Config struct {
 	// absolute.
 	BaseURL string
 
-	// SiteURL is what applications are told as the site that their password is
-	// for. Default: the origin of BaseURL.
+	// SiteURL is the address of the site that applications get with their password. Default:
+	// the origin of BaseURL.
 	SiteURL string
 
 	// TryURL is what an example with curl asks, after an application password was made:
@@ -39,31 +39,31 @@ type Config struct {
 	// SiteName is what the site is called. Default: the host of SiteURL.
 	SiteName string
 
-	// LogoURL is the picture beside the site's name: a path on this site, or a
-	// data: URL of an image. Default: a key.
+	// LogoURL is the picture next to the site's name: a path on this site, or a data: URL of
+	// an image. Default: a key.
 	LogoURL string
 
 	// Accent is the colour of buttons and links, such as "#0b6e4f". It is made
 	// darker or lighter where it would be hard to read. Default: DefaultAccent.
 	Accent string
 
-	// Layout is the application's own frame around the pages. It is executed
-	// with a [Frame]. The pages' Content-Security-Policy lets it load styles,
-	// scripts, fonts and pictures from this site alone, and nothing inline.
-	// Default: a plain one with the site's name and who is signed in.
+	// Layout is the application's own frame around the pages. It is executed with a [Frame].
+	// The pages' Content-Security-Policy allows styles, scripts, fonts and pictures from this
+	// site only, and nothing inline. Default: a plain frame with the site's name and the user
+	// who is signed in.
 	Layout *template.Template
 
-	// SignInURL is where people sign in: a path on this site, or a URL. It gets
-	// a parameter redirect_to with the path to come back to. Default: who is
-	// not signed in is told so, without a way to change it.
+	// SignInURL is the address where users sign in: a path on this site, or a URL. It gets a
+	// parameter redirect_to with the path to come back to. Default: pages tell anonymous
+	// users that they are not signed in, without a link.
 	SignInURL string
 
-	// SignOutURL is where people sign out. It may get a parameter redirect_to with
-	// the path to come back to as somebody else. Default: there is no link for it.
+	// SignOutURL is the address where users sign out. It may get a parameter redirect_to with
+	// the path to come back to with another account. Default: none, and no link.
 	SignOutURL string
 
-	// AccountURL is where people change their own account: a path on this site, or a
-	// URL. See [Handler.Account]. Default: there is no link for it.
+	// AccountURL is the address where users change their own account: a path on this site, or
+	// a URL. See [Handler.Account]. Default: none, and no link.
 	AccountURL string
 
 	// Confirmed reports whether the viewer has entered their main password
@@ -100,7 +100,7 @@ type Config struct {
 	// screen shows such an address whole, with a warning. Default: none.
 	AllowCallbacks []sparekey.Callback
 
-	// Log is told of requests that could not be answered. Default: nobody is.
+	// Log receives the requests that could not be answered. Default: none.
 	Log *slog.Logger
 
 	// Now is the clock. Default: time.Now.
@@ -157,8 +157,8 @@ func siteURL(text string) *url.URL {
 	return u
 }
 
-// check panics where a setting cannot work. That is found when the program
-// starts rather than when somebody needs the page.
+// check panics where a setting cannot work, so that the program fails when it starts rather
+// than when a user opens the page.
 func (c Config) check() {
 	if c.LogoURL != "" && !localPath(c.LogoURL) && !strings.HasPrefix(c.LogoURL, "data:image/") {
 		panic(fmt.Sprintf("web.New: Config.LogoURL must be a path on this site or a data: URL of an image, "+

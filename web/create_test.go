@@ -128,7 +128,7 @@ func TestDayOfTheReader(t *testing.T) {
 	}
 }
 
-// TestCommandToTry wants a shell to read it as it is meant, whatever the login.
+// TestCommandToTry wants a shell to read the command as intended, whatever the login.
 func TestCommandToTry(t *testing.T) {
 	t.Parallel()
 	for login, quoted := range map[string]string{

@@ -9,21 +9,21 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// Why a request for a page is refused, beside the domain's reasons.
+// These refuse a request for a page, besides the domain's errors.
 var (
 	errNoPage    = errors.New("no such page")
 	errMethod    = errors.New("no such method on this page")
 	errBadForm   = errors.New("the form cannot be read")
 	errTooLarge  = errors.New("the form is too large")
 	errCrossSite = errors.New("sent by another site's page")
-	errSignedOut = errors.New("nobody is signed in")
+	errSignedOut = errors.New("not signed in")
 	errInsecure  = errors.New("the connection can be listened in on")
 	errBasic     = errors.New("the request carries a Basic credential")
 	errPanic     = errors.New("panic")
 )
 
-// outcomes is the one table from errors to pages: the first that matches. What
-// matches none means that there is no answer.
+// outcomes maps errors to pages; the first that matches counts. An error that matches none
+// means that there was no answer.
 var outcomes = []struct {
 	err    error
 	status int
@@ -70,7 +70,7 @@ type errorPage struct {
 	Text   string
 	Detail string // for the application's developers, in English
 	Back   target // where an application's request leads in this case
-	Again  string // address of the page, to be seen by whoever is signed in by now
+	Again  string // address of the page, to show it to the user who is signed in now
 }
 
 // failure is the page for an error.
@@ -96,8 +96,8 @@ func (c *call) failure(err error) *answer {
 	return a
 }
 
-// formProblem is the message beside a form for what cannot be used of it, or "" for
-// errors that are about something else.
+// formProblem returns the message to show next to a form for input that it cannot use, or ""
+// for errors about anything else.
 func (c *call) formProblem(err error) string {
 	var texts []string
 	for _, field := range wrongFields(err) {

@@ -15,7 +15,7 @@ import (
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// library stands for an application with users and sessions of its own.
+// library stands for an application with its own users and sessions.
 type library struct{ ann sparekey.User }
 
 func (l library) UserByLogin(_ context.Context, login string) (sparekey.User, error) {
@@ -32,7 +32,7 @@ func (l library) UserByID(_ context.Context, id string) (sparekey.User, error) {
 	return l.ann, nil
 }
 
-// Viewer says who is signed in. A real application asks its session store.
+// Viewer returns the user who is signed in. A real application asks its session store.
 func (l library) Viewer(r *http.Request) (sparekey.User, bool) {
 	cookie, err := r.Cookie("session")
 	return l.ann, err == nil && cookie.Value == "ann's"

@@ -1,6 +1,6 @@
 package web
 
-// What tests look at from outside the package.
+// These let tests look inside the package.
 var (
 	LocalPath    = localPath
 	Outcome      = outcome

@@ -49,7 +49,8 @@ var orders = []struct {
 // pageSizes are how many rows a page can have.
 var pageSizes = []int{perPage, 50, 100}
 
-// filterOf reads a filter from the fields of a form. What is not offered is left out.
+// filterOf reads a filter from the fields of a form. It ignores values that the page does not
+// offer.
 func filterOf(fields url.Values) filter {
 	f := filter{
 		User: strings.TrimSpace(fields.Get("user")), Name: strings.TrimSpace(fields.Get("name")),

@@ -40,8 +40,7 @@ type happening struct {
 	Since   time.Time
 }
 
-// historyURL is the address of a credential's history, or empty where there is no
-// log.
+// historyURL is the address of a credential's history, or empty where the site has no log.
 func (c *call) historyURL(list, uuid, back string) string {
 	if c.config.Audit == nil {
 		return ""
@@ -61,7 +60,7 @@ func showHistory(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, _ := strconv.ParseUint(c.field("before"), 10, 64) // what is no number is 0: the beginning
+	before, _ := strconv.ParseUint(c.field("before"), 10, 64) // 0, the beginning, for what is not a number
 	lines, err := c.config.Audit.ReadAudit(c.r.Context(), audit.Query{
 		Credential: cr.UUID, Before: min(before, math.MaxInt64), Newest: true, Limit: perPage + 1, // one more, to know whether there is
 	})
@@ -110,7 +109,7 @@ func (c *call) happening(r audit.Record) happening {
 		h.Why = cmp.Or(c.lang.T("history.reason."+string(r.Reason)), shown(string(r.Reason)))
 	case sparekey.KindRenamed, sparekey.KindCreated:
 		h.Why = shown(r.Name)
-	default: // there is no more to say
+	default: // the kind says enough
 	}
 	switch {
 	case r.Operator != "":

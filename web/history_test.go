@@ -77,7 +77,7 @@ func TestHistory(t *testing.T) {
 	p := s.as("bob").get(s.as("bob").get(home).linkTo("History of Phone")).want(http.StatusOK)
 	if got, want := p.rowsOf("sk-table sk-log"), []string{
 		"Refused It may not be used from there. 2026-11-22 10:03 UTC – 2001:db8::7 GET /posts",
-		"Limits changed 2026-11-22 10:02 UTC Whoever runs the server – –",
+		"Limits changed 2026-11-22 10:02 UTC Administrator (command line) – –",
 		"Used × 2 2026-11-22 10:01 UTC – 2026-11-22 10:02 UTC – 192.0.2.1 GET /posts",
 		"Created Phone 2026-11-22 10:00 UTC bob 127.0.0.1 POST " + home + "new",
 	}; !slices.Equal(got, want) {
@@ -154,7 +154,7 @@ func TestHistoryPages(t *testing.T) {
 	}
 }
 
-// TestHistoryWithoutLog has no links and no pages where nobody keeps a log.
+// TestHistoryWithoutLog wants neither links nor pages where the site has no log.
 func TestHistoryWithoutLog(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -173,7 +173,7 @@ func TestHistoryBroken(t *testing.T) {
 	s.as("bob").get(home + "history/" + c.UUID).want(http.StatusServiceUnavailable)
 }
 
-// TestHistoryHasTexts finds one for whatever can happen to a credential.
+// TestHistoryHasTexts wants a text for every kind of event of a credential.
 func TestHistoryHasTexts(t *testing.T) {
 	t.Parallel()
 	english := web.NewCatalogue()["en"].Texts
@@ -182,7 +182,7 @@ func TestHistoryHasTexts(t *testing.T) {
 		sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost,
 	} {
 		if english["history.kind."+string(kind)] == "" {
-			t.Errorf("there is no text for %s", kind)
+			t.Errorf("no text for %s", kind)
 		}
 	}
 	nobodys := []sparekey.Reason{ // before it is known which credential it is
@@ -191,7 +191,7 @@ func TestHistoryHasTexts(t *testing.T) {
 	}
 	for _, reason := range sparekey.Reasons() {
 		if english["history.reason."+string(reason)] == "" && !slices.Contains(nobodys, reason) {
-			t.Errorf("there is no text for %s", reason)
+			t.Errorf("no text for %s", reason)
 		}
 	}
 }

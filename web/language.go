@@ -128,7 +128,7 @@ func (l *language) form(key string, n int64) string {
 // unbroken is a time in a text, in which a line may end before the hour alone.
 func unbroken(at time.Time) string { return at.UTC().Format("2006\u201101\u201102 15:04\u00a0UTC") }
 
-// isolate marks text as having a direction of its own, which it cannot leave.
+// isolate keeps the direction of a text apart from that of the text around it.
 func isolate(text string) string {
 	const firstStrongIsolate, popDirectionalIsolate = "\u2068", "\u2069"
 	return firstStrongIsolate + withoutControls(text) + popDirectionalIsolate
@@ -140,9 +140,8 @@ const (
 	maxLanguageRanges = 50
 )
 
-// match returns the language that the reader prefers among those there are, by
-// the value of Accept-Language (RFC 9110, 12.5.4). Of a range such as de-AT the
-// first part counts.
+// match returns the available language that the reader prefers, by the value of
+// Accept-Language (RFC 9110, 12.5.4). Of a range such as de-AT the first part counts.
 func (languages catalogue) match(header string) *language {
 	best, bestWeight := languages[fallbackLanguage], 0.0
 	if len(header) > maxAcceptLanguage {

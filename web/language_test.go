@@ -17,7 +17,7 @@ import (
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// newPages are pages of another service for a site.
+// newPages returns the pages of another service for a site.
 func newPages(svc *sparekey.Service, s *site) *web.Handler {
 	return web.New(svc, s.viewer, web.Config{BaseURL: origin + base})
 }
@@ -42,7 +42,7 @@ func TestCatalogueIsComplete(t *testing.T) {
 		for key, text := range english {
 			switch translated, ok := language.Texts[key]; {
 			case !ok:
-				t.Errorf("%s: there is no text %s", tag, key)
+				t.Errorf("%s: no text %s", tag, key)
 			case translated == text && tag != "en" && !slices.Contains(sameAsEnglish[key], tag):
 				t.Errorf("%s: %s is English: %s", tag, key, text)
 			}
@@ -104,7 +104,7 @@ func TestCatalogueMatchesTheCode(t *testing.T) {
 		for _, m := range call.FindAllStringSubmatch(string(text), -1) {
 			used[m[1]] = true
 			if _, ok := english[m[1]]; !ok && !strings.HasSuffix(m[1], ".") {
-				t.Errorf("%s: there is no text %s", file, m[1])
+				t.Errorf("%s: no text %s", file, m[1])
 			}
 		}
 		for _, m := range literal.FindAllStringSubmatch(string(text), -1) {

@@ -24,7 +24,7 @@ type limitsForm struct {
 	Open     bool   // what is chosen must be seen
 	Required bool   // scopes must be chosen
 	Consent  bool   // the page has said already what the fields are about
-	Asked    bool   // an application asked for scopes, and there are no others
+	Asked    bool   // an application asked for scopes, so the form offers no others
 	Owner    string // whose account it is about; empty for the viewer's own
 	Scripts  bool   // that account can publish scripts in WordPress
 	Presets  []choice
@@ -34,7 +34,7 @@ type limitsForm struct {
 	On       string // a date
 	Scopes   []choice
 	Rules    string // one a line
-	Unusual  string // the methods in them that nobody knows and that the reader was told of
+	Unusual  string // the unknown methods in them, about which the page asked the reader
 	Networks string // one a line
 	MaxUses  string
 	Wrong    map[string]string // what is wrong, by field
@@ -59,7 +59,7 @@ var lifetimes = []struct {
 	{"365d", "expires.year", 365 * 24 * time.Hour},
 }
 
-// Values of the field limit_expires beside durations.
+// Values of the field limit_expires, besides durations.
 const (
 	expiresNever = "never"
 	expiresKeep  = "keep" // stay as it is, or as an application asked
@@ -105,7 +105,7 @@ func (f *limitsForm) of(o owner) {
 	f.Scripts = explain.MayScript(o.User)
 }
 
-// backAgain puts back what was typed before the detour over confirming who one is.
+// backAgain restores the input from before the redirect for confirming the password.
 func (c *call) backAgain(f *limitsForm) {
 	if c.r.Method != http.MethodPost {
 		c.retype(f)
@@ -119,7 +119,7 @@ func (c *call) unlimited() bool {
 	return err == nil && e.Of(sparekey.Limits{}).IsZero()
 }
 
-// retype puts back what was typed into a form.
+// retype restores the input of a form.
 func (c *call) retype(f *limitsForm) {
 	if !c.fields().Has("limit_expires") { // a form without these fields
 		return
@@ -179,9 +179,9 @@ func (c *call) expiryChoices(at time.Time, asked bool) (choices []choice) {
 	return choices
 }
 
-// scopes offers the bundles with what they allow, and shows the other rules as
-// text. Of what an application asked for, everything is offered and nothing else.
-// What WordPress alone has is offered where there is one, or where it is chosen already.
+// scopes offers the bundles with what they allow, and shows the other rules as text. If an
+// application asked for scopes, the form offers exactly those. Bundles for WordPress are
+// offered where the site has one, or where they are chosen already.
 func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List, wordPress bool) {
 	rules := list.Rules()
 	offered := slices.DeleteFunc(inOrder(bundles), func(name string) bool {
@@ -290,7 +290,7 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 			err = errors.New("are not what the preset says")
 		}
 		if err == nil && len(c.doubtful(list)) > 0 {
-			err = errors.New("has a method that nobody knows")
+			err = errors.New("has an unknown method")
 		}
 		problems = append(problems, asInvalid("scopes", err))
 		e.Scopes = &list
@@ -338,8 +338,8 @@ func (c *call) tickedRules() []string {
 	return lines(append(slices.Clone(c.fields()["limit_scope"]), c.field("limit_rules"))...)
 }
 
-// doubtful are the methods in a list that nobody knows, but for those that the form
-// came with: who sends it again means them.
+// doubtful returns the unknown methods in a list, except those that the form came with:
+// sending it again confirms them.
 func (c *call) doubtful(list scope.List) []string {
 	told := strings.Fields(c.field("limit_unusual"))
 	return slices.DeleteFunc(list.UnusualMethods(), func(method string) bool { return slices.Contains(told, method) })
@@ -402,8 +402,8 @@ func asInvalid(field string, err error) error {
 	return &sparekey.InvalidError{Field: field, Problem: err.Error()}
 }
 
-// latestOf is until when the site lets a credential that was made at a time be
-// accepted; zero: for ever.
+// latestOf returns the latest time at which the site lets a credential with this creation
+// time expire; zero: no limit.
 func (c *call) latestOf(created time.Time) (latest time.Time) {
 	if most := c.svc.Policy().MaxLifetime; most > 0 {
 		latest = created.Add(most)

@@ -52,7 +52,7 @@ func TestCreateLimited(t *testing.T) {
 	if got := s.only().Limits; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	for _, want := range []string{"It expires on 2026-11-29 10:00 UTC", "POST /files/*", "0 of 3 uses", "Address https://example.org", "User name bob"} {
+	for _, want := range []string{"It expires on 2026-11-29 10:00 UTC", "POST /files/*", "Used 0 of 3 times", "Address https://example.org", "User name bob"} {
 		if text := asRead(p.text()); !strings.Contains(text, want) {
 			t.Errorf("the new password comes without %q: %s", want, text)
 		}
@@ -84,9 +84,9 @@ func TestLimitProblems(t *testing.T) {
 		"no rule":            {"limit_rules", "GET", "limit-rules", "such as GET /files/*"},
 		"no bundle":          {"limit_scope", "nobodys", "", "from the list"},
 		"no network":         {"limit_networks", "here", "limit-networks", "looks like"},
-		"no number":          {"limit_max_uses", "some", "limit-max-uses", "number of uses"},
-		"less than nothing":  {"limit_max_uses", "-1", "limit-max-uses", "number of uses"},
-		"no use at all":      {"limit_max_uses", "0", "limit-max-uses", "number of uses"},
+		"no number":          {"limit_max_uses", "some", "limit-max-uses", "whole number"},
+		"less than nothing":  {"limit_max_uses", "-1", "limit-max-uses", "whole number"},
+		"no use at all":      {"limit_max_uses", "0", "limit-max-uses", "whole number"},
 	} {
 		p := s.as("bob").get(home+"new").form().set("name", "App").set(c.field, c.typed).submit().want(http.StatusBadRequest)
 		if got := textOf(p.id("problem")); !strings.Contains(got, c.problem) {
@@ -116,7 +116,7 @@ func TestAllLimitProblemsAtOnce(t *testing.T) {
 		set("limit_rules", "GET").set("limit_networks", "here").set("limit_max_uses", "0").set("limit_expires_on", "2026-11-21").
 		submit().want(http.StatusBadRequest)
 	for id, want := range map[string]string{
-		"limit-rules": "such as GET /files/*", "limit-networks": "looks like", "limit-max-uses": "number of uses", "limit-expires-on": "in the future",
+		"limit-rules": "such as GET /files/*", "limit-networks": "looks like", "limit-max-uses": "whole number", "limit-expires-on": "in the future",
 	} {
 		problem := map[string]string{"limit-rules": "limit-scopes-problem", "limit-expires-on": "limit-expires-problem"}[id]
 		if problem == "" {
@@ -171,8 +171,8 @@ func TestChangeLimits(t *testing.T) {
 	}
 	p = s.as("bob").get(p.link("Limits of App")).want(http.StatusOK)
 	for _, want := range []string{
-		"It is accepted.", "read see everything, change nothing", "POST /files/* POST requests to everything that begins with /files/",
-		"It may be used from here only: 10.0.0.0/8.", "It expires on 2027-03-02 10:00 UTC", "0 of 3 uses",
+		"Active.", "read see everything, change nothing", "POST /files/* POST requests to everything that begins with /files/",
+		"It may be used from here only: 10.0.0.0/8.", "It expires on 2027-03-02 10:00 UTC", "Used 0 of 3 times",
 	} {
 		if !strings.Contains(strings.NewReplacer("\u2068", "", "\u2069", "").Replace(p.text()), want) {
 			t.Errorf("no %q in: %s", want, p.text())
@@ -220,8 +220,8 @@ func TestRotate(t *testing.T) {
 	if all := s.as("ann").get(base + "/all"); !strings.Contains(all.text(), "Old password works until 2026-11-22 11:00 UTC") {
 		t.Errorf("the list of all does not say that the old one works: %s", all.text())
 	}
-	if got := s.as("bob").get(list.link("Limits of App")).text(); !strings.Contains(got, "the one before is accepted until") {
-		t.Errorf("nothing says that the old one is accepted: %s", got)
+	if got := s.as("bob").get(list.link("Limits of App")).text(); !strings.Contains(got, "the previous one works until") {
+		t.Errorf("the page does not show until when the previous one works: %s", got)
 	}
 	s.clock.Pass(time.Hour)
 	if s.opens(first) {
@@ -260,7 +260,7 @@ func TestRotateSpent(t *testing.T) {
 	before := s.only()
 	s.clock.Pass(24 * time.Hour)
 	refused := page.formOf("grace").submit().want(http.StatusConflict)
-	if !strings.Contains(refused.text(), "accepted no more") || s.only().Hash != before.Hash {
+	if !strings.Contains(refused.text(), "No longer works") || s.only().Hash != before.Hash {
 		t.Errorf("the answer is %s", refused.text())
 	}
 }
@@ -348,8 +348,8 @@ func TestPolicyInTheForm(t *testing.T) {
 	}
 }
 
-// TestNothingTicked: who ticked nothing is told to, and not that something is wrong
-// with the rules that they did not type.
+// TestNothingTicked wants the page to ask for a tick, and not to complain about rules that
+// the user did not type.
 func TestNothingTicked(t *testing.T) {
 	t.Parallel()
 	for tag, language := range web.NewCatalogue() {
@@ -460,8 +460,8 @@ func TestLatestTimeIsSaid(t *testing.T) {
 	}
 }
 
-// TestNoFormThatIsRefused: who can have no other application password is told so
-// instead of asked, and who sends a form all the same is refused.
+// TestNoFormThatIsRefused has a user who can have no other application password. The page
+// says so instead of showing a form, and refuses a form that is sent anyway.
 func TestNoFormThatIsRefused(t *testing.T) {
 	t.Parallel()
 	for tag, language := range web.NewCatalogue() {
@@ -603,7 +603,7 @@ func TestAuthorizeWishesThatMakeNoSense(t *testing.T) {
 			t.Errorf("%s: it can be approved", name)
 		}
 	}
-	// What the site does not allow is cut off rather than refused.
+	// Limits that exceed the policy are reduced rather than refused.
 	s = newSite(t, func(o *options) { o.service.Policy = sparekey.Policy{MaxLifetime: 10 * day} })
 	s.as("bob").get(wish("365d", "read")).form().submit("approve").want(http.StatusOK)
 	if got := s.only().Limits.Expires; !got.Equal(newDay(10)) {

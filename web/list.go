@@ -13,8 +13,8 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// perPage is how many credentials a page of a list has. With names as long as
-// they may be shown, a page then stays below 100 kB.
+// perPage is how many credentials a page of a list has. Even with the longest names that are
+// shown, a page then stays below 100 kB.
 const perPage = 25
 
 // owner is the user whose credentials a page is about.
@@ -37,8 +37,8 @@ func nameOf(u sparekey.User) string {
 	return shown(u.Login)
 }
 
-// owner is the user whom the path names, or else the viewer. Users whom the
-// viewer may not manage are as unknown as those there are not.
+// owner returns the user in the path, or else the viewer. Users that the viewer may not
+// manage look the same as unknown users.
 func (c *call) owner() (owner, error) {
 	id := c.r.PathValue("user")
 	if id == "" || id == c.signed.ID {
@@ -151,7 +151,7 @@ type paging struct {
 
 // pageNumber is which page of a list is asked for, from 1.
 func (c *call) pageNumber() int {
-	n, _ := strconv.Atoi(c.field("page")) // what is no number is 0
+	n, _ := strconv.Atoi(c.field("page")) // 0 for what is not a number
 	return min(max(n, 1), math.MaxInt32/pageSizes[len(pageSizes)-1])
 }
 
@@ -211,8 +211,8 @@ func showList(c *call) (*answer, error) {
 	return show("list", title, p), nil
 }
 
-// closed says why an owner who has so many credentials can have no other, so that
-// nobody fills in a form for nothing.
+// closed returns why an owner with so many credentials can have no other, so that no user
+// fills in a form in vain.
 func (c *call) closed(o owner, total int) string {
 	policy := c.svc.Policy()
 	err := policy.MayHave(o.User)
@@ -229,7 +229,7 @@ func (c *call) closed(o owner, total int) string {
 	return c.lang.T("error." + key + ".text")
 }
 
-// named returns the credentials with this text in their name, whatever its case.
+// named returns the credentials with this text in their name, ignoring case.
 func named(list []sparekey.Credential, text string) []sparekey.Credential {
 	text = strings.ToLower(text)
 	return slices.DeleteFunc(list, func(cr sparekey.Credential) bool {
@@ -237,7 +237,7 @@ func named(list []sparekey.Credential, text string) []sparekey.Credential {
 	})
 }
 
-// withStatus gives the page beside a form the status of what was wrong with it.
+// withStatus gives the page with a form the status of the form's problem.
 func withStatus(problem error) func(*answer, error) (*answer, error) {
 	return func(a *answer, err error) (*answer, error) {
 		if err == nil {
@@ -340,7 +340,7 @@ func revoke(c *call) (*answer, error) {
 		return detour, nil
 	}
 	_, err = c.manager().Revoke(c.r.Context(), o.ID, c.r.PathValue("uuid"))
-	if err != nil && !errors.Is(err, sparekey.ErrNotFound) { // one that is gone is what was asked for
+	if err != nil && !errors.Is(err, sparekey.ErrNotFound) { // already revoked is what the user wanted
 		return nil, err
 	}
 	return redirect(done(c.back(o.List), "revoked")), nil

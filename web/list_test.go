@@ -109,7 +109,7 @@ func TestNameProblems(t *testing.T) {
 		"":        {http.StatusBadRequest, "Enter a name"},
 		"   ":     {http.StatusBadRequest, "Enter a name"},
 		"<b></b>": {http.StatusBadRequest, "Enter a name"},
-		"PHONE":   {http.StatusConflict, "There is an application password of this name already"},
+		"PHONE":   {http.StatusConflict, "Another application password has this name"},
 	} {
 		p := s.as("bob").get(home+"new").form().set("name", typed).submit().want(want.status)
 		field := p.id("new_application_password_name")
@@ -185,7 +185,7 @@ func TestRenameAndRevoke(t *testing.T) {
 	if !strings.Contains(revoked.text(), "is revoked") {
 		t.Errorf("no notice: %s", revoked.text())
 	}
-	confirm.form().submit().want(http.StatusSeeOther) // it is gone: that is what was asked for
+	confirm.form().submit().want(http.StatusSeeOther) // already revoked is what the user wanted
 	if got := s.names(s.bob); !slices.Equal(got, []string{"Zwei", "Three"}) {
 		t.Errorf("left: %q", got)
 	}
@@ -354,7 +354,7 @@ func TestOtherUsers(t *testing.T) {
 	eve.post(base+"/revoke/"+c.UUID, url.Values{})
 	eve.get(base + "/all").want(http.StatusForbidden)
 	eve.get(base + "/all/revoke?c=" + s.bob.ID + ":" + c.UUID).want(http.StatusForbidden)
-	eve.get(base + "/all/revoke?c=777:" + c.UUID).want(http.StatusForbidden) // no telling who is a user here, either
+	eve.get(base + "/all/revoke?c=777:" + c.UUID).want(http.StatusForbidden) // this page does not reveal which users exist, either
 	eve.post(base+"/all/revoke?c="+s.bob.ID+":"+c.UUID, url.Values{}).want(http.StatusForbidden)
 	if got := s.names(s.bob); !slices.Equal(got, []string{"Phone"}) {
 		t.Errorf("another user changed them: %q", got)

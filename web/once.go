@@ -9,18 +9,16 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// maxSentForms is how many forms are remembered as sent. The oldest is forgotten
-// first.
+// maxSentForms is how many sent forms are remembered. The oldest is dropped first.
 const maxSentForms = 4096
 
-// maxFormToken is how many bytes of a token are remembered at the most.
+// maxFormToken is how many bytes of a token are kept at most.
 const maxFormToken = 64
 
 var errSent = errors.New("the form was sent before")
 
-// sentForms remembers which forms were carried out, so that a browser that sends
-// one again, because its page was reloaded, does not make a second credential.
-// It is safe for concurrent use.
+// sentForms makes forms idempotent: when a browser sends a form again, because the user
+// reloaded the page, no second credential is created. It is safe for concurrent use.
 type sentForms struct {
 	mu     sync.Mutex
 	tokens map[string]bool

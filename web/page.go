@@ -25,9 +25,9 @@ func newTemplates() *template.Template {
 	return template.Must(template.New("").Funcs(functions).ParseFS(templateFiles, "templates/*.html"))
 }
 
-// pieces are the parts of an address between which a line may end: an IPv6 address
-// has its groups, unless it is no longer than IPv4 addresses, which are one. Who
-// knows what else is kept for an address, so that may end anywhere.
+// pieces are the parts of an address between which a line may end. An IPv6 address has its
+// groups, unless it is as short as an IPv4 address, which is one piece. Other texts may be stored
+// as an address, so their lines may end anywhere.
 func pieces(addr string) []string {
 	_, err := netip.ParseAddr(addr)
 	switch {
@@ -46,9 +46,9 @@ type label struct {
 	Long bool // so that the whole address is in small letters: one size, or part of it stands out
 }
 
-// labels are the parts of a scheme and host between which a line may end: behind the
-// scheme, and behind each dot. A hyphen is no place to end a line, or "accounts.bank-"
-// could look like the end of the address.
+// labels are the parts of a scheme and host between which a line may end: behind the scheme,
+// and behind each dot. A line must not end at a hyphen, or "accounts.bank-" could look like
+// the end of the address.
 func labels(address string) (all []label) {
 	const fits, fitsSmall = 22, 36 // characters
 	host := address
@@ -77,7 +77,7 @@ type Frame struct {
 	HomeURL    string        // the path of the viewer's own list
 	SignOutURL string        // Config.SignOutURL
 	AccountURL string        // Config.AccountURL
-	Viewer     sparekey.User // who is signed in; the zero User for nobody
+	Viewer     sparekey.User // who is signed in; the zero User for an anonymous request
 	ViewerName string        // what Viewer is called, fit to be shown
 
 	lang   *language
@@ -100,7 +100,7 @@ type answer struct {
 	template string
 	title    string
 	data     page
-	targets  []string // CSP sources to which forms of the page may lead, beside this site
+	targets  []string // CSP sources to which forms of the page may lead, besides this site
 	away     bool     // the page's form leads away from this site, and only there
 }
 
@@ -147,7 +147,7 @@ func (c *call) write(a *answer) {
 	c.w.Header().Set("Content-Language", c.lang.Tag)
 	c.w.WriteHeader(a.status)
 	if c.r.Method != http.MethodHead {
-		_, _ = page.WriteTo(c.w) // a client that is gone needs no answer
+		_, _ = page.WriteTo(c.w) // the client may be gone
 	}
 }
 
@@ -200,11 +200,11 @@ func (c *call) frame(title string) Frame {
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
 	"font-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
 
-// setHeaders sets what protects a page. A window that opened it, or that it opens,
-// cannot reach it (Cross-Origin-Opener-Policy): a page of another site could
-// otherwise lead it elsewhere while a user looks at it. Its address is told to this site alone
-// (Referrer-Policy); with no-referrer, browsers would put "Origin: null" on its
-// own forms, and those without Fetch metadata be taken for another site's.
+// setHeaders sets the headers that protect a page. With Cross-Origin-Opener-Policy, no window
+// that opened it, or that it opens, can reach it: a page of another site could otherwise
+// navigate it while a user looks at it. With Referrer-Policy same-origin, only this site sees
+// its address. no-referrer would make browsers send "Origin: null" with the page's own forms,
+// and those without Fetch metadata would then look like another site's.
 func setHeaders(header http.Header, a *answer) {
 	actions := a.targets
 	if !a.away {

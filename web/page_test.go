@@ -32,7 +32,7 @@ func everyPage(s *site, language string) []*page {
 		bob.get(home), bob.get(home + "?q=zzz"), bob.get(home + "?done=already"), bob.post(home+"new", url.Values{"name": {""}}),
 		bob.post(home+"new", url.Values{"name": {"New"}}),
 		bob.get(base + "/rename/" + c.UUID), bob.get(base + "/revoke/" + c.UUID), bob.get(base + "/revoke-all"),
-		ann.get(base + "/all"), ann.get(base + "/all?user=bob&app_id=" + appID), ann.get(base + "/all?user=nobody"),
+		ann.get(base + "/all"), ann.get(base + "/all?user=bob&app_id=" + appID), ann.get(base + "/all?user=unknown"),
 		ann.get(base + "/all?name=zzz"), ann.get(base + "/all/revoke?app_id=" + appID), ann.get(base + "/users/" + s.bob.ID),
 		bob.get(authorize), bob.get(authorize + "&success_url=https://app.example/&reject_url=my-app://no"),
 		bob.post(authorizePath, url.Values{"app_name": {""}, "approve": {"1"}, "shown_to": {s.bob.ID}}),
@@ -86,7 +86,7 @@ func checkPage(t *testing.T, p *page, tag, direction string) {
 	t.Helper()
 	where := p.method + " " + p.url
 	if strings.HasPrefix(p.header.Get("Location"), "/") || p.status == 0 {
-		t.Errorf("%s: %d to %s is no page", where, p.status, p.location())
+		t.Errorf("%s: %d to %s is not a page", where, p.status, p.location())
 		return
 	}
 	root := p.all("html")[0]
@@ -274,7 +274,7 @@ func TestNotSignedIn(t *testing.T) {
 	silent.as("").get(home).want(http.StatusForbidden)
 }
 
-// TestWhoIsSignedIn says so on pages that are for everybody, too.
+// TestWhoIsSignedIn wants public pages, too, to show who is signed in.
 func TestWhoIsSignedIn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -283,7 +283,7 @@ func TestWhoIsSignedIn(t *testing.T) {
 			t.Errorf("%s does not say that bob is signed in: %s", path, text)
 		}
 		if text := s.as("").get(path).text(); strings.Contains(text, "Sign out") {
-			t.Errorf("%s says that somebody is signed in: %s", path, text)
+			t.Errorf("%s names a signed-in user: %s", path, text)
 		}
 	}
 }

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// localPath reports whether a browser that is sent to target stays on this site:
-// whether it is a path, with a query or not, and nothing that browsers take for
-// the beginning of another address. They read a backslash as a slash, and skip
-// tabs and line breaks wherever these stand.
+// localPath reports whether target keeps a browser on this site: whether it is a path, with a
+// query or not, and nothing that browsers read as the beginning of another address. Browsers
+// read a backslash as a slash, and skip tabs and line breaks anywhere.
 func localPath(target string) bool {
 	if !strings.HasPrefix(target, "/") || strings.HasPrefix(target, "//") {
 		return false

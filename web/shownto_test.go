@@ -68,7 +68,7 @@ func TestFormShownToSomebodyElse(t *testing.T) {
 	if got := s.pages.WaitingCodes(); got != 0 || len(g.calls) != 0 {
 		t.Errorf("%d codes wait; calls %q", got, g.calls)
 	}
-	// What no page of ours sent is judged as ever.
+	// Forms from other programs are judged as before.
 	s.as("ann").post(base+"/revoke/"+phone.UUID, url.Values{}).want(http.StatusSeeOther)
 }
 

@@ -149,9 +149,9 @@ func (g gatekeeper) confirm(c *call) (*answer, error) {
 	return redirect(c.redirectTo()), nil
 }
 
-// gateProblem is the message and the status for a refusal of the gate. It is the same
-// whatever was wrong, so that it does not tell which logins exist. The form keeps
-// everything except the password.
+// gateProblem is the message and the status for a refusal of the gate. All refusals look the
+// same, so that they do not reveal which logins exist. The form keeps everything except the
+// password.
 func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	var refused *sparekey.AuthError
 	var busy interface {

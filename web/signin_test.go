@@ -27,12 +27,12 @@ func TestSignIn(t *testing.T) {
 	if valueOf(wrong.id("login"), "value") != "bob" || valueOf(wrong.id("password"), "value") != "" {
 		t.Errorf("after a wrong password: %s", wrong.body)
 	}
-	if !strings.Contains(textOf(wrong.id("problem")), "The login or the password is wrong") {
+	if !strings.Contains(textOf(wrong.id("problem")), "The user name or the password is wrong") {
 		t.Errorf("after a wrong password: %s", wrong.text())
 	}
-	unknown := page.form().set("login", "nobody").set("password", "wrong").submit()
+	unknown := page.form().set("login", "unknown").set("password", "wrong").submit()
 	if unknown.text() != wrong.text() || unknown.status != wrong.status {
-		t.Errorf("an unknown login is told from a wrong password: %s", unknown.text())
+		t.Errorf("an unknown login differs from a wrong password: %s", unknown.text())
 	}
 	right := wrong.form().set("password", "right").submit().want(http.StatusSeeOther)
 	if right.location() != home {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestSiteURLHasOneForm wants applications to be told an address that they can use as it is.
+// TestSiteURLHasOneForm wants applications to get an address that they can use unchanged.
 func TestSiteURLHasOneForm(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{

@@ -60,7 +60,7 @@ func (h *Handler) Token() http.Handler {
 		case err != nil:
 			h.config.Log.ErrorContext(r.Context(), "a code could not be exchanged", slog.Any("error", err))
 			writeJSON(w, http.StatusServiceUnavailable,
-				&tokenError{Code: "temporarily_unavailable", Description: "there is no answer just now: ask the user to authorise again"})
+				&tokenError{Code: "temporarily_unavailable", Description: "no answer at the moment: ask the user to authorise again"})
 		default:
 			writeJSON(w, http.StatusOK, members(grant))
 		}
@@ -135,8 +135,8 @@ func jsonParameters(body io.Reader) (url.Values, error) {
 	return values, nil
 }
 
-// exchangeCode makes the password that a code stands for. Whatever comes of it,
-// the code is used up, so that nobody can try verifiers on it.
+// exchangeCode makes the password that a code stands for. Every attempt uses the code up, so
+// that a thief cannot try several verifiers.
 func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (sparekey.Grant, error) {
 	code, verifier := parameters.Get("code"), parameters.Get("code_verifier")
 	if code == "" || verifier == "" {
@@ -234,5 +234,5 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 		panic(err) // strings in a struct or a map
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that is gone needs no answer
+	_, _ = w.Write(body) // the client may be gone
 }

@@ -298,8 +298,8 @@ func TestRevokedBeforeTheExchange(t *testing.T) {
 				s.t.Fatal(err)
 			}
 		}, http.StatusBadRequest},
-		"one of two":           {2, func(s *site) { s.as("bob").get(s.as("bob").get(home).link("Revoke Old 0")).form().submit() }, http.StatusOK},
-		"all of somebody else": {1, func(s *site) { s.as("ann").get(base + "/revoke-all").form().submit().want(http.StatusSeeOther) }, http.StatusOK},
+		"one of two":          {2, func(s *site) { s.as("bob").get(s.as("bob").get(home).link("Revoke Old 0")).form().submit() }, http.StatusOK},
+		"all of another user": {1, func(s *site) { s.as("ann").get(base + "/revoke-all").form().submit().want(http.StatusSeeOther) }, http.StatusOK},
 	} {
 		s := newSite(t)
 		for i := range c.has {
@@ -348,11 +348,11 @@ func TestSessionEndsBeforeTheExchange(t *testing.T) {
 		answers []any // to the questions of the exchange: whether the session lasts, or an error
 		want    int
 	}{
-		"it lasts":                    {[]any{true, true}, http.StatusOK},
-		"it ended":                    {[]any{false}, http.StatusBadRequest},
-		"it ended meanwhile":          {[]any{true, false}, http.StatusBadRequest},
-		"there is no answer":          {[]any{errDown}, http.StatusServiceUnavailable},
-		"there is no answer any more": {[]any{true, errDown}, http.StatusServiceUnavailable},
+		"it lasts":           {[]any{true, true}, http.StatusOK},
+		"it ended":           {[]any{false}, http.StatusBadRequest},
+		"it ended meanwhile": {[]any{true, false}, http.StatusBadRequest},
+		"no answer":          {[]any{errDown}, http.StatusServiceUnavailable},
+		"no answer later":    {[]any{true, errDown}, http.StatusServiceUnavailable},
 	} {
 		var user string
 		s := newSite(t, func(o *options) {

@@ -1,6 +1,6 @@
-// Package web is the pages of application passwords: the list in which people
-// make, see, rename and revoke theirs, the same over all users for
-// administrators, and the screen on which they let an application have one.
+// Package web has the pages of application passwords: the list in which users create, see,
+// rename and revoke theirs, the same list over all users for administrators, and the screen
+// on which users let an application have one.
 //
 //	svc := sparekey.New(store, app, sparekey.Config{Allow: app.MayEdit})
 //	mux.Handle("/account/passwords/", web.New(svc, app.Viewer, web.Config{
@@ -8,15 +8,14 @@
 //		SignInURL: "/login",
 //	}))
 //
-// The pages work without JavaScript, and are more comfortable with it. They load
-// nothing from elsewhere, are never framed, and speak the reader's language as
-// far as the catalogue has it.
+// The pages work without JavaScript, and are more comfortable with it. They load nothing from
+// other sites, are never framed, and use the reader's language if the catalogue has it.
 //
 // # Who is signed in
 //
-// The application says so, by way of a [Viewer]. Its session cookie should be
-// SameSite=Lax: the pages refuse what other sites make a browser send, but only
-// browsers that say where a request comes from can be refused.
+// The application decides that, with a [Viewer]. Its session cookie should be SameSite=Lax.
+// The pages refuse requests that other sites make a browser send, but they can only recognize
+// these in browsers that say where a request comes from.
 //
 // # How an application gets its password
 //
@@ -30,19 +29,18 @@
 //   - response_type=code with code_challenge and code_challenge_method=S256 (RFC
 //     7636) redirects with a code of [CodeLifetime] that is good for one POST to
 //     the [Handler.Token] endpoint, which answers with the fields as JSON. The
-//     application password is made by that exchange, so a code that nobody
-//     exchanges leaves nothing behind.
+//     application password is made by that exchange, so a code without an
+//     exchange leaves nothing behind.
 //
-// A state parameter is given back with both. An application that does so is
-// shown with the address that will receive the password, since the name it
-// gives itself proves nothing.
+// Both return a state parameter to the application. The page shows the address that will
+// receive the password, since an application can give itself any name.
 //
 // # Several processes
 //
-// Codes, and which forms were sent already, are in the memory of the process. A
-// code must be exchanged at the process that issued it: where several run
-// behind a balancer, keep the path of the token endpoint and of the authorise
-// screen on one of them, or leave response_type=code to those who run one.
+// A process keeps codes, and which forms were sent already, in its memory. A code must be
+// exchanged at the process that issued it. If several processes run behind a balancer, route
+// the paths of the token endpoint and of the authorize screen to one of them, or do not use
+// response_type=code.
 package web
 
 import (
@@ -53,8 +51,8 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// Viewer tells who is signed in by the application's own session. It must be
-// safe for concurrent use.
+// Viewer returns the user who is signed in by the application's own session. It must be safe
+// for concurrent use.
 type Viewer func(r *http.Request) (sparekey.User, bool)
 
 // Handler serves the pages below the path of [Config.BaseURL]. It is safe for
@@ -74,8 +72,8 @@ type Handler struct {
 	mux         *http.ServeMux
 }
 
-// New returns a Handler for the application passwords of svc. Who is not signed
-// in by viewer's account gets to see no more than the way to sign in.
+// New returns a Handler for the application passwords of svc. Callers without a session, as
+// viewer reports it, see only the way to sign in.
 func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 	if svc == nil || viewer == nil {
 		panic("web.New: a *sparekey.Service and a Viewer are required")
@@ -116,7 +114,7 @@ func (h *Handler) route() {
 	history := h.page(methods{http.MethodGet: signedIn(showHistory)})
 	limits := h.page(methods{http.MethodGet: signedIn(showLimits), http.MethodPost: signedIn(limit)})
 	rotation := h.page(methods{http.MethodGet: signedIn(showRotate), http.MethodPost: signedIn(rotate)})
-	for _, owner := range []string{"", "/users/{user}"} { // the viewer, or somebody else
+	for _, owner := range []string{"", "/users/{user}"} { // the viewer, or another user
 		h.mux.Handle(h.base+owner+"/{$}", list)
 		h.mux.Handle(h.base+owner+"/new", creation)
 		h.mux.Handle(h.base+owner+"/revoke-all", revokeAll)

@@ -1,7 +1,6 @@
-// Command ownusers is an application with users and sessions of its own that
-// mounts WordPress's REST API of application passwords and the pages: its signed-in
-// users make them there, scripts use them, and applications find the way to ask for
-// one.
+// Command ownusers is an application with its own users and sessions that mounts WordPress's
+// REST API of application passwords and the pages. Its signed-in users create them there,
+// scripts use them, and applications find the way to ask for one.
 //
 //	go run ./examples/ownusers
 //	curl -X POST 'http://localhost:8082/wp-json/wp/v2/users/me/application-passwords?name=Script' --cookie session=ann
@@ -67,8 +66,8 @@ func (a app) find(is func(sparekey.User) bool) (sparekey.User, error) {
 	return sparekey.User{}, sparekey.ErrUserNotFound
 }
 
-// viewer says who is signed in. A real application asks its session store; this
-// one believes a cookie, so keep it on your machine.
+// viewer returns the user who is signed in. A real application asks its session store; this
+// one trusts a cookie, so keep it on your machine.
 func (a app) viewer(r *http.Request) (sparekey.User, bool) {
 	cookie, err := r.Cookie("session")
 	if err != nil {
@@ -78,7 +77,7 @@ func (a app) viewer(r *http.Request) (sparekey.User, bool) {
 	return u, err == nil
 }
 
-// mayEdit lets managers manage everybody, and all others themselves.
+// mayEdit lets managers manage all users, and other users only themselves.
 func mayEdit(ctx context.Context, actor, target sparekey.User) (bool, error) {
 	if actor.HasRole("manager") {
 		return true, nil

@@ -4,8 +4,8 @@
 //	go run ./examples/posts
 //	curl -X GET http://localhost:8083/wp-json/wp/v2/posts -u "username:xxxx xxxx xxxx xxxx xxxx xxxx"
 //
-// Everybody reads published posts; with an application password one reads one's
-// drafts as well, and writes.
+// Everyone can read published posts. With an application password, users also read their own
+// drafts, and write.
 package main
 
 import (
@@ -74,7 +74,7 @@ type posts struct {
 	list []post
 }
 
-// read lists what is published, and the drafts of whoever asks.
+// read lists published posts, and the caller's drafts.
 func (p *posts) read(w http.ResponseWriter, r *http.Request) {
 	id, signedIn := sparekey.FromContext(r.Context())
 	p.mu.Lock()
@@ -109,5 +109,5 @@ func (p *posts) create(w http.ResponseWriter, r *http.Request) {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone
 }

@@ -45,9 +45,9 @@ const (
 	connections = "16"
 )
 
-// rotate has wrk send the next line of a file as the credential of each request,
-// and begin where it is told. It puts the requests together beforehand, since wrk
-// shares the processors with the server.
+// rotate has wrk send the next line of a file as the credential of each request, starting at
+// the line BEGIN. It builds the requests beforehand, since wrk shares the processors with the
+// server.
 const rotate = `
 local requests, n = {}, tonumber(os.getenv("BEGIN"))
 for line in io.lines(os.getenv("CREDENTIALS")) do
@@ -143,7 +143,7 @@ func compare(ctx context.Context, name, bare, guarded, credentials string, args 
 	for round := range rounds + 1 {
 		begin := rand.IntN(users * perUser)
 		first, second := bare, guarded
-		if round%2 == 1 { // who is first may find the machine in another state
+		if round%2 == 1 { // the machine may be in another state for the first one
 			first, second = second, first
 		}
 		a, err := wrk(ctx, first, credentials, begin, args)

@@ -1,8 +1,7 @@
-// Package login has the accounts of the standalone server: its own users and
-// their main passwords. An application that mounts Sparekey brings users of its
-// own and does not need it.
+// Package login has the accounts of the standalone server: its own users and their main
+// passwords. An application that mounts Sparekey has its own users and does not need it.
 //
-// It depends on the domain, audit and passhash, and asks whatever store it is given.
+// It depends on the domain, audit and passhash, and works with any store.
 package login
 
 import (
@@ -38,17 +37,17 @@ type Store interface {
 	EndSessions(ctx context.Context, id string) error // makes the epoch another one
 }
 
-// Log is told of sign-ins and of changes to users and their main passwords, in the
-// kinds of package audit.
+// Log receives sign-ins and changes to users and their main passwords, in the kinds of
+// package audit.
 type Log interface {
-	// Record is told of a change before it is acknowledged, in one step with it
-	// where the store is a [sparekey.Transactor]. Its error is that of the change.
+	// Record receives a change before it is acknowledged, in the same transaction if the
+	// store is a [sparekey.Transactor]. If it returns an error, the change fails with it.
 	Record(ctx context.Context, e sparekey.Event) error
-	// Observe is told of sign-ins, refused ones as well.
+	// Observe receives sign-ins and refused sign-ins.
 	Observe(ctx context.Context, e sparekey.Event)
 }
 
-// DefaultRole is the role of a user for whom none was named.
+// DefaultRole is the role of a user who is created without one.
 const DefaultRole = "subscriber"
 
 // Roles are the roles a user can have, the mightiest first. They are those of a
@@ -69,7 +68,7 @@ const (
 // for concurrent use.
 type Accounts struct {
 	store Store
-	log   Log // nil: nobody is told
+	log   Log // nil: none
 	now   func() time.Time
 	queue hashQueue
 	costs costs
@@ -133,9 +132,9 @@ func (n NewAccount) validate() error {
 		validateRole(n.Role), validatePassword(n.Password))
 }
 
-// validateLogin keeps to what Basic authentication can carry (RFC 7617: no
-// colon, no control character), to what people can tell apart, and to what names
-// one user: a number could be an ID, and an address somebody else's.
+// validateLogin allows logins that Basic authentication can carry (RFC 7617: no colon, no
+// control character), that people can tell apart, and that name one user: a number could be
+// an ID, and an address could be another user's.
 func validateLogin(login, email string) error {
 	bad := func(c rune) bool { return c == ':' || c == '<' || c == '>' || !unicode.IsPrint(c) }
 	switch {
@@ -231,8 +230,8 @@ func (a *Accounts) Delete(ctx context.Context, id string) (sparekey.User, error)
 	return u, nil
 }
 
-// recorded makes a change to a user and puts it on record: one step, as far as the
-// store can. The actor is whoever manages with the machine in hand.
+// recorded makes a change to a user and puts it on record, in one transaction if the store
+// can. The actor is the operator at the command line.
 func (a *Accounts) recorded(ctx context.Context, kind sparekey.Kind, change func(context.Context) (sparekey.User, error)) (u sparekey.User, err error) {
 	err = a.atomically(ctx, func(ctx context.Context) (err error) {
 		if u, err = change(ctx); err != nil || a.log == nil {
@@ -254,10 +253,9 @@ func (a *Accounts) atomically(ctx context.Context, do func(context.Context) erro
 // time is now: UTC in whole seconds, as records have it.
 func (a *Accounts) time() time.Time { return a.now().UTC().Truncate(time.Second) }
 
-// Verify returns the user with this login or e-mail address and main password. It is
-// for the operator, who comes before everyone else. It refuses with
-// [sparekey.ErrUnauthenticated], for an unknown user as for a wrong password, after the
-// same work and at the same instants.
+// Verify returns the user with this login or e-mail address and main password. It is for the
+// operator, who does not wait in the queue. It refuses with [sparekey.ErrUnauthenticated],
+// for an unknown user as for a wrong password, after the same work and at the same instants.
 func (a *Accounts) Verify(ctx context.Context, login, password string) (sparekey.User, error) {
 	one, err := a.prove(ctx, login, password, caller{good: true})
 	if err != nil {

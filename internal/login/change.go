@@ -134,11 +134,11 @@ func validateChange(c sparekey.UserChange) error {
 	return errors.Join(problems...)
 }
 
-// Change changes the user who is signed in. Another e-mail address and another main
-// password need the present main password. A new main password ends all sessions of the
-// user except this one, which goes on under a new token. Change refuses as
-// [Accounts.Change] and [Gate.SignIn] do, and with [sparekey.ErrConflict] where the
-// main password was changed or all sessions were ended meanwhile.
+// Change changes the user who is signed in. A new e-mail address or main password needs the
+// present main password. A new main password ends all other sessions of the user; this one
+// continues with a new token. Change refuses as [Accounts.Change] and [Gate.SignIn] do, and
+// with [sparekey.ErrConflict] if the main password was changed or all sessions were ended
+// meanwhile.
 func (g *Gate) Change(ctx context.Context, present string, change sparekey.UserChange, addr netip.Addr) (sparekey.User, error) {
 	u, err := g.viewer(ctx)
 	if err != nil {
@@ -169,8 +169,8 @@ func (g *Gate) Change(ctx context.Context, present string, change sparekey.UserC
 	return u, g.goOn(ctx, u, hash)
 }
 
-// unchanged refuses where the account that was proved is no longer what it was: another
-// main password, perhaps set against a thief, is not to be overwritten.
+// unchanged refuses if the account has changed since the password was checked: a new main
+// password, perhaps set against a thief, must not be overwritten.
 func (a *Accounts) unchanged(proved account, id string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		epoch, err := a.store.SessionEpoch(ctx, id)

@@ -29,7 +29,7 @@ func Count(a *Accounts, watch func(hash, password string)) {
 	}
 }
 
-// SetSlots bounds how many passwords are hashed at the same moment. It is for before a is used.
+// SetSlots sets how many passwords are hashed at the same moment. Call it before a is used.
 func SetSlots(a *Accounts, n int) { a.queue.slots = n }
 
 // Waiting is how many wait: from addresses known to be good, and others.

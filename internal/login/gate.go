@@ -32,14 +32,14 @@ const (
 // same each time, so that a store need not write what it has.
 const keySession = "session"
 
-// session says who is signed in.
+// session identifies the signed-in user.
 type session struct {
 	User      string // ID
 	Mark      string // of the password and the epoch that it was begun in
 	Confirmed int64  // when the main password was proved, in Unix seconds
 }
 
-// session returns the session of a request, zero if nobody is signed in.
+// session returns the session of a request, or the zero session if it is anonymous.
 func (g *Gate) session(ctx context.Context) session {
 	var s session
 	if err := json.Unmarshal(g.sessions.GetBytes(ctx, keySession), &s); err != nil {
@@ -48,9 +48,8 @@ func (g *Gate) session(ctx context.Context) session {
 	return s
 }
 
-// Gate signs people in to the pages with their main password, and knows who is
-// signed in. Its sessions are in a store; the cookie is a random token. It is
-// safe for concurrent use.
+// Gate signs users in to the pages with their main password, and knows who is signed in. Its
+// sessions are in a store; the cookie is a random token. It is safe for concurrent use.
 type Gate struct {
 	accounts *Accounts
 	sessions *scs.SessionManager
@@ -67,8 +66,8 @@ const (
 	folderCookie = "__Secure-sparekey" // over https, for a folder, which the name above does not allow
 )
 
-// CookieNames are the names that a Gate's cookie may have: the one who has it is signed
-// in, so no other program should see it.
+// CookieNames returns the names that a Gate's cookie may have. The cookie signs its owner in,
+// so other programs must not see it.
 func CookieNames() []string { return []string{plainCookie, hostCookie, folderCookie} }
 
 // Cookie says where the cookie of a session counts.
@@ -142,7 +141,7 @@ func (g *Gate) Load(next http.Handler) http.Handler {
 // are not signed in can have so much kept each, for as long as a body may take.
 const maxForm = 128 << 10
 
-// Viewer returns who is signed in.
+// Viewer returns the user who is signed in.
 func (g *Gate) Viewer(r *http.Request) (sparekey.User, bool) {
 	u, err := g.viewer(r.Context())
 	if err != nil {
@@ -151,8 +150,8 @@ func (g *Gate) Viewer(r *http.Request) (sparekey.User, bool) {
 	return u, err == nil && u.ID != ""
 }
 
-// viewer returns the user of the session, or nobody. A session ends with the main
-// password it was begun with, and with the user.
+// viewer returns the user of the session, or the zero User. A session ends when the user's
+// main password changes or the user is deleted.
 func (g *Gate) viewer(ctx context.Context) (sparekey.User, error) {
 	s := g.session(ctx)
 	if s.User == "" {
@@ -172,8 +171,8 @@ func (g *Gate) viewer(ctx context.Context) (sparekey.User, error) {
 	return u, nil
 }
 
-// Session returns what tells later on, in whatever request, whether the session of r
-// still lasts.
+// Session returns a function that reports, in any later request, whether the session of r
+// still exists.
 func (g *Gate) Session(r *http.Request) (lasts func(ctx context.Context) (bool, error)) {
 	token, user := g.sessions.Token(r.Context()), g.session(r.Context()).User
 	return func(ctx context.Context) (bool, error) {
@@ -210,8 +209,8 @@ func digest(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Confirmed reports whether whoever is signed in proved their main password within
-// the last minutes.
+// Confirmed reports whether the signed-in user entered the main password within the last
+// minutes.
 func (g *Gate) Confirmed(r *http.Request) bool {
 	if _, signedIn := g.Viewer(r); !signedIn {
 		return false
@@ -264,8 +263,7 @@ func (g *Gate) begin(ctx context.Context, one account) error {
 	return nil
 }
 
-// Confirm proves the main password of the user who is signed in once more. It
-// refuses as SignIn does.
+// Confirm checks the main password of the signed-in user again. It refuses as SignIn does.
 func (g *Gate) Confirm(ctx context.Context, password string, addr netip.Addr) error {
 	u, err := g.viewer(ctx)
 	if err != nil {
@@ -327,7 +325,7 @@ func (g *Gate) end(ctx context.Context) error {
 	return nil
 }
 
-// SignOutEverywhere ends all sessions of the user who is signed in.
+// SignOutEverywhere ends all sessions of the signed-in user.
 func (g *Gate) SignOutEverywhere(ctx context.Context) error {
 	u, err := g.viewer(ctx)
 	if err != nil {
@@ -341,8 +339,8 @@ func (g *Gate) SignOutEverywhere(ctx context.Context) error {
 	return g.end(ctx)
 }
 
-// endSessions ends all sessions of a user who wants it, whatever becomes of the
-// record: they may be a thief's.
+// endSessions ends all sessions of a user, even if that cannot be recorded: a thief may have
+// one of them.
 func (g *Gate) endSessions(ctx context.Context, u sparekey.User) error {
 	if err := g.accounts.store.EndSessions(ctx, u.ID); err != nil || g.accounts.log == nil {
 		return err

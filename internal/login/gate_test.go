@@ -251,8 +251,8 @@ func TestSignOutEverywhere(t *testing.T) {
 	})
 }
 
-// TestAccountsAreOnRecord wants who signed in, who did not, and what became of
-// users in the log, and nothing that anybody typed.
+// TestAccountsAreOnRecord wants sign-ins, refused sign-ins and changes to users in the log,
+// and nothing that a user typed.
 func TestAccountsAreOnRecord(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, s store) {
@@ -355,8 +355,8 @@ type full struct{}
 func (full) Record(context.Context, sparekey.Event) error { return errFull }
 func (full) Observe(context.Context, sparekey.Event)      {}
 
-// TestSessionLasts asks about one browser's session in the requests of another, whose
-// own is none of that.
+// TestSessionLasts asks about one browser's session in the requests of another browser, whose
+// own session does not matter.
 func TestSessionLasts(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, s store) {
@@ -482,9 +482,9 @@ func TestGuessesAreThrottled(t *testing.T) {
 	b.want(right, "ok")
 }
 
-// TestGuessesOfThoseWhoHangUpCount has a client that hangs up while its password is being
-// checked, since a right one would be answered before a wrong one. Its guesses count and
-// are on record like others.
+// TestGuessesOfThoseWhoHangUpCount has a client that hangs up while its password is checked,
+// because a right one would be answered before a wrong one. Its guesses count and are
+// recorded like others.
 func TestGuessesOfThoseWhoHangUpCount(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, memory.New(), false)
@@ -583,7 +583,7 @@ func TestSessionEndsWhileAFormArrives(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := <-answer; got != nobody {
-		t.Errorf("the form came from %q, want nobody", got)
+		t.Errorf("the form came from %q, want no address", got)
 	}
 }
 

@@ -83,9 +83,9 @@ func (a *Accounts) mark(epoch int64, hash string) string {
 	return digest(fmt.Sprintf("%d %s", epoch, hash))
 }
 
-// prove finds the account that a login names, and checks the main password. It returns
-// the account of a failure as well. Failures do the same work and are answered at the
-// same instants, whatever was wrong and whatever the format of the stored hash.
+// prove finds the account with a login, and checks the main password. It returns the account
+// of a failure as well. Every failure does the same work and is answered at the same
+// instants, for any fault and any format of the stored hash.
 func (a *Accounts) prove(ctx context.Context, login, password string, from caller) (account, error) {
 	began := realTime()
 	one, err := a.find(ctx, login)
@@ -97,7 +97,7 @@ func (a *Accounts) prove(ctx context.Context, login, password string, from calle
 		return account{}, fmt.Errorf("find the formats of passwords: %w", err)
 	}
 	var right, waited = false, time.Duration(0)
-	if len(password) <= maxPassword { // else nothing is hashed, whatever the login
+	if len(password) <= maxPassword { // else nothing is hashed, for any login
 		joined := realTime()
 		leave, err := a.queue.enter(ctx, from)
 		if err != nil {
@@ -114,11 +114,12 @@ func (a *Accounts) prove(ctx context.Context, login, password string, from calle
 	return one, &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
 }
 
-// realTime is the clock that attackers measure with, whatever that of the accounts says.
+// realTime is the clock that attackers measure with, which may differ from the accounts'
+// clock.
 func realTime() time.Time { return time.Now() } //nolint:forbidigo // it is meant
 
-// pause waits without holding anything up. A client that has gone ends only the wait: its
-// attempt still counts as failed, so that guesses count.
+// pause waits without blocking others. If the client leaves, only the wait ends: its attempt
+// still counts as failed, so that guesses count.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -77,7 +77,7 @@ func storedHashes() map[string]string {
 	}
 }
 
-// withHashes is a store with a user for each format, who has its name as the login.
+// withHashes returns a store with a user for each format, whose login is the format's name.
 func withHashes(t *testing.T, s store) map[string]string {
 	t.Helper()
 	all := storedHashes()
@@ -89,9 +89,9 @@ func withHashes(t *testing.T, s store) map[string]string {
 	return all
 }
 
-// TestFailuresAreTheSameWork has sign-ins fail for users with hashes in every format,
-// with none and with one that cannot be checked, and for unknown ones: whatever was
-// presented, the same hashes are computed.
+// TestFailuresAreTheSameWork has sign-ins fail for users with hashes in every format, without
+// a hash and with one that cannot be checked, and for unknown users. The same hashes are
+// computed for all of them.
 func TestFailuresAreTheSameWork(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]struct {
@@ -239,7 +239,7 @@ func TestFailuresAreAnsweredAtTheSameInstant(t *testing.T) {
 				}
 			}
 		}
-		// A client that has gone is not waited for.
+		// The server does not wait for a client that has left.
 		ctx, cancel := context.WithTimeout(t.Context(), login.AnswerEvery/5)
 		defer cancel()
 		began := time.Now()

@@ -35,10 +35,10 @@ type caller struct {
 	good bool // a password was right from there lately, or the operator asks
 }
 
-// hashQueue bounds how many main passwords are hashed at the same moment and how many
-// attempts wait for that. Callers from addresses known to be good come first, and
-// where there are several slots, one is kept for them. Among the others, and among the
-// good ones, addresses take turns. It is safe for concurrent use.
+// hashQueue limits how many main passwords are hashed at the same moment and how many
+// attempts wait. Callers from addresses known to be good come first; if there are several
+// slots, one is kept for them. Among the others, and among the good ones, addresses
+// alternate. It is safe for concurrent use.
 type hashQueue struct {
 	slots int // how many hashes at the same moment; not 0
 
@@ -94,8 +94,8 @@ func (q *hashQueue) join(w *waiter) error {
 	return nil
 }
 
-// abandon takes out a waiter whose context ended, and passes on a slot that the
-// waiter got at the same moment.
+// abandon removes a waiter whose context ended, and passes on a slot that the waiter got at
+// the same moment.
 func (q *hashQueue) abandon(w *waiter, cause error) error {
 	q.mu.Lock()
 	isWaiting := q.lineOf(w.from).remove(w)
@@ -116,7 +116,7 @@ func (q *hashQueue) leave(from caller) {
 	q.serve()
 }
 
-// serve gives free slots to those who wait.
+// serve gives free slots to waiters.
 func (q *hashQueue) serve() {
 	for q.running < q.slots {
 		line := &q.good

@@ -72,8 +72,8 @@ func outcomeOf(err error) string {
 	return err.Error()
 }
 
-// crowd is 300 strangers at the sign-in page while the page of a known address is
-// opened. Each signs in through a server of its own session.
+// crowd has 300 strangers at the sign-in page while the page of a known address is opened.
+// Each signs in through a server with its own session.
 func crowd(t *testing.T, slots int, limiter *throttle.Limiter, test func(h *house, o *order, a *answers, all *sync.WaitGroup)) {
 	t.Helper()
 	now := time.Now()
@@ -133,9 +133,9 @@ func waitFor(t *testing.T, isSo func() bool) {
 }
 
 // TestCrowdOfStrangersHoldsUpNoKnownAddress has 300 strangers whose passwords are being
-// hashed, and take as long as they like. Those beyond the queue are refused at once. With
-// more than one slot, a sign-in from a known address is served while all strangers
-// wait; with one, right after the one hash that is being computed.
+// hashed, for as long as the test wants. Strangers beyond the queue are refused at once. With
+// more than one slot, a sign-in from a known address is served while all strangers wait; with
+// one slot, right after the current hash.
 func TestCrowdOfStrangersHoldsUpNoKnownAddress(t *testing.T) {
 	t.Parallel()
 	throttled := func() *throttle.Limiter { return throttle.New(throttle.Config{}) }

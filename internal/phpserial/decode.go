@@ -197,7 +197,7 @@ func (d *decoder) array(depth int) ([]Pair, error) {
 	if n > (len(d.data)-d.at)/smallestPair {
 		return nil, d.problem("an array of more pairs than there is room for")
 	}
-	// What an array claims is not believed: nested ones could claim the same bytes.
+	// An array's length is not trusted: nested arrays could claim the same bytes.
 	pairs := make([]Pair, 0, min(n, fewKeys))
 	keys := newKeySet(n)
 	for range n {

@@ -1,11 +1,10 @@
-// Package phpserial reads and writes what PHP's serialize makes, as WordPress
-// keeps it in its database: arrays, strings, integers, floats, booleans and null,
-// and nothing else. Objects, references and enumerations are refused, since to
-// unserialise them is to run the code of whoever wrote them.
+// Package phpserial reads and writes PHP's serialize format, as WordPress keeps it in its
+// database: arrays, strings, integers, floats, booleans and null, and nothing else. It
+// refuses objects, references and enumerations, since unserializing them runs code that their
+// writer chose.
 //
-// What was read is written again byte for byte, whatever PHP would have made of
-// it: a [Value] holds its own encoding, and only what is put together anew is
-// encoded anew. The order of arrays is kept.
+// It writes what it read byte for byte, even where PHP would write it differently: a [Value]
+// holds its own encoding, and only new values are encoded anew. The order of arrays is kept.
 package phpserial
 
 import (

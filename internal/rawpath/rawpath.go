@@ -25,9 +25,9 @@ func Split(target string) (path, query string) {
 	return path, query
 }
 
-// Decode undoes the percent-encoding of a path, once. ok is false for a path that
-// programs read in different ways: see [IsAmbiguous]. A path that is not UTF-8 is one
-// of them, and so is one with an encoded character that has a meaning of its own.
+// Decode undoes the percent-encoding of a path, once. ok is false for a path that programs
+// read in different ways: see [IsAmbiguous]. Among these are paths that are not UTF-8, and
+// paths with an encoded character that has a special meaning.
 func Decode(path string) (decoded string, ok bool) {
 	if strings.IndexByte(path, '%') < 0 {
 		return path, strings.HasPrefix(path, "/") && utf8.ValidString(path) && !IsAmbiguous(path)
@@ -116,7 +116,7 @@ func Parameters(path string) []string {
 	return []string{path[:first]}
 }
 
-// ContainsFold is strings.Contains whatever the case of ASCII letters. part is in lower
+// ContainsFold is strings.Contains, ignoring the case of ASCII letters. part is in lower
 // case, and not empty.
 func ContainsFold(s, part string) bool {
 	for i := 0; i+len(part) <= len(s); i++ {
@@ -131,8 +131,8 @@ func ContainsFold(s, part string) bool {
 	return false
 }
 
-// Unescape undoes the percent-encoding of a text as often as a chain of programs may
-// do it. What is not an encoding stays as it is, and hides nothing of the rest.
+// Unescape undoes the percent-encoding of a text as often as a chain of programs may do it.
+// Text that is not an encoding stays as it is, and hides nothing after it.
 func Unescape(text string) string {
 	for range 3 {
 		if strings.IndexByte(text, '%') < 0 {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Call is a request, to the site or to whoever is in front of it.
+// Call is a request, to the site or to a program in front of it.
 type Call struct {
 	Method        string // GET if empty
 	Path          string // with its query
@@ -26,7 +26,7 @@ type Answer struct {
 	Body   string
 }
 
-// Send sends a call to the server at base, over a connection of its own.
+// Send sends a call to the server at base, over a new connection.
 func Send(tb testing.TB, base string, c Call) Answer {
 	tb.Helper()
 	answer, err := TrySend(tb, base, c)

@@ -1,7 +1,7 @@
-// Package wptest runs a real WordPress for tests: MariaDB, php-fpm and nginx from
-// Debian's packages, each with a configuration and data of its own in a temporary
-// directory and on a port that was free, so that tests can run side by side. It is
-// for tests only; scripts/wordpress-deps installs what it needs.
+// Package wptest runs a real WordPress for tests: MariaDB, php-fpm and nginx from Debian's
+// packages. Each site has its own configuration and data in a temporary directory, and a free
+// port, so that tests can run at the same time. It is for tests only; scripts/wordpress-deps
+// installs what it needs.
 package wptest
 
 import (
@@ -53,7 +53,7 @@ type Site struct {
 	config               Config
 }
 
-// User is somebody who can sign in.
+// User is a user who can sign in.
 type User struct {
 	ID                           int
 	Login, Email, Password, Role string
@@ -257,7 +257,7 @@ func (s *Site) startPHP(tb testing.TB) {
 		testproc.Accepts("unix", filepath.Join(s.dir, "fpm.sock")))
 }
 
-// startNginx hands the socket over, so that nobody else can take the port.
+// startNginx passes the socket to nginx, so that no other program can take the port.
 func (s *Site) startNginx(tb testing.TB, listener *net.TCPListener) {
 	tb.Helper()
 	socket, err := listener.File()

@@ -44,11 +44,11 @@ type Counts struct {
 func Open(url string) (*Counts, error) {
 	options, err := goredis.ParseURL(url)
 	if err != nil {
-		return nil, errors.New("this is no URL of a Redis server: give one such as redis://127.0.0.1:6379/0")
+		return nil, errors.New("invalid URL of a Redis server: use for example redis://127.0.0.1:6379/0")
 	}
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout, options.PoolTimeout = timeout, timeout, timeout, timeout
 	options.ContextTimeoutEnabled = true
-	options.MaxRetries, options.DialerRetries = -1, 1 // whoever waits has another way
+	options.MaxRetries, options.DialerRetries = -1, 1 // the caller has a fallback
 	options.DisableIdentity = true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return &Counts{goredis.NewClient(options), goredis.NewScript(addSource)}, nil

@@ -147,8 +147,8 @@ func TestTryTakesBackEverywhere(t *testing.T) {
 	}
 }
 
-// TestServerGoesAndComesBack kills the server: each process goes on with what it
-// counted, is neither open nor closed for everybody, and says so once.
+// TestServerGoesAndComesBack kills the server: each process continues with its own counts,
+// neither allows nor refuses all callers, and reports it once.
 func TestServerGoesAndComesBack(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t)
@@ -215,11 +215,11 @@ func TestServerThatHangs(t *testing.T) {
 		}
 	}
 	if p.IsShared() {
-		t.Error("nobody noticed")
+		t.Error("the failure was not reported")
 	}
 }
 
-// TestCallersWhoLeave does not take a caller who is gone for a server that is.
+// TestCallersWhoLeave must not treat a caller who left as a server that failed.
 func TestCallersWhoLeave(t *testing.T) {
 	t.Parallel()
 	server := testdb.StartRedis(t)
@@ -232,10 +232,10 @@ func TestCallersWhoLeave(t *testing.T) {
 		})
 	}
 	if b.fails("ann", "192.0.2.1") {
-		t.Error("whoever hangs up is not counted")
+		t.Error("a caller who hangs up is not counted")
 	}
 	if !a.IsShared() {
-		t.Error("whoever hangs up makes the server look away")
+		t.Error("a caller who hangs up switches the counts off")
 	}
 }
 
@@ -277,7 +277,8 @@ func TestKeysExpireAndTellNothing(t *testing.T) {
 	if left, err := client.DBSize(t.Context()).Result(); left != 7 || err != nil {
 		t.Errorf("a slot without a rate changed something: %d keys, %v", left, err)
 	}
-	// Whatever somebody else put there, nobody is locked out for longer than the rate says.
+	// Whatever another program writes there, no caller is locked out for longer than the rate
+	// says.
 	for _, key := range keys {
 		if err := client.Set(t.Context(), key, "99999999999999999999", 0).Err(); err != nil {
 			t.Fatal(err)

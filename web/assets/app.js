@@ -32,7 +32,7 @@
   dialog.className = 'sk-dialog sk-main';
   dialog.setAttribute('aria-labelledby', 'dialog-title');
 
-  // Whom a page was shown to. By the time of a dialog, somebody else may have signed in.
+  // The form owner: the user who saw the page. Another user may have signed in before a dialog opens.
   const shownTo = (root) => root.querySelector('input[name="shown_to"]')?.value;
 
   const showDialog = async (link) => {
