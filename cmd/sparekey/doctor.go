@@ -54,10 +54,10 @@ func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
 
 func (c *doctorCommand) print(t terminal, r doctor.Report) {
 	for _, text := range r.Fine {
-		fmt.Fprintf(t.out, "ok       %s\n", escapeControls(text))
+		fmt.Fprintf(t.out, "%s       %s\n", t.paint(green, "ok"), escapeControls(text))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(t.out, "PROBLEM  %s: %s\n         %s\n", f.Culprit, escapeControls(f.What), c.advice(f.Culprit))
+		fmt.Fprintf(t.out, "%s  %s: %s\n         %s\n", t.paint(red, "PROBLEM"), f.Culprit, escapeControls(f.What), c.advice(f.Culprit))
 	}
 	switch {
 	case len(r.Findings) > 0:

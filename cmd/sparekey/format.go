@@ -318,23 +318,23 @@ func (l listing) printBox(w *bufio.Writer) error {
 		rule += strings.Repeat("-", width+2) + "+"
 	}
 	rule += "\n"
-	w.WriteString(rule)
+	fmt.Fprint(w, rule)
 	isHeader := true
 	for line, err := range l.lines() {
 		if err != nil {
 			return err
 		}
 		for i, text := range line {
-			w.WriteString("| " + pad(text, widths[i]) + " ")
+			fmt.Fprint(w, "| "+pad(text, widths[i])+" ")
 		}
-		w.WriteString("|\n")
+		fmt.Fprint(w, "|\n")
 		if isHeader {
-			w.WriteString(rule)
+			fmt.Fprint(w, rule)
 			isHeader = false
 		}
 	}
 	if rows > 0 {
-		w.WriteString(rule)
+		fmt.Fprint(w, rule)
 	}
 	return nil
 }
@@ -434,14 +434,14 @@ func (l listing) printJSON(w io.Writer) error {
 		if err != nil {
 			return errors.Join(err, out.Flush())
 		}
-		out.WriteString(before)
-		out.Write(text)
+		fmt.Fprint(out, before)
+		fmt.Fprintf(out, "%s", text)
 		before = ","
 	}
 	if before == "[" {
-		out.WriteString(before)
+		fmt.Fprint(out, before)
 	}
-	out.WriteString("]\n")
+	fmt.Fprint(out, "]\n")
 	return out.Flush()
 }
 

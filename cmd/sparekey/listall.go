@@ -152,17 +152,22 @@ func (c *passwordListCommand) listAll(ctx context.Context, all *commands, t term
 			}
 			return true, fill(ctx, r)
 		}
-		forPeople := c.isForPeople(c.Format, t, l)
-		var p *progress
-		if forPeople || !t.isInteractive() { // else it would be between the rows
-			p = newProgress(t, "Reading application passwords")
+		read := func(p *progress) iter.Seq2[row, error] {
+			return s.rowsOf(ctx, s.service.AsOperator().All(ctx), p, selects)
 		}
-		l.stream = s.rowsOf(ctx, s.service.AsOperator().All(ctx), p, selects)
-		if forPeople {
-			var err error
-			if l.rows, l.stream, err = newestFirst(l.stream); err != nil {
+		switch {
+		case c.isForPeople(c.Format, t, l):
+			kept, stream, err := newestFirst(read(newProgress(t, "Reading application passwords")))
+			if err != nil {
 				return searchAdvice(err)
 			}
+			if l.rows = kept; stream != nil {
+				l.stream = read(nil) // progress would be between the rows
+			}
+		case t.isInteractive():
+			l.stream = read(nil)
+		default:
+			l.stream = read(newProgress(t, "Reading application passwords"))
 		}
 		return searchAdvice(c.print(t, l))
 	})
