@@ -51,6 +51,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/testdb":      {own: []string{"internal/testproc"}},
 	"internal/wptest":      {own: []string{"internal/testclock", "internal/testdb", "internal/testproc"}},
 	"internal/wplive":      {},
+	"internal/wordlint":    {},
 	"gateway":              {own: []string{".", "basicauth", "clientip", "scope", "gateway/upstream"}},
 	"gateway/upstream":     {own: []string{".", "scope", "internal/rawpath"}},
 	"gateway/forwardauth":  {own: []string{"basicauth", "clientip", "gateway"}},

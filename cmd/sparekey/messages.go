@@ -16,7 +16,7 @@ var plainWords = []struct {
 	{regexp.MustCompile(`^(\S+): expected .* value but got "EOL" \(<EOL>\)$`), `$1: a value is missing after it`},
 	{regexp.MustCompile(`expected a valid \d+ bit u?int but got ("[^"]*")`), `$1 is not a whole number`},
 	{regexp.MustCompile(`expected an? (?:int|uint) but got ("[^"]*").*`), `$1 is not a whole number`},
-	{regexp.MustCompile(`expected duration but got ("[^"]*").*`), `$1 is no duration such as 1s or 5m`},
+	{regexp.MustCompile(`expected duration but got ("[^"]*").*`), `invalid duration $1: use for example 1s or 5m`},
 	{regexp.MustCompile(`bool value must be true, 1, yes, false, 0 or no but got ("[^"]*")`), `$1 is neither true nor false`},
 	{regexp.MustCompile(`^\[(<[^>]*>)\] must be one of`), `$1 must be one of`},
 	{regexp.MustCompile(`,"" but got`), ` but got`},

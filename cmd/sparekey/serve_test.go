@@ -180,7 +180,7 @@ func TestNoSuchPage(t *testing.T) {
 	s := startServer(t, filepath.Join(t.TempDir(), "sparekey.db"))
 	browser := []string{"Accept", "text/html,*/*;q=0.8", "Accept-Language", "de"}
 	for _, path := range []string{"/no/such/page", "/index.php"} {
-		if res, body := s.get(t, http.DefaultClient, path, browser...); res.StatusCode != http.StatusNotFound || !strings.Contains(body, "Hier ist nichts") {
+		if res, body := s.get(t, http.DefaultClient, path, browser...); res.StatusCode != http.StatusNotFound || !strings.Contains(body, "Seite nicht gefunden") {
 			t.Errorf("%s in a browser: %d %s", path, res.StatusCode, body)
 		}
 	}

@@ -48,6 +48,9 @@ func parseUpstream(text string) (application, error) {
 		a.transport.UnencryptedHTTP2 = true
 		text = "http:" + rest
 	}
+	if strings.HasPrefix(rest, "//unix:") { // as nginx writes it
+		return a, errUpstream
+	}
 	u, err := siteurl.ParseBase(text)
 	if err != nil {
 		return a, fmt.Errorf("%w: %w", errUpstream, err)
