@@ -330,7 +330,7 @@ func (c *serveCommand) proxy(site *site, database string, places *places, rules 
 	rules.Fail = failToClient(places)
 	return proxy.New(gateway.New(site.service, rules), application.url, proxy.Config{
 		Transport:            proxy.NewTransport(application.transport),
-		Base:                 places.paths.base,
+		Base:                 places.base,
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),

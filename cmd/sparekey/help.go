@@ -36,7 +36,6 @@ type helpPage struct {
 	width int
 	say   detail
 	t     terminal
-	other string // the end: where there is more to read
 }
 
 func (p *helpPage) add(lines ...string) { p.lines = append(p.lines, lines...) }

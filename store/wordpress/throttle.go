@@ -25,7 +25,7 @@ func (s *Store) LoadSightings(ctx context.Context, limit int) (key []byte, seen 
 	if err := s.db.QueryRowContext(ctx, s.queries.sightingKey).Scan(&key); err != nil {
 		return nil, nil, failed("read the key of sightings", err)
 	}
-	seen, err = throttlesql.Sightings(s.db.QueryContext(ctx, s.queries.sightings, limit))
+	seen, err = throttlesql.Sightings(s.db.QueryContext(ctx, s.queries.sightings, limit)) //nolint:rowserrcheck // throttlesql checks it
 	return key, seen, failed("read sightings", err)
 }
 
@@ -75,7 +75,7 @@ func (s *Store) AskServers(ctx context.Context, question []byte) (id int64, err 
 
 // Questions returns the questions after a number. It is for throttle.Mailbox.
 func (s *Store) Questions(ctx context.Context, after int64) (map[int64][]byte, error) {
-	questions, err := throttlesql.Questions(s.db.QueryContext(ctx, s.queries.questions, after, s.oldestQuestion()))
+	questions, err := throttlesql.Questions(s.db.QueryContext(ctx, s.queries.questions, after, s.oldestQuestion())) //nolint:rowserrcheck // throttlesql checks it
 	return questions, failed("read questions", orNoTable(err))
 }
 
@@ -87,7 +87,7 @@ func (s *Store) AnswerCommand(ctx context.Context, id int64, answer []byte) erro
 
 // Answers returns the answers to a question. It is for throttle.Mailbox.
 func (s *Store) Answers(ctx context.Context, id int64) (answers [][]byte, err error) {
-	answers, err = throttlesql.Answers(s.db.QueryContext(ctx, s.queries.answersTo, id))
+	answers, err = throttlesql.Answers(s.db.QueryContext(ctx, s.queries.answersTo, id)) //nolint:rowserrcheck // throttlesql checks it
 	return answers, failed("read answers", orNoTable(err))
 }
 
