@@ -163,7 +163,7 @@ func credentialAttacks() []Attack {
 
 func protocolAttacks() []Attack {
 	return []Attack{
-		{"h2c-smuggling", "Upgrade: h2c opens a way on which nobody is asked", "good", []string{
+		{"h2c-smuggling", "Upgrade: h2c opens a connection past the checks", "good", []string{
 			ask("GET", "/", "good", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__"),
 			ask("GET", "/", "good", "Connection: Upgrade", "Upgrade: websocket, h2c"),
 		}},
