@@ -43,20 +43,21 @@ func main() {
 type phrase struct {
 	pattern *regexp.Regexp
 	instead string
+	unless  *regexp.Regexp // what may follow, if any
 }
 
 var phrases = []phrase{
-	{words(`nobody(?:'s)?|somebody(?:'s)?|whoever|whom`), "name the actor: the user, the caller, anonymous"},
-	{regexp.MustCompile(`(?i)\bno\s+more(?:[.,;:!)]|$)`), "say what stops, such as \"no longer works\""},
-	{words(`is no|are no`), "say \"is not\", or name what is missing"},
-	{words(`but for`), "say \"except\""},
-	{words(`at the most`), "say \"at most\""},
-	{words(`for ever`), "say \"forever\", or what lasts"},
-	{words(`of theirs`), "say whose"},
-	{words(`as it is there`), "say what it is"},
-	{words(`goes on as`), "say \"continues as\" or \"is forwarded as\""},
-	{words(`is told`), "programs learn, read or receive; they are not told"},
-	{regexp.MustCompile(`(?:^|[.!?:]\s|")(?:Who|What)\s[^.!?]*\.(?:\s|"|$)`), "begin with the actor; \"Who\" and \"What\" begin questions"},
+	{words(`nobody(?:'s)?|somebody(?:'s)?|whoever|whom`), "name the actor: the user, the caller, anonymous", nil},
+	{regexp.MustCompile(`(?i)\bno\s+more(?:[.,;:!)]|$)`), "say what stops, such as \"no longer works\"", nil},
+	{words(`is no|are no`), "say \"is not\", or name what is missing", regexp.MustCompile(`^\s+longer\b`)},
+	{words(`but for`), "say \"except\"", nil},
+	{words(`at the most`), "say \"at most\"", nil},
+	{words(`for ever`), "say \"forever\", or what lasts", nil},
+	{words(`of theirs`), "say whose", nil},
+	{words(`as it is there`), "say what it is", nil},
+	{words(`goes on as`), "say \"continues as\" or \"is forwarded as\"", nil},
+	{words(`is told`), "programs learn, read or receive; they are not told", nil},
+	{regexp.MustCompile(`(?:^|[.!?:]\s|")(?:Who|What)\s[^.!?]*\.(?:\s|"|$)`), "begin with the actor; \"Who\" and \"What\" begin questions", nil},
 }
 
 // words is a pattern of whole words, in any case and across lines.
@@ -127,7 +128,8 @@ func (p passage) findings(path string) (found []string) {
 	for _, ph := range phrases {
 		for _, at := range ph.pattern.FindAllStringIndex(p.text, -1) {
 			what := strings.Join(strings.Fields(p.text[at[0]:at[1]]), " ")
-			if !isException(path, p.text) {
+			isMeant := ph.unless != nil && ph.unless.MatchString(p.text[at[1]:])
+			if !isMeant && !isException(path, p.text) {
 				line := p.line + strings.Count(p.text[:at[0]], "\n")
 				found = append(found, fmt.Sprintf("%s:%d: %q: %s", path, line, what, ph.instead))
 			}

@@ -18,6 +18,7 @@ func TestLint(t *testing.T) {
 		"It says: What is it not.":                    1,
 		"There are no more than ten of them.":         1,
 		"A user no longer works there; some may not.": 0,
+		"It is no longer there. They are no longer.":  0,
 		"It goes on as before, of theirs.":            2,
 	} {
 		for path, content := range map[string]string{
