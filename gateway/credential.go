@@ -93,10 +93,10 @@ func StripCredential(h http.Header) {
 	}
 }
 
-// ForwardCredential leaves the Basic credential of an allowed request, whose headers were
-// those of client, in the headers h for an application that checks it once more. One in
-// Proxy-Authorization, which is between client and proxy, is moved to Authorization,
-// unless the application has an Authorization of its own.
+// ForwardCredential leaves the Basic credential of an allowed request, whose headers were those
+// of client, in the headers h for an application that checks it again. One in
+// Proxy-Authorization, which is between client and proxy, is moved to Authorization, unless the
+// application has an Authorization of its own.
 func ForwardCredential(h, client http.Header) {
 	delete(h, headerProxyAuthorization)
 	proxied := client[headerProxyAuthorization]

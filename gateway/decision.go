@@ -8,15 +8,15 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
-// Outcome is how a decision came out. The zero Outcome is Broken, so that a
-// decision that nobody made lets nothing through.
+// Outcome is the result of a decision. The zero Outcome is Broken, so that a missing decision
+// denies the request.
 type Outcome int
 
 // The outcomes.
 const (
-	Broken  Outcome = iota // there is no answer: 503
-	Refused                // the answer is no: 401, 403 or 429
-	Allowed                // the request may go on
+	Broken  Outcome = iota // the gateway cannot tell: 503
+	Refused                // denied: 401, 403 or 429
+	Allowed                // the request may be forwarded
 )
 
 func (o Outcome) String() string {
@@ -30,20 +30,20 @@ func (o Outcome) String() string {
 	}
 }
 
-// Rules that are the gateway's own. A request that a narrowed credential lets
-// through has that credential's rule instead, and one that is refused because of
-// its credential the [sparekey.Reason].
+// Rules that are the gateway's own. A request that a narrowed credential allows has that
+// credential's rule instead, and one that is refused because of its credential the
+// [sparekey.Reason].
 const (
 	RuleAnonymous    = "anonymous"     // Config.Optional: it carries no credential, and need not
-	RulePreflight    = "preflight"     // a preflight of a browser, without a credential: answered, or let through
+	RulePreflight    = "preflight"     // a preflight of a browser, without a credential: answered, or allowed
 	RulePublic       = "public"        // Config.Public: it carries no credential, and need not
 	RuleCredential   = "credential"    // a right credential that is not narrowed
 	RuleIgnored      = "ignored"       // its credential is none of ours, and the application ignores such
 	RuleNoCredential = "no_credential" // it carries no credential, and must
 	RuleCrossOrigin  = "cross_origin"  // a page of another site may have forged it
-	RuleForbidden    = "forbidden"     // a hook of the application said no
+	RuleForbidden    = "forbidden"     // a hook of the application denied it
 	RuleUpstream     = "upstream"      // the request must not reach the application, whatever it carries
-	RuleBroken       = "broken"        // there is no answer
+	RuleBroken       = "broken"        // the gateway cannot tell
 
 	// Those of the front-ends, which tell them to Config.Observe by [Gateway.Report]. A
 	// request that was allowed before is one that was decided about twice.
@@ -52,13 +52,13 @@ const (
 	RuleField  = "field"  // allowed, but its body has a field that its limits do not allow
 )
 
-// Decision is what is to become of a request, and why.
+// Decision is the gateway's decision about a request, with its reason.
 type Decision struct {
 	Outcome Outcome
-	// Rule is what decided: one of the rules above, a scope of the credential, or
-	// the reason of a refusal.
+	// Rule names the reason: one of the rules above, a scope of the credential, or the reason
+	// of a refusal.
 	Rule string
-	// Identity is who is asking; zero for nobody, and unless Outcome is Allowed.
+	// Identity is the caller; zero for anonymous ones, and unless Outcome is Allowed.
 	Identity sparekey.Identity
 	// DropCredential says that the credential must not reach the application: it is
 	// wrong, and names a user of ours.

@@ -7,8 +7,8 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
-// forwarded begins the names of the headers in which proxies tell what they have
-// got, or from whom.
+// forwarded begins the names of the headers in which proxies describe the original request and
+// its client.
 const forwarded = "X-Forwarded-"
 
 // forwarding are the other names of such headers. Applications and their frameworks

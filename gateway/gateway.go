@@ -32,30 +32,29 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
-// Config holds the options of a [Gateway]. The zero Config lets nothing through
-// that does not carry a right credential.
+// Config holds the options of a [Gateway]. The zero Config allows only requests with a right
+// credential.
 type Config struct {
 	// Realm names what is guarded, as in basicauth.Config.
 	Realm string
 
-	// Optional lets requests without a Basic credential through, as anonymous: for
-	// an application with pages for everybody, or with sign-ins of its own. A
-	// wrong credential is refused all the same, except by DecideProxied where the
-	// application ignores such: see upstream.Profile.
+	// Optional allows requests without a Basic credential, as anonymous: for an application
+	// with public pages, or with sign-ins of its own. A wrong credential is still refused,
+	// except by DecideProxied where the application ignores such: see upstream.Profile.
 	Optional bool
 
-	// NoDialogs says that the application has no browser ask a person for a login, which
-	// the browser would remember, as WordPress does not. With Optional, forms of other
-	// origins with a credential are then let through. Default: it may.
+	// NoDialogs says that the application has no browser ask a person for a login, which the
+	// browser would remember, as WordPress does not. With Optional, forms of other origins with
+	// a credential are then allowed. Default: it may.
 	NoDialogs bool
 
-	// AllowOrigins are origins whose pages may send forms with a credential all the same,
-	// as in basicauth.Config. Where a front-end only asks, and so cannot answer preflights,
-	// those of these origins are let through without a credential. Default: none.
+	// AllowOrigins are origins whose pages may send forms with a credential, as in
+	// basicauth.Config. Where a front-end only asks, and so cannot answer preflights, those of
+	// these origins are allowed without a credential. Default: none.
 	AllowOrigins []string
 
-	// Public says which requests need no credential. Default: none, unless Optional is set.
-	// A credential that comes with one is checked all the same.
+	// Public says which requests need no credential. Default: none, unless Optional is set. A
+	// credential that comes with one is still checked.
 	Public Public
 
 	// Signer signs the identity headers. Default: they are not signed.
@@ -70,15 +69,14 @@ type Config struct {
 	// Upstream says how the application may read requests. Default: upstream.Generic.
 	Upstream upstream.Profile
 
-	// Fail writes the answer to a request that is not let through, or that the
-	// application does not answer: status and headers are set as in
-	// basicauth.Config. message says in one line what the caller may know; err is
-	// why a credential was refused, or nil. r is the client's request; its method,
-	// RequestURI and headers count. Default: [WriteRefusal].
+	// Fail writes the answer to a refused request, or to one that the application does not
+	// answer: status and headers are set as in basicauth.Config. message says in one line what
+	// the caller may know; err is why a credential was refused, or nil. r is the client's
+	// request; its method, RequestURI and headers count. Default: [WriteRefusal].
 	Fail func(w http.ResponseWriter, r *http.Request, status int, message string, err error)
 
-	// Observe is told every decision, after it is made. It should return quickly.
-	// Default: nobody is told.
+	// Observe receives every decision, after it is made. It should return quickly. Default:
+	// none.
 	Observe func(ctx context.Context, d Decision)
 }
 
@@ -232,13 +230,13 @@ func (g *Gateway) inBody(finder upstream.LoginFinder, r *http.Request, origin cl
 	return all, nil
 }
 
-// orIgnored decides about a credential that err does not accept. Where the application
-// itself ignores such, as WordPress does outside its API, the request goes on as an
-// anonymous one: the login may be that of a web server in front of a staging site.
+// orIgnored decides about a credential that err does not accept. Where the application itself
+// ignores such credentials, as WordPress does outside its API, the request is forwarded as
+// anonymous: the login may be that of a web server in front of a staging site.
 //
-// An unknown login and a wrong secret have the same answer, or the answers would tell
-// strangers which logins exist. But what was presented for a user of ours, and is wrong,
-// goes no further: the application may still take what was revoked a moment ago.
+// An unknown login and a wrong secret have the same answer, or the answers would tell strangers
+// which logins exist. But a wrong credential of a user of ours is not forwarded: the
+// application may still accept one that was revoked a moment ago.
 func (g *Gateway) orIgnored(err error, reader *upstream.Reader) Decision {
 	refused := (*sparekey.AuthError)(nil)
 	if !g.config.Optional || reader.Request.Body == nil || !errors.As(err, &refused) {
@@ -281,11 +279,11 @@ func (g *Gateway) without(r *http.Request, origin clientip.Origin, reader *upstr
 	return d
 }
 
-// preflight decides about a preflight where a credential is needed, which browsers do not
-// send with it. The application does not get it where the front-end can answer by itself:
-// not every application looks at the method before it does what is asked, and any client
-// can write OPTIONS. A front-end that only asks can let it through or refuse it.
-// ok is false where it is a request like any other.
+// preflight decides about a preflight where a credential is needed, which browsers do not send
+// with it. The application does not get it where the front-end can answer by itself: not every
+// application looks at the method before it does what is asked, and any client can write
+// OPTIONS. A front-end that only asks can allow or refuse it. ok is false where it is not a
+// preflight.
 func (g *Gateway) preflight(r *http.Request, reader *upstream.Reader, answers bool) (d Decision, ok bool) {
 	if answers {
 		return Decision{Outcome: Refused, Rule: RulePreflight, Err: basicauth.ErrPreflight}, true
@@ -303,8 +301,7 @@ func (g *Gateway) preflight(r *http.Request, reader *upstream.Reader, answers bo
 var errManages = sparekey.Refuse(sparekey.ReasonOutOfScope,
 	"Application passwords are managed by Sparekey here, not by the application: send this request to Sparekey's own address.")
 
-// Fail answers a request that is not let through, with the status and the headers
-// that belong to it.
+// Fail answers a refused request, with the status and the headers that belong to it.
 func (g *Gateway) Fail(w http.ResponseWriter, r *http.Request, d Decision) {
 	g.guard.Fail(w, r, d.Err)
 }
@@ -316,19 +313,18 @@ func (g *Gateway) Report(ctx context.Context, d Decision) {
 	}
 }
 
-// Tell answers a request that nothing became of for a reason of the front-end's
-// own, such as an application that does not answer.
+// Tell answers a request that failed for a reason of the front-end's own, such as an
+// application that does not answer.
 func (g *Gateway) Tell(w http.ResponseWriter, r *http.Request, status int, message string) {
 	w.Header().Set("Cache-Control", "no-store")
 	basicauth.ShowRefusal(w.Header(), r)
 	g.config.Fail(w, r, status, message, nil)
 }
 
-// SetIdentity sets the identity headers of an allowed request whose method and
-// request-target reach the application as they are given here: none of them for
-// an anonymous one, and else each, to the empty string where there is nothing to say. Only
-// the signature is missing if there is no Signer. It sets Config.LoginHeaders, too. It
-// strips nothing; see [Gateway.StripIdentity].
+// SetIdentity sets the identity headers of an allowed request whose method and request-target
+// reach the application as they are given here: none of them for an anonymous one, otherwise
+// each of them, empty where it has no value. Only the signature is missing without a Signer. It
+// sets Config.LoginHeaders, too. It strips nothing; see [Gateway.StripIdentity].
 func (g *Gateway) SetIdentity(h http.Header, method, target string, d Decision) {
 	if d.Outcome != Allowed || d.Identity.User.ID == "" {
 		return

@@ -59,8 +59,8 @@ func TestDecide(t *testing.T) {
 	}{
 		{"right", "", nil, false, []string{"Authorization", "Basic eDp5"}, gateway.Allowed, 200, gateway.RuleCredential},
 		{"right by a rule", "GET /a*", nil, false, []string{"Authorization", "Basic eDp5"}, gateway.Allowed, 200, "GET /a*"},
-		{"nobody", "", nil, false, nil, gateway.Refused, 401, gateway.RuleNoCredential},
-		{"nobody, optional", "", nil, true, nil, gateway.Allowed, 200, gateway.RuleAnonymous},
+		{"anonymous", "", nil, false, nil, gateway.Refused, 401, gateway.RuleNoCredential},
+		{"anonymous, optional", "", nil, true, nil, gateway.Allowed, 200, gateway.RuleAnonymous},
 		{"another scheme, optional", "", nil, true, []string{"Authorization", "Bearer x"}, gateway.Allowed, 200, gateway.RuleAnonymous},
 		{"wrong, optional", "", refuse(sparekey.ReasonWrongSecret), true, []string{"Authorization", "Basic eDp5"}, gateway.Refused, 401, "wrong_secret"},
 		{"malformed, optional", "", nil, true, []string{"Authorization", "Basic"}, gateway.Refused, 401, "malformed"},
@@ -242,8 +242,8 @@ func TestCheckLoginHeader(t *testing.T) {
 	gateway.New(outcome{}, gateway.Config{LoginHeaders: []string{"Host"}})
 }
 
-// FuzzIdentityHeaders has any texts in the identity, and reads them back as an
-// application is told to.
+// FuzzIdentityHeaders puts any texts into the identity, and reads them back as the
+// documentation says.
 func FuzzIdentityHeaders(f *testing.F) {
 	f.Add("ann", "editor", "")
 	f.Add("ann", "", "editor")

@@ -61,7 +61,8 @@ func (o ownAuthorization) tell(answer, client http.Header, remove []string) {
 	}
 }
 
-// The headers with which nginx is told what it cannot take from the status.
+// The headers that carry the status and the message to nginx, which reads only 401 and 403 from
+// an answer.
 const (
 	HeaderStatus  = "X-Sparekey-Status"
 	HeaderMessage = "X-Sparekey-Message"
@@ -151,9 +152,9 @@ func only(h http.Header, name string) (string, *gateway.Decision) {
 	return "", refuse("The proxy must set the header " + name + ".")
 }
 
-// atMostOne is only for a header that may be missing, or empty: that with the host, since a
-// client that speaks HTTP/1.0 need not send one (RFC 9112, section 3.2). What hangs on the
-// host, such as an absolute Destination, is then refused.
+// atMostOne is only for a header that may be missing, or empty: the one with the host, since a
+// client that speaks HTTP/1.0 need not send it (RFC 9112, section 3.2). Anything that depends
+// on the host, such as an absolute Destination, is then refused.
 func atMostOne(h http.Header, name string) (string, *gateway.Decision) {
 	if values := h[name]; len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return "", nil

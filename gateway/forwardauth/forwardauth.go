@@ -6,15 +6,13 @@
 //	mux := http.NewServeMux() // which cleans paths: see Handler
 //	h := forwardauth.New(g, forwardauth.Config{Proxies: proxies})
 //
-// Each has an address of its own, such as /-/auth/nginx, since each tells of the
-// request in other headers. Headers are believed of the named proxies alone; to
-// everybody else there is no answer but 403. What a proxy must tell, and does not
-// or does twice, is a refusal as well.
+// Each proxy has an address of its own, such as /-/auth/nginx, since each describes the request
+// in other headers. The handler believes headers of the named proxies alone and answers all
+// others with 403. It also refuses a request where a required value is missing or sent twice.
 //
-// An allowed request is answered with 200 and the identity headers, all of them,
-// empty where there is nothing to say: the proxy must put them in place of the
-// client's. A header that only looks like
-// one of them is refused, since a proxy would let it through.
+// An allowed request is answered with 200 and the identity headers, all of them, empty where
+// there is nothing to say: the proxy must put them in place of the client's. A header that only
+// looks like one of them is refused, since a proxy would pass it on.
 package forwardauth
 
 import (
@@ -35,11 +33,11 @@ const Prefix = "/-/auth/"
 
 // Config holds the options of a [Handler].
 type Config struct {
-	// Proxies are the networks of the proxies that may ask. Default: nobody may,
-	// not even from this machine.
+	// Proxies are the networks of the proxies that may ask. Default: none, not even
+	// this machine.
 	Proxies []netip.Prefix
 
-	// Log is told why a proxy got no decision. Default: nobody is.
+	// Log receives why a proxy got no decision. Default: none.
 	Log *slog.Logger
 }
 

@@ -66,7 +66,7 @@ func TestWhatReachesTheDecision(t *testing.T) {
 	t.Parallel()
 	for dialect := range tells {
 		w, a := ask(t, dialect, func(r *http.Request) {
-			// What other dialects are told by, and the client's own headers, count for nothing.
+			// The headers of other dialects, and the client's own, do not count.
 			for _, other := range tells {
 				for name := range other.header {
 					if r.Header.Get(name) == "" {

@@ -32,10 +32,10 @@ type replay struct {
 	// apply puts the headers of an allowing answer into the request to the
 	// application.
 	apply func(out, answer http.Header)
-	// broken is what the client gets where Sparekey does not answer.
+	// broken is the client's status where Sparekey does not answer.
 	broken int
-	// deniesOnly says that it understands no refusals but 401 and 403. What the client
-	// would get from the example of nginx is what the replay answers.
+	// deniesOnly says that it understands no refusals except 401 and 403. The replay answers as
+	// the example of nginx does.
 	deniesOnly bool
 }
 
@@ -121,9 +121,8 @@ func listed(t *testing.T, file, pattern string) (all []string) {
 	return all
 }
 
-// TestTraefik replays Traefik 3's ForwardAuth: GET with the client's headers, but
-// for those that concern its connection, and X-Forwarded-Method, -Proto, -Host, -Uri
-// and -For.
+// TestTraefik replays Traefik 3's ForwardAuth: GET with the client's headers, except for those
+// that concern its connection, and X-Forwarded-Method, -Proto, -Host, -Uri and -For.
 func TestTraefik(t *testing.T) {
 	t.Parallel()
 	names := listed(t, "traefik/dynamic.yml", `(?m)^          - ([A-Z]\S+)`)

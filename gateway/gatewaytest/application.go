@@ -136,8 +136,8 @@ func (s Seen) values(name string) (values []string) {
 	return values
 }
 
-// fold is a header's name as CGI and its heirs have it, whatever is no letter or
-// digit being an underscore.
+// fold is a header's name as CGI and its successors have it: all characters but letters and
+// digits become underscores.
 func fold(name string) string {
 	return strings.Map(func(c rune) rune {
 		switch {

@@ -293,7 +293,7 @@ func brokenIdentity() map[string]broken {
 				h.Del(strings.TrimSpace(name))
 			}
 		}}, []string{"identity-named-in-connection"}},
-		"lets anonymous requests through": {gate{config: gateway.Config{Optional: true}}, []string{"identity-of-nobody", "authorization-dropped", "authorization-of-another-scheme"}},
+		"lets anonymous requests through": {gate{config: gateway.Config{Optional: true}}, []string{"identity-of-anonymous", "authorization-dropped", "authorization-of-another-scheme"}},
 		"parses loosely": {gate{unasked: func(head string) bool {
 			return strings.Contains(head, " :") || strings.Contains(head, "\n ")
 		}}, []string{"identity-with-a-blank-before-the-colon"}},

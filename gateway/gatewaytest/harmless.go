@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// harmless looks at how an attack came out: either it did not get through, or what
-// the application got is no more than the credential allows, however the
-// application reads it.
+// harmless checks the outcome of an attack: either it was refused, or the application got only
+// what the credential allows, however the application reads it.
 func (s *Site) harmless(t testing.TB, as, request string, a Answer) {
 	t.Helper()
 	if a.Seen == nil {

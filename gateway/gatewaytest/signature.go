@@ -12,9 +12,9 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway"
 )
 
-// checkSignature does what an application is told to do with a request of this
-// identity, by the documentation and not by the code of package gateway. It
-// returns what is wrong.
+// checkSignature does what the documentation has an application do with a request of this
+// identity, without the code of package gateway. It returns an error in words, empty if there
+// is none.
 func checkSignature(seen Seen, identity http.Header, now time.Time) string {
 	got := seen.values(gateway.HeaderSignature)
 	if len(got) != 1 {

@@ -52,15 +52,15 @@ type Front struct {
 	LeavesCaching bool
 }
 
-// ann is the user whom all credentials are of. Their names are those by which the
-// suite's requests name them.
+// ann is the owner of all credentials. The suite's requests name the credentials by the keys of
+// limits.
 var ann = sparekey.User{ID: "1", Login: "ann", Email: "ann@example.org", Roles: []string{"editor", "über,all"}}
 
 // scoped is what the credential "scoped" may do.
 const scoped = "GET /api/posts*"
 
-// limits of the credentials, by name. Requests of the suite come from 127.0.0.2. What
-// each may do is in may, in another form.
+// limits of the credentials, by name. Requests of the suite come from 127.0.0.2. The map may
+// has their permissions in another form.
 var limits = map[string]sparekey.Limits{
 	"good":      {},
 	"expired":   {Expires: time.Unix(1_000_000_000, 0).UTC()},

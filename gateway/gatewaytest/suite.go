@@ -36,14 +36,14 @@ func (s *Site) try(t testing.TB, front Front, a Attack) {
 	}
 }
 
-// RunOptional runs what is different where a front-end also lets through who sends no
-// credential (gateway.Config.Optional): nobody gets an identity, whatever they
-// claim, and what is wrong is refused all the same.
+// RunOptional runs the cases that differ where a front-end also allows requests without a
+// credential (gateway.Config.Optional): they get no identity, whatever they claim, and wrong
+// credentials are still refused.
 func RunOptional(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	t.Helper()
 	site := newSite(t, gateway.Config{Optional: true}, nil)
 	front := start(t, site)
-	t.Run("nobody", func(t *testing.T) {
+	t.Run("anonymous", func(t *testing.T) {
 		a := site.send(t, front, "GET /about HTTP/1.1\nHost: example.org\n\n")
 		if a.Seen == nil || a.Status != http.StatusOK {
 			t.Fatalf("%d %s", a.Status, a.Body)
@@ -138,7 +138,7 @@ func RunPages(t *testing.T, start func(t *testing.T, site *Site) Front) {
 	}
 	for _, host := range []string{"example.org", "other.example", "passwords.example.org.example", "xpasswords.example.org"} {
 		if a := site.send(t, front, "GET /sign-in HTTP/1.1\nHost: "+host+"\n\n"); a.Status != http.StatusUnauthorized || a.Seen != nil {
-			t.Errorf("nobody at %s: %d %s", host, a.Status, a.Body)
+			t.Errorf("anonymous at %s: %d %s", host, a.Status, a.Body)
 		}
 		if a := site.send(t, front, "GET /sign-in HTTP/1.1\nHost: "+host+"\nAuthorization: {good}\n\n"); a.Seen == nil {
 			t.Errorf("the application at %s: %d %s", host, a.Status, a.Body)
@@ -223,8 +223,8 @@ func (s *Site) limited(t *testing.T, front Front) {
 	}
 }
 
-// checkHeaders looks for the headers that belong to a refusal, and for what is
-// nobody's business.
+// checkHeaders looks for the headers that belong to a refusal, and for details that clients
+// must not see.
 func (s *Site) checkHeaders(t *testing.T, a Answer) {
 	t.Helper()
 	if challenge := a.Header.Values("WWW-Authenticate"); (a.Status == http.StatusUnauthorized) != (len(challenge) == 1 && strings.HasPrefix(challenge[0], "Basic realm=")) {
@@ -234,7 +234,7 @@ func (s *Site) checkHeaders(t *testing.T, a Answer) {
 		t.Errorf("status %d with Retry-After %q", a.Status, wait)
 	}
 	if strings.Contains(a.Body, errDown.Error()) {
-		t.Errorf("the client is told %q", a.Body)
+		t.Errorf("the client sees the error %q", a.Body)
 	}
 }
 

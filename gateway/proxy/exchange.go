@@ -121,8 +121,8 @@ func (x *exchange) setWriteDeadline(t time.Time) {
 	}
 }
 
-// answered is called when all of the answer has come. What is left of the client's body
-// has no reader then, though a transport may still wait for it, and the answer for that.
+// answered is called when all of the answer has come. The rest of the client's body has no
+// reader then, though a transport may still wait for it, and the answer for that.
 func (x *exchange) answered() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -171,7 +171,7 @@ func (p *Proxy) follow(x *exchange) {
 	x.register = time.AfterFunc(p.config.RecheckInterval, func() { p.watch.add(x) })
 }
 
-// leave is the end of follow: the request is over, and nothing touches its connection
+// leave is the end of follow: the request has ended, and nothing touches its connection
 // from now on.
 func (p *Proxy) leave(x *exchange) {
 	x.mu.Lock()

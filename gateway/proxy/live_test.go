@@ -285,7 +285,7 @@ func TestAnswersBeforeTheBodyEnds(t *testing.T) {
 }
 
 // lasting is an application with requests that last until they are ended. It reports when
-// one has begun and when it is over.
+// one has begun and when it has ended.
 type lasting struct{ begun, ended chan string }
 
 // newLasting has place for the reports about n requests.

@@ -12,8 +12,8 @@ import (
 // some do because of Via.
 const headerLoop = "Cdn-Loop"
 
-// newLoopID returns the name of a Proxy in that header. Nobody but applications
-// learns it; whoever sends it is refused, and gains nothing.
+// newLoopID returns the name of a Proxy in that header. Only applications learn it; clients
+// that send it are refused, and gain nothing.
 func newLoopID() string { return "sparekey-" + strings.ToLower(rand.Text()) }
 
 // wentThrough reports whether a request has been passed on by the proxy of this

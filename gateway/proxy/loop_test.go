@@ -73,7 +73,7 @@ func TestLoop(t *testing.T) {
 	}
 }
 
-// TestNoLoop sends what is no request of this proxy.
+// TestNoLoop sends values of the header that this proxy has not written.
 func TestNoLoop(t *testing.T) {
 	t.Parallel()
 	f := startBefore(t, rawApplication(t), proxy.Config{}, gateway.Config{})

@@ -74,9 +74,9 @@ func (w *writer) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// end gives the client the time of idle for what the server has yet to send. Of an
-// answer that breaks off it would send nothing that still waits, so that the client took
-// the request for one that nobody got, and repeated it.
+// end gives the client the time of idle for what the server has yet to send. The server does
+// not send the buffered rest of an answer that breaks off: the client would take its request
+// for a lost one, and repeat it.
 func (w *writer) end() {
 	w.extend()
 	if w.begun && !w.whole {

@@ -56,7 +56,7 @@ type Config struct {
 	Origin clientip.Resolver
 
 	// ForwardAuthorization passes the Basic credential on in Authorization, for an
-	// application that checks it once more. Default: it is taken out. An Authorization
+	// application that checks it again. Default: it is taken out. An Authorization
 	// of another scheme is the application's own, and always passed on.
 	ForwardAuthorization bool
 
@@ -71,8 +71,8 @@ type Config struct {
 	// application all the same, or nothing. Default: every allowed one may.
 	Refuse func(r *http.Request, d gateway.Decision) string
 
-	// Idle is how long a client may neither send anything of a body nor take
-	// anything of an answer. There is no limit on the whole. Default: one minute.
+	// Idle is how long a client may neither send anything of a body nor take anything of an
+	// answer. The whole exchange has no limit. Default: one minute.
 	Idle time.Duration
 
 	// RecheckInterval is how often a request that is under way is checked again: whether
@@ -171,7 +171,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if wentThrough(r.Header, p.loopID) {
 		p.config.Log.ErrorContext(r.Context(), "requests to the application come back here: name the application's own address", "upstream", p.upstream.Host)
-		p.gateway.Tell(w, r, http.StatusLoopDetected, "The way to the application leads back here. Whoever runs this site finds more in its log.")
+		p.gateway.Tell(w, r, http.StatusLoopDetected, "The way to the application leads back here. The operator finds more in its log.")
 		return
 	}
 	x := &exchange{Context: r.Context(), in: r, target: target, there: there, origin: p.config.Origin(r), control: http.NewResponseController(w)}

@@ -65,8 +65,8 @@ func afterAuthority(target string) (string, bool) {
 	return rest[at:], true
 }
 
-// locate returns a URL that is written as target, if at all possible. Opaque is
-// written as it is, but for one that begins with two slashes.
+// locate returns a URL that is written as target, if at all possible. Opaque is written
+// unchanged, unless it begins with two slashes.
 func locate(target string) *url.URL {
 	path, query, asked := strings.Cut(target, "?")
 	u := &url.URL{Opaque: path, RawQuery: query, ForceQuery: asked}

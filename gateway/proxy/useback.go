@@ -9,8 +9,8 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway"
 )
 
-// reach is how far a request got on its way to the application. A request that did not
-// reach it is no use of its application password. In doubt it is one.
+// reach is how far a request got on its way to the application. A request that did not reach it
+// does not count as a use of its application password. In doubt it counts.
 type reach struct {
 	handed    atomic.Bool // to the transport
 	dialed    atomic.Bool // the transport looked for a connection

@@ -18,7 +18,7 @@ type watch struct {
 	running bool
 }
 
-// add has a request checked from the next round on, unless it is over.
+// add has a request checked from the next round on, unless it has ended.
 func (w *watch) add(x *exchange) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

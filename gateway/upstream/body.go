@@ -17,8 +17,8 @@ import (
 // maxPeek is how much of a body is read ahead, in bytes.
 const maxPeek = 1 << 20
 
-// Body is the body of a request that a front-end passes on. What is read ahead of it
-// can be read again.
+// Body is the body of a request that a front-end passes on. Bytes that were read ahead can be
+// read again.
 type Body struct {
 	r        *http.Request
 	isPeeked bool
@@ -188,7 +188,7 @@ const guardWindow = 8 << 10
 type guard struct {
 	body      io.ReadCloser
 	delimiter []byte // begins each part of a form
-	isJSON    bool   // the body is no form
+	isJSON    bool   // the body is JSON, not a form
 	forbidden *regexp.Regexp
 	window    []byte // read, and not passed on yet
 	free      int    // how much of window may be passed on

@@ -36,7 +36,7 @@ func search(href string) string {
 
 // davCases are requests with XML bodies that are seen, and what an application may take them for.
 var davCases = map[string]string{
-	// What is about the path alone.
+	// Requests that concern the path alone.
 	report + `<C:calendar-query xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:prop><D:getetag/></D:prop><C:filter><C:comp-filter name="VCALENDAR"/></C:filter></C:calendar-query>`: itself,
 	report + `<sync-collection xmlns="DAV:"><sync-token>http://sabre.io/ns/sync/5</sync-token><sync-level>1</sync-level><prop><getetag/></prop></sync-collection>`:                             itself,
 	report + `<C:calendar-query xmlns:C="urn:x"><C:timezone><![CDATA[BEGIN:VCALENDAR <D:href>/x</D:href>]]></C:timezone><!-- <D:href>/y</D:href> --></C:calendar-query>`:                       itself,
@@ -67,7 +67,7 @@ var davCases = map[string]string{
 	"REPORT /cal/ann\n\n" + multiget("1.ics"):        "GET /1.ics, GET /cal/1.ics, GET /cal/ann/1.ics, REPORT /cal/ann",
 	"REPORT /cal/a%20n/?x=/y/\n\n" + multiget("b/1"): "GET /b/1, GET /cal/a n/b/1, REPORT /cal/a n/",
 
-	// What programs read in different ways.
+	// Addresses that programs read in different ways.
 	report + multiget("../bob/1"): "unclear", report + multiget("/cal/ann/../bob/1"): "unclear", report + multiget("/cal/ann/%2e%2e/bob"): "unclear", report + multiget("/cal/ann%2f..%2fbob"): "unclear",
 	report + multiget("./1"): "unclear", report + multiget("/cal//bob"): "unclear", report + multiget("//example.org/b"): "unclear", report + multiget(`\cal\bob`): "unclear", report + multiget(`/a\..\b`): "unclear",
 	report + multiget("http://other.example/b"): "unclear", report + multiget("http://example.org:81/b"): "unclear", report + multiget("http://example.org"): "unclear", report + multiget("http://a@example.org/b"): "unclear",
@@ -77,7 +77,7 @@ var davCases = map[string]string{
 	report + multiget("/a<!-- x -->/b"): "unclear", report + multiget("/a<![CDATA[/b]]>"): "unclear", report + multiget("<![CDATA[/b]]>"): "unclear", report + multiget("/a<b/>/c"): "unclear", report + multiget("<b/>/c"): "unclear", report + multiget("/a<?x?>/b"): "unclear",
 	report + multiget("<href>/b</href>"): "unclear", report + strings.Replace(multiget("1"), "<D:prop>", `<D:prop xml:base="/b/">`, 1): "unclear",
 
-	// What is not XML as its standard has it.
+	// Bodies that are not XML as its standard has it.
 	report + "x": "unclear", report + "<a>": "unclear", report + "<a></b>": "unclear", report + "<a/>x": "unclear", report + "<a/><b/>": "unclear", report + "</a>": "unclear", report + "<a b></a>": "unclear", report + "<a>\x01</a>": "unclear",
 	report + `<!DOCTYPE a [<!ENTITY b "/c">]>` + multiget("/d"): "unclear", report + multiget("&b;"): "unclear", report + "<?x y?>" + multiget("/b"): "unclear", report + `<?xml version="1.1"?>` + multiget("/b"): "unclear",
 	report + strings.Replace(multiget("/b"), "utf-8", "utf-7", 1): "unclear", report + "\xfe\xff\x00<\x00a": "unclear", report + "<a>\xff</a>": "unclear", report + strings.Repeat("<a>", 65) + strings.Repeat("</a>", 65): "unclear",
@@ -107,7 +107,7 @@ var davCases = map[string]string{
 	"SEARCH /f\n\n" + search("/files/ann/../bob"): "unclear", "SEARCH /f\n\n" + `<d:searchrequest xmlns:d="DAV:"><d:sql>SELECT "DAV:href" FROM SCOPE('/b')</d:sql></d:searchrequest>`: "GET /*, SEARCH /f",
 	"SEARCH /f\n\n<d:basicsearch><d:from/></d:basicsearch>": "GET /*, SEARCH /f", "SEARCH /f\nContent-Type: application/json\n\n{}": "unclear",
 
-	// What is bound, moved or unbound (RFC 5842).
+	// Bindings that are made, moved or removed (RFC 5842).
 	"BIND /a/\n\n<D:bind xmlns:D=\"DAV:\"><D:segment>x%20y</D:segment><D:href>/b/y</D:href></D:bind>":                                                                                                 "BIND /a/, GET /b/y, PUT /a/x y, PUT /b/y",
 	"REBIND /a\n\n<D:rebind xmlns:D=\"DAV:\"><D:segment>x</D:segment><D:href>/b/y</D:href></D:rebind>":                                                                                                "DELETE /b/y, GET /b/y, PUT /a/x, PUT /b/y, REBIND /a",
 	"UNBIND /a/\n\n<D:unbind xmlns:D=\"DAV:\"><D:segment>x</D:segment></D:unbind>":                                                                                                                    "DELETE /a/x, UNBIND /a/",
@@ -273,7 +273,7 @@ func objectsOf(text string) (hrefs []string, ok bool) {
 	return hrefs, true
 }
 
-// FuzzDAV has any text in the body of a REPORT. What is in an element called href must be a
+// FuzzDAV has any text in the body of a REPORT. The content of an element called href must be a
 // reading, or the request unclear. The body must be there unchanged.
 func FuzzDAV(f *testing.F) {
 	for text := range davCases {

@@ -240,8 +240,8 @@ func seeds(do func(rules, text string)) {
 	}
 }
 
-// FuzzReadings sends requests to models of applications, by every profile. What a model
-// does is allowed by the limits, or the request was refused.
+// FuzzReadings sends requests to models of applications, by every profile. The limits must
+// allow everything that a model does, or the request is refused.
 func FuzzReadings(f *testing.F) {
 	seeds(func(rules, text string) {
 		f.Add(rules, text)

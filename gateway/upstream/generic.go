@@ -202,7 +202,7 @@ func (c *collector) readMethodInJSON(r *Request) {
 		c.addMethod(method)
 		return nil
 	})
-	if err != nil { // PHP reads some texts that are no JSON
+	if err != nil { // PHP also reads some texts that are not JSON
 		c.anyMethod()
 	}
 }

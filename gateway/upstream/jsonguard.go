@@ -54,8 +54,7 @@ func (g *memberGuard) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fill reads more, and frees what is known to be harmless. What stays behind is less than
-// maxHeld.
+// fill reads more, and frees what is known to be harmless. It leaves less than maxHeld behind.
 func (g *memberGuard) fill() {
 	if g.room == nil {
 		g.room = make([]byte, 4*maxHeld)

@@ -51,7 +51,7 @@ var jsonTexts = map[string]bool{
 	`{"id":[7]}`: false, `{"id":{"id":7}}`: false, `{"id":null}`: false, `{"id":true}`: false, `{"id":""}`: false, `{"id":7.0}`: false, `{"id":-7}`: false, `{"id":70}`: false, `{"id":7e0}`: false, `{"id":"7 "}`: false, `{"id":"\u00377"}`: false,
 	`{"x":{"y":[]},"id":8}`: false, `{"id":"` + strings.Repeat("7", 9000) + `"}`: false, `{"id"` + strings.Repeat(" ", 9000) + `:7}`: false,
 
-	// What is not JSON, and what only some programs read.
+	// Texts that are not JSON, and those that only some programs read.
 	`{`: false, `{"a"`: false, `{"a":`: false, `{"a":1`: false, `{"a":1,}`: false, `[1,]`: false, `[,1]`: false, `{,}`: false, `{"a" 1}`: false, `{a:1}`: false, `{'a':1}`: false, `{"a":1 "b":2}`: false, `[1}`: false, `{"a":1]`: false, `}`: false, `]`: false,
 	`{} x`: false, `{}{}`: false, `1 2`: false, `,`: false, `:`: false, `01`: false, `1.`: false, `.5`: false, `+1`: false, `-`: false, `1e`: false, `1e+`: false, `--1`: false, `0x1`: false, `1.2.3`: false, `1e5.1`: false,
 	`"`: false, `"\`: false, `"\x"`: false, `"\u12"`: false, `"\u12g4"`: false, "\"\n\"": false, "\"\x00\"": false, "\x00{}": false, "{}\x00": false, "\ufeff{}": false, `tru`: false, `truf`: false, `nul `: false, `truetrue`: false, `NaN`: false, `undefined`: false,

@@ -237,8 +237,8 @@ func (c *collector) put(r *Request, readings *sparekey.Readings, named func(meth
 	if !r.namesPasswords() {
 		return
 	}
-	// What cannot be read, and has the name of application passwords in it, counts as
-	// managing them: the sender chose to write it so.
+	// An unreadable request with the name of application passwords in it counts as managing
+	// them: the sender chose to write it so.
 	const path = api + "/" + scope.NamePasswords
 	if name := named(http.MethodPost, path); name != "" {
 		readings.All = append(readings.All, sparekey.Reading{Method: http.MethodPost, Path: path, Named: name})

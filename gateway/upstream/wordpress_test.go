@@ -45,7 +45,7 @@ var wordPressCases = map[string]string{
 	"POST /wp-json/wp/v2/posts/":                                "POST /wp-json/wp/v2/posts, POST /wp-json/wp/v2/posts/",
 	"DELETE /Wp-Json/wp/v2/Plugins/a\nContent-Type: text/plain": "DELETE /Wp-Json/wp/v2/Plugins/a /plugins, DELETE /wp-json/wp/v2/Plugins/a /plugins",
 
-	// What manages users, credentials or code.
+	// Requests that manage users, credentials or code.
 	"POST /wp-json/wp/v2/users/me":                           "POST /wp-json/wp/v2/users/me /users",
 	"POST /wp-json/wp/v2/users":                              "POST /wp-json/wp/v2/users /users",
 	"GET /wp-json/wp/v2/users?_method=POST":                  "GET /wp-json/wp/v2/users, POST /wp-json/wp/v2/users /users",
@@ -117,7 +117,7 @@ func TestWordPress(t *testing.T) {
 	}
 }
 
-// What wordPressSeenCases expect.
+// Results that wordPressSeenCases expect.
 const (
 	same  = "PUT /wp-json/wp/v2/users/6 /users"
 	other = "PUT /wp-json/wp/v2/users/2 /users, " + same

@@ -42,7 +42,7 @@ func isXMLRPC(r *Request) bool {
 // boundless says why limits do not hold in XML-RPC.
 const boundless = "limits do not hold in XML-RPC, where WordPress checks the application password by itself: use the REST API, or an application password without limits"
 
-// The sentences for calls that are refused whoever makes them.
+// The sentences for calls that are refused to all callers.
 const (
 	xmlrpcOff     = "XML-RPC is refused here, since the limits of an application password do not hold in it. Use the REST API, or have the operator start Sparekey with --upstream-xmlrpc."
 	xmlrpcUnseen  = "XML-RPC is refused here, since the login is in the body of the request, which the proxy does not show to Sparekey. Use the REST API, or have the operator put Sparekey in front with --upstream."
@@ -169,9 +169,9 @@ func innerLogins(all []Login, calls []xmlrpcValue) (_ []Login, why string) {
 	return all, ""
 }
 
-// What a call must keep to. WordPress reads much that is not XML-RPC, in ways of its own:
-// it skips values that are empty, say, and so moves the others. What is not written as the
-// specification has it is refused, so that both find the same login.
+// Calls must keep to the following. WordPress reads much that is not XML-RPC, in ways of its
+// own: it skips empty values, say, and so moves the others. Sparekey refuses calls that are not
+// written as the specification has it, so that both find the same login.
 var (
 	errNotXML     = errors.New("it is not well-formed XML in UTF-8, without a document type")
 	errNotCall    = errors.New("it is not written as the specification of XML-RPC says")
