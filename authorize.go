@@ -47,8 +47,8 @@ type AuthorizationRequest struct {
 	Expires string     // as ParseExpiry has it; empty: never
 }
 
-// Validate returns nil, or an [*InvalidError] that names the parameter at fault as
-// applications send it. What the operator allows beside what is usual is in allowed.
+// Validate returns nil, or an [*InvalidError] that names the parameter at fault as applications
+// send it. The operator's exceptions to the usual rules are in allowed.
 func (r AuthorizationRequest) Validate(allowed ...Callback) error {
 	if !ValidAppID(r.AppID) {
 		return &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}

@@ -54,11 +54,11 @@ func (c Culprit) ExitStatus() int {
 func (c Culprit) Advice() string {
 	switch c {
 	case Unreachable:
-		return "Check the host and the port, that the server runs, and that a firewall lets you through."
+		return "Check the host and the port, that the server runs, and that a firewall does not block you."
 	case Certificate:
 		return "Serve a certificate that is valid for this host, with its whole chain. Clients refuse before they send anything."
 	case Redirect:
-		return "Give clients the address that the redirect leads to: most of them leave Authorization out when they are sent elsewhere, and are then nobody."
+		return "Give clients the address that the redirect leads to: most of them leave Authorization out when they are sent elsewhere, so that the request arrives without a credential."
 	case NotAnAPI:
 		return "Give the address of the site, of its API (…/wp-json/), or of something that application passwords guard."
 	case TLSNotSeen:
@@ -70,7 +70,7 @@ func (c Culprit) Advice() string {
 	case Disabled:
 		return "Switch application passwords on. WordPress switches them off by itself where it does not see HTTPS: see tls_not_seen."
 	case DisabledForUser:
-		return "Whoever runs the site has switched application passwords off for this user, or for their role."
+		return "The operator has switched application passwords off for this user, or for their role."
 	case WrongLogin:
 		return "Check how the login is spelled, or use the e-mail address. It is the login that counts, not the name that is shown."
 	case WrongSecret:
@@ -82,19 +82,19 @@ func (c Culprit) Advice() string {
 	case UsedUp:
 		return "Make a new application password: this one was good for a number of uses."
 	case Unused:
-		return "Make a new application password: the site ends those that nobody uses."
+		return "Make a new application password: the site ends unused ones."
 	case OutOfScope:
 		return "\"sparekey user application-password explain\" says what it may do. Make one with the scopes that are needed."
 	case OutOfNetwork:
 		return "Use it from one of its networks. If you do, the server takes a proxy for you: name that with --trusted-proxy, and have it send X-Forwarded-For."
 	case Throttled:
-		return "Wait for as long as it says, and find the program that goes on with an old secret: the server's log has its address."
+		return "Wait for as long as it says, and find the program that still sends an old secret: the server's log has its address."
 	case Clock:
 		return "Set both clocks by NTP. Application passwords with an end go by the server's."
 	case Broken:
 		return "The server could not answer. Its log, and /readyz, say why."
 	case Refused:
-		return "What the server says about it is above."
+		return "The server's own message is above."
 	}
 	return ""
 }

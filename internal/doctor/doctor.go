@@ -1,7 +1,7 @@
-// Package doctor finds out why a client gets nothing but 401. It asks a site from
-// outside: without a credential, with one that is certainly wrong, and with the
-// real one, and compares the answers. The real one goes to no other origin than
-// was named, whoever redirects there, and over no network in the clear.
+// Package doctor finds out why a client gets nothing but 401. It asks a site from outside:
+// without a credential, with one that is certainly wrong, and with the real one, and compares
+// the answers. It sends the real one only to the origin that was named, even after a redirect,
+// and never over a network in the clear.
 package doctor
 
 import (
@@ -189,7 +189,7 @@ func (e *exam) checkClock(r reply) {
 	e.fine("The clocks agree.")
 }
 
-// checkScheme wants TLS, but for this machine.
+// checkScheme wants TLS, except for this machine.
 func (e *exam) checkScheme(at string) bool {
 	u, err := url.Parse(at)
 	if err != nil || u.Scheme == "https" || isLoopback(u.Hostname()) {
@@ -205,10 +205,10 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// isNamed reports whether a URL is of the server that was named: of the same
-// scheme, host and port, since whoever has one port of a host need not have the
-// others. The one way on is from http to https at their own ports, as sites send
-// everybody: who answers there has the certificate of the host that was named.
+// isNamed reports whether a URL is of the server that was named: of the same scheme, host and
+// port, since another port of a host may belong to another program. The only exception leads
+// from http to https at their own ports, as sites redirect every client: the server there has
+// the certificate of the host that was named.
 func (e *exam) isNamed(to string) bool {
 	named, next := origin(e.URL), origin(to)
 	if host, ok := strings.CutPrefix(named, "http://"); ok && next != named {
@@ -247,7 +247,7 @@ func (e *exam) askServer(ctx context.Context) bool {
 	case seen.Proto == "absent":
 		e.found(TLSNotSeen, "The server gets no X-Forwarded-Proto, so it cannot know of the TLS in front of it.")
 	default:
-		e.found(TLSNotSeen, "The server is told that requests come in the clear (X-Forwarded-Proto: %s): the last proxy writes down how the one before it asked.", seen.Proto)
+		e.found(TLSNotSeen, "The server reads that requests come in the clear (X-Forwarded-Proto: %s): the last proxy reports how the one before it asked.", seen.Proto)
 	}
 	return false
 }

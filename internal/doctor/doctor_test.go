@@ -251,7 +251,7 @@ func TestRedirects(t *testing.T) {
 	s := newSite(t, options{})
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, _, ok := r.BasicAuth(); ok {
-			t.Errorf("%s was sent to whoever redirects", user)
+			t.Errorf("%s was sent to the server that redirects", user)
 		}
 		http.Redirect(w, r, s.proxy.URL+r.URL.Path, http.StatusMovedPermanently)
 	}))
@@ -297,8 +297,8 @@ func TestNotAnAPI(t *testing.T) {
 	}
 }
 
-// TestOpenPage asks for a page that nobody guards, on a host on which Sparekey
-// answers: that it lets everybody in says nothing about a credential.
+// TestOpenPage asks for a page without a guard, on a host on which Sparekey answers: that the
+// page is public says nothing about a credential.
 func TestOpenPage(t *testing.T) {
 	t.Parallel()
 	origin := clientip.FromPeer

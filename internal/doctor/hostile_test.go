@@ -41,8 +41,8 @@ func (h *hostile) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// FuzzHostileServer proves that no answer makes the doctor panic, ask for ever,
-// or give the secret to another host or to a network in the clear.
+// FuzzHostileServer proves that no answer makes the doctor panic, ask forever, or give the
+// secret to another host or to a network in the clear.
 func FuzzHostileServer(f *testing.F) {
 	f.Add(true, 200, "", `<https://evil.example/wp-json/>; rel="https://api.w.org/"`, "")
 	f.Add(false, 301, "https://evil.example/", "", "")

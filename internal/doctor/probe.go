@@ -33,8 +33,8 @@ type problem struct {
 	Message string `json:"message"`
 }
 
-// probe sends one request, and follows nothing: where a redirect leads is to be
-// seen, and no credential goes where nobody sent it.
+// probe sends one request, and does not follow redirects: the examination looks at where they
+// lead, and a credential goes only where the caller sends it.
 func (e *exam) probe(ctx context.Context, url string, as *credential) (reply, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -104,5 +104,5 @@ func (r reply) isLike(other reply) bool {
 	return string(r.body) == string(other.body) && r.header.Get("X-Sparekey-Message") == other.header.Get("X-Sparekey-Message")
 }
 
-// isOK reports whether whoever asked was let in.
+// isOK reports whether the request was allowed.
 func (r reply) isOK() bool { return r.status >= 200 && r.status < 300 }

@@ -44,18 +44,18 @@ func (e *exam) tryWrong(ctx context.Context) bool {
 	switch {
 	case c.concernsWho():
 		e.telling = c == WrongLogin
-		e.fine("Authorization arrives: a wrong credential is told to be one.")
+		e.fine("Authorization arrives: the server says that a wrong credential is wrong.")
 		return true
 	case c == Throttled && e.Login != "": // perhaps only for what was examined before
-		e.fine("Authorization arrives: the wrong credential of an examination is turned away for now.")
+		e.fine("Authorization arrives: the wrong credential of an examination is throttled for now.")
 		return true
 	case c != "":
 		e.found(c, "With a credential, %s answers: %s", e.target, r.says())
 		return false
 	case !e.available:
-		e.found(Disabled, "The index of the API says that there are no application passwords.")
+		e.found(Disabled, "The index of the API does not offer application passwords.")
 		return false
-	case e.seen != nil && e.seen.Authorization == "absent": // also where whatever is behind Sparekey lets everybody in
+	case e.seen != nil && e.seen.Authorization == "absent": // also where the application behind Sparekey is public
 		e.found(Stripped, "The server says that it gets no Authorization where one was sent, so that is lost on the way.")
 		return false
 	case !r.isLike(e.nobody):
@@ -111,7 +111,7 @@ func isOpaque(r reply) bool { return r.problem().Code == "" && !isNobody(r) }
 // tryReal asks with the credential that does not work.
 func (e *exam) tryReal(ctx context.Context) bool {
 	if e.Login == "" || !e.isNamed(e.target) {
-		return false // whoever redirects does not get it
+		return false // the server that redirects does not get it
 	}
 	r, err := e.probe(ctx, e.target, &credential{e.Login, e.Secret})
 	if err != nil {
@@ -194,7 +194,7 @@ func (e *exam) judgeIgnored(ctx context.Context) {
 	}
 }
 
-// What XML-RPC says of a credential.
+// The answers of XML-RPC to a credential.
 const (
 	xmlrpcSilent = iota // nothing: it is off, or there is none
 	xmlrpcAccepts

@@ -102,7 +102,7 @@ func (s *authoritySite) ask(t *testing.T, at side, actor, target string) string 
 	return strings.Join([]string{listed, created, deleted}, ", ")
 }
 
-// What allowed and forbidden look like.
+// The answers to allowed and forbidden requests.
 const (
 	allowed   = "200, 201, 200"
 	forbidden = "403 rest_cannot_list_application_passwords, 403 rest_cannot_create_application_passwords, " +

@@ -10,10 +10,10 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/wptest"
 )
 
-// TestDatabaseAway stops the database, in every way that it can go, under load,
-// and starts it again. While it is away nobody knows: 503, for right and wrong
-// credentials alike. Nobody ever gets a wrong answer, and Sparekey goes on by
-// itself when the database is back.
+// TestDatabaseAway stops the database, in every way that it can go, under load, and starts it
+// again. While it is away Sparekey cannot tell: 503, for right and wrong credentials alike. No
+// request ever gets a wrong answer, and Sparekey works again by itself when the database is
+// back.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	site := wptest.Start(t, wptest.Config{})
@@ -35,7 +35,7 @@ func TestDatabaseAway(t *testing.T) {
 		{wptest.Call{Path: introspect, Login: wptest.Author, Secret: secret}, http.StatusOK},
 		{wptest.Call{Path: introspect, Login: wptest.Author, Secret: revoked}, http.StatusUnauthorized},
 		{wptest.Call{Path: introspect, Login: wptest.Author, Secret: "wrong"}, http.StatusUnauthorized},
-		{wptest.Call{Path: introspect, Login: "nobody", Secret: secret}, http.StatusUnauthorized},
+		{wptest.Call{Path: introspect, Login: "unknown", Secret: secret}, http.StatusUnauthorized},
 		{wptest.Call{Path: "/readme.html", Login: wptest.Author, Secret: "wrong"}, http.StatusOK},
 		{wptest.Call{Method: http.MethodPost, Path: minePath, Login: wptest.Author, Secret: secret, JSON: createBody("under load")}, http.StatusCreated},
 	})

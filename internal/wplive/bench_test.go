@@ -137,8 +137,8 @@ func BenchmarkFlood(b *testing.B) {
 	}
 }
 
-// flood has wrk send a wrong credential all the time. What it returns waits for
-// the end and gives wrk's own count.
+// flood has wrk send a wrong credential all the time. The returned function waits for the end
+// and gives wrk's own count.
 func flood(b *testing.B, url string, during time.Duration) (wait func() string) {
 	b.Helper()
 	wrk := testproc.Program(b, "run scripts/bench, which installs it", "wrk")
@@ -162,8 +162,8 @@ func flood(b *testing.B, url string, during time.Duration) (wait func() string) 
 	}
 }
 
-// latencies says how long requests took, and how many there were. It sorts them.
-// What the fastest tenth took says most where other work disturbs.
+// latencies says how long requests took, and how many there were. It sorts them. The fastest
+// tenth says most where other work disturbs.
 func latencies(took []time.Duration) string {
 	slices.Sort(took)
 	at := func(percent int) time.Duration { return took[(len(took)-1)*percent/100].Round(10 * time.Microsecond) }

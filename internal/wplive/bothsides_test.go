@@ -43,7 +43,8 @@ func (s side) call(t *testing.T, want int, c wptest.Call) wptest.Answer {
 	return answer
 }
 
-// create makes an application password for the author, by one of theirs.
+// create makes an application password for the author, authenticated by one of the author's
+// own.
 func (s side) create(t *testing.T, secret, name string) (made item) {
 	t.Helper()
 	s.call(t, http.StatusCreated, wptest.Call{
@@ -162,8 +163,8 @@ func testCommandLine(t *testing.T, site *wptest.Site, key *server, wordpress, sp
 	key.checkLog(t, secret)
 }
 
-// testAnswers: the same request to both sides gets the same answer, but for the
-// site's URL and where one of them is known to differ; see sameAnswer.
+// testAnswers: the same request to both sides gets the same answer, except for the site's URL
+// and known differences; see sameAnswer.
 func testAnswers(t *testing.T, site *wptest.Site, wordpress, sparekey side) {
 	secrets := map[string]string{}
 	for login := range site.Users {
@@ -200,7 +201,7 @@ func testAnswers(t *testing.T, site *wptest.Site, wordpress, sparekey side) {
 			sameAnswer(t, wordpress, sparekey, c)
 		}
 	}
-	for _, c := range []wptest.Call{ // from nobody
+	for _, c := range []wptest.Call{ // anonymous
 		{Path: minePath}, {Path: introspect}, {Path: others(admin, "")}, {Path: others("999999", "")}, {Path: mePath},
 		{Method: http.MethodPost, Path: others(admin, ""), JSON: `{"name":"x"}`},
 		{Method: http.MethodDelete, Path: others(admin, "")},
@@ -249,7 +250,7 @@ func without(body any) any {
 		if b["code"] == "rest_invalid_uuid" { // before app_id could be empty
 			b["code"] = "rest_no_matching_schema"
 		}
-		if sizes, ok := b["avatar_urls"].(map[string]any); ok { // Sparekey sends nobody to a service of others
+		if sizes, ok := b["avatar_urls"].(map[string]any); ok { // Sparekey does not link to other services
 			for size := range sizes {
 				sizes[size] = "url"
 			}

@@ -55,11 +55,11 @@ func TestInFront(t *testing.T) {
 	}
 }
 
-// testFrontLetsThrough: WordPress knows the user, whom only Sparekey has checked.
+// testFrontLetsThrough: WordPress knows the user that only Sparekey has checked.
 func testFrontLetsThrough(t *testing.T, site *wptest.Site, key *server, secrets map[string]string) {
 	for login, secret := range secrets {
 		if login == wptest.Contributor {
-			continue // whom the site's own code keeps out
+			continue // the site's own code refuses this user
 		}
 		var got shown
 		answer := wptest.Send(t, key.url, wptest.Call{Path: showPath + "?x=%7e&y=a+b", Login: login, Secret: secret})
@@ -92,7 +92,7 @@ func testFrontRefuses(t *testing.T, site *wptest.Site, key *server, secrets map[
 		{Login: wptest.Admin, Secret: "wrong"},
 		{Login: wptest.Admin, Secret: secrets[wptest.Editor]},
 		{Login: wptest.Admin, Secret: site.Users[wptest.Admin].Password}, // the main password
-		{Login: "nobody", Secret: secrets[wptest.Editor]},
+		{Login: "unknown", Secret: secrets[wptest.Editor]},
 		{Login: wptest.Admin, Secret: secrets[wptest.Admin][:23]},
 		{Header: http.Header{"Authorization": {"basic eDp5"}}},
 		{Header: http.Header{"Authorization": {"Basic !!!"}}},
@@ -247,7 +247,7 @@ func testFrontUpload(t *testing.T, site *wptest.Site, key *server, secret string
 			t.Errorf("%d bytes came back", len(back.Body))
 		}
 	}
-	// What the site itself finds too large, it says itself.
+	// The site itself refuses what it finds too large.
 	tooLarge := wptest.Send(t, key.url, wptest.Call{
 		Method: http.MethodPost, Path: "/wp-json/wp/v2/media", Login: wptest.Author, Secret: secret,
 		Body: strings.NewReader(strings.Repeat("x", 65<<20)), Header: http.Header{"Content-Disposition": {`attachment; filename="x.txt"`}, "Expect": {"100-continue"}},

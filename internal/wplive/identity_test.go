@@ -180,7 +180,7 @@ func testIdentityActs(t *testing.T, site *wptest.Site, as func(string) signed) {
 	}
 }
 
-// testIdentityAttacks: what somebody without the key might try.
+// testIdentityAttacks: attempts of an attacker without the key.
 func testIdentityAttacks(t *testing.T, site *wptest.Site, as func(string) signed) {
 	refused := map[string]struct {
 		change func(*signed)        // before it is signed
@@ -277,8 +277,8 @@ func replace(h http.Header, old, replacement string) {
 	h.Set("X-Sparekey-Signature", strings.Replace(value, old, replacement, 1))
 }
 
-// testIdentitySpoofs: PHP cannot tell these names from the real ones. Nobody must
-// become anybody but the user who was signed for.
+// testIdentitySpoofs: PHP cannot tell these names from the real ones. The user must stay the
+// one in the signature.
 func testIdentitySpoofs(t *testing.T, site *wptest.Site, as func(string) signed) {
 	for _, name := range []string{
 		"x-sparekey-user", "X_Sparekey_User", "x_sparekey_user", "X-Sparekey_User", "X_SPAREKEY-USER", "X-sParekey-User",
@@ -301,7 +301,7 @@ func testIdentitySpoofs(t *testing.T, site *wptest.Site, as func(string) signed)
 func testIdentityElsewhere(t *testing.T, site *wptest.Site, as func(string) signed) {
 	for path, want := range map[string]int{
 		"/wp-admin/profile.php":                      http.StatusFound,      // to sign-in
-		"/wp-admin/admin-ajax.php?action=rest-nonce": http.StatusBadRequest, // for nobody
+		"/wp-admin/admin-ajax.php?action=rest-nonce": http.StatusBadRequest, // anonymous
 	} {
 		s := as(wptest.Admin)
 		s.target = path
@@ -358,8 +358,8 @@ func signIn(t *testing.T, site *wptest.Site, login string) (cookie, nonce string
 	return cookie, answer.Body
 }
 
-// testIdentityKeys: without a good key there is no answer, for signatures made
-// with the bad one above all.
+// testIdentityKeys: without a good key no signature is accepted, least of all one made with the
+// bad key.
 func testIdentityKeys(t *testing.T, site *wptest.Site, as func(string) signed, keyFile string) {
 	good := as(wptest.Admin)
 	for name, key := range map[string]string{"empty": "", "short": strings.Repeat("k", 31), "line ends": strings.Repeat("\r\n", 64)} {

@@ -91,7 +91,7 @@ func TestNarrowed(t *testing.T) {
 		t.Errorf("route in a multipart form: %s", answer)
 	}
 
-	// What WordPress has done, whatever it has answered.
+	// Look at the data that WordPress changed, not only at its answers.
 	state := site.PHP(t, `
 		$id = (int) $args[0];
 		echo get_userdata( $id )->description, '|', count( WP_Application_Passwords::get_user_application_passwords( $id ) ), '|',

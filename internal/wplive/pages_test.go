@@ -58,7 +58,7 @@ func (p *person) do(method, path string, form url.Values) (*http.Response, strin
 	return res, string(body)
 }
 
-// signIn reports whether a login and a password let somebody in.
+// signIn reports whether a login and a password sign a person in.
 func (p *person) signIn(login, password string) bool {
 	p.t.Helper()
 	res, body := p.do(http.MethodPost, signInPath, url.Values{"login": {login}, "password": {password}, "redirect_to": {accountPath}})

@@ -32,7 +32,7 @@ func TestPlaces(t *testing.T) {
 	for name, c := range map[string]struct {
 		config     wptest.Config
 		permalinks string
-		told       bool   // Sparekey is told of the folder
+		told       bool   // Sparekey's settings name the folder
 		root       string // of the API, behind the host
 	}{
 		"index.php":            {permalinks: "/index.php/%postname%/", root: "/index.php/wp-json/"},

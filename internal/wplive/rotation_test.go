@@ -39,12 +39,12 @@ func TestRotationInFront(t *testing.T) {
 		status       int
 		body         string
 	}{
-		"new secret":                      {plain, mePath, newSecret, http.StatusOK, `"id"`},
-		"old secret":                      {plain, mePath, oldSecret, http.StatusForbidden, "after a rotation"},
-		"old secret, Sparekey's routes":   {plain, minePath, oldSecret, http.StatusOK, uuid},
-		"new secret, signed":              {signing, mePath, newSecret, http.StatusOK, `"id"`},
-		"old secret, signed":              {signing, mePath, oldSecret, http.StatusOK, `"id"`},
-		"new secret, which nobody passes": {unheard, mePath, newSecret, http.StatusUnauthorized, "rest_not_logged_in"},
+		"new secret":                    {plain, mePath, newSecret, http.StatusOK, `"id"`},
+		"old secret":                    {plain, mePath, oldSecret, http.StatusForbidden, "after a rotation"},
+		"old secret, Sparekey's routes": {plain, minePath, oldSecret, http.StatusOK, uuid},
+		"new secret, signed":            {signing, mePath, newSecret, http.StatusOK, `"id"`},
+		"old secret, signed":            {signing, mePath, oldSecret, http.StatusOK, `"id"`},
+		"new secret, not passed on":     {unheard, mePath, newSecret, http.StatusUnauthorized, "rest_not_logged_in"},
 	} {
 		answer := wptest.Send(t, c.server.url, wptest.Call{Path: c.path, Login: wptest.Editor, Secret: c.secret})
 		if answer.Status != c.status || !strings.Contains(answer.Body, c.body) {

@@ -8,8 +8,8 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/wptest"
 )
 
-// What WordPress 7.1 writes, with a record in the middle that other code has
-// added to: keys that nobody knows, of every scalar type, and a list.
+// A row as WordPress 7.1 writes it, with a record in the middle to which other code has added
+// unknown keys, of every scalar type, and a list.
 const (
 	first71  = `i:0;a:7:{s:4:"uuid";s:36:"f0ec248a-b1fb-4deb-a034-9dc03f1ac263";s:6:"app_id";s:0:"";s:4:"name";s:6:"direct";s:8:"password";s:49:"$generic$up-A_HhotQlaOcx3_p4zjSOpulaImcfNEMCjCiDD";s:7:"created";i:1795319925;s:9:"last_used";i:1795319926;s:7:"last_ip";s:9:"127.0.0.1";}`
 	extra71  = `i:3;a:10:{s:4:"uuid";s:36:"0a0a0a0a-0a0a-4a0a-8a0a-0a0a0a0a0a0a";s:6:"app_id";s:0:"";s:4:"name";s:14:"back\slash ☃";s:8:"password";s:49:"$generic$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";s:7:"created";s:10:"1795319925";s:9:"last_used";N;s:7:"last_ip";N;s:4:"note";b:1;s:4:"more";d:0.5;s:4:"list";a:1:{i:0;s:1:"x";}}`
@@ -46,7 +46,7 @@ func TestRowsOfLaterVersions(t *testing.T) {
 	})
 	after := row(t, db, author)
 	if !strings.Contains(after, extra71) {
-		t.Errorf("a record that nobody touched has changed:\n%s", after)
+		t.Errorf("an untouched record has changed:\n%s", after)
 	}
 	// The new one stands behind the highest key, as PHP appends.
 	if !strings.Contains(after, `}i:8;a:7:{s:4:"uuid";s:36:"`+made.UUID+`"`) {

@@ -61,8 +61,8 @@ type server struct {
 
 var serving = regexp.MustCompile(`msg=serving .*listen=(\S+)`)
 
-// serve starts Sparekey on a site's database, for the length of the test. What
-// it logs must not contain any of the site's secrets; see checkLog.
+// serve starts Sparekey on a site's database, for the length of the test. Its log must not
+// contain any of the site's secrets; see checkLog.
 func serve(t testing.TB, site *wptest.Site, args ...string) *server {
 	t.Helper()
 	s := &server{database: site.DatabaseURL(), log: filepath.Join(t.TempDir(), "sparekey.log")}
