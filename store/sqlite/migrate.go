@@ -49,7 +49,7 @@ func prepareDatabase(ctx context.Context, db *sql.DB) error {
 	if err := useWAL(ctx, db); err != nil {
 		return err
 	}
-	if version == len(steps) { // so that nobody waits for a writer only to read
+	if version == len(steps) { // so that readers do not wait for a writer
 		return nil
 	}
 	return migrate(ctx, db, steps)
@@ -105,9 +105,8 @@ func recognise(ctx context.Context, q queryer, newest int) (version int, err err
 	return version, nil
 }
 
-// useWAL switches the database to a write-ahead log, which it keeps for ever.
-// SQLite does not wait for others who use the database at that moment, so this
-// does.
+// useWAL switches the database to a write-ahead log, permanently. SQLite does not wait for
+// other processes that use the database at that moment, so useWAL does.
 func useWAL(ctx context.Context, db *sql.DB) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -323,7 +323,7 @@ func TestClosed(t *testing.T) {
 		"Insert": s.Insert(t.Context(), newCredential("1", "2"), nil),
 	} {
 		if err == nil || sparekey.Refused(err) {
-			t.Errorf("%s after Close: got error %v, want one that is no refusal", name, err)
+			t.Errorf("%s after Close: got error %v, want one that is not a refusal", name, err)
 		}
 	}
 	if _, ok := s.Version(); ok {
@@ -368,8 +368,8 @@ func TestCloseInUse(t *testing.T) {
 	}
 }
 
-// TestCancelledMidway gives up on writes while they run: those that were
-// acknowledged are there, and the store goes on working.
+// TestCancelledMidway gives up on writes while they run: those that were acknowledged are
+// there, and the store still works.
 func TestCancelledMidway(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, newPath(t))
@@ -410,7 +410,7 @@ func TestDamaged(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	pages := rootPages(t, path) // of everything but the schema, without which there is no opening
+	pages := rootPages(t, path) // of everything but the schema, without which the database cannot be opened
 	damaged := contents(t, path)
 	const size = 4096
 	for _, page := range pages {
@@ -432,7 +432,7 @@ func TestDamaged(t *testing.T) {
 		"Insert": s.Insert(t.Context(), newCredential("1", "1"), nil),
 	} {
 		if err == nil || sparekey.Refused(err) {
-			t.Errorf("%s: got error %v, want one that is no refusal", name, err)
+			t.Errorf("%s: got error %v, want one that is not a refusal", name, err)
 		}
 	}
 }

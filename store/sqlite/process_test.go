@@ -237,7 +237,7 @@ func afterKill(t *testing.T, p *process, answers int, there map[string]bool) {
 		switch what, uuid, _ := strings.Cut(line, " "); what {
 		case "inserted":
 			there[uuid] = true
-		case "deleting": // nobody knows, if nothing follows
+		case "deleting": // unknown, if nothing follows
 			delete(there, uuid)
 		case "deleted":
 			there[uuid] = false

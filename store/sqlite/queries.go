@@ -107,12 +107,12 @@ const (
 const (
 	userColumns = `id, login, email, display_name, roles, registered`
 
-	// Where nobody is found, the row of user 0 stands for nobody, and both indexes
-	// are asked in either case: that takes as long as to find somebody.
+	// For an unknown login, the query returns the dummy user 0, and it uses both indexes in
+	// either case: that takes as long as for a user who exists.
 	queryUserByLogin = `SELECT ` + userColumns + ` FROM (
 			SELECT ` + userColumns + `, 1 + (login_key = ?1) AS preference FROM users
 			WHERE login_key = ?1 OR email_key = ?1
-			UNION ALL SELECT 0, 'nobody', 'nobody@example.com', 'Nobody', '["nobody"]', 0, 0
+			UNION ALL SELECT 0, 'unknown', 'unknown@example.com', 'Unknown', '["unknown"]', 0, 0
 		) ORDER BY preference DESC LIMIT 1`
 
 	queryUserByID = `SELECT ` + userColumns + ` FROM users WHERE id = ?`

@@ -51,7 +51,7 @@ type Store struct {
 func Open(ctx context.Context, path string) (*Store, error) {
 	s, err := open(ctx, path)
 	if isForeign(err) {
-		err = fmt.Errorf("%w: the file is no database of SQLite, and stays as it is: name another one", err)
+		err = fmt.Errorf("%w: the file is not a database of SQLite, and stays as it is: name another one", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
@@ -147,9 +147,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// CheckWritable reports whether the database can be written, by a write that changes
-// nothing but is committed: a full disk or a file system that became read-only shows only
-// then. It waits its turn among other writes. That another process is writing is no error.
+// CheckWritable reports whether the database can be written, by a write that changes nothing
+// but is committed: a full disk or a read-only file system shows only then. It queues with
+// other writes. A write of another process at the same time is not an error.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	err := s.write(ctx, func(tx *sql.Tx) error { return rewriteVersion(ctx, tx) })
 	if err != nil && !isBusy(err) {

@@ -16,9 +16,9 @@ func mapHeader(file *os.File) ([]byte, error) {
 
 func unmap(memory []byte) { _ = syscall.Munmap(memory) } // it fails only for what is not mapped
 
-// mayWrite returns nil if this process may read and write the file. It finds out
-// without opening it, which could cost SQLite its locks, and before SQLite does,
-// which would leave files behind that nobody can write.
+// mayWrite returns nil if this process may read and write the file. It finds out without
+// opening it, which could cost SQLite its locks, and before SQLite does, which would leave
+// files behind that no process can write.
 func mayWrite(path string) error {
 	const readWrite = 4 | 2
 	return syscall.Access(path, readWrite)

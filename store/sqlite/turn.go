@@ -2,11 +2,10 @@ package sqlite
 
 import "context"
 
-// turn has the writers of all processes wait in a queue. SQLite's own lock is
-// polled, so that one process which writes without a pause would keep all others
-// out; a revocation from the command line must not wait for that. It decides
-// nothing else: who has the turn still needs SQLite's lock, and who does not get
-// it goes on without.
+// turn is a queue for the writers of all processes. SQLite polls its own lock, so one process
+// that writes without a pause would keep all others out; a revocation from the command line
+// must not wait for that. The queue decides nothing else: a writer at its head still needs
+// SQLite's lock, and one that times out in the queue writes without it.
 //
 // The lock is on the index of the write-ahead log, which is open anyway.
 type turn struct {
@@ -19,8 +18,8 @@ func newTurn(index *walIndex) *turn {
 	return &turn{index: index, own: make(chan struct{}, 1), closed: make(chan struct{})}
 }
 
-// close waits for whoever queues, so that the file can be closed. Nobody gets the
-// turn any more.
+// close waits for the writer that queues, so that the file can be closed. After that, take no
+// longer queues.
 func (t *turn) close() {
 	close(t.closed)
 	t.own <- struct{}{}
@@ -49,7 +48,7 @@ func (t *turn) take(ctx context.Context) (done func()) {
 	taken := make(chan struct{})
 	go func() {
 		defer close(taken)
-		_ = lock(file) // whoever does not get it writes out of turn, which SQLite's own lock makes safe
+		_ = lock(file) // without it, the writer skips the queue, which SQLite's own lock makes safe
 	}()
 	select {
 	case <-taken:

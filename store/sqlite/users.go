@@ -13,7 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/loginname"
 )
 
-// nobody is the ID of nobody; those of users begin at 1.
+// nobody is the ID of the dummy user; those of users begin at 1.
 const nobody = "0"
 
 // UserByLogin implements [sparekey.Directory]. Case, Unicode's normalization form, and
@@ -156,7 +156,7 @@ func (s *Store) writeUser(ctx context.Context, id string, do func(tx *sql.Tx, ro
 	return s.write(ctx, func(tx *sql.Tx) error { return do(tx, row) })
 }
 
-// rowID reads a user's ID. Other ways to write the same number are nobody's ID.
+// rowID reads a user's ID. Other ways to write the same number are unknown users.
 func rowID(id string) (int64, error) {
 	row, err := strconv.ParseInt(id, 10, 64)
 	if err != nil || strconv.FormatInt(row, 10) != id {

@@ -18,10 +18,9 @@ import (
 // other systems than Linux.
 func (s *Store) Version() (version uint64, ok bool) { return s.index.version() }
 
-// beginLog makes Version tell something from the beginning: where the database was
-// closed and opened again nobody has committed anything yet, and the log would stay
-// empty until somebody does. It writes what is there already. If that cannot be done
-// now, the first change will do.
+// beginLog makes Version work from the beginning: after the database was closed and opened
+// again, the log stays empty until the first commit. beginLog commits a write that changes
+// nothing. If that fails, the first change will do.
 func (s *Store) beginLog(ctx context.Context) {
 	if _, ok := s.Version(); ok || !canMap {
 		return
@@ -31,17 +30,16 @@ func (s *Store) beginLog(ctx context.Context) {
 	_ = s.write(ctx, func(tx *sql.Tx) error { return rewriteVersion(ctx, tx) })
 }
 
-// The index of the write-ahead log is the "-shm" file beside the database, which
-// all processes map into their memory. It begins with two copies of a header
-// (https://www.sqlite.org/walformat.html, section 2.1) that says, among other
-// things, how long the log is and what the checksum of its last frame is. SQLite
-// writes both copies anew in each commit, after the log and before it reports
-// success. So whoever reads the same bytes again knows that nothing was
-// committed in between, and a copy that was read half-written is only one change
-// more. The first copy is enough: SQLite writes it last.
+// The index of the write-ahead log is the "-shm" file beside the database, which all processes
+// map into their memory. It begins with two copies of a header
+// (https://www.sqlite.org/walformat.html, section 2.1) that says, among other things, how long
+// the log is and what the checksum of its last frame is. SQLite writes both copies anew in each
+// commit, after the log and before it reports success. So a reader that finds the same bytes
+// again knows that nothing was committed in between, and a half-written copy only counts as one
+// more change. The first copy is enough: SQLite writes it last.
 //
-// What was committed may be of no interest, such as a line of the audit log. So after
-// each commit the database is asked for its generation (migration 7).
+// The commit may not matter here, such as that of an audit entry. So after each commit the
+// database is asked for its generation (migration 7).
 const (
 	headerSize    = 48
 	headerVersion = 3007000 // the first 4 bytes, in the machine's byte order
@@ -155,11 +153,10 @@ func (x *walIndex) read() (header [headerSize]byte, ok bool) {
 	return header, binary.NativeEndian.Uint32(header[:]) == headerVersion && binary.NativeEndian.Uint32(header[headerChanges:]) > 0
 }
 
-// POSIX makes two things the whole process's that SQLite relies on: its locks
-// on a file belong to the process, and closing any descriptor of that file drops
-// them all, whoever opened it. Without them, other processes would take an index
-// in use for a left-over. Hence this package closes a descriptor of a file that
-// SQLite may have open only when no Store of it is left, of however many.
+// POSIX makes two things the whole process's that SQLite relies on: its locks on a file belong
+// to the process, and closing any descriptor of that file drops them all. Without them, other
+// processes would take an index in use for a left-over. Hence this package closes a descriptor
+// of a file that SQLite may have open only when no Store of it is left, of however many.
 //
 //nolint:gochecknoglobals // see above
 var (

@@ -123,9 +123,8 @@ func TestVersionWhileWriting(t *testing.T) {
 	running.Wait()
 }
 
-// TestVersionOfEveryColumn has somebody change the database by other means than a
-// Store: each column counts, also those that are added some day, unless it is of what a
-// use records.
+// TestVersionOfEveryColumn changes the database by other means than a Store: each column
+// counts, also those that later versions add, unless it records a use.
 func TestVersionOfEveryColumn(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -149,7 +148,7 @@ func TestVersionOfEveryColumn(t *testing.T) {
 			before := version(t, s)
 			execute(t, db, statement)
 			if version(t, s) == before {
-				t.Errorf("%s is no change", statement)
+				t.Errorf("%s does not count as a change", statement)
 			}
 		}
 		execute(t, db, "DROP TABLE copy")
@@ -176,8 +175,8 @@ func columns(t *testing.T, db *sql.DB, table string) (names []string) {
 	return names
 }
 
-// TestVersionOfRestored restores a copy that somebody edited over a database that a
-// Store has open, as ".restore" does. It has the generation that the database has.
+// TestVersionOfRestored restores an edited copy over a database that a Store has open, as
+// ".restore" does. It has the generation that the database has.
 func TestVersionOfRestored(t *testing.T) {
 	t.Parallel()
 	path, edited := newPath(t), newPath(t)
@@ -224,7 +223,7 @@ func restore(t *testing.T, db *sql.DB, from string) {
 	}
 }
 
-// TestVersionCannotBeAsked has a database that says no more in which state it is.
+// TestVersionCannotBeAsked has a database that can no longer report its state.
 func TestVersionCannotBeAsked(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
@@ -253,7 +252,7 @@ func TestVersionAfterRestart(t *testing.T) {
 		t.Error("a second Store has no version")
 	}
 	if after := version(t, s); after != before {
-		t.Errorf("Version: got %d, want %d as before: opening is no change", after, before)
+		t.Errorf("Version: got %d, want %d as before: opening does not count as a change", after, before)
 	}
 }
 
@@ -300,9 +299,9 @@ func TestUsesForgetNobody(t *testing.T) {
 	}
 }
 
-// TestRevokedByOtherProcess authenticates as fast as it can with a secret that
-// another process revokes: from the moment at which that process has said so, no
-// attempt succeeds, although the service remembers whom it found.
+// TestRevokedByOtherProcess authenticates as fast as it can with a secret that another process
+// revokes: from the moment at which that process has said so, no attempt succeeds, although the
+// service caches it.
 func TestRevokedByOtherProcess(t *testing.T) {
 	t.Parallel()
 	const rounds = 200
