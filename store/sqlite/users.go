@@ -13,7 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/loginname"
 )
 
-// nobody is the ID of the dummy user; those of users begin at 1.
+// The ID of the dummy user; those of users begin at 1.
 const nobody = "0"
 
 // UserByLogin implements [sparekey.Directory]. Case, Unicode's normalization form, and

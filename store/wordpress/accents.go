@@ -17,7 +17,7 @@ var latinLetters = strings.NewReplacer(
 	"Ŧ", "T", "ŧ", "t",
 )
 
-// What sites in these languages write instead.
+// The transliterations of sites in these languages.
 //
 //nolint:gochecknoglobals // constants, if there were such replacers
 var (

@@ -14,8 +14,8 @@ import (
 
 var _ audit.Store = (*Store)(nil)
 
-// nobody is the ID of no user. Whoever appends to the audit log takes nobody's
-// turn, so that one waits for another.
+// A user ID that no user has. All appends to the audit log lock its row, so that one waits for
+// another.
 const nobody = 0
 
 // AppendAudit implements [audit.Store].
@@ -43,8 +43,8 @@ func (s *Store) AppendAudit(ctx context.Context, build func(audit.Line) (audit.A
 	}))
 }
 
-// inTurn runs do in a transaction that has nobody's turn, and again if others were
-// in the way.
+// inTurn runs do in a transaction that holds the lock of the audit log, and retries after
+// conflicts.
 func (s *Store) inTurn(ctx context.Context, do func(tx *sql.Tx) error) error {
 	if err := s.makeTables(ctx); err != nil {
 		return err
@@ -83,8 +83,8 @@ func (s *Store) ReadAudit(ctx context.Context, q audit.Query) (lines []audit.Lin
 	return lines, failed("read the audit log", err)
 }
 
-// AddUsage implements [audit.Store]. What WordPress itself took away leaves its
-// count behind.
+// AddUsage implements [audit.Store]. Credentials that WordPress itself revoked leave their
+// counts behind.
 func (s *Store) AddUsage(ctx context.Context, all []audit.Usage, addresses int) error {
 	var known []audit.Usage
 	for _, u := range all {

@@ -44,7 +44,7 @@ func BenchmarkAuthenticate(b *testing.B) {
 		}{
 			{"right", "other", secret, nil},
 			{"wrong", "other", sparekey.NewSecret(), sparekey.ErrUnauthenticated},
-			{"unknown", "nobody", secret, sparekey.ErrUnauthenticated},
+			{"unknown", "unknown", secret, sparekey.ErrUnauthenticated},
 		} {
 			b.Run(fmt.Sprint(n, "/", tt.name), func(b *testing.B) {
 				for b.Loop() {

@@ -161,12 +161,11 @@ func (t tombstones) without(c sparekey.Credential) tombstones {
 	return fewer
 }
 
-// cacheSize bounds the cache, in bytes of rows. What is made of a row takes about
-// three times its size.
+// cacheSize bounds the cache, in bytes of rows. A parsed row takes about three times its size.
 const cacheSize = 64 << 20
 
-// cache has what was last read of each user. Nothing of it is used before the
-// database said that it is still so.
+// cache has the last row that was read of each user. It is used only after the database has
+// confirmed that the row is unchanged.
 type cache struct {
 	mu    *sync.Mutex
 	users map[uint64]*known

@@ -128,8 +128,8 @@ func (w *writing) others(at int) []sparekey.Credential {
 	return k.index().list
 }
 
-// replace writes a credential that is to become another. What the row has for it
-// differs from that if its hash is kept beside.
+// replace writes a credential that is to become another. The record in the row differs from it
+// if its hash is kept in the sidecar.
 func (w *writing) replace(ctx context.Context, at int, inRow, old, c sparekey.Credential, keepsBeside bool) error {
 	row, rotated := c, false
 	switch {
@@ -166,10 +166,10 @@ func (w *writing) retire(ctx context.Context, old, c sparekey.Credential) error 
 	return err
 }
 
-// Delete implements [sparekey.Store]. Where several have this UUID, or this very
-// secret, all of them go, and the first is returned: a revoked secret must not
-// live on in a copy. What Sparekey made, and WordPress lost, is not found, but is
-// revoked all the same, since WordPress may bring it back.
+// Delete implements [sparekey.Store]. Where several have this UUID, or this very secret, all of
+// them go, and the first is returned: a revoked secret must not live on in a copy. A credential
+// that Sparekey made and WordPress lost is not found, but is still revoked, since WordPress may
+// bring it back.
 func (s *Store) Delete(ctx context.Context, userID, uuid string) (sparekey.Credential, error) {
 	var removed sparekey.Credential
 	found := false

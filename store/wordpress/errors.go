@@ -21,7 +21,7 @@ const (
 	errDeadlock    = 1213
 )
 
-// errLost says that somebody else wrote the row first.
+// errLost says that another process wrote the row first.
 var errLost = errors.New("the row changed in between")
 
 // failed says what could not be done. Refusals are answers, and stay as they are.
@@ -45,7 +45,7 @@ func isServerError(err error, numbers ...uint16) bool {
 	return false
 }
 
-// withAdvice says what to do where the server lets nobody in.
+// withAdvice says what to do where the server refuses the connection.
 func withAdvice(err error) error {
 	switch {
 	case isServerError(err, errNotAdmitted):

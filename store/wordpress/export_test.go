@@ -9,8 +9,8 @@ import (
 // State is a row for tests of judge: its records by UUID.
 type State map[string]string
 
-// Judge says what became of what Sparekey wrote, after these states were seen one
-// after the other and nobody looked for a time. ours are UUIDs.
+// Judge says what became of Sparekey's writes, after the watcher saw these states one after the
+// other and then did not look for a time. ours are UUIDs.
 func Judge(states []State, ours []string, now State, blind time.Duration) (putBack, accepted, doubtful []string) {
 	w := &watch{ours: map[string]ourWrite{}, seen: time.Unix(1, 0), last: states[0].snapshot()}
 	for _, s := range states[1:] {

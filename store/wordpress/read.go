@@ -11,7 +11,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// parseID reads a user's ID. Other ways to write the same number are nobody's ID.
+// parseID reads a user's ID. Other ways to write the same number are unknown users.
 func parseID(id string) (user uint64, ok bool) {
 	user, err := strconv.ParseUint(id, 10, 63)
 	return user, err == nil && strconv.FormatUint(user, 10) == id
@@ -40,7 +40,7 @@ func (s *Store) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 	s.statements.mu.Lock()
 	defer s.statements.mu.Unlock()
 	if other := s.statements.made[query]; other != nil {
-		_ = stmt.Close() // somebody was quicker
+		_ = stmt.Close() // another goroutine was quicker
 		return other, nil
 	}
 	if s.statements.made == nil {
@@ -79,7 +79,7 @@ func (s *Store) know(ctx context.Context, userID string) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	if user == nobody { // has nothing, and costs what somebody costs who is known
+	if user == nobody { // has no row, but costs as much as a user who does
 		return newKnown(stamp{}, nil, tombstones{}, nil), nil
 	}
 	k := s.cache.get(user, st)
@@ -98,8 +98,8 @@ func (s *Store) know(ctx context.Context, userID string) (*known, error) {
 	return k, nil
 }
 
-// cure has the row put in order. What must have a UUID to be addressed gets one
-// first; what was revoked is ignored until Run takes it out.
+// cure has the row reconciled. Records without a UUID get one first, to be addressable; revoked
+// ones are ignored until Run removes them.
 func (s *Store) cure(ctx context.Context, userID string, user uint64, k *known) (*known, error) {
 	if _, without := giveUUIDs(k.elements); !without {
 		s.watcher.urge(user)

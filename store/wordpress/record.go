@@ -17,13 +17,13 @@ const maxUUID = 191
 // latest is the last second that has a year of four digits.
 const latest = 253402300799
 
-// readRecord makes a credential of a record. isRecord is false for what WordPress
-// could not have written, which is nobody's credential. hasUUID is false for a
-// record that cannot be addressed, and has to be given a UUID.
+// readRecord makes a credential of a record. isRecord is false for an entry that WordPress
+// could not have written, which is not a credential. hasUUID is false for a record that cannot
+// be addressed, and has to be given a UUID.
 //
-// WordPress is lenient, and so is this: numbers may be texts or floats, and
-// whatever but the UUID and the hash is missing is empty. A record without a hash
-// can be listed and revoked, and matches no secret.
+// WordPress is lenient, and so is this: numbers may be texts or floats, and missing fields are
+// empty, except for the UUID and the hash. A record without a hash can be listed and revoked,
+// and matches no secret.
 func readRecord(userID string, v phpserial.Value) (c sparekey.Credential, isRecord, hasUUID bool) {
 	if v.Kind() != phpserial.Array {
 		return c, false, false
@@ -51,7 +51,7 @@ func readRecord(userID string, v phpserial.Value) (c sparekey.Credential, isReco
 	return c, len(c.UUID) <= maxUUID, c.UUID != ""
 }
 
-// plain is a value as text. What is not a scalar is none.
+// plain is a value as text. A value that is not a scalar is empty.
 func plain(v phpserial.Value) string {
 	if text, ok := v.Text(); ok {
 		return text
@@ -60,8 +60,8 @@ func plain(v phpserial.Value) string {
 	return text
 }
 
-// seconds is a time in Unix seconds, as a number or a text of one. PHP cuts off
-// fractions. What is no number, or before 1970, is no time.
+// seconds is a time in Unix seconds, as a number or a text of one. PHP cuts off fractions. A
+// text that is not a number, and a time before 1970, give the zero time.
 func seconds(v phpserial.Value) time.Time {
 	text := strings.TrimSpace(plain(v))
 	n, err := strconv.ParseInt(text, 10, 64)

@@ -320,7 +320,7 @@ func wantNotFound(t *testing.T, s *wordpress.Store, c sparekey.Credential) {
 	}
 }
 
-// TestRevokedIsDeadWithoutRun has nobody repair anything.
+// TestRevokedIsDeadWithoutRun has no Run that reconciles rows.
 func TestRevokedIsDeadWithoutRun(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
@@ -477,8 +477,8 @@ func TestAgainstAFloodOfStaleWrites(t *testing.T) {
 	}
 	close(stop)
 	flood.Wait()
-	// On a machine that is so busy that nobody looks for half a second, some may be
-	// given up, of whatever number. They are reported then.
+	// On a machine so busy that the watcher does not look for half a second, any number of
+	// credentials may be given up. They are reported then.
 	wrong := func() (wrong []string) {
 		lost := map[string]bool{}
 		for _, e := range told.all() {
@@ -537,9 +537,9 @@ func TestJudge(t *testing.T) {
 	}{
 		{name: "nothing is missing", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"a": "1", "x": "1"}, blind: quick},
 		{name: "missing beside something new", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, putBack: []string{"a"}},
-		{name: "the same, and nobody looked", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, doubtful: []string{"a"}},
+		{name: "the same, seen too late", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, doubtful: []string{"a"}},
 		{name: "missing, and nothing else", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, accepted: []string{"a"}},
-		{name: "the same, and nobody looked", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, accepted: []string{"a"}},
+		{name: "the same, seen too late", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, accepted: []string{"a"}},
 		{name: "all missing", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{}, blind: quick, accepted: []string{"a", "b"}},
 		{name: "one revoked and one lost", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{"x": "1"}, blind: quick, putBack: []string{"b"}, accepted: []string{"a"}},
 		{name: "another deleted from before", states: []state{{"x": "1", "y": "1"}, {"x": "1", "y": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, putBack: []string{"a"}},

@@ -16,13 +16,12 @@ import (
 // maxRow bounds how large a user's row may be: some 120,000 application passwords.
 const maxRow = 32 << 20
 
-// element is one entry of a user's row. What is not changed is written as it was
-// read.
+// element is one entry of a user's row. An unchanged one is written as it was read.
 type element struct {
 	key        string // of the list, encoded
 	record     string // encoded
 	credential sparekey.Credential
-	isRecord   bool // credential is one; false: the entry is kept, and no more
+	isRecord   bool // credential is one; false: the entry is only kept
 	hasUUID    bool
 }
 

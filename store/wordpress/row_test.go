@@ -49,7 +49,7 @@ func TestWhatIsNotTouchedStaysAsItIs(t *testing.T) {
 		"insert after negative keys": {
 			row(`i:-5;`, odd), nil, row(`i:-5;`, odd, "i:0;", "{}"),
 		},
-		"insert beside what is no record": {
+		"insert next to an entry that is not a record": {
 			row("i:0;", `s:5:"plain";`, "i:1;", direct), nil, row("i:0;", `s:5:"plain";`, "i:1;", direct, "i:2;", "{}"),
 		},
 		"insert into an empty list": {"a:0:{}", nil, row("i:0;", "{}")},
@@ -201,7 +201,7 @@ func TestUnreadableRowsAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
 	s := w.open(wordpress.Config{})
-	good := insert(t, s, "8", "somebody else's")
+	good := insert(t, s, "8", "another user's")
 	for name, value := range map[string]string{
 		"object":            `a:1:{i:0;O:8:"stdClass":1:{s:4:"uuid";s:1:"u";}}`,
 		"object as a whole": `O:8:"stdClass":0:{}`,
@@ -301,7 +301,7 @@ func TestStoppedDatabase(t *testing.T) {
 	server.Kill()
 	for range 3 {
 		_, err := s.Find(t.Context(), "7", c.Hash)
-		_, userErr := s.UserByLogin(t.Context(), "somebody")
+		_, userErr := s.UserByLogin(t.Context(), "login")
 		insertErr := s.Insert(t.Context(), sparekey.Credential{UUID: "u", UserID: "7"}, nil)
 		for _, err := range []error{err, userErr, insertErr, s.Ping(t.Context())} {
 			if err == nil || sparekey.Refused(err) {
@@ -375,7 +375,7 @@ func TestNotAdmitted(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
 	for url, advice := range map[string]string{
-		"wordpress://nobody:sesame@" + w.server.Addr + "/" + w.name:                        "DB_USER and DB_PASSWORD of wp-config.php",
+		"wordpress://unknown:sesame@" + w.server.Addr + "/" + w.name:                       "DB_USER and DB_PASSWORD of wp-config.php",
 		"wordpress://" + testdb.User + ":sesame@" + w.server.Addr + "/" + w.name:           "DB_USER and DB_PASSWORD of wp-config.php",
 		"wordpress://" + testdb.User + ":" + testdb.Password + "@" + w.server.Addr + "/no": "DB_NAME of wp-config.php",
 	} {
@@ -419,7 +419,7 @@ func TestWithoutTheRightToMakeTables(t *testing.T) {
 	}
 }
 
-// FuzzRow wants whatever is in a row to be left as it is, but for what is changed.
+// FuzzRow wants a write to change only what it means to change, whatever is in the row.
 func FuzzRow(f *testing.F) {
 	for _, r := range []string{row("i:0;", direct, "i:1;", seed, "i:2;", odd), "a:0:{}", "", row("i:0;", "N;", `s:1:"9";`, direct)} {
 		f.Add(r)

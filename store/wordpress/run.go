@@ -19,14 +19,13 @@ const (
 	batch         = 500 // users that one query asks for
 )
 
-// Run repairs the rows of users, until the context ends: what was revoked and came
-// back is revoked again, within a tenth of a second as a rule, and what was lost
-// of a write is put back. One Run for a database is enough, and several do no
-// harm. Without it nothing is put back, and what came back stays in WordPress's row
-// until Sparekey writes it the next time; no revoked credential is accepted
-// here in any case.
+// Run reconciles the rows of users, until the context ends: it revokes credentials again
+// that WordPress brought back, usually within a tenth of a second, and restores lost
+// writes. One Run for a database is enough, and several do no harm. Without it, lost writes
+// stay lost, and revoked credentials that came back stay in WordPress's row until
+// Sparekey's next write to it; Sparekey never accepts a revoked credential.
 //
-// While the database cannot be asked, Config.Failed is told once.
+// While the database does not answer, Config.Failed is called once.
 func (s *Store) Run(ctx context.Context) {
 	s.watcher.start()
 	defer s.watcher.stop()
@@ -103,8 +102,8 @@ func (p *patrol) look(ctx context.Context) error {
 	return p.findOthers(ctx)
 }
 
-// watched looks at the rows that are watched closely, and repairs those that
-// somebody else changed.
+// watched looks at the rows that are watched closely, and reconciles those that another program
+// changed.
 func (p *patrol) watched(ctx context.Context, now time.Time) error {
 	users, known := p.s.watcher.due(now)
 	stamps, err := p.s.stampsOf(ctx, users)
@@ -123,8 +122,7 @@ func (p *patrol) watched(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// mend repairs the row of a user. One that cannot be read is its owner's problem,
-// and nobody else's.
+// mend reconciles the row of a user. One that cannot be read affects only its owner.
 func (p *patrol) mend(ctx context.Context, user uint64) error {
 	err := p.s.repair(ctx, formatID(user), user)
 	if isRowError(err) {
@@ -229,7 +227,7 @@ func (p *patrol) findOthers(ctx context.Context) error {
 		return err
 	})
 	if isServerError(err, errNoSuchTable) {
-		return nil // nobody wrote anything yet
+		return nil // no write made the tables yet
 	}
 	if err != nil {
 		return err
@@ -303,8 +301,7 @@ func (l *latecomers) look(ctx context.Context) error {
 	return nil
 }
 
-// usersWithRevoked returns the next users of whom something was revoked since a
-// time in milliseconds.
+// usersWithRevoked returns the next users with a revocation since a time in milliseconds.
 func (s *Store) usersWithRevoked(ctx context.Context, since int64, after uint64) (users []uint64, err error) {
 	err = eachRow(ctx, s.db, s.queries.recentRevoked, []any{since, after, batch}, func(scan func(...any) error) error {
 		var user uint64

@@ -60,7 +60,7 @@ func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, er
 	var hits []hit
 	for _, user := range users {
 		k, err := s.know(ctx, formatID(user))
-		if isRowError(err) { // of that user, nobody knows
+		if isRowError(err) { // this user's cannot be told
 			continue
 		}
 		if err != nil {

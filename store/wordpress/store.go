@@ -1,14 +1,13 @@
-// Package wordpress keeps credentials where a WordPress site keeps them, in its
-// MariaDB or MySQL database, beside PHP that goes on reading and writing the same
-// rows. The site's users are the directory.
+// Package wordpress keeps credentials where a WordPress site keeps them, in its MariaDB or
+// MySQL database, next to PHP that still reads and writes the same rows. The site's users are
+// the directory.
 //
-// All that WordPress knows is in WordPress's own tables, in WordPress's own form.
-// What it has no place for is in tables of Sparekey's own beside them, which the
-// first write makes: above all, what was revoked here. PHP rewrites all of a
-// user's application passwords at once, from what it read earlier, so that
-// what was revoked in between comes back and what was created is lost. A revoked
-// credential that came back is nobody's here from the moment it is revoked;
-// [Store.Run] takes it out of WordPress's row again, and puts back what was lost.
+// All data that WordPress knows is in WordPress's own tables, in WordPress's own form. The rest
+// is in tables of Sparekey's own, which the first write makes: above all, revocations made
+// here. PHP rewrites all of a user's application passwords at once, from what it read earlier,
+// so that credentials that were revoked in between come back and new ones are lost. Sparekey
+// refuses a credential that came back, from the moment it was revoked; [Store.Run] removes it
+// from WordPress's row again, and restores lost ones.
 //
 // README.md beside this package has the schema; docs/wordpress.md is for
 // operators.
@@ -38,18 +37,17 @@ var (
 
 // Config has the options of a [Store]. The zero Config is right for most programs.
 type Config struct {
-	// Observe is told what was repaired: [sparekey.KindRevokedAgain],
-	// [sparekey.KindPutBack] and [sparekey.KindLost]. Of the user, an event has the
-	// ID only. Default: nobody is told.
+	// Observe receives what was reconciled: [sparekey.KindRevokedAgain], [sparekey.KindPutBack]
+	// and [sparekey.KindLost]. Of the user, an event has the ID only. Default: none.
 	Observe func(ctx context.Context, e sparekey.Event)
 
-	// Changed is told the ID of a user whose row was written, so that it can drop
-	// what a persistent object cache has of them: WordPress does not see the
-	// change otherwise. Its error is given to Failed. Default: nobody is told.
+	// Changed receives the ID of a user whose row was written, so that it can drop what a
+	// persistent object cache has of them: WordPress does not see the change otherwise. Failed
+	// receives its error. Default: none.
 	Changed func(ctx context.Context, userID string) error
 
-	// Failed is told of what failed in the background, where nobody waits for an
-	// answer. Default: nobody is told.
+	// Failed receives errors of background work, which has no caller to return them to.
+	// Default: none.
 	Failed func(ctx context.Context, err error)
 
 	// Now is the clock. Default: time.Now.
@@ -77,7 +75,7 @@ type Store struct {
 //
 //	wordpress://user:password@127.0.0.1:3306/database?prefix=wp_
 //
-// and returns an error if there is no WordPress in it. It changes nothing.
+// and returns an error if it does not have a WordPress. It changes nothing.
 func Open(ctx context.Context, rawURL string, config Config) (*Store, error) {
 	target, err := parseURL(rawURL)
 	if err != nil {
@@ -123,7 +121,7 @@ func (s *Store) recognise(ctx context.Context, target target) error {
 		return withAdvice(err)
 	}
 	if found != 3 {
-		return fmt.Errorf("there is no WordPress with the table prefix %q in database %q: "+
+		return fmt.Errorf("no WordPress has the table prefix %q in database %q: "+
 			"give the $table_prefix of wp-config.php as ?prefix=", target.prefix, target.driver.DBName)
 	}
 	s.multi = multi > 0
@@ -140,7 +138,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return failed("ping", s.db.QueryRowContext(ctx, s.queries.ping).Scan(&one))
 }
 
-// tell reports what happened in the background, or to whom nobody waits for.
+// tell reports events of background work, which has no caller to return them to.
 func (s *Store) tell(ctx context.Context, events []sparekey.Event) {
 	if s.config.Observe == nil {
 		return

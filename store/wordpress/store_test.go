@@ -156,7 +156,7 @@ func (w *site) open(config wordpress.Config, parameters ...string) *wordpress.St
 	return s
 }
 
-// recorder keeps what it is told.
+// recorder keeps the events that it receives.
 type recorder struct {
 	mu     sync.Mutex
 	events []sparekey.Event

@@ -60,8 +60,8 @@ func start(t *testing.T, w *site, clock func() time.Time, warned func(sparekey.E
 	}})
 }
 
-// TestLastSweep has many processes look at the same moment, on a site where
-// nobody did before, and later.
+// TestLastSweep has many processes look at the same moment, on a site without an earlier look,
+// and later.
 func TestLastSweep(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
@@ -99,7 +99,7 @@ func TestLastSweep(t *testing.T) {
 		}
 		from, to = to, to.Add(time.Hour)
 	}
-	w.exec(`DELETE FROM {p}sparekey_sweeps`) // whoever cleans up does not stop the sweeps for ever
+	w.exec(`DELETE FROM {p}sparekey_sweeps`) // without the row, maintenance still runs
 	if ok, err := stores[0].MoveLastSweep(t.Context(), time.Time{}, to); err != nil || !ok {
 		t.Errorf("without the row: %v, %v", ok, err)
 	}

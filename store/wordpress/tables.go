@@ -81,12 +81,12 @@ var schema = []string{ //nolint:gochecknoglobals // a constant
 		last_seen BIGINT NOT NULL,
 		PRIMARY KEY (uuid, addr)
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
-	// When what is due by itself was last looked for. One row, made by the first look.
+	// When maintenance last ran. One row, made by the first run.
 	`CREATE TABLE IF NOT EXISTS {p}sparekey_sweeps (
 		id TINYINT NOT NULL PRIMARY KEY,
 		last BIGINT NULL
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
-	// What was right from where: keyed hashes, and their key in one row.
+	// Addresses with right credentials: keyed hashes, and their key in one row.
 	`CREATE TABLE IF NOT EXISTS {p}sparekey_sighting_key (
 		id TINYINT NOT NULL PRIMARY KEY,
 		secret VARBINARY(64) NOT NULL
@@ -96,7 +96,7 @@ var schema = []string{ //nolint:gochecknoglobals // a constant
 		seen BIGINT NOT NULL,
 		KEY seen (seen)
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
-	// What "sparekey throttle" asks the servers, and what they answer.
+	// Questions of "sparekey throttle" to the servers, and their answers.
 	`CREATE TABLE IF NOT EXISTS {p}sparekey_throttle_questions (
 		id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
 		asked BIGINT NOT NULL,
@@ -108,7 +108,7 @@ var schema = []string{ //nolint:gochecknoglobals // a constant
 		body MEDIUMBLOB NOT NULL,
 		KEY question (question)
 	) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4`,
-	// What is written to find out whether the database can be written. One row.
+	// CheckWritable writes here. One row.
 	`CREATE TABLE IF NOT EXISTS {p}sparekey_writable (
 		id TINYINT NOT NULL PRIMARY KEY,
 		checks BIGINT UNSIGNED NOT NULL

@@ -91,7 +91,7 @@ func (s *Store) Answers(ctx context.Context, id int64) (answers [][]byte, err er
 	return answers, failed("read answers", orNoTable(err))
 }
 
-// orNoTable is no error where the table is not there yet, in which nothing can be then.
+// orNoTable drops the error of a missing table, which cannot have any rows.
 func orNoTable(err error) error {
 	if isServerError(err, errNoSuchTable) {
 		return nil

@@ -103,8 +103,8 @@ func (r userRow) user(known map[string]bool) sparekey.User {
 	return r.User
 }
 
-// rolesOf reads the roles of a user: those keys of the capabilities that the site
-// has roles for. What cannot be read gives no role.
+// rolesOf reads the roles of a user: those keys of the capabilities that the site has roles
+// for. An unreadable value gives no role.
 func rolesOf(capabilities string, known map[string]bool) (roles []string) {
 	v, err := phpserial.Decode(capabilities)
 	if err != nil {

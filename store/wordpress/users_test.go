@@ -33,12 +33,12 @@ func TestUserByLogin(t *testing.T) {
 		"K_ADMIN@EXAMPLE.COM": "1", "k_&amp;admin": "1", "\tk_admin\n": "1",
 		"o'hara@example.com": "2", "shared@example.com": "3", "third@example.com": "3", "no  mail": "5", "fourth": "4",
 		"": "", " ": "", "1": "", "K. Admin": "", "k_admi": "", "k_admin%": "", "k%": "", "%": "", "' OR 1=1 --": "", "@": "", "<b></b>": "",
-		"kxadmin": "", "nobody@example.com": "", "\xff": "", strings.Repeat("a", 100000): "",
+		"kxadmin": "", "unknown@example.com": "", "\xff": "", strings.Repeat("a", 100000): "",
 	} {
 		u, err := s.UserByLogin(t.Context(), login)
 		if want == "" {
 			if !errors.Is(err, sparekey.ErrUserNotFound) || u.ID != "" {
-				t.Errorf("%.40q: got %+v, %v, want nobody", login, u, err)
+				t.Errorf("%.40q: got %+v, %v, want ErrUserNotFound", login, u, err)
 			}
 		} else if err != nil || u.ID != want {
 			t.Errorf("%.40q: got %+v, %v, want user %s", login, u, err, want)

@@ -12,24 +12,22 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// PHP reads a user's row at the beginning of a request, and writes all of it, with
-// one thing changed, at its end. What Sparekey wrote in between is then lost.
-// docs/adr has the reasoning about how that is told from what a person
-// did in WordPress; in short, of the states that the row had lately, the one is
-// looked for from which WordPress needs the fewest changes to what the row is now.
-// If that is the last one, WordPress knew what Sparekey had written, and meant it.
+// PHP reads a user's row at the beginning of a request, and writes all of it, with one thing
+// changed, at its end. Sparekey's writes in between are then lost. Sparekey must tell that
+// from what a person did in WordPress; docs/adr has the reasoning. In short, of the states that
+// the row had lately, it looks for the one from which WordPress needs the fewest changes to the
+// present row. If that is the last one, WordPress knew what Sparekey had written, and meant it.
 const (
 	// watchFor is how long the row of a user is watched after each write of
 	// Sparekey's. A request that takes longer than this is not reckoned with.
 	watchFor = 10 * time.Second
 	// watchEvery is how often.
 	watchEvery = 15 * time.Millisecond
-	// blindFor is how long nobody may have looked, for what is missing to be put
-	// back: in a longer time, a person could have revoked it and something else
+	// blindFor is how long the watcher may not have looked, for lost writes to be restored: in
+	// a longer time, a person could have revoked a credential, and something else could have
 	// happened, too. It is far more than watchEvery for machines that are busy.
 	blindFor = 500 * time.Millisecond
-	// maxSteps is how many earlier states of a row are remembered, and maxWatched
-	// of how many users.
+	// maxSteps is how many earlier states of a row are kept, and maxWatched of how many users.
 	maxSteps   = 64
 	maxWatched = 1000
 )
@@ -118,7 +116,7 @@ type watch struct {
 type verdict struct {
 	putBack  []ourWrite // lost, and to be written again
 	accepted []string   // UUIDs: WordPress undid it, and meant to
-	doubtful []string   // UUIDs: nobody can tell
+	doubtful []string   // UUIDs: the reason cannot be told
 }
 
 // judge finds out what of Sparekey's is missing in a state of the row, and why.
@@ -141,8 +139,8 @@ func (w *watch) judge(now snapshot, at time.Time) (v verdict) {
 	return v
 }
 
-// reverted returns the UUIDs of what is no longer as Sparekey wrote it, but as it
-// was at some time before.
+// reverted returns the UUIDs of records that are no longer as Sparekey wrote them, but as they
+// were at some time before.
 func (w *watch) reverted(now snapshot) (uuids []string) {
 	for uuid := range w.ours {
 		if w.ours[uuid].record == "" || now[uuid] == w.last[uuid] || w.last[uuid] == 0 {
@@ -239,8 +237,7 @@ func (w *watcher) judge(x *writing) verdict {
 	return verdict{}
 }
 
-// saw takes note of the state of a row, which somebody has just read or written
-// under its lock.
+// saw takes note of the state of a row that was just read or written under its lock.
 func (w *watcher) saw(x *writing, now stamp) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

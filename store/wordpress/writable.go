@@ -7,9 +7,9 @@ import (
 )
 
 // CheckWritable reports whether the database can be written, by a write to a table of
-// Sparekey's own that changes nothing else: a full disk, a server that became read-only
-// and a right that was taken away show only then. The account's rights to WordPress's
-// tables are not checked. That another process writes the same row is no error.
+// Sparekey's own that changes nothing else: a full disk, a read-only server and a revoked right
+// show only then. It does not check the account's rights to WordPress's tables. A write of
+// another process to the same row is not an error.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	err := s.makeTables(ctx)
 	if err == nil {

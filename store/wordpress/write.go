@@ -31,7 +31,7 @@ type writing struct {
 	elements []element
 	revoked  tombstones
 	beside   map[string]beside
-	metaID   int64 // 0: there is no row
+	metaID   int64 // 0: the user has no row
 	rows     int   // that the user has
 	proof    string
 
@@ -70,7 +70,7 @@ func (s *Store) again(ctx context.Context, once func() error) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		err := once()
 		if isServerError(err, errNoSuchTable) {
-			s.tablesMade.Store(false) // somebody dropped them
+			s.tablesMade.Store(false) // they were dropped
 			return errors.Join(err, s.makeTables(ctx))
 		}
 		if !isPassing(err) {
@@ -298,7 +298,7 @@ func (w *writing) remove(ctx context.Context, revoked []sparekey.Credential) err
 	return nil
 }
 
-// drop takes what was revoked out of the row, and returns it. What has a hash from
+// drop takes what was revoked out of the row, and returns it. A record with the hash from
 // before a rotation gets its present one again.
 func (w *writing) drop() (dropped []sparekey.Credential) {
 	k := known{revoked: w.revoked, beside: w.beside}
