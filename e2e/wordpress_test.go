@@ -29,10 +29,10 @@ import (
 // long bounds the wait for what WordPress does at length, such as the tests of Site Health.
 const long = 60 * time.Second
 
-// TestWordPressAdministration uses the administration of a live WordPress as a person does
-// who is signed in by its cookie: once without Sparekey, and once through each way to put
-// Sparekey in front. What the person sees, what the browser complains about and which
-// requests fail must be the same.
+// TestWordPressAdministration uses the administration of a live WordPress as a person does who
+// is signed in by its cookie: once without Sparekey, and once through each way to put Sparekey
+// in front. The content of the pages, the browser's complaints and the failed requests must be
+// the same.
 func TestWordPressAdministration(t *testing.T) {
 	t.Parallel()
 	need(t, chrome != nil, "Chromium")

@@ -18,8 +18,8 @@ import (
 
 // auditSettings are those of the audit log, which all commands write to.
 type auditSettings struct {
-	AuditKeep duration `help:"For how long records of the audit log are kept, such as 90d; \"serve\" removes older ones. 0: for ever." default:"0" env:"SPAREKEY_AUDIT_KEEP" placeholder:"DURATION" group:"Settings of the site"`
-	AuditKey  string   `help:"A file with the key that the hashes of the audit log are made with, so that who has only the database cannot make them." env:"SPAREKEY_AUDIT_KEY" placeholder:"FILE" group:"Settings of the site"`
+	AuditKeep duration `help:"For how long records of the audit log are kept, such as 90d; \"serve\" removes older ones. 0: forever." default:"0" env:"SPAREKEY_AUDIT_KEEP" placeholder:"DURATION" group:"Settings of the site"`
+	AuditKey  string   `help:"A file with the key that the hashes of the audit log are made with, so that an attacker with only the database cannot make them." env:"SPAREKEY_AUDIT_KEY" placeholder:"FILE" group:"Settings of the site"`
 }
 
 // moment is a time on the command line.
@@ -58,8 +58,7 @@ func (s auditSettings) key() (audit.Key, error) {
 	return key, nil
 }
 
-// openLog returns the audit log of a database, or nil where that cannot keep one.
-// observe is what else is told of events, by a server.
+// observe receives the same events, for a server.
 func (s auditSettings) openLog(b backend, observe func(context.Context, sparekey.Event)) (*audit.Log, error) {
 	store, ok := b.(audit.Store)
 	if !ok {
@@ -197,7 +196,7 @@ func (f auditFilter) with(ctx context.Context, all *commands, do func(audit.Stor
 	})
 }
 
-// What is printed of a record, and what is printed only where it is asked for.
+// The columns that are printed of a record, and those that are printed on request.
 var (
 	auditColumns = []string{"seq", "time", "kind", "login", "name", "who", "addr", "request", "reason", "count"}
 	auditMore    = []string{
@@ -206,8 +205,7 @@ var (
 	}
 )
 
-// auditRow is a record as people read it. A line that is no record is shown as
-// broken.
+// auditRow is a record as people read it. A line that is not a record is shown as broken.
 func auditRow(line audit.Line) row {
 	r, err := audit.ParseLine(line.Text)
 	if err != nil {
@@ -246,7 +244,7 @@ func timeOrNil(t time.Time) any {
 type auditListCommand struct {
 	auditFilter
 	listFlags
-	Limit int `help:"How many records at the most, the last ones. 0: all." default:"50"`
+	Limit int `help:"The maximum number of records; the last ones are shown. 0: all." default:"50"`
 }
 
 func (c *auditListCommand) Run(ctx context.Context, all *commands, t terminal) error {

@@ -108,8 +108,8 @@ func TestRevokedNeverWorksAgain(t *testing.T) {
 	}
 }
 
-// TestRevokeInAFlood revokes from the command line while whoever has a secret
-// writes without a pause: the command never has to give up.
+// TestRevokeInAFlood revokes from the command line while a client with a secret writes without
+// a pause: the command never has to give up.
 func TestRevokeInAFlood(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")

@@ -79,8 +79,8 @@ func (c configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any
 	return value, nil
 }
 
-// readConfig reads the settings of a configuration file, but for those that the
-// program does not know or cannot read, which are problems.
+// readConfig reads the settings of a configuration file, except for those that the program does
+// not know or cannot read, which are problems.
 func readConfig(path string, app *kong.Application) (configFile, []error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -132,7 +132,7 @@ func inFile(path string, problems []error) (lines []error) {
 	return lines
 }
 
-// otherSettings names what somebody may have meant, or all that there is.
+// otherSettings suggests the settings that were probably meant, or lists all of them.
 func otherSettings(name string, known []string) string {
 	if found := similar(name, known); len(found) > 0 {
 		return didYouMean(found)
@@ -160,8 +160,8 @@ func parseValue(flag *kong.Flag, value any) error {
 	return nil
 }
 
-// configurable returns the flags that a configuration file may set, by name:
-// those that the environment may set as well, but for the file itself.
+// configurable returns the flags that a configuration file may set, by name: those that the
+// environment may set as well, except for the file itself.
 func configurable(app *kong.Application) map[string]*kong.Flag {
 	flags := map[string]*kong.Flag{}
 	collect := func(of []*kong.Flag) {
@@ -178,8 +178,8 @@ func configurable(app *kong.Application) map[string]*kong.Flag {
 	return flags
 }
 
-// warnOfEnvironment names the variables of the environment that look like settings
-// and are none. They may be another program's, so that is no error.
+// warnOfEnvironment names the variables of the environment that look like settings but are not.
+// They may be another program's, so that is not an error.
 func warnOfEnvironment(app *kong.Application, environment []string, t terminal) {
 	known := map[string]bool{"SPAREKEY_CONFIG": true}
 	for _, flag := range configurable(app) {
@@ -190,7 +190,7 @@ func warnOfEnvironment(app *kong.Application, environment []string, t terminal) 
 	for _, variable := range environment {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "SPAREKEY_") && !known[name] {
-			fmt.Fprintf(t.err, "Warning: the environment variable %s is no setting: \"sparekey serve --help\" shows those that are\n", escapeControls(name))
+			fmt.Fprintf(t.err, "Warning: the environment variable %s is not a setting: \"sparekey serve --help\" shows those that are\n", escapeControls(name))
 		}
 	}
 }
@@ -255,8 +255,8 @@ func flagsIn(problems []error) (flags []string) {
 	return flags
 }
 
-// without leaves out what an error has to say about some flags: where one of them
-// cannot be read, nobody knows what is wrong beside it.
+// without leaves out what an error says about some flags: while one of them cannot be read,
+// other findings about it would only confuse.
 func without(flags []string, err error) (problems []error) {
 	if err == nil {
 		return nil

@@ -65,8 +65,8 @@ func settingName(name string, value *yaml.Node) string {
 // bareColon is a setting whose value has a colon that YAML takes for one of its own.
 var bareColon = regexp.MustCompile(`^\s*([a-z-]+):\s+[^"'{\[#|>\s].*:(\s|$)`)
 
-// explainYAML says where a file is no YAML, and what to do in the case that people
-// come across. It shows no value, since there are passwords in some.
+// explainYAML says where a file is not YAML, and what to do about the most common mistake. It
+// shows no value, since some are passwords.
 func explainYAML(data []byte, err error) error {
 	n := 0
 	for line := range bytes.Lines(data) {
@@ -75,7 +75,7 @@ func explainYAML(data []byte, err error) error {
 			return fmt.Errorf("line %d: put the value of %s in quotes, as in %s: \"…\", since it has a colon before a space or at its end", n, m[1], m[1])
 		}
 	}
-	return fmt.Errorf("it is no YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	return fmt.Errorf("it is not YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
 }
 
 // settingValue is the value of a flag in a configuration file as the command line

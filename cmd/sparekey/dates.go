@@ -25,8 +25,8 @@ func onDay(at time.Time, none string) string {
 	return at.Local().Format(dayLayout)
 }
 
-// fromNow is how far a time is from now, such as "3 days ago" or "in 2 hours". What is more
-// than 30 days away is its day, in the zone of the reader.
+// fromNow is how far a time is from now, such as "3 days ago" or "in 2 hours". A time more than
+// 30 days away is shown as its day, in the zone of the reader.
 func fromNow(at, now time.Time, none string) string {
 	if at.IsZero() {
 		return none

@@ -68,8 +68,8 @@ func TestDoctor(t *testing.T) {
 	wantDoctor(t, 10, "unreachable", "", quiet.url)
 }
 
-// TestDoctorAdvice asks a server that pays no heed to a credential. Only who gave no
-// login is told that there is a flag for it.
+// TestDoctorAdvice asks a server that ignores credentials. The advice about the flag for a
+// login appears only without a login.
 func TestDoctorAdvice(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -86,8 +86,8 @@ func TestDoctorAdvice(t *testing.T) {
 	}
 }
 
-// TestDoctorInFront asks about an application, which is no WordPress, that Sparekey
-// stands in front of.
+// TestDoctorInFront asks about an application, other than WordPress, that Sparekey stands in
+// front of.
 func TestDoctorInFront(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")

@@ -37,7 +37,7 @@ type people struct {
 // source is the key of what a row was made of, for its cells.
 const source = ""
 
-// all are the rows of the listing. After an error there are no others.
+// all are the rows of the listing. An error ends them.
 func (l listing) all() iter.Seq2[row, error] {
 	if l.stream != nil {
 		return l.stream
@@ -65,8 +65,8 @@ func (r row) text(column string) string {
 	return fmt.Sprint(r[column])
 }
 
-// shown is text that does nothing to a terminal. Names are others' choice, and
-// may have escape sequences that hide a line from whoever looks for it.
+// shown is text that does nothing to a terminal. Names are others' choice, and may have escape
+// sequences that hide a line from its reader.
 func (r row) shown(column string) string { return escapeControls(r.text(column)) }
 
 // escapeControls writes what cannot be seen as \uXXXX.

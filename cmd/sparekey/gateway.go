@@ -29,10 +29,10 @@ type gatewaySettings struct {
 	UpstreamAuth         string   `help:"Whether requests to the application need an application password: ${enum}. With optional, requests without one are forwarded as anonymous." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
 	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, php, rails, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
 	UpstreamIndex        string   `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
-	ForwardAuth          string   `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, requests without one are let through as anonymous." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
+	ForwardAuth          string   `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, requests without one are forwarded as anonymous." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool    `help:"Pass the application password on to the application, in the header Authorization. Other schemes than Basic are always passed on. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
-	UpstreamXmlrpc       bool     `name:"upstream-xmlrpc" help:"Let calls of XML-RPC through to WordPress whose application passwords have no limits, since WordPress checks them by itself there. Default: XML-RPC of a WordPress is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
-	AllowOrigin          []string `help:"Origin, such as https://app.example, whose pages may send forms (uploads) with an application password, and whose preflights proxies that ask let through to the application without one. May be given more than once." env:"SPAREKEY_ALLOW_ORIGIN" placeholder:"ORIGIN" group:"In front of an application"`
+	UpstreamXmlrpc       bool     `name:"upstream-xmlrpc" help:"Forward calls of XML-RPC to WordPress whose application passwords have no limits, since WordPress checks them by itself there. Default: XML-RPC of a WordPress is refused." env:"SPAREKEY_UPSTREAM_XMLRPC" group:"In front of an application"`
+	AllowOrigin          []string `help:"Origin, such as https://app.example, whose pages may send forms (uploads) with an application password, and whose preflights proxies that ask may pass on to the application without one. May be given more than once." env:"SPAREKEY_ALLOW_ORIGIN" placeholder:"ORIGIN" group:"In front of an application"`
 	IdentityHeader       []string `help:"Name of a header in which the application looks for the login, such as Remote-User or X-WEBAUTH-USER: it gets the login there as well. May be given more than once." env:"SPAREKEY_IDENTITY_HEADER" placeholder:"NAME" group:"In front of an application"`
 	SigningKey           string   `help:"File with a secret of 32 bytes or more, which the application has as well: the identity headers are signed with it." env:"SPAREKEY_SIGNING_KEY" placeholder:"FILE" group:"In front of an application"`
 }
@@ -114,8 +114,8 @@ func isSameServer(a, b string) bool {
 		hostA == "localhost" && (hostB == "127.0.0.1" || hostB == "::1"))
 }
 
-// leadsBack reports whether a URL is certainly the server's own, which has this
-// address. What is not certain shows when requests come back.
+// leadsBack reports whether a URL is certainly the server's own, which has this address. Other
+// loops show when requests come back.
 func leadsBack(u *url.URL, own string) bool {
 	if host, port, err := net.SplitHostPort(own); err == nil && isWildcard(host) && isLoopback(u.Hostname()) {
 		own = net.JoinHostPort(u.Hostname(), port)
@@ -261,9 +261,9 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 	}
 }
 
-// inFront puts own, which is everything that Sparekey answers itself, beside the
-// answers to proxies, and in front of the application, if there is one. rules has what may be
-// let through. Refusals are in the form of the API where that is asked for something.
+// inFront puts own, which is everything that Sparekey answers itself, beside the answers to
+// proxies, and in front of the application, if there is one. rules are those of the gateway.
+// Refusals of requests for the API have its form.
 func (c *serveCommand) inFront(site *site, database string, rules gateway.Config, log *slog.Logger, places *places, own http.Handler) (http.Handler, error) {
 	signer, err := c.signer()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// refusedCode is the code in a refusal, or nothing where it is no JSON.
+// refusedCode is the code in a refusal, or empty where it is not JSON.
 func refusedCode(body string) string {
 	var told struct{ Code string }
 	if json.Unmarshal([]byte(body), &told) != nil {
@@ -44,7 +44,7 @@ func TestRefusalsOfTheAPI(t *testing.T) {
 		status int
 		code   string
 	}{
-		"nobody":         {account{}, http.StatusUnauthorized, "rest_not_logged_in"},
+		"anonymous":      {account{}, http.StatusUnauthorized, "rest_not_logged_in"},
 		"wrong":          {account{"ann", "wrong"}, http.StatusUnauthorized, "incorrect_password"},
 		"used up":        {once, http.StatusUnauthorized, "application_password_used_up"},
 		"out of scope":   {reader, http.StatusForbidden, "application_password_out_of_scope"},

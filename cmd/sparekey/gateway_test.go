@@ -14,7 +14,7 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
 
-// newApplication starts an application that says what was asked of it, by whom.
+// newApplication starts an application that says which request it got, and for which user.
 func newApplication(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -95,8 +95,8 @@ func TestUpstream(t *testing.T) {
 			t.Errorf("%s asks for %s: %d %s", c.as.login, c.target, status, body)
 		}
 	}
-	// However they are spelled, the routes of application passwords are no longer
-	// the application's.
+	// However they are spelled, the routes of application passwords are Sparekey's, not the
+	// application's.
 	for _, target := range []string{
 		"/wp-json/WP/v2/users/me/Application-Passwords", "/%77p-json/wp/v2/users/me/application-passwords", "/index.php/wp-json/wp/v2/users/me/application%2Dpasswords",
 		"/about?rest_route=/wp/v2/users/me/application-passwords", "/?rest.route=/wp/v2/users/me/application%2dpasswords", "/?x=%zz&rest%5Froute=/wp/v2/users/1/application%2Dpasswords",
@@ -120,7 +120,7 @@ func TestUpstreamSettings(t *testing.T) {
 	application := newApplication(t)
 	s := startServer(t, database, "--upstream", application, "--upstream-auth=required", "--forward-authorization", "--signing-key", key)
 	if status, body := s.ask(t, account{}, "/"); status != http.StatusUnauthorized {
-		t.Errorf("nobody: %d %s", status, body)
+		t.Errorf("anonymous: %d %s", status, body)
 	}
 	if _, body := s.ask(t, ann, "/"); body != "application: GET / user=ann signed=true authorized=true" {
 		t.Error(body)
@@ -216,7 +216,7 @@ func TestForwardAuth(t *testing.T) {
 	}
 	s = startServer(t, database)
 	if status, body := s.ask(t, ann, "/-/auth/nginx", append(tells["/-/auth/nginx"], "X-Forwarded-For", "203.0.113.9")...); status != http.StatusForbidden || !strings.Contains(body, "--trusted-proxy") {
-		t.Errorf("a proxy on this machine that nobody named: %d %s", status, body)
+		t.Errorf("an unnamed proxy on this machine: %d %s", status, body)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestWordPressIdentity(t *testing.T) {
 		"checks again, as told": {gatewaySettings{Upstream: "http://a", ForwardAuthorization: &yes}, wordpress, true, false},
 		"believes, and checks":  {gatewaySettings{Upstream: "http://a", SigningKey: "key"}, wordpress, false, false},
 		"believes":              {gatewaySettings{Upstream: "http://a", SigningKey: "key", ForwardAuthorization: &no}, wordpress, false, false},
-		"is told nothing":       {gatewaySettings{Upstream: "http://a", ForwardAuthorization: &no}, wordpress, false, true},
+		"gets nothing":          {gatewaySettings{Upstream: "http://a", ForwardAuthorization: &no}, wordpress, false, true},
 		"not behind it":         {gatewaySettings{}, wordpress, false, false},
 		"not WordPress":         {gatewaySettings{Upstream: "http://a", ForwardAuthorization: &yes}, "sparekey.db", false, false},
 	} {

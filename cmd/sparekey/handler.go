@@ -205,8 +205,8 @@ func (s *statusRecorder) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (s *statusRecorder) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-// logEvents logs what happens to credentials. Refusals are warnings: many of them
-// are somebody guessing.
+// logEvents logs what happens to credentials. Refusals are warnings: many of them mean that an
+// attacker is guessing.
 func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 	return func(ctx context.Context, e sparekey.Event) {
 		switch e.Kind {
@@ -215,7 +215,7 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 		case sparekey.KindRefused:
 			log.Log(ctx, refusalLevel(e), string(e.Kind), refusal(e)...)
 		case sparekey.KindPublic: // the gateway reports these to the audit log alone
-		case sparekey.KindBroken: // whoever answers the request logs why; this is for those who do not
+		case sparekey.KindBroken: // the handler that answers logs why; this is for those that do not
 			log.DebugContext(ctx, string(e.Kind), "addr", e.Addr, "error", e.Err)
 		case sparekey.KindUsageNotKept:
 			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
@@ -238,8 +238,8 @@ func change(e sparekey.Event) []any {
 	return attrs
 }
 
-// refusalLevel is a warning, unless the throttle turned somebody away: that is
-// logged once, when it begins, or a flood would fill the log.
+// refusalLevel is a warning, except for throttled requests: the beginning of throttling is
+// logged once, or a flood would fill the log.
 func refusalLevel(e sparekey.Event) slog.Level {
 	if e.Reason == sparekey.ReasonThrottled {
 		return slog.LevelDebug

@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// settingsTopic is the word after "help" for the settings, which are no command.
+// settingsTopic is the word after "help" for the settings, which are not a command.
 const settingsTopic = "settings"
 
 // helpCommand is --help as a word. Where it is the first, run takes it for --help, so that
@@ -67,8 +67,8 @@ func printSettings(app *kong.Application, t terminal, words []string) error {
 	return printLines(t.out, page.lines)
 }
 
-// isAbout reports whether a name or a title has one of the words in it, in any case, or there
-// are no words.
+// isAbout reports whether a name or a title has one of the words in it, in any case. Without
+// words it is true.
 func isAbout(words []string, name, title string) bool {
 	return len(words) == 0 || slices.ContainsFunc(words, func(w string) bool {
 		w = strings.ToLower(strings.TrimLeft(w, "-"))

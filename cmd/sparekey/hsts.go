@@ -23,10 +23,10 @@ func (c *serveCommand) validateHSTS() error {
 	return nil
 }
 
-// withHSTS has browsers reach the host of home over TLS alone, once they have seen an
-// answer of next (RFC 6797). What concerns localhost and addresses would concern
-// every other program there, and browsers take no such header from addresses. It is
-// sent over TLS alone (section 7.2), which a proxy on this machine may have ended.
+// withHSTS has browsers reach the host of home over TLS alone, once they have seen an answer of
+// next (RFC 6797). It leaves out localhost, where it would affect every other program, and
+// addresses, from which browsers ignore the header. It is sent over TLS alone (section 7.2),
+// which a proxy on this machine may have ended.
 func (c *serveCommand) withHSTS(
 	home string, origin clientip.Resolver, next http.Handler,
 ) http.Handler {

@@ -21,8 +21,8 @@ import (
 // limitFlags narrow an application password.
 type limitFlags struct {
 	Expires *string  `help:"When it expires: after 24h or 7d, at the end of 2026-12-31, at 2026-12-31T18:00:00Z, or never." placeholder:"WHEN" group:"Limits"`
-	Scope   []string `sep:"none" help:"What it may do: a bundle such as read, or methods and a path such as 'GET /wp-json/wp/v2/posts*'. May be given more than once." placeholder:"RULE" group:"Limits"`
-	Network []string `help:"Where it may be used from: an address or a network such as 10.0.0.0/8. May be given more than once." placeholder:"CIDR" group:"Limits"`
+	Scope   []string `sep:"none" help:"The requests it may make: a bundle such as read, or methods and a path such as 'GET /wp-json/wp/v2/posts*'. May be given more than once." placeholder:"RULE" group:"Limits"`
+	Network []string `help:"From where it may be used: an address or a network such as 10.0.0.0/8. May be given more than once." placeholder:"CIDR" group:"Limits"`
 	MaxUses *string  `name:"max-uses" aliases:"max_uses" help:"How many requests may be made with it in all, also HEAD and those that are answered with an error." placeholder:"N" group:"Limits"`
 }
 
@@ -194,7 +194,7 @@ func listOrNil(list []string) any {
 
 type passwordRotateCommand struct {
 	credential
-	Grace duration `help:"For how long the secret that it has is accepted as well, such as 1h or 7d; 90d at the most." default:"0" placeholder:"DURATION"`
+	Grace duration `help:"How long the previous secret keeps working, such as 1h or 7d; at most 90d." default:"0" placeholder:"DURATION"`
 	newSecretFlags
 }
 
@@ -307,7 +307,7 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 		if len(uuid) < wholeUUID {
 			advice = "give the whole UUID, or its user before it; " + advice
 		}
-		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("there is no application password with the UUID %q: %s", uuid, advice)
+		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("found no application password with the UUID %q: %s", uuid, advice)
 	}
 	user, err := s.service.Directory().UserByID(ctx, list[0].UserID)
 	if errors.Is(err, sparekey.ErrUserNotFound) {
@@ -316,7 +316,7 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 	return user, list[0], err
 }
 
-// answer says whether a request would be let through, and exits with 1 if not.
+// answer says whether a request would be allowed, and exits with 1 if not.
 func (c *passwordExplainCommand) answer(s *site, all *commands, found sparekey.Credential, asked sparekey.Request, t terminal) error {
 	from, err := c.from(found.Limits.Networks)
 	if err != nil {

@@ -28,7 +28,7 @@ func manyCredentials(n int, runs *int) iter.Seq2[sparekey.Credential, error] {
 
 func everyRow(sparekey.Credential, row) (bool, error) { return true, nil }
 
-// TestNewestFirst sorts what it may keep in memory, and keeps no more than that.
+// TestNewestFirst sorts what it may keep in memory, and keeps only that.
 func TestNewestFirst(t *testing.T) {
 	t.Parallel()
 	store := memory.New()

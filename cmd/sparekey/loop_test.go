@@ -41,8 +41,8 @@ func TestUpstreamLeadsBack(t *testing.T) {
 	}
 }
 
-// TestUpstreamComesBack has the way to the application lead back in a way that
-// nobody could know before.
+// TestUpstreamComesBack has the way to the application lead back in a way that shows only with
+// the first request.
 func TestUpstreamComesBack(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")

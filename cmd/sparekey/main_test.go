@@ -41,8 +41,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// command is a run of the program on a database. Nobody is turned away for
-// failing too often, unless a test says so.
+// command is a run of the program on a database. The throttle is off, unless a test says
+// otherwise.
 func command(ctx context.Context, database string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sparekey", args...)
 	cmd.Env = append(os.Environ(), "SPAREKEY_DATABASE="+database, "SPAREKEY_THROTTLE=off")
@@ -178,7 +178,7 @@ func (s *server) stop() error {
 	return <-s.done
 }
 
-// account is somebody who sends requests.
+// account is a login with a secret, as sent in requests.
 type account struct{ login, secret string }
 
 type answer struct {
@@ -188,8 +188,8 @@ type answer struct {
 	status   int
 }
 
-// send sends a request as somebody and reads the JSON of the answer. Its error
-// is that there was no complete answer.
+// send sends a request with an account's credentials and reads the JSON of the answer. It
+// returns an error if the answer is not complete.
 func (s *server) send(ctx context.Context, as account, method, path, body string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {

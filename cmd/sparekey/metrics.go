@@ -16,7 +16,7 @@ import (
 // metricsSettings say where Prometheus finds the metrics.
 type metricsSettings struct {
 	MetricsListen string `help:"Address and port to serve metrics for Prometheus on, at /metrics, such as 127.0.0.1:9090. Default: none are served." env:"SPAREKEY_METRICS_LISTEN" placeholder:"ADDRESS" group:"Metrics"`
-	MetricsPublic bool   `help:"Let --metrics-listen be an address that other machines reach. Nobody is asked who they are there." env:"SPAREKEY_METRICS_PUBLIC" group:"Metrics"`
+	MetricsPublic bool   `help:"Let --metrics-listen be an address that other machines reach. The metrics have no authentication." env:"SPAREKEY_METRICS_PUBLIC" group:"Metrics"`
 }
 
 // validate is part of serveCommand.Validate.
@@ -78,7 +78,7 @@ func (n *numbers) close() {
 	}
 }
 
-// observe counts the events that another is told as well.
+// observe counts events, and passes them on to another observer.
 func (n *numbers) observe(other func(context.Context, sparekey.Event)) func(context.Context, sparekey.Event) {
 	if n == nil {
 		return other
@@ -120,7 +120,7 @@ func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func()) {
 	return inBackground(context.WithoutCancel(ctx), func(ctx context.Context) {
 		context.AfterFunc(ctx, func() { _ = server.Close() })
 		if err := server.Serve(n.listener); ctx.Err() == nil {
-			log.ErrorContext(ctx, "metrics are served no more", "error", err)
+			log.ErrorContext(ctx, "metrics are no longer served", "error", err)
 		}
 	})
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// notifySettings say who is told of application passwords that expire soon.
+// notifySettings name the program that warns of application passwords that expire soon.
 type notifySettings struct {
 	NotifyCommand string `help:"A program to run for every application password that expires soon: 14 days, 7 days and one day before. It reads one JSON document on its standard input. Default: none." env:"SPAREKEY_NOTIFY_COMMAND" placeholder:"FILE" group:"Expiry warnings"`
 }
@@ -62,17 +62,16 @@ const (
 	// notifyPipeTimeout is how long what the program left running may keep its
 	// standard error.
 	notifyPipeTimeout = 5 * time.Second
-	// maxNotices is how many wait for the program at the most; beyond that, they
-	// are dropped.
+	// maxNotices is how many notices may wait for the program; beyond that, they are dropped.
 	maxNotices = 10000
-	// maxNoticeText is how many bytes each text in a notice has at the most.
+	// maxNoticeText is the maximum length of each text in a notice, in bytes.
 	maxNoticeText = 1000
-	// maxNoticeError is how much is logged of what the program had to say.
+	// maxNoticeError is how much is logged of the program's error output.
 	maxNoticeError = 1000
 )
 
-// notifier tells a program of the operator's of application passwords that expire
-// soon: one after the other, and nobody waits for it. nil tells nobody.
+// notifier runs a program of the operator for application passwords that expire soon: one after
+// the other, in the background. A nil notifier does nothing.
 type notifier struct {
 	program string
 	timeout time.Duration
@@ -83,7 +82,7 @@ type notifier struct {
 // notifier makes the one that the settings ask for.
 func (s notifySettings) notifier(log *slog.Logger) (*notifier, error) {
 	if s.NotifyCommand == "" {
-		return nil, nil //nolint:nilnil // nobody is told
+		return nil, nil //nolint:nilnil // no program is set
 	}
 	program, err := s.program()
 	if err != nil {
@@ -92,9 +91,8 @@ func (s notifySettings) notifier(log *slog.Logger) (*notifier, error) {
 	return &notifier{program, notifyTimeout, log, make(chan *notice, maxNotices)}, nil
 }
 
-// notice is what the program reads. The names are those of the audit log. There
-// is no line break in any text, so that nothing of it begins another line of an
-// e-mail.
+// notice is what the program reads. The names are those of the audit log. Texts are without
+// line breaks, so that they cannot begin another line of an e-mail.
 type notice struct {
 	Kind        sparekey.Kind `json:"kind"`
 	User        string        `json:"user"` // ID
@@ -157,8 +155,8 @@ func (n *notifier) start(ctx context.Context) (stop func()) {
 	return inBackground(context.WithoutCancel(ctx), n.Run)
 }
 
-// Run runs the program for what is noted. When the context ends, there is
-// some time for the notices that wait, since nobody would note them again.
+// Run runs the program for the notices. When the context ends, waiting notices have some time
+// left, since they would not be made again.
 func (n *notifier) Run(ctx context.Context) {
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
@@ -177,7 +175,7 @@ func (n *notifier) Run(ctx context.Context) {
 	}
 }
 
-// tellRest is about the notices that wait, and no more come.
+// tellRest handles the notices that still wait when the server stops.
 func (n *notifier) tellRest(ctx context.Context) {
 	for {
 		select {
@@ -215,7 +213,7 @@ func (n *notifier) tell(ctx context.Context, told *notice) {
 	}
 }
 
-// failed logs that nobody was told.
+// failed logs that a notice was not delivered.
 func (n *notifier) failed(ctx context.Context, told *notice, err error, said string) {
 	attrs := []any{"user", told.Login, "credential", told.Credential, "expires", told.Expires, "program", n.program, "error", err}
 	if said != "" {

@@ -83,7 +83,7 @@ func TestNotifyCommand(t *testing.T) {
 	for _, name := range []string{`Grüße "$(id)"`, "second"} {
 		mustCLI(t, database, "user", "application-password", "create", "ann", name, "--porcelain")
 		uuid := mustCLI(t, database, "user", "application-password", "list", "ann", "--name="+name, "--field=uuid")
-		time.Sleep(time.Second) // there is no warning of a time at which it was not there, in whole seconds
+		time.Sleep(time.Second) // a warning time before its creation, in whole seconds, is skipped
 		mustCLI(t, database, "user", "application-password", "update", "ann", uuid, "--expires=24h")
 		s := startServer(t, database, "--config", config)
 		s.log.waitFor(t, "msg=swept expiring=1 ")
@@ -151,7 +151,7 @@ func checkRun(t *testing.T, told, name, uuid string) {
 	}
 }
 
-// TestNotifyCommandFails goes on with the next one, whatever the program does.
+// TestNotifyCommandFails continues with the next one, whatever the program does.
 func TestNotifyCommandFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -190,7 +190,7 @@ func TestNotifyCommandHangs(t *testing.T) {
 			return
 		}
 		defer alive.Close()
-		all, _ := io.ReadAll(alive) // ends when nobody has the other end any more
+		all, _ := io.ReadAll(alive) // ends when the other end is closed
 		dead <- string(all)
 	}()
 	tellAll(t, n, expiring("Phone"))
@@ -218,8 +218,8 @@ func TestNotifyCommandLeavesSomethingBehind(t *testing.T) {
 	}
 }
 
-// TestNoticesDoNotBlock notes more than there is room for, while nobody runs the
-// program; and one at a time is told.
+// TestNoticesDoNotBlock makes more notices than the queue holds, while the program does not
+// run; and runs the program for one at a time.
 func TestNoticesDoNotBlock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -238,7 +238,7 @@ func TestNoticesDoNotBlock(t *testing.T) {
 	}
 }
 
-// TestNoticesAtTheEnd gives up those that wait when the time to stop is over.
+// TestNoticesAtTheEnd gives up those that still wait when the time to stop has passed.
 func TestNoticesAtTheEnd(t *testing.T) {
 	t.Parallel()
 	n, log := newNotifier(t, script(t, `exec sleep 600`), time.Minute)
@@ -322,7 +322,7 @@ func TestMailExample(t *testing.T) {
 	}
 	example := regexp.MustCompile("(?s)```sh\n(#!/bin/sh\n.*?)```").FindSubmatch(docs)
 	if example == nil {
-		t.Fatal("there is no example in docs/policy.md")
+		t.Fatal("docs/policy.md lacks the example")
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "mail-expiring")

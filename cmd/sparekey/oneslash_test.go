@@ -60,7 +60,7 @@ func TestSlashesInFront(t *testing.T) {
 		if !inFront {
 			continue
 		}
-		// What the application answers stays as it is, and is judged as it is.
+		// Paths that the application answers stay unchanged, and limits apply to them as they are.
 		if status, body := s.askRaw(t, ann, "//wp-json/wp/v2/posts"); status != http.StatusOK || !strings.Contains(body, "GET //wp-json/wp/v2/posts ") {
 			t.Errorf("passed on: %d %s", status, body)
 		}

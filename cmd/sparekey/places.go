@@ -108,8 +108,8 @@ func (a *places) serveAPI(w http.ResponseWriter, r *http.Request) {
 	h.ServeHTTP(w, there)
 }
 
-// asked returns a request for which rules are compared with another path, as the gateway
-// does for the API of the main site: with the usual one. What is answered stays the same.
+// asked returns a request whose rules are compared with another path, as the gateway does for
+// the API of the main site: with the usual one. The answer stays the same.
 func asked(r *http.Request, path string) *http.Request {
 	there := *r
 	there.RequestURI = path

@@ -19,13 +19,13 @@ import (
 // policySettings are what the site demands of application passwords. They are the
 // site's, so that the server and the command line agree.
 type policySettings struct {
-	MaxLifetime           duration `help:"How long after its creation an application password is accepted at the most, such as 90d. 0: for ever." default:"0" env:"SPAREKEY_MAX_LIFETIME" group:"Policy of the site" placeholder:"DURATION"`
+	MaxLifetime           duration `help:"How long an application password works at most after its creation, such as 90d. 0: forever." default:"0" env:"SPAREKEY_MAX_LIFETIME" group:"Policy of the site" placeholder:"DURATION"`
 	RequireExpiry         bool     `help:"Refuse to make application passwords that never expire." env:"SPAREKEY_REQUIRE_EXPIRY" group:"Policy of the site"`
 	RequireScopes         bool     `help:"Refuse to make and to accept application passwords that are not limited to scopes." env:"SPAREKEY_REQUIRE_SCOPES" group:"Policy of the site"`
 	Creators              []string `help:"The roles whose users may have application passwords made. Default: all." env:"SPAREKEY_CREATORS" group:"Policy of the site" placeholder:"ROLE,…"`
 	MaxPerUser            int      `help:"How many application passwords a user may have. 0: any number." default:"0" env:"SPAREKEY_MAX_PER_USER" group:"Policy of the site" placeholder:"N"`
 	RevokeUnused          duration `help:"Revoke application passwords that were not used for so long, such as 180d. 0: never." default:"0" env:"SPAREKEY_REVOKE_UNUSED" group:"Policy of the site" placeholder:"DURATION"`
-	KeepExpired           duration `help:"For how long application passwords that expired or are used up stay in the lists before they are removed, such as 30d. 0: for ever." default:"0" env:"SPAREKEY_KEEP_EXPIRED" group:"Policy of the site" placeholder:"DURATION"`
+	KeepExpired           duration `help:"For how long application passwords that expired or are used up stay in the lists before they are removed, such as 30d. 0: forever." default:"0" env:"SPAREKEY_KEEP_EXPIRED" group:"Policy of the site" placeholder:"DURATION"`
 	RevokeOnPasswordReset bool     `help:"Revoke a user's application passwords when their main password is reset." env:"SPAREKEY_REVOKE_ON_PASSWORD_RESET" group:"Policy of the site"`
 	ManageNeedsScope      bool     `help:"Let an application password manage application passwords only where a scope says so." env:"SPAREKEY_MANAGE_NEEDS_SCOPE" group:"Policy of the site"`
 	Scopes                bundles  `help:"Names for scopes, as YAML or JSON: {\"deploy\": [\"POST /hooks/*\"]}. In a configuration file, a map." env:"SPAREKEY_SCOPES" group:"Policy of the site" placeholder:"BUNDLES"`
@@ -42,12 +42,12 @@ func (p policySettings) problems(database string, usageInterval time.Duration) (
 		problems = append(problems, errors.New("--max-per-user must not be negative"))
 	}
 	if p.RevokeUnused > 0 && time.Duration(p.RevokeUnused) <= usageInterval {
-		problems = append(problems, fmt.Errorf("--revoke-unused must be longer than --usage-interval (%s), since uses are known no more precisely",
+		problems = append(problems, fmt.Errorf("--revoke-unused must be longer than --usage-interval (%s), since uses are not known more precisely",
 			sparekey.FormatDuration(usageInterval)))
 	}
 	for _, role := range p.Creators {
 		if hasOwnRoles(database) && !slices.Contains(login.Roles(), role) {
-			problems = append(problems, fmt.Errorf("--creators: there is no role %q: there are %s", role, strings.Join(login.Roles(), ", ")))
+			problems = append(problems, fmt.Errorf("--creators: unknown role %q: the roles are %s", role, strings.Join(login.Roles(), ", ")))
 		}
 	}
 	return problems
@@ -131,7 +131,7 @@ func ruleLists(own map[string]any) (map[string][]string, error) {
 		for _, rule := range given {
 			text, ok := rule.(string)
 			if !ok {
-				problems = append(problems, fmt.Errorf("bundle %q: %v is no rule such as \"GET /files/*\"", name, rule))
+				problems = append(problems, fmt.Errorf("bundle %q: %v is not a rule such as \"GET /files/*\"", name, rule))
 				continue
 			}
 			lists[name] = append(lists[name], text)

@@ -38,7 +38,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestNoProgress shows nothing where standard error is no terminal.
+// TestNoProgress shows nothing where standard error is not a terminal.
 func TestNoProgress(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

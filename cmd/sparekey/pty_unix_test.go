@@ -50,7 +50,7 @@ func terminalSite(t *testing.T) (database string) {
 }
 
 // TestListOnTerminal shows people what they read: no hashes, no Unix times, in colour, and no
-// wider than the screen. What was asked for by name is as wp-cli has it.
+// wider than the screen. Values asked for by name are as wp-cli has them.
 func TestListOnTerminal(t *testing.T) {
 	t.Parallel()
 	database := terminalSite(t)

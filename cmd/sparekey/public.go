@@ -19,7 +19,7 @@ import (
 // publicSettings say which requests to an application need no application password. They
 // are settings of the site, so that "explain" knows them as the server does.
 type publicSettings struct {
-	Public        []string `sep:";" help:"What needs no application password in front of an application: methods and a path such as 'GET /feed*', or 'OPTIONS /api/*' for preflights. May be given more than once, or as a list with ';'." env:"SPAREKEY_PUBLIC" placeholder:"RULE" group:"Policy of the site"`
+	Public        []string `sep:";" help:"Requests to an application that need no application password: methods and a path such as 'GET /feed*', or 'OPTIONS /api/*' for preflights. May be given more than once, or as a list with ';'." env:"SPAREKEY_PUBLIC" placeholder:"RULE" group:"Policy of the site"`
 	PublicNetwork []string `help:"Address or network from which nothing needs an application password in front of an application. May be given more than once." env:"SPAREKEY_PUBLIC_NETWORK" placeholder:"CIDR" group:"Policy of the site"`
 }
 

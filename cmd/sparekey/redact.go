@@ -41,8 +41,8 @@ func looksLikeURL(text string) bool {
 // of its own its scheme, if it is certainly one.
 var passwordInText = regexp.MustCompile(`((?:wordpress|rediss?|https?)://)[^\s"']*@|[^\s"']*:[^\s"']*@`)
 
-// redactText is a message with no password of a URL in it, whoever quoted that: the
-// last to look before people and logs see it.
+// redactText is a message without passwords of URLs, from whatever source. It runs last before
+// people and logs see the message.
 func redactText(message string) string {
 	return passwordInText.ReplaceAllStringFunc(message, func(found string) string {
 		if strings.HasSuffix(found, "://user:password@") { // of an example

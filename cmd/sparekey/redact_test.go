@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestNoPasswordIsPrintedOfAFile checks configuration files in which an address with
-// a password stands where it should not, or is no address.
+// TestNoPasswordIsPrintedOfAFile checks configuration files in which an address with a password
+// stands in a wrong place, or is malformed.
 func TestNoPasswordIsPrintedOfAFile(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{

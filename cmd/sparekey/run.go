@@ -142,11 +142,11 @@ type site struct {
 	accounts *login.Accounts
 	log      *audit.Log        // nil where the database keeps none
 	limiter  *throttle.Limiter // nil: nothing is throttled
-	numbers  *numbers          // nil: nobody counts
+	numbers  *numbers          // nil: nothing is counted
 }
 
-// open opens the database that the settings name. What that repairs is told to
-// who is told of everything else.
+// open opens the database that the settings name. Events of its repairs go to the observer of
+// all other events.
 func (c *commands) open(ctx context.Context, how opening, config sparekey.Config) (*site, error) {
 	how.observe = func(ctx context.Context, e sparekey.Event) {
 		if config.Observe != nil {
@@ -190,8 +190,8 @@ func (s *site) atomically(ctx context.Context, do func(context.Context) error) e
 	return do(ctx)
 }
 
-// with opens the database for the time of one command. What went wrong on
-// closing is told, since it may mean that something was not kept.
+// with opens the database for the time of one command. It reports an error on closing, since
+// that may mean that something was not kept.
 func (c *commands) with(ctx context.Context, do func(*site) error) error {
 	return c.withDatabase(ctx, opening{}, do)
 }

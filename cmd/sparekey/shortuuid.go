@@ -8,9 +8,9 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// fullUUID is the UUID of the user's application password that an argument names: itself,
-// or with 8 characters or more the beginning of a UUID that no other of theirs has. It is the
-// argument where nothing has that beginning.
+// fullUUID is the UUID of the user's application password that an argument names: itself, or,
+// from 8 characters on, the beginning of exactly one of the user's UUIDs. It is the argument
+// itself where no UUID begins with it.
 func fullUUID(ctx context.Context, m sparekey.Manager, userID, argument string) (string, error) {
 	beginning := strings.ToLower(argument)
 	if len(beginning) < shortUUID || len(beginning) >= wholeUUID || strings.Trim(beginning, "0123456789abcdef-") != "" {

@@ -6,11 +6,10 @@ import (
 	"os/signal"
 )
 
-// surviveSignals has a server survive the signals that do not ask it to stop, but would
-// end it: a terminal that closes, a program that rotates logs, and a log that is a pipe
-// whose reader ended. What the server does not do for them it says. It lasts until stop
-// is called. Programs that the server starts get these signals as usual, which they would
-// not if they were ignored.
+// surviveSignals has a server survive the signals that do not ask it to stop, but would end it:
+// a terminal that closes, a program that rotates logs, and a log that is a pipe whose reader
+// ended. The server logs that it ignores them. It lasts until stop is called. Programs that the
+// server starts get these signals as usual, which they would not if they were ignored.
 func surviveSignals(log *slog.Logger) (stop func()) {
 	caught := make(chan os.Signal, 1)
 	done := make(chan struct{})

@@ -9,9 +9,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// suggestCommands names the commands that somebody may have meant who left out
-// words of one, as in "sparekey explain". It returns the error as it is where that
-// has another cause, or nothing fits.
+// suggestCommands suggests commands for one in which words are missing, as in "sparekey
+// explain". It returns the error unchanged where that has another cause, or nothing fits.
 func suggestCommands(usage *kong.ParseError, args []string) error {
 	text, isUnknown := strings.CutPrefix(usage.Error(), "unexpected argument ")
 	if !isUnknown || commandOf(usage.Context).Leaf() {

@@ -20,8 +20,8 @@ type sweeper struct {
 	log     *slog.Logger
 }
 
-// Run sweeps at once and then every hour until the context ends. What went wrong is
-// tried again the next time.
+// Run does the maintenance at once and then every hour until the context ends. It retries
+// failures the next time.
 func (s sweeper) Run(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
@@ -29,7 +29,7 @@ func (s sweeper) Run(ctx context.Context) {
 		swept, err := s.service.Sweep(ctx)
 		switch {
 		case errors.Is(err, sparekey.ErrUnavailable):
-			s.log.InfoContext(ctx, "this database cannot be searched, so nobody is warned of what expires, and what was not used stays, though it is refused")
+			s.log.InfoContext(ctx, "this database cannot be searched: users get no warnings before application passwords expire, and unused ones stay in the lists, though they are refused")
 			return
 		case err != nil && ctx.Err() == nil:
 			s.log.ErrorContext(ctx, "what expires or was not used could not be looked for", "error", err)

@@ -74,8 +74,8 @@ func (c *exportWordPressCommand) Run(ctx context.Context, all *commands, t termi
 	return c.run(ctx, all, t, false)
 }
 
-// transfer copies users and credentials. What is there already is left as it is,
-// so that it can be repeated.
+// transfer copies users and credentials. It leaves existing ones unchanged, so that it can be
+// repeated.
 type transfer struct {
 	from, to   *site
 	bundles    scope.Bundles // of this site, for the scopes of what is copied
@@ -112,7 +112,7 @@ func (f transferFlags) run(ctx context.Context, all *commands, t terminal, makes
 	}
 	if err := x.users(ctx); err != nil {
 		x.print()
-		return fmt.Errorf("not everything was copied, and the same command goes on from here: %w", err)
+		return fmt.Errorf("not everything was copied; run the same command again to continue: %w", err)
 	}
 	x.print()
 	if x.report.refused > 0 {
@@ -179,7 +179,7 @@ func (x *transfer) refuse(u sparekey.User, why string) {
 	fmt.Fprintf(x.t.err, "Refused: user %s (%s): %s\n", escapeControls(u.ID), escapeControls(u.Login), escapeControls(why))
 }
 
-// user copies one user. What is wrong with one user stops nobody else's copy.
+// user copies one user. A problem of one user does not stop the copy of others.
 func (x *transfer) user(ctx context.Context, u sparekey.User) error {
 	target, made, err := x.target(ctx, u)
 	if err != nil || target.Login == "" {
@@ -215,8 +215,8 @@ func (x *transfer) user(ctx context.Context, u sparekey.User) error {
 	return nil
 }
 
-// target finds the user of the same login, or makes one. Nobody is found where
-// the login is another's e-mail address.
+// target finds the user of the same login, or makes one. A user whose e-mail address equals the
+// login is not taken for it.
 func (x *transfer) target(ctx context.Context, u sparekey.User) (target sparekey.User, made bool, err error) {
 	target, err = x.to.UserByLogin(ctx, u.Login)
 	if err == nil && strings.EqualFold(target.Login, u.Login) {
@@ -259,7 +259,7 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 		return nil
 	}
 	if c.Hash == "" {
-		x.refuse(u, fmt.Sprintf("application password %s (%s) has no hash, so nobody could use it", c.UUID, c.Name))
+		x.refuse(u, fmt.Sprintf("application password %s (%s) has no hash, so it could not be used", c.UUID, c.Name))
 		return nil
 	}
 	if keeps, ok := x.to.backend.(interface {
@@ -298,8 +298,8 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 	return nil
 }
 
-// limitsProblem says why limits cannot be copied, or nothing. What has another form than
-// Sparekey's own is denied where it is; to copy it in that form would allow more.
+// limitsProblem says why limits cannot be copied, or nothing. Limits in another form than
+// Sparekey's own are denied where they are; to copy them in that form would allow more.
 func (x *transfer) limitsProblem(l sparekey.Limits) string {
 	own, err := l.Checked(x.bundles)
 	switch {

@@ -33,7 +33,7 @@ func unixServer(t *testing.T, application http.Handler) string {
 	return path
 }
 
-// tellProto says with which protocol an application was asked, for which host and by whom.
+// tellProto reports the protocol, the host and the user of a request to an application.
 func tellProto(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s %s %s", r.Proto, r.Host, r.Header.Get("X-Sparekey-User"))
 }
@@ -151,7 +151,8 @@ func TestUpstreamAuthority(t *testing.T) {
 	unknown.log.waitFor(t, "certificate of the application cannot be verified")
 }
 
-// TestUpstreamOfNoKind names what is no application, and no authority.
+// TestUpstreamOfNoKind names addresses that are not applications, and files that are not
+// authorities.
 func TestUpstreamOfNoKind(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

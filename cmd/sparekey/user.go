@@ -152,7 +152,7 @@ type userListCommand struct {
 
 func (c *userListCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	if hasOwnRoles(all.Database) && c.Role != "" && !slices.Contains(login.Roles(), c.Role) {
-		return fmt.Errorf("--role: there is no role %q: there are %s", c.Role, strings.Join(login.Roles(), ", "))
+		return fmt.Errorf("--role: unknown role %q: the roles are %s", c.Role, strings.Join(login.Roles(), ", "))
 	}
 	return all.with(ctx, func(s *site) error {
 		users, _, err := s.Users(ctx, sparekey.UserQuery{Role: c.Role, Search: c.Search})
@@ -187,7 +187,7 @@ type userDeleteCommand struct {
 }
 
 func (c *userDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if isWordPress(all.Database) { // before anything of theirs is revoked
+	if isWordPress(all.Database) { // before their application passwords are revoked
 		return errors.New("the users of this database are WordPress's: delete them in its dashboard, or with \"wp user delete\"; nothing was done")
 	}
 	return all.toChange(ctx, func(s *site) error {
@@ -213,7 +213,7 @@ func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, 
 	if err := c.check(ctx, s, u.ID, "delete"); err != nil { // before anybody is asked
 		return err
 	}
-	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all application passwords of theirs?", u.ID, u.Login)) {
+	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all their application passwords?", u.ID, u.Login)) {
 		return fmt.Errorf("user %s was not deleted: answer y, or give --yes", u.Login)
 	}
 	err = c.keeping(ctx, s, u.ID, "delete", func(ctx context.Context) error {
@@ -235,7 +235,7 @@ func confirm(t terminal, question string) bool {
 	fmt.Fprintf(t.out, "%s [y/n] ", question)
 	answer, err := bufio.NewReader(t.in).ReadString('\n')
 	if err != nil {
-		fmt.Fprintln(t.out) // nobody pressed Enter
+		fmt.Fprintln(t.out) // the input ended without Enter
 	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
@@ -250,8 +250,8 @@ type lastAdministratorFlag struct {
 	LastAdministrator bool `help:"Do it also where no administrator is left."`
 }
 
-// keeping makes a change to a user in one step with check, so that two commands at
-// the same moment do not each rely on whom the other takes away.
+// keeping makes a change to a user in one transaction with check, so that two commands at the
+// same moment do not each rely on the administrator that the other removes.
 func (f lastAdministratorFlag) keeping(ctx context.Context, s *site, userID, verb string, change func(context.Context) error) error {
 	return s.atomically(ctx, func(ctx context.Context) error {
 		if err := f.check(ctx, s, userID, verb); err != nil {

@@ -15,8 +15,8 @@ import (
 // firstAdministrator is the login of the user that the first start makes.
 const firstAdministrator = "admin"
 
-// welcome makes an administrator where there is no user yet, and shows the
-// password this once, with the addresses to begin with.
+// welcome makes the first administrator of a database without users, and shows the password
+// this once, with the addresses to begin with.
 func welcome(ctx context.Context, all *commands, s *site, first firstAddresses, t terminal, log *slog.Logger) error {
 	_, users, err := s.Users(ctx, sparekey.UserQuery{Limit: 1})
 	if err != nil {
@@ -28,7 +28,7 @@ func welcome(ctx context.Context, all *commands, s *site, first firstAddresses, 
 	}
 	if users > 0 {
 		if administrators == 0 {
-			log.Warn("there is no administrator: make one with \"sparekey user set-role <user> administrator\"")
+			log.Warn("no user is an administrator: make one with \"sparekey user set-role <user> administrator\"")
 		}
 		return nil
 	}

@@ -33,9 +33,9 @@ type backend interface {
 // opening says how a database is to be opened.
 type opening struct {
 	create  bool                                        // make one that is not there
-	observe func(ctx context.Context, e sparekey.Event) // is told what a database repairs; nil: nobody is
+	observe func(ctx context.Context, e sparekey.Event) // receives what a database repairs; nil: not reported
 	log     *slog.Logger                                // nil: nothing is logged
-	made    func(path string)                           // is told of a file that was made; nil: nobody is
+	made    func(path string)                           // receives the path of a new file; nil: not reported
 	limiter func(b backend) *throttle.Limiter           // makes the limiter of guesses for the database; nil: no limiter
 }
 
@@ -105,7 +105,7 @@ func openWordPress(ctx context.Context, database string, how opening) (backend, 
 func objectCache(database string) (without string, cache *wpcache.Cache, err error) {
 	u, err := url.Parse(database)
 	if err != nil || !u.Query().Has("cache") {
-		return database, nil, nil //nolint:nilerr // whoever opens it says what is wrong
+		return database, nil, nil //nolint:nilerr // opening it reports the error
 	}
 	query := u.Query()
 	cache, err = wpcache.New(query.Get("cache"))
@@ -129,9 +129,9 @@ func openSQLite(ctx context.Context, database string, how opening) (backend, err
 	isEmpty := err == nil && info.Mode().IsRegular() && info.Size() == 0
 	switch {
 	case isNew && !how.create:
-		return nil, errors.New("there is no such file: name the database with --database; \"serve\" and \"user create\" make a new one")
+		return nil, errors.New("the file does not exist: name the database with --database; \"serve\" and \"user create\" make a new one")
 	case isEmpty && !how.create:
-		return nil, errors.New("there is nothing in this file: name the database with --database; \"serve\" and \"user create\" make this one")
+		return nil, errors.New("this file is empty: name the database with --database; \"serve\" and \"user create\" make this one")
 	}
 	s, err := sqlite.Open(ctx, path)
 	if err != nil {

@@ -73,7 +73,7 @@ func identityAttacks() []Attack {
 
 func forwardedAttacks() []Attack {
 	return []Attack{
-		{"forwarded-address-spoofed", "Gitea, Nextcloud: X-Forwarded-For of just anybody", "networked", each("networked", "/",
+		{"forwarded-address-spoofed", "Gitea, Nextcloud: X-Forwarded-For of any client", "networked", each("networked", "/",
 			"X-Forwarded-For: 10.9.0.1", "X-Forwarded-For: 10.9.0.1, 127.0.0.1", "X-Real-IP: 10.9.0.1", "Forwarded: for=10.9.0.1", "X_Forwarded_For: 10.9.0.1",
 			"X-Forwarded-For: 10.9.0.1\nX-Forwarded-For: 127.0.0.1", "Connection: X-Forwarded-For\nX-Forwarded-For: 10.9.0.1",
 			"X-Client-IP: 10.9.0.1", "True-Client-IP: 10.9.0.1", "CF-Connecting-IP: 10.9.0.1", "X-Envoy-External-Address: 10.9.0.1")},
