@@ -8,7 +8,7 @@ BIN       := bin/sparekey
 LINT      := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check fmt vet unit deps wordpress browser screenshots fuzz short conformance bench lint tidy clean
+.PHONY: help run build test check fmt vet words unit deps wordpress browser screenshots fuzz short conformance bench lint tidy clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ test: check deps build ## everything that CI runs; the slow suites side by side
 
 short: lint conformance fuzz
 
-check: fmt vet tidy ## formatting, vet, tidy go.mod
+check: fmt vet tidy words ## formatting, vet, tidy go.mod, words of docs/words.md
 
 fmt:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
@@ -32,6 +32,9 @@ fmt:
 vet:
 	$(GO) vet ./...
 	cd e2e && $(GO) vet ./...
+
+words: ## look for phrases that docs/words.md rules out
+	$(GO) run ./internal/wordlint
 
 tidy:
 	$(GO) mod tidy -diff

@@ -97,7 +97,7 @@ func (c *doctorCommand) secret(t terminal) (string, error) {
 		return nonEmptySecret(string(text))
 	}
 	if !c.SecretStdin {
-		return "", errors.New("the application password cannot be asked for without a terminal: give --secret-stdin or --secret-file")
+		return "", errors.New("found no terminal to ask for the application password on: give --secret-stdin or --secret-file")
 	}
 	secret, _, err := mainPassword("-", "", t)
 	return secret, err
