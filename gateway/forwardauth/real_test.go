@@ -72,7 +72,7 @@ func suite(t *testing.T, start starter) {
 	t.Run("Down", func(t *testing.T) { gatewaytest.RunDown(t, http.StatusServiceUnavailable, start) })
 }
 
-// lenient has nginx let headers through that it drops by default. Sparekey refuses them.
+// lenient has nginx pass headers on that it drops by default. Sparekey refuses them.
 const lenient = "underscores_in_headers on; ignore_invalid_headers off;"
 
 func TestNginx(t *testing.T) {

@@ -156,8 +156,8 @@ func TestSkopeo(t *testing.T) {
 	})
 }
 
-// TestSkopeoIsNotAsked has skopeo send no password where nothing answers 401, neither the
-// gateway, which lets anonymous requests through, nor the registry: limits do not count then.
+// TestSkopeoIsNotAsked has skopeo send no password where nothing answers 401: neither the
+// gateway, which allows anonymous requests, nor the registry. Limits do not count then.
 func TestSkopeoIsNotAsked(t *testing.T) {
 	t.Parallel()
 	testproc.Program(t, clientRemedy, "skopeo")

@@ -23,7 +23,7 @@ import (
 
 // Site is what a front-end under test stands in front of.
 type Site struct {
-	Gateway     *gateway.Gateway // lets right credentials through, and in RunOptional anonymous requests; tells the login in Remote-User, too
+	Gateway     *gateway.Gateway // allows right credentials, and in RunOptional anonymous requests; sends the login in Remote-User, too
 	Application *url.URL         // tells in its answers what arrived
 	Sparekey    *url.URL         // has the addresses of forwardauth, for a proxy on 127.0.0.1, and stands in for the pages
 	Certificate Certificate      // for a front-end that speaks TLS

@@ -26,8 +26,7 @@ func (nowhere) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNoContent, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 }
 
-// BenchmarkShortRequests sends requests that are over at once through a proxy, without a
-// network.
+// BenchmarkShortRequests sends short requests through a proxy, without a network.
 func BenchmarkShortRequests(b *testing.B) {
 	store := memory.New()
 	user, err := store.CreateUser(b.Context(), sparekey.User{Login: "ann"}, "")

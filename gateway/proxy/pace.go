@@ -74,9 +74,9 @@ func (w *writer) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// end gives the client the time of idle for what the server has yet to send. The server does
-// not send the buffered rest of an answer that breaks off: the client would take its request
-// for a lost one, and repeat it.
+// end gives the client the time of idle for what the server has yet to send. The server would
+// drop the buffered part of an answer that breaks off, and the client would take its request
+// for a lost one and repeat it; so end flushes that part.
 func (w *writer) end() {
 	w.extend()
 	if w.begun && !w.whole {

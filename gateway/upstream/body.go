@@ -188,7 +188,7 @@ const guardWindow = 8 << 10
 type guard struct {
 	body      io.ReadCloser
 	delimiter []byte // begins each part of a form
-	isJSON    bool   // the body is JSON, not a form
+	isJSON    bool   // the body may be JSON, and is not a form
 	forbidden *regexp.Regexp
 	window    []byte // read, and not passed on yet
 	free      int    // how much of window may be passed on

@@ -121,7 +121,7 @@ func (s *Store) recognise(ctx context.Context, target target) error {
 		return withAdvice(err)
 	}
 	if found != 3 {
-		return fmt.Errorf("no WordPress has the table prefix %q in database %q: "+
+		return fmt.Errorf("found no WordPress with the table prefix %q in database %q: "+
 			"give the $table_prefix of wp-config.php as ?prefix=", target.prefix, target.driver.DBName)
 	}
 	s.multi = multi > 0
