@@ -211,7 +211,7 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 		if c.isForPrograms() {
 			return c.print(t, s.service, u, secret, changed)
 		}
-		fmt.Fprintf(t.out, "The application password %q of %s has another secret. It is shown this once.\nPassword: %s\n",
+		fmt.Fprintf(t.out, "The application password %q of %s has a new secret. It is shown this once.\nPassword: %s\n",
 			changed.Name, u.Login, secret.Reveal())
 		if until := s.service.OldSecretUntil(changed); !until.IsZero() {
 			fmt.Fprintf(t.out, "The previous secret is accepted until %s.\n", until.Format(time.RFC3339))

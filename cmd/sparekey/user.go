@@ -213,7 +213,7 @@ func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, 
 	if err := c.check(ctx, s, u.ID, "delete"); err != nil { // before anybody is asked
 		return err
 	}
-	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all application passwords of theirs?", u.ID, u.Login)) {
+	if !c.Yes && !confirm(t, fmt.Sprintf("Delete user %s (%s) and all their application passwords?", u.ID, u.Login)) {
 		return fmt.Errorf("user %s was not deleted: answer y, or give --yes", u.Login)
 	}
 	err = c.keeping(ctx, s, u.ID, "delete", func(ctx context.Context) error {
