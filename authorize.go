@@ -121,10 +121,14 @@ func validTarget(field, target string, allowed []Callback) error {
 		return &InvalidError{field, "must not have a user name or password before its host"}
 	case slices.ContainsFunc(allowed, func(c Callback) bool { return c.covers(u) }):
 		return nil
+	case IsExtension(u.Scheme):
+		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s, unless the operator of the site allows this address (--allow-callback)", u.Scheme)}
 	case !isWeb(u) && leadsElsewhere(u.Scheme):
 		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s, which does not lead to an application alone", u.Scheme)}
 	case !isWeb(u) && opensWeb(u):
 		return &InvalidError{field, "must not name a page on the web behind an application's scheme: write it as my-app://done, or as com.example.app://done"}
+	case u.Scheme == "http" && isLocalHost(u.Hostname()) && !isLoopbackHost(u.Hostname()):
+		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http in the local network needs the operator of the site to allow this address (--allow-callback)"}
 	case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
 		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http is for this device alone, such as 127.0.0.1"}
 	}

@@ -43,7 +43,7 @@ func ParseCallback(text string) (Callback, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || !validHost(u.Hostname()) || !validPort(u.Port()) || strings.HasSuffix(u.Host, ":") {
-		return Callback{}, errors.New("cannot be read as a URL with a host")
+		return Callback{}, errors.New("must have a host, such as chrome-extension://abcdefghijklmnopabcdefghijklmnop/connected or http://192.168.1.5:8080/*; a * can stand at the end of the path alone")
 	}
 	path, isBelow := strings.CutSuffix(u.EscapedPath(), "*")
 	switch {

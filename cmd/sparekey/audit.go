@@ -169,14 +169,19 @@ func (f auditFilter) query(ctx context.Context, s *site) (audit.Query, error) {
 	for _, kind := range f.Kind {
 		q.Kinds = append(q.Kinds, sparekey.Kind(kind))
 	}
-	if f.User == "" {
-		return q, nil
+	if f.User != "" {
+		u, err := s.findUser(ctx, f.User)
+		if err == nil {
+			q.User = u.ID
+		} else if strings.Trim(f.User, "0123456789") != "" {
+			return q, err
+		}
+		if q.Credential, err = fullUUID(ctx, s.service.AsOperator(), q.User, q.Credential); err != nil {
+			return q, err
+		}
 	}
-	u, err := s.findUser(ctx, f.User)
-	if err == nil {
-		q.User = u.ID
-	} else if strings.Trim(f.User, "0123456789") != "" {
-		return q, err
+	if q.Credential != "" && len(q.Credential) != wholeUUID {
+		return q, fmt.Errorf("--credential: %q is not a whole UUID: give all of it, or --user as well while the application password exists", f.Credential)
 	}
 	return q, nil
 }

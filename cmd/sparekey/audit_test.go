@@ -119,6 +119,10 @@ func TestAuditOfAServer(t *testing.T) {
 	if out := mustCLI(t, database, "audit", "list", "--credential="+made.UUID, "--format=csv", "--fields=kind,actor_login,addr,method,path"); out != "kind,actor_login,addr,method,path\ncreated,ann,127.0.0.1,POST,"+mine {
 		t.Errorf("while the server runs: %s", out)
 	}
+	if out := mustCLI(t, database, "audit", "list", "--user=ann", "--credential="+made.UUID[:8], "--format=csv", "--fields=kind,credential"); out != "kind,credential\ncreated,"+made.UUID {
+		t.Errorf("by the beginning of a UUID: %s", out)
+	}
+	wantExit(t, database, 1, "not a whole UUID", "audit", "list", "--credential="+made.UUID[:8])
 	for range 3 {
 		if _, err := s.works(t.Context(), account{"ann", made.Password}); err != nil {
 			t.Fatal(err)

@@ -21,7 +21,7 @@ func recordCells(r row) []cell {
 	if parsed, err := time.Parse(time.RFC3339, at); err == nil {
 		at = parsed.Local().Format(time.DateTime)
 	}
-	details := strings.TrimSpace(r.text("request") + " " + r.text("reason"))
+	details := strings.TrimSpace(r.text("reason") + " " + r.text("request")) // the request is the one to be cut
 	if count, _ := r["count"].(int64); count > 1 {
 		details = strings.TrimSpace(fmt.Sprintf("%d times %s", count, details))
 	}

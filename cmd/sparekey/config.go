@@ -190,7 +190,7 @@ func warnOfEnvironment(app *kong.Application, environment []string, t terminal) 
 	for _, variable := range environment {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "SPAREKEY_") && !known[name] {
-			fmt.Fprintf(t.err, "Warning: the environment variable %s is not a setting: \"sparekey serve --help\" shows those that are\n", escapeControls(name))
+			fmt.Fprintf(t.err, "Warning: the environment variable %s is not a setting: \"sparekey help settings\" lists those that are\n", escapeControls(name))
 		}
 	}
 }

@@ -70,8 +70,11 @@ func (c *doctorCommand) print(t terminal, r doctor.Report) {
 
 // advice says what to do about a culprit, and what else there is to try.
 func (c *doctorCommand) advice(culprit doctor.Culprit) string {
-	if culprit == doctor.NoEffect && c.Login == "" {
+	switch {
+	case culprit == doctor.NoEffect && c.Login == "":
 		return culprit.Advice() + " With --login, doctor can find out more."
+	case culprit == doctor.NotAnAPI && c.Prefix == "":
+		return culprit.Advice() + " If the server has a --prefix, give doctor the same."
 	}
 	return culprit.Advice()
 }

@@ -72,6 +72,9 @@ func TestSettingsHelp(t *testing.T) {
 			}
 		}
 	}
+	if n := strings.Count(text, "\n  --prefix="); n != 1 { // "doctor" has one, too
+		t.Errorf("--prefix is there %d times", n)
+	}
 	for _, command := range commandsOf(app.Node) {
 		_, help, _ := sparekeyCommand(t, append(strings.Fields(command.Path()), "--help")...)
 		if strings.Contains(help, "--audit-keep") || strings.Contains(help, "SPAREKEY_") && command.Name != "serve" {

@@ -46,7 +46,7 @@ func printSettings(app *kong.Application, t terminal, words []string) error {
 	var own []*kong.Flag // of the commands
 	for _, child := range app.Children {
 		for _, flag := range child.Flags {
-			if len(flag.Envs) > 0 {
+			if len(flag.Envs) > 0 && !slices.ContainsFunc(own, func(f *kong.Flag) bool { return f.Name == flag.Name }) { // that of "serve" comes first
 				own = append(own, flag)
 			}
 		}

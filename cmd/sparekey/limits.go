@@ -200,6 +200,10 @@ type passwordRotateCommand struct {
 
 func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t terminal) error {
 	return c.toChange(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
+		before, err := m.Get(ctx, u.ID, c.UUID)
+		if err != nil {
+			return c.explain(err)
+		}
 		secret, changed, err := m.Rotate(ctx, u.ID, c.UUID, time.Duration(c.Grace))
 		if err != nil {
 			return c.explain(flagNames(err))
@@ -211,11 +215,14 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 		if c.isForPrograms() {
 			return c.print(t, s.service, u, secret, changed)
 		}
-		fmt.Fprintf(t.out, "The application password %q of %s has another secret. It is shown this once.\nPassword: %s\n",
+		fmt.Fprintf(t.out, "The application password %q of %s has a new secret. It is shown this once.\nPassword: %s\n",
 			changed.Name, u.Login, secret.Reveal())
-		if until := s.service.OldSecretUntil(changed); !until.IsZero() {
+		switch until := s.service.OldSecretUntil(changed); {
+		case !until.IsZero() && changed.OldHash == before.OldHash: // the last rotation is repeated
+			fmt.Fprintf(t.out, "The secret of the last rotation was never used, and no longer works. The one before it is accepted until %s.\n", until.Format(time.RFC3339))
+		case !until.IsZero():
 			fmt.Fprintf(t.out, "The previous secret is accepted until %s.\n", until.Format(time.RFC3339))
-		} else {
+		default:
 			fmt.Fprintln(t.out, "The previous secret no longer works.")
 		}
 		return nil

@@ -73,7 +73,7 @@ The password is shown this once.`, firstAdministrator, password, first.signIn)
 	}
 	fmt.Fprintf(t.out, ` "%[2]s user reset-password %[1]s" makes a new one.
 
-To create an application password and use it, paste this into another terminal:
+To create an application password and use it, paste this into another terminal, in the same folder:
 
     SECRET=$(%[2]s user application-password create %[1]s "My first app"%[4]s --porcelain)
     curl -u "%[1]s:$SECRET" %[3]s

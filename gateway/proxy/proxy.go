@@ -295,7 +295,7 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		message := "the application does not answer"
 		if _, unverified := errors.AsType[*tls.CertificateVerificationError](err); unverified {
-			message = "the certificate of the application cannot be verified"
+			message = "the certificate of the application cannot be verified: name its authority with --upstream-ca, or its host as the certificate has it"
 		}
 		p.config.Log.ErrorContext(r.Context(), message, "upstream", p.upstream.Host, "error", err)
 		p.gateway.Tell(w, r, http.StatusBadGateway, "The application does not answer. Try again in a moment.")

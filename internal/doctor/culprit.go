@@ -56,7 +56,7 @@ func (c Culprit) Advice() string {
 	case Unreachable:
 		return "Check the host and the port, that the server runs, and that a firewall does not block you."
 	case Certificate:
-		return "Serve a certificate that is valid for this host, with its whole chain. Clients refuse before they send anything."
+		return "Serve a certificate that is valid for this host, with its whole chain. Clients refuse before they send anything. For an authority of your own, name its file to doctor in SSL_CERT_FILE."
 	case Redirect:
 		return "Give clients the address that the redirect leads to: most of them leave Authorization out when they are sent elsewhere, so that the request arrives without a credential."
 	case NotAnAPI:
@@ -76,7 +76,7 @@ func (c Culprit) Advice() string {
 	case WrongSecret:
 		return "Make a new application password and copy it whole. The password for signing in is never accepted here."
 	case WrongCredential:
-		return "Check the login, and make a new application password if in doubt. The password for signing in is never accepted here. \"sparekey user application-password list\" shows what there is."
+		return "Check the login, and make a new application password if in doubt. The password for signing in is never accepted here. \"sparekey user application-password list <login>\" shows what there is on a Sparekey server."
 	case Expired:
 		return "Make a new application password, or rotate it before it ends."
 	case UsedUp:
@@ -88,7 +88,7 @@ func (c Culprit) Advice() string {
 	case OutOfNetwork:
 		return "Use it from one of its networks. If you do, the server takes a proxy for you: name that with --trusted-proxy, and have it send X-Forwarded-For."
 	case Throttled:
-		return "Wait for as long as it says, and find the program that still sends an old secret: the server's log has its address."
+		return "Use a right application password, which Sparekey accepts at once. Find the program that still sends a wrong one: the server's log has its address."
 	case Clock:
 		return "Set both clocks by NTP. Application passwords with an end go by the server's."
 	case Broken:
