@@ -59,8 +59,8 @@ var ann = sparekey.User{ID: "1", Login: "ann", Email: "ann@example.org", Roles: 
 // scoped is what the credential "scoped" may do.
 const scoped = "GET /api/posts*"
 
-// limits of the credentials, by name. Requests of the suite come from 127.0.0.2. The map may
-// has their permissions in another form.
+// limits of the credentials, by name. Requests of the suite come from 127.0.0.2. The variable may
+// has the same permissions in another form.
 var limits = map[string]sparekey.Limits{
 	"good":      {},
 	"expired":   {Expires: time.Unix(1_000_000_000, 0).UTC()},
