@@ -25,11 +25,14 @@ func TestAll(t *testing.T) {
 	for range svc.AsOperator().All(t.Context()) {
 		break // ends the iteration without a panic
 	}
-	bob := svc.As(d.users["bob"])
-	for c, err := range bob.All(t.Context()) {
-		if !errors.Is(err, sparekey.ErrForbidden) || c.UUID != "" {
+	refusals := 0
+	for c, err := range svc.As(d.users["bob"]).All(t.Context()) {
+		if refusals++; !errors.Is(err, sparekey.ErrForbidden) || c.UUID != "" {
 			t.Errorf("to a user: %+v, %v, want ErrForbidden", c, err)
 		}
+	}
+	if refusals != 1 {
+		t.Errorf("a user gets %d answers, want one refusal", refusals)
 	}
 }
 

@@ -45,8 +45,8 @@ const (
 	RuleUpstream     = "upstream"      // the request must not reach the application, whatever it carries
 	RuleBroken       = "broken"        // the gateway cannot tell
 
-	// Those of the front-ends, which tell them to Config.Observe by [Gateway.Report]. A
-	// request that was allowed before is one that was decided about twice.
+	// Those of the front-ends, which report them by [Gateway.Report]. Where the gateway had
+	// allowed the request, Config.Observe gets two decisions about it.
 	RuleProxy  = "proxy"  // a proxy that asks does not tell of the request as it must, or is not named
 	RuleRefuse = "refuse" // allowed, but kept from the application by a hook of the front-end
 	RuleField  = "field"  // allowed, but its body has a field that its limits do not allow
@@ -63,9 +63,9 @@ type Decision struct {
 	// DropCredential says that the credential must not reach the application: it is
 	// wrong, and names a user of ours.
 	DropCredential bool
-	// KeepCredential says that the credential must reach the application, whatever becomes
-	// of others: the application examines whether it does, and the credential is that of
-	// no user.
+	// KeepCredential says that the credential must reach the application, also where the
+	// front-end takes others out: the application examines whether it does, and the
+	// credential is that of no user.
 	KeepCredential bool
 	// Err says why not, nil if Outcome is Allowed. It is for logs; see Message.
 	Err error

@@ -12,7 +12,7 @@ const lfsType = "application/vnd.git-lfs+json"
 // WriteRefusal writes an answer to a refused request, with the message in the form that the
 // clients of the application show to people: clients of image registries and Git LFS read only
 // their own JSON, or cut a text off after a few words. Everything else gets a line of text.
-// Method, RequestURI and headers of r count.
+// RequestURI and headers of r count.
 //
 // The forms are those of the OCI distribution specification 1.1, "Error Codes", and of
 // Git LFS, docs/api, "Response Errors".

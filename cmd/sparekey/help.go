@@ -110,8 +110,7 @@ func wrap(text string, width int) (lines []string) {
 	return lines
 }
 
-// firstSentence is a text up to the first full stop, colon or question mark that another
-// sentence follows.
+// firstSentence is a text up to the first full stop that another sentence follows.
 func firstSentence(text string) string {
 	for i := range text {
 		rest, ok := strings.CutPrefix(text[i:], ". ")

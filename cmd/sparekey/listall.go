@@ -126,19 +126,19 @@ func (s *site) rowsOf(ctx context.Context, all iter.Seq2[sparekey.Credential, er
 // mostSorted is how many rows are kept in memory to print them in order.
 const mostSorted = 1000
 
-// newestFirst are the rows in order, where they are few enough to be kept: people read what
-// is new first. Of more it returns the stream.
-func newestFirst(rows iter.Seq2[row, error]) (kept []row, stream iter.Seq2[row, error], err error) {
+// newestFirst are the rows in order, since people read what is new first. ok is false where
+// they are too many to be kept.
+func newestFirst(rows iter.Seq2[row, error]) (kept []row, ok bool, err error) {
 	for r, err := range rows {
 		if err != nil {
-			return nil, nil, err
+			return nil, false, err
 		}
 		if kept = append(kept, r); len(kept) > mostSorted {
-			return nil, rows, nil
+			return nil, false, nil
 		}
 	}
 	slices.SortStableFunc(kept, func(a, b row) int { return -compareValues(a["created"], b["created"]) })
-	return kept, nil, nil
+	return kept, true, nil
 }
 
 // listAll lists the application passwords of all users.
@@ -157,11 +157,11 @@ func (c *passwordListCommand) listAll(ctx context.Context, all *commands, t term
 		}
 		switch {
 		case c.isForPeople(c.Format, t, l):
-			kept, stream, err := newestFirst(read(newProgress(t, "Reading application passwords")))
+			kept, ok, err := newestFirst(read(newProgress(t, "Reading application passwords")))
 			if err != nil {
 				return searchAdvice(err)
 			}
-			if l.rows = kept; stream != nil {
+			if l.rows = kept; !ok {
 				l.stream = read(nil) // progress would be between the rows
 			}
 		case t.isInteractive():

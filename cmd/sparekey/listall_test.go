@@ -35,26 +35,24 @@ func TestNewestFirst(t *testing.T) {
 	s := &site{service: sparekey.New(store, store, sparekey.Config{})}
 	for n, isKept := range map[int]bool{0: true, 1: true, mostSorted: true, mostSorted + 1: false, 5000: false} {
 		runs := 0
-		kept, stream, err := newestFirst(s.rowsOf(t.Context(), manyCredentials(n, &runs), nil, everyRow))
-		if err != nil || (stream == nil) != isKept || isKept && len(kept) != n || !isKept && kept != nil {
-			t.Fatalf("of %d: %d rows, a stream: %v, %v", n, len(kept), stream != nil, err)
+		rows := s.rowsOf(t.Context(), manyCredentials(n, &runs), nil, everyRow)
+		kept, ok, err := newestFirst(rows)
+		if err != nil || ok != isKept || isKept && len(kept) != n || !isKept && kept != nil {
+			t.Fatalf("of %d: %d rows, kept: %v, %v", n, len(kept), ok, err)
 		}
-		if isKept {
-			for i, r := range kept {
-				if r.text("uuid") != fmt.Sprintf("%08x", n-1-i) {
-					t.Fatalf("of %d: row %d is %v", n, i, r.text("uuid"))
-				}
+		for i, r := range kept {
+			if r.text("uuid") != fmt.Sprintf("%08x", n-1-i) {
+				t.Fatalf("of %d: row %d is %v", n, i, r.text("uuid"))
 			}
-			continue
 		}
-		rows := 0
-		for _, err := range stream {
-			if rows++; err != nil {
+		again := 0
+		for _, err := range rows { // as the list of more does
+			if again++; err != nil {
 				t.Fatal(err)
 			}
 		}
-		if rows != n || runs != 2 {
-			t.Errorf("the stream of %d has %d rows, after %d runs", n, rows, runs)
+		if again != n || runs != 2 {
+			t.Errorf("%d again are %d rows, after %d runs", n, again, runs)
 		}
 	}
 }

@@ -34,7 +34,7 @@ type places struct {
 // maxPlaces bounds how many handlers of other places are kept.
 const maxPlaces = 64
 
-// prefix is by which other prefix than "wp-json" the site has its API, or "".
+// otherPrefix is the prefix by which the site has its API instead of "wp-json", or "".
 func (a *places) otherPrefix() string {
 	if a.sites == nil {
 		return ""

@@ -39,9 +39,6 @@ func TestCalDAV(t *testing.T) {
 	address := serve(t, dir, addr, cmd)
 
 	site, direct := gatewaytest.NewSite(t), gatewaytest.Front{Addr: addr}
-	event := func(uid, summary string) string {
-		return "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\nBEGIN:VEVENT\nUID:" + uid + "\nDTSTAMP:20260101T000000Z\nDTSTART:20260101T000000Z\nSUMMARY:" + summary + "\nEND:VEVENT\nEND:VCALENDAR\n"
-	}
 	const bobs = "/files/bob/"
 	for _, request := range []string{
 		as("good", "MKCALENDAR", bobs, "Content-Length: 0"),

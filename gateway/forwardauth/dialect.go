@@ -162,12 +162,8 @@ func atMostOne(h http.Header, name string) (string, *gateway.Decision) {
 	return only(h, name)
 }
 
-// RuleProxy is the rule by which a request is refused that the proxy does not tell
-// of as it must, or that comes from no proxy.
-const RuleProxy = gateway.RuleProxy
-
 func refuse(message string) *gateway.Decision {
-	d := gateway.Refuse(RuleProxy, message)
+	d := gateway.Refuse(gateway.RuleProxy, message)
 	return &d
 }
 

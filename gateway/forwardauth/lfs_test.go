@@ -1,13 +1,11 @@
 package forwardauth_test
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/cgi"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -38,17 +36,9 @@ type lfsServer struct {
 func startLFS(t *testing.T, repository string) *url.URL {
 	t.Helper()
 	program := testproc.Program(t, clientRemedy, "git")
-	exe, err := exec.CommandContext(t.Context(), program, "--exec-path").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	s := &lfsServer{root: testproc.Dir(t), repository: repository, objects: map[string][]byte{}, locks: map[string]string{}}
 	if out, err := exec.CommandContext(t.Context(), program, "init", "--bare", "--initial-branch=main", filepath.Join(s.root, repository)).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
-	}
-	backend := &cgi.Handler{
-		Path: filepath.Join(strings.TrimSpace(string(exe)), "git-http-backend"), Stderr: io.Discard,
-		Env: []string{"GIT_PROJECT_ROOT=" + s.root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=ann"},
 	}
 	mux := http.NewServeMux()
 	lfs := "/" + repository + "/info/lfs/"
@@ -60,14 +50,7 @@ func startLFS(t *testing.T, repository string) *url.URL {
 	mux.HandleFunc("GET "+lfs+"locks", s.list)
 	mux.HandleFunc("POST "+lfs+"locks/verify", s.list)
 	mux.HandleFunc("POST "+lfs+"locks/{id}/unlock", s.unlock)
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body) // CGI needs to know its length (RFC 3875, section 4.1.2)
-		if err != nil {
-			return
-		}
-		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-		backend.ServeHTTP(w, r)
-	})
+	mux.Handle("/", gitBackend(t, "", s.root, "REMOTE_USER=ann"))
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return parseURL(t, server.URL)

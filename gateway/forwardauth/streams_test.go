@@ -48,22 +48,7 @@ func newStreaming(t *testing.T, start starter, repositories string) *streaming {
 	mux.HandleFunc("/events", s.events)
 	mux.HandleFunc("/socket", s.socket)
 	if repositories != "" {
-		program, err := exec.Command("git", "--exec-path").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		backend := &cgi.Handler{
-			Path: filepath.Join(strings.TrimSpace(string(program)), "git-http-backend"), Root: "/git",
-			Env: []string{"GIT_PROJECT_ROOT=" + repositories, "GIT_HTTP_EXPORT_ALL=1"}, Stderr: io.Discard,
-		}
-		mux.HandleFunc("/git/", func(w http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body) // CGI needs to know its length (RFC 3875, section 4.1.2)
-			if err != nil {
-				return
-			}
-			r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
-			backend.ServeHTTP(w, r)
-		})
+		mux.Handle("/git/", gitBackend(t, "/git", repositories))
 	}
 	application := httptest.NewServer(mux)
 	t.Cleanup(application.Close)
@@ -74,6 +59,28 @@ func newStreaming(t *testing.T, start starter, repositories string) *streaming {
 	s.site.Application = u
 	s.front = start(t, s.site)
 	return s
+}
+
+// gitBackend is git's own server below a path of the application, with the repositories in a
+// directory and more of the environment.
+func gitBackend(t *testing.T, below, repositories string, env ...string) http.Handler {
+	t.Helper()
+	dir, err := exec.CommandContext(t.Context(), testproc.Program(t, clientRemedy, "git"), "--exec-path").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(dir)), "git-http-backend"), Root: below,
+		Env: append([]string{"GIT_PROJECT_ROOT=" + repositories, "GIT_HTTP_EXPORT_ALL=1"}, env...), Stderr: io.Discard,
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body) // CGI needs to know its length (RFC 3875, section 4.1.2)
+		if err != nil {
+			return
+		}
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		backend.ServeHTTP(w, r)
+	})
 }
 
 // large is how many bytes a large body has.

@@ -203,20 +203,13 @@ func (p *Proxy) decide(r *http.Request, origin clientip.Origin) (gateway.Decisio
 	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
 		if why := p.config.Refuse(r, d); why != "" {
 			p.returnUse(r.Context(), d)
-			d = gateway.Refuse(RuleRefuse, why)
+			d = gateway.Refuse(gateway.RuleRefuse, why)
 			p.gateway.Report(r.Context(), d)
 			return d, nil
 		}
 	}
 	return d, hold
 }
-
-// RuleRefuse is the rule by which Config.Refuse refuses a request.
-const RuleRefuse = gateway.RuleRefuse
-
-// RuleField is the rule by which a request is refused while its body is passed on: the
-// body has a field by which the application may take it for another request.
-const RuleField = gateway.RuleField
 
 // rewrite makes the request to the application. The headers that concern the
 // client's connection alone are gone already, so none of them can take away what
@@ -280,7 +273,7 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case ok && x.forbidden.Load():
-		d := gateway.Refuse(RuleField, fieldMessage(x.decision))
+		d := gateway.Refuse(gateway.RuleField, fieldMessage(x.decision))
 		p.gateway.Report(r.Context(), d)
 		p.gateway.Fail(w, r, d)
 	case ok && x.cut.Load():

@@ -108,7 +108,7 @@ func (b *Body) forbid(names fieldNames) (why string) {
 	case b.isSealed || b.r.Body == nil || b.r.Body == http.NoBody:
 		return ""
 	case b.guard == nil:
-		b.guard = &guard{body: b.r.Body, delimiter: delimiterOf(b.r.Header.Get("Content-Type"))}
+		b.guard = &guard{window: window{body: b.r.Body}, delimiter: delimiterOf(b.r.Header.Get("Content-Type"))}
 		b.r.Body = b.guard
 	}
 	b.forbidden.add(names)
@@ -131,7 +131,7 @@ func (b *Body) forbidMethodInJSON() bool {
 	case b.guard == nil && b.isSealed:
 		return false
 	case b.guard == nil:
-		b.guard = &guard{body: b.r.Body, forbidden: methodInJSON, isJSON: true}
+		b.guard = &guard{window: window{body: b.r.Body}, forbidden: methodInJSON, isJSON: true}
 		b.r.Body = b.guard
 	}
 	return b.guard.isJSON
@@ -186,50 +186,35 @@ const guardWindow = 8 << 10
 
 // guard is a body that is looked through as it streams.
 type guard struct {
-	body      io.ReadCloser
+	window
+
 	delimiter []byte // begins each part of a form
 	isJSON    bool   // the body may be JSON, and is not a form
 	forbidden *regexp.Regexp
-	window    []byte // read, and not passed on yet
-	free      int    // how much of window may be passed on
-	err       error  // at the end of window
 }
 
 // Read is part of io.Reader.
-func (g *guard) Read(p []byte) (int, error) {
-	for g.free == 0 && g.err == nil {
-		g.fill()
-	}
-	if g.free == 0 {
-		return 0, g.err
-	}
-	n := copy(p, g.window[:g.free])
-	g.window, g.free = g.window[n:], g.free-n
-	return n, nil
-}
+func (g *guard) Read(p []byte) (int, error) { return g.pass(p, g.fill) }
 
 // fill reads more, and frees what is known to be harmless.
 func (g *guard) fill() {
-	room := make([]byte, len(g.window)+4*guardWindow)
-	kept := copy(room, g.window)
+	room := make([]byte, len(g.text)+4*guardWindow)
+	kept := copy(room, g.text)
 	n, err := io.ReadAtLeast(g.body, room[kept:], guardWindow) // a byte at a time would be looked at a thousand times
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		err = io.EOF
 	}
-	g.window = room[:kept+n]
-	if g.forbidden.Match(g.window) || !g.isJSON && !hasPlainHeads(g.window, g.delimiter, err != nil) {
-		g.window, g.free, g.err = nil, 0, ErrForbiddenField
+	g.text = room[:kept+n]
+	if g.forbidden.Match(g.text) || !g.isJSON && !hasPlainHeads(g.text, g.delimiter, err != nil) {
+		g.refuse()
 		return
 	}
 	if err != nil {
-		g.free, g.err = len(g.window), err
+		g.free, g.err = len(g.text), err
 		return
 	}
-	g.free = max(0, len(g.window)-guardWindow)
+	g.free = max(0, len(g.text)-guardWindow)
 }
-
-// Close is part of io.Closer.
-func (g *guard) Close() error { return g.body.Close() }
 
 // mayBeForm reports whether PHP and others may take a body of this type for a form, in
 // which a browser can send fields.

@@ -217,14 +217,24 @@ func (c *collector) addMember(segment string, methods []string) {
 
 // addBelow adds what is at a path below that of the request. Slashes before it do not count.
 func (c *collector) addBelow(name string, methods []string) {
-	decoded, ok := rawpath.Decode("/" + strings.TrimLeft(name, "/"))
-	if !ok || strings.ContainsAny(name, "?#") {
-		c.cannotTell("programs read the name " + quote(name) + " in the body in different ways; write it without \"//\", \".\", \"..\", \"?\" and encoded slashes")
+	decoded, ok := c.decodeName(name)
+	if !ok {
 		return
 	}
 	for _, path := range c.paths {
 		c.addAll(methods, strings.TrimSuffix(path, "/")+decoded, false)
 	}
+}
+
+// decodeName returns a name in the body as a decoded path. It is not ok, and what the request
+// is cannot be told, where programs read the name in different ways.
+func (c *collector) decodeName(name string) (decoded string, ok bool) {
+	decoded, ok = rawpath.Decode("/" + strings.TrimLeft(name, "/"))
+	if !ok || strings.ContainsAny(name, "?#") {
+		c.cannotTell("programs read the name " + quote(name) + " in the body in different ways; write it without \"//\", \".\", \"..\", \"?\" and encoded slashes")
+		return "", false
+	}
+	return decoded, true
 }
 
 // addInside adds what is at a path below the root of a repository of Subversion. The clients'
@@ -237,9 +247,8 @@ func (c *collector) addInside(name string, use bodyUse) {
 			c.anyNamed(use, "The body of this request names paths in a repository of which the address is not known. It takes a rule for GET of every path.")
 			return
 		}
-		decoded, ok := rawpath.Decode("/" + strings.TrimLeft(name, "/"))
-		if !ok || strings.ContainsAny(name, "?#") {
-			c.cannotTell("programs read the name " + quote(name) + " in the body in different ways")
+		decoded, ok := c.decodeName(name)
+		if !ok {
 			return
 		}
 		c.addAll(use.href, root+decoded, false)

@@ -183,8 +183,6 @@ type Site struct {
 	// "/index.php/wp-json". It is "" where the API has no paths, and is found by
 	// the parameter rest_route alone.
 	Root string
-	// URL is the address of the site's files, which WordPress gives to applications.
-	URL string
 }
 
 // apiLink is the link to the API's root, which is in every answer of the API.
@@ -192,7 +190,7 @@ var apiLink = regexp.MustCompile(`<([^>]*)>; *rel="https://api\.w\.org/"`)
 
 // site is what the index says of the site.
 func (x *siteIndex) site() Site {
-	s := Site{Home: folderOf(x.Home), Files: folderOf(x.URL), URL: x.URL}
+	s := Site{Home: folderOf(x.Home), Files: folderOf(x.URL)}
 	var href string
 	if links := x.Routes["/"].Links.Self; len(links) > 0 {
 		href = links[0].Href
@@ -230,16 +228,16 @@ func decoded(path string) string {
 	return path
 }
 
-// Prefix returns what the paths of the API begin with, in a folder or behind index.php. It
+// prefix returns what the paths of the API begin with, in a folder or behind index.php. It
 // is "wp-json" unless a plugin changes that by WordPress's filter rest_url_prefix, and ""
 // where the API has no paths.
-func (s Site) Prefix() string {
+func (s Site) prefix() string {
 	return strings.Trim(strings.TrimPrefix(s.Root, "/index.php"), "/")
 }
 
 // otherPrefix is the prefix where it is another one than "wp-json", else "".
 func (s Site) otherPrefix() string {
-	if prefix := s.Prefix(); prefix != api[1:] {
+	if prefix := s.prefix(); prefix != api[1:] {
 		return prefix
 	}
 	return ""

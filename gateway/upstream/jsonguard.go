@@ -21,7 +21,7 @@ func (b *Body) forbidMembers(members []member) (why string) {
 	case b.r.Body == nil || b.r.Body == http.NoBody:
 		return ""
 	case b.members == nil:
-		b.members = &memberGuard{body: b.r.Body, scanner: newJSONScanner(nil)}
+		b.members = &memberGuard{window: window{body: b.r.Body}, scanner: newJSONScanner(nil)}
 		b.r.Body = b.members
 	}
 	b.members.scanner = newJSONScanner(slices.Concat(b.members.scanner.forbidden, members)) // nothing has been read
@@ -30,51 +30,33 @@ func (b *Body) forbidMembers(members []member) (why string) {
 
 // memberGuard is a body of JSON that is looked through as it streams.
 type memberGuard struct {
-	body    io.ReadCloser
+	window
+
 	scanner *jsonScanner
-	room    []byte // of window
-	window  []byte // read, and not passed on yet
-	free    int    // how much of window may be passed on
-	err     error  // at the end of window
+	room    []byte // of the text in the window
 }
 
 // Read is part of io.Reader.
-func (g *memberGuard) Read(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	for g.free == 0 && g.err == nil {
-		g.fill()
-	}
-	if g.free == 0 {
-		return 0, g.err
-	}
-	n := copy(p, g.window[:g.free])
-	g.window, g.free = g.window[n:], g.free-n
-	return n, nil
-}
+func (g *memberGuard) Read(p []byte) (int, error) { return g.pass(p, g.fill) }
 
 // fill reads more, and frees what is known to be harmless. It leaves less than maxHeld behind.
 func (g *memberGuard) fill() {
 	if g.room == nil {
 		g.room = make([]byte, 4*maxHeld)
 	}
-	kept := copy(g.room, g.window)
+	kept := copy(g.room, g.text)
 	n, err := g.body.Read(g.room[kept:])
 	g.scanner.scan(g.room[kept : kept+n])
 	if g.scanner.isBroken || errors.Is(err, io.EOF) && !g.scanner.finish() {
-		g.window, g.free, g.err = nil, 0, ErrForbiddenField
+		g.refuse()
 		return
 	}
-	g.window, g.err = g.room[:kept+n], err
-	g.free = len(g.window) - g.scanner.held
+	g.text, g.err = g.room[:kept+n], err
+	g.free = len(g.text) - g.scanner.held
 	if err != nil {
-		g.free = len(g.window) // the whole of it is harmless, or it breaks off anyway
+		g.free = len(g.text) // the whole of it is harmless, or it breaks off anyway
 	}
 }
-
-// Close is part of io.Closer.
-func (g *memberGuard) Close() error { return g.body.Close() }
 
 // forbidMembers has JSON that is too long to be read ahead end where it names another object
 // than the path.

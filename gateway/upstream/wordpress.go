@@ -107,7 +107,7 @@ func (s Site) usual(path string, isFront bool) string {
 	if isFront && (rest == "" || rest == "/" || rest == "/index.php") {
 		return "/"
 	}
-	prefix := decoded(s.Prefix())
+	prefix := decoded(s.prefix())
 	if prefix == "" {
 		return path
 	}

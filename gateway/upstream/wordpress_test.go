@@ -480,7 +480,7 @@ func TestSite(t *testing.T) {
 		t.Cleanup(site.Close)
 		sites := &upstream.Sites{Main: &upstream.Index{URL: site.URL}, Base: c.base, Folder: c.folder}
 		got, err := sites.MainSite()
-		if got.URL = ""; err != nil || got != c.want {
+		if err != nil || got != c.want {
 			t.Errorf("%s, %s: %+v, %v, want %+v", c.home, c.self, got, err, c.want)
 		}
 		profile := upstream.WordPress(upstream.WordPressConfig{Routes: sites.Main.Routes, Site: sites.MainSite})
