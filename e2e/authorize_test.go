@@ -367,6 +367,7 @@ func TestCustomScheme(t *testing.T) {
 		s := startSite(t)
 		bob := signedIn(t, s, "bob", m)
 		bob.allow("my-app://")
+		bob.expect("because a user gesture is required") // where the answer took longer than a click counts
 		bob.open(withQuery(authorizePath, "app_name", "Phone", "success_url", "my-app://cb?tab=1#end"))
 		bob.sees("my-app:", "An app on this device that opens my-app: links")
 		bob.press("Yes, connect")
@@ -377,6 +378,7 @@ func TestCustomScheme(t *testing.T) {
 
 		other := signedIn(t, s, "bob", m) // a tab that has tried such an address takes no more clicks
 		other.allow("my-app://")
+		other.expect("because a user gesture is required")
 		other.open(withQuery(authorizePath, "app_name", "Tablet", "success_url", "my-app://yes", "reject_url", "my-app://no"))
 		other.press("Cancel")
 		other.goneTo("my-app://no")

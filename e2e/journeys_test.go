@@ -249,7 +249,7 @@ func TestOnceIsOnce(t *testing.T) {
 		bob.press("Add password")
 		secret := bob.secret()
 		bob.do("reload", chromedp.Reload())
-		bob.sees("nothing was made a second time")
+		bob.sees("nothing was created twice")
 		bob.seesNot(secret)
 		if got := s.credentials("bob"); !slices.Equal(got, []string{"Phone"}) {
 			t.Errorf("there are %q", got)
