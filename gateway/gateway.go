@@ -238,7 +238,8 @@ func (g *Gateway) inBody(finder upstream.LoginFinder, r *http.Request, origin cl
 //
 // An unknown login and a wrong secret have the same answer, or the answers would tell
 // strangers which logins exist. But what was presented for a user of ours, and is wrong,
-// goes no further: the application may still take what was revoked a moment ago.
+// goes no further: the application may still take what was revoked a moment ago. Beside a
+// session, no login that is not accepted goes further: see [upstream.SessionFinder].
 func (g *Gateway) orIgnored(err error, reader *upstream.Reader) Decision {
 	refused := (*sparekey.AuthError)(nil)
 	if !g.config.Optional || reader.Request.Body == nil || !errors.As(err, &refused) {
@@ -250,10 +251,13 @@ func (g *Gateway) orIgnored(err error, reader *upstream.Reader) Decision {
 	default:
 		return failed(err)
 	}
-	if !g.config.Upstream.IgnoresBasic(&reader.Request) {
-		return failed(err)
+	if g.config.Upstream.IgnoresBasic(&reader.Request) {
+		return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: refused.Reason == sparekey.ReasonWrongSecret}
 	}
-	return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: refused.Reason == sparekey.ReasonWrongSecret}
+	if finder, ok := g.config.Upstream.(upstream.SessionFinder); ok && finder.HasSession(&reader.Request) {
+		return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: true}
+	}
+	return failed(err)
 }
 
 func allowed(id sparekey.Identity) Decision {
