@@ -36,13 +36,13 @@ func multicall(calls ...[]string) string {
 	return b.String() + "</data></array></value></param></params></methodCall>"
 }
 
-// inUTF7 is a call of demo.sayHello for programs that read its bytes as UTF-8. For PHP, which
-// obeys its declaration, another call is in it.
+// inUTF7 is a call of demo.sayHello for programs that read its bytes as UTF-8. For those that
+// obey its second declaration, another call is in it.
 func inUTF7(call string) string {
 	_, call, _ = strings.Cut(call, "?>")
 	_, call, _ = strings.Cut(call, "<methodCall>")
 	call = strings.NewReplacer("<", "+ADw-", ">", "+AD4-").Replace(strings.TrimSuffix(call, "</methodCall>"))
-	return `<?xml version="1.0" encoding = "UTF-7"?><methodCall><methodName>demo.sayHello</methodName><params><param><value><string>` +
+	return `<?xml ?><?xml version="1.0" encoding = "UTF-7"?><methodCall><methodName>demo.sayHello</methodName><params><param><value><string>` +
 		"x+ADw-/string+AD4APA-/value+AD4APA-/param+AD4APA-/params+AD4-" + call + "+ADw-params+AD4APA-param+AD4APA-value+AD4APA-string+AD4-x</string></value></param></params></methodCall>"
 }
 
