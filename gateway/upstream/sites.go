@@ -134,8 +134,8 @@ func (s *Sites) keep(folder string, site knownSite) {
 	}
 }
 
-// evict makes room for one folder. Sites have to make room only where any may.
-func (s *Sites) evict(any bool) {
+// evict makes room for one folder: one without a site goes, or evenSite, if all have one.
+func (s *Sites) evict(evenSite bool) {
 	for folder, known := range s.known {
 		if known.err != nil {
 			delete(s.known, folder)
@@ -143,7 +143,7 @@ func (s *Sites) evict(any bool) {
 		}
 	}
 	for folder := range s.known {
-		if any {
+		if evenSite {
 			delete(s.known, folder)
 		}
 		return
