@@ -99,7 +99,7 @@ func TestBadCallbacks(t *testing.T) {
 		"", "*", "*://*/*", "chrome-extension://*/cb", "chrome-*://abc/cb", extension, extension + "/a*", extension + "/*/a", extension + "/a?x", extension + "/a#",
 		extension + ":80/", "chrome-extension://u@abc/", "chrome://settings/*", "javascript://x/%0aalert(1)", "file://host/x", "ws://192.168.1.5/", "ftp://192.168.1.5/",
 		"http://example.com/*", "http://8.8.8.8/", "http://1.2.3/", "http://[2001:db8::1]/", "http://*.local/", "http://.local/", "http://u:p@device.local/", "http://device.local/../x",
-		"http://device.local/%61", "http://device.local//x", "http://device.local:99999/", "http://device.local:/", "http://[fe80::1%25eth0]/", "http://0x7f000001/",
+		"http://device.local/%61", "http://device.local//x", "http://device.local:99999/", "http://device.local:/", "http://[fe80::1%25eth0]/", "http://0x7f000001/", "http://134744072/", "http://0x8080808/*", "http://01002004010/",
 		"https://app.example/*", "notes://done/*", "http://evil.example/.local", "http:///x",
 	} {
 		if c, err := sparekey.ParseCallback(rule); err == nil {

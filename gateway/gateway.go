@@ -237,6 +237,8 @@ func (g *Gateway) inBody(finder upstream.LoginFinder, r *http.Request, origin cl
 // An unknown login and a wrong secret have the same answer, or the answers would tell strangers
 // which logins exist. But a wrong credential of a user of ours is not forwarded: the
 // application may still accept one that was revoked a moment ago.
+// Beside a session, a login that is not accepted is not forwarded either: see
+// [upstream.SessionFinder].
 func (g *Gateway) orIgnored(err error, reader *upstream.Reader) Decision {
 	refused := (*sparekey.AuthError)(nil)
 	if !g.config.Optional || reader.Request.Body == nil || !errors.As(err, &refused) {
@@ -248,10 +250,13 @@ func (g *Gateway) orIgnored(err error, reader *upstream.Reader) Decision {
 	default:
 		return failed(err)
 	}
-	if !g.config.Upstream.IgnoresBasic(&reader.Request) {
-		return failed(err)
+	if g.config.Upstream.IgnoresBasic(&reader.Request) {
+		return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: refused.Reason == sparekey.ReasonWrongSecret}
 	}
-	return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: refused.Reason == sparekey.ReasonWrongSecret}
+	if finder, ok := g.config.Upstream.(upstream.SessionFinder); ok && finder.HasSession(&reader.Request) {
+		return Decision{Outcome: Allowed, Rule: RuleIgnored, DropCredential: true}
+	}
+	return failed(err)
 }
 
 func allowed(id sparekey.Identity) Decision {

@@ -287,6 +287,18 @@ func TestUpstreamInFolder(t *testing.T) {
 		{"/blog", "/blog", "/blogx", ""},
 		{"/blog", "/blog", "/%2e%2e/blog/y", ""},
 		{"/blog", "/blog", "/blog%2Fx", ""},
+		{"/blog", "", "/blog/../x", "/../x"}, // there is nothing above it
+		{"", "/blog", "/a..b/.../..c/%2e/x", "/blog/a..b/.../..c/%2e/x"},
+		{"", "/blog", "/x?y=/../z", "/blog/x?y=/../z"},
+		{"", "/blog", "/../other", ""},
+		{"/blog", "/blog", "/blog/..", ""},
+		{"/blog", "/app", "/blog/%2e%2e/other", ""},
+		{"/blog", "/app", "/blog/x/.%2E/../other", ""},
+		{"/blog", "/app", "/blog/..%2fother", ""},
+		{"/blog", "/app", "/blog/%252e%252e%252fother", ""},
+		{"/blog", "/app", "/blog/..;x=y/other", ""},
+		{"/blog", "/app", "/blog/..%5cother", ""},
+		{"/blog", "/app", "/blog/%20..%00/other", ""},
 	} {
 		m, ann := startMoved(t, c.base, "", "--upstream", application+c.folder)
 		status, body := m.s.ask(t, ann, c.asked)

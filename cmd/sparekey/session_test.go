@@ -28,12 +28,15 @@ func TestLoginBesideSession(t *testing.T) {
 		status int
 		body   string
 	}{
-		{staging, "/wp-json/wp/v2/posts", session, http.StatusOK, anonymous},
-		{staging, "/?rest_route=/wp/v2/posts", session, http.StatusOK, anonymous},
-		{staging, "/blog/index.php/wp-json/", session, http.StatusOK, anonymous},
-		{staging, "/wp-json/wp/v2/posts/7?_locale=user", append([]string{"X-HTTP-Method-Override", "PUT"}, session...), http.StatusOK, anonymous},
-		{staging, "/wp-json/wp/v2/posts?_wpnonce=0123456789", cookie, http.StatusOK, anonymous},
+		{staging, "/wp-json/wp/v2/posts", session, http.StatusOK, dropped},
+		{staging, "/?rest_route=/wp/v2/posts", session, http.StatusOK, dropped},
+		{staging, "/blog/index.php/wp-json/", session, http.StatusOK, dropped},
+		{staging, "/wp-json/wp/v2/posts/7?_locale=user", append([]string{"X-HTTP-Method-Override", "PUT"}, session...), http.StatusOK, dropped},
+		{staging, "/wp-json/wp/v2/posts?_wpnonce=0123456789", cookie, http.StatusOK, dropped},
+		{staging, "/?_wpnonce=0123456789", cookie, http.StatusOK, anonymous}, // a page
 		{wrong, "/wp-json/wp/v2/posts", session, http.StatusOK, dropped},
+		{account{"staging", "-"}, "/wp-json/wp/v2/posts", session, http.StatusOK, dropped},
+		{account{"staging@example.com", "letmein"}, "/wp-json/wp/v2/posts", session, http.StatusOK, dropped},
 		{ann, "/wp-json/wp/v2/posts", session, http.StatusOK, "user=ann"},
 		{account{}, "/wp-json/wp/v2/posts", session, http.StatusOK, dropped},
 		{staging, "/wp-json/wp/v2/posts", cookie, http.StatusUnauthorized, ""},

@@ -31,14 +31,15 @@ func isSendable(target string) bool {
 }
 
 // there is the target of a request with the application, which has the path of its own URL
-// in place of the one that clients see. ok is false for a target outside of that.
+// in place of the one that clients see. ok is false for a target outside of that, and for one
+// that programs may take for such.
 func (p *Proxy) there(target string) (there string, ok bool) {
 	if p.config.Base == "" && p.folder == "" {
 		return target, true
 	}
 	path, query, hasQuery := strings.Cut(target, "?")
 	rest, ok := rawpath.CutFolder(path, p.config.Base)
-	if !ok {
+	if !ok || p.folder != "" && climbs(rest) {
 		return "", false
 	}
 	there = cmp.Or(p.folder+rest, "/")
@@ -46,6 +47,19 @@ func (p *Proxy) there(target string) (there string, ok bool) {
 		there += "?" + query
 	}
 	return there, isSendable(there)
+}
+
+// climbs reports whether a program may find a segment ".." in a percent-encoded path, by
+// which it would leave the folder of the application.
+func climbs(path string) bool {
+	path = strings.ReplaceAll(rawpath.Unescape(path), `\`, "/")
+	for segment := range strings.SplitSeq(path, "/") {
+		segment, _, _ = strings.Cut(segment, ";")
+		if strings.TrimFunc(segment, func(c rune) bool { return c <= ' ' || c == 0x7f }) == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // afterAuthority cuts the scheme and the host off a target in absolute form. They

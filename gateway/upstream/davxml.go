@@ -60,6 +60,7 @@ func readXML(text []byte) (body davBody, why string) {
 	x := xmlReader{text: bytes.TrimPrefix(text, []byte("\ufeff"))}
 	x.decoder = xml.NewDecoder(bytes.NewReader(x.text))
 	for x.why == "" {
+		x.begin = x.decoder.InputOffset()
 		token, err := x.decoder.RawToken()
 		switch {
 		case errors.Is(err, io.EOF) && len(x.open) == 0:
@@ -76,6 +77,7 @@ func readXML(text []byte) (body davBody, why string) {
 type xmlReader struct {
 	decoder *xml.Decoder
 	text    []byte
+	begin   int64      // where the last token begins
 	open    []xml.Name // the elements that are open
 	from    int64      // where the content of the last one that was opened begins
 	isPlain bool       // it has had no element in it
@@ -94,7 +96,7 @@ func (x *xmlReader) take(token xml.Token) {
 			x.why = whyOtherWay
 		}
 	case xml.ProcInst: // of which only the declaration has a meaning, and that at the beginning
-		if token.Target != "xml" || x.body.root != "" {
+		if !isPlainDeclaration(token, x.begin) {
 			x.why = whyXML
 		}
 	case xml.Directive: // a document type, with entities

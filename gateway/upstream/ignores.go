@@ -10,12 +10,9 @@ import (
 
 // IgnoresBasic is part of Profile. WordPress judges a Basic login in its REST API and in
 // XML-RPC, and nowhere else (5.6 to 7.1). A request that it may take for one of these in
-// any way is not ignored, unless the API believes the session of the request instead.
+// any way is not ignored. See also [SessionFinder].
 func (w *wordPress) IgnoresBasic(r *Request) bool {
 	path, query := rawpath.Split(r.Target)
-	if path != "" && hasSession(r) && !IsForXMLRPC(r.Target) {
-		return true
-	}
 	if path == "" || mayBeAPI(path, w.config.Routes().prefix) {
 		return false
 	}
@@ -32,10 +29,26 @@ func (w *wordPress) IgnoresBasic(r *Request) bool {
 	return !mayHaveRoute(r)
 }
 
-// hasSession reports whether a request is one of a script in a page of WordPress, whose
-// user is signed in: it has the cookie, and the nonce that belongs to it. WordPress looks
-// for the cookie first. Where the cookie is not valid, the nonce is not valid either, and
-// its API answers 403, so that a wrong login beside them gains nothing.
+// SessionFinder is an optional interface of a [Profile], for an application with sessions of
+// its own, such as WordPress, whose pages have scripts that call its API.
+type SessionFinder interface {
+	// HasSession reports whether a request says that it belongs to a session, with which
+	// the application identifies the user before it looks for a Basic login. Any client
+	// can write that, and the application checks the login where the session is not valid:
+	// so a login that is not accepted must not reach the application.
+	HasSession(r *Request) bool
+}
+
+// HasSession is part of SessionFinder. XML-RPC looks for no session.
+func (w *wordPress) HasSession(r *Request) bool {
+	path, _ := rawpath.Split(r.Target)
+	return path != "" && hasSession(r) && !IsForXMLRPC(r.Target)
+}
+
+// hasSession reports whether a request looks like one of a script in a page of WordPress,
+// whose user is signed in: it has the cookie, and the nonce that belongs to it. WordPress
+// looks for the cookie first. Where the cookie is not valid, it checks the Basic login, and
+// looks at the nonce only where that login is wrong, too.
 func hasSession(r *Request) bool {
 	cookies := (&http.Request{Header: http.Header{"Cookie": r.Header["Cookie"]}}).Cookies()
 	if !slices.ContainsFunc(cookies, isSessionCookie) {

@@ -30,8 +30,9 @@ type Sites struct {
 	// for the sites in other folders. Default: there are none.
 	Origin string
 
-	mu    sync.Mutex
-	known map[string]knownSite // by folder, without the main one
+	mu     sync.Mutex
+	known  map[string]knownSite // by folder, without the main one
+	asking chan struct{}        // has an element for each site that is being asked
 }
 
 type knownSite struct {
@@ -42,6 +43,10 @@ type knownSite struct {
 
 // maxSites bounds for how many folders it is known whether a site is there.
 const maxSites = 256
+
+// maxAsking bounds how many sites are asked at once: any client can have one asked, by a
+// path, before it presents a credential. The others wait.
+const maxAsking = 4
 
 // In returns the site in a folder, with paths as clients see them, or [ErrNoSite]. Any
 // other error means that the site could not be asked.
@@ -91,6 +96,9 @@ func (s *Sites) other(ctx context.Context, folder, own string) (Site, error) {
 	now := s.Main.now()
 	s.mu.Lock()
 	known, ok := s.known[folder]
+	if s.asking == nil {
+		s.asking = make(chan struct{}, maxAsking)
+	}
 	s.mu.Unlock()
 	if ok && now.Before(known.next) {
 		return known.site, known.err
@@ -111,20 +119,35 @@ func (s *Sites) other(ctx context.Context, folder, own string) (Site, error) {
 }
 
 // keep keeps what is known of a folder. Where too many are known, one of them is asked again
-// when it is needed.
+// when it is needed: one without a site, if there is such, since clients can invent these.
 func (s *Sites) keep(folder string, site knownSite) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.known == nil {
 		s.known = map[string]knownSite{}
 	}
-	for other := range s.known {
-		if len(s.known) < maxSites {
-			break
-		}
-		delete(s.known, other)
+	if _, ok := s.known[folder]; !ok && len(s.known) >= maxSites {
+		s.evict(site.err == nil)
 	}
-	s.known[folder] = site
+	if len(s.known) < maxSites || site.err == nil {
+		s.known[folder] = site
+	}
+}
+
+// evict makes room for one folder: one without a site goes, or evenSite, if all have one.
+func (s *Sites) evict(evenSite bool) {
+	for folder, known := range s.known {
+		if known.err != nil {
+			delete(s.known, folder)
+			return
+		}
+	}
+	for folder := range s.known {
+		if evenSite {
+			delete(s.known, folder)
+		}
+		return
+	}
 }
 
 // ask asks a site where it is. WordPress answers at many addresses, so the site is in this
@@ -132,6 +155,12 @@ func (s *Sites) keep(folder string, site knownSite) {
 func (s *Sites) ask(ctx context.Context, folder, own string) (Site, error) {
 	ctx, cancel := context.WithTimeout(ctx, indexTime)
 	defer cancel()
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		return Site{}, ctx.Err()
+	}
 	index := Index{
 		URL:  s.Origin + own + "/?rest_route=/&_fields=home,url,routes./",
 		Host: s.Main.Host, Transport: s.Main.Transport,

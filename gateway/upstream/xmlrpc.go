@@ -100,6 +100,8 @@ var otherPlaces = map[string]int{
 	"blogger.getUsersBlogs":   1,
 	"blogger.getUserInfo":     1,
 	"metaWeblog.deletePost":   2,
+	"wp.getPage":              2,
+	"wp.editPage":             2,
 	"mt.supportedMethods":     noLogin,
 	"mt.supportedTextFilters": noLogin,
 	"mt.getTrackbackPings":    noLogin,
@@ -248,6 +250,7 @@ func trim(text string) string { return strings.Trim(text, " \t\n\r\x00\x0b") }
 // next returns the next part of the document, which is an element's begin or end, or text.
 // Comments and instructions are left out only before the call.
 func (r *callReader) next() (xml.Token, error) {
+	start := r.decoder.InputOffset()
 	token, err := r.decoder.RawToken()
 	switch t := token.(type) {
 	case xml.StartElement:
@@ -259,7 +262,7 @@ func (r *callReader) next() (xml.Token, error) {
 			return nil, errNotCall
 		}
 	case xml.ProcInst:
-		if t.Target != "xml" || r.decoder.InputOffset() > maxDeclaration {
+		if !isPlainDeclaration(t, start) || r.decoder.InputOffset() > maxDeclaration {
 			return nil, errNotCall
 		}
 	case xml.Comment, xml.Directive:

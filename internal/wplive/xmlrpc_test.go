@@ -36,6 +36,16 @@ func multicall(calls ...[]string) string {
 	return b.String() + "</data></array></value></param></params></methodCall>"
 }
 
+// inUTF7 is a call of demo.sayHello for programs that read its bytes as UTF-8. For those that
+// obey its second declaration, another call is in it.
+func inUTF7(call string) string {
+	_, call, _ = strings.Cut(call, "?>")
+	_, call, _ = strings.Cut(call, "<methodCall>")
+	call = strings.NewReplacer("<", "+ADw-", ">", "+AD4-").Replace(strings.TrimSuffix(call, "</methodCall>"))
+	return `<?xml ?><?xml version="1.0" encoding = "UTF-7"?><methodCall><methodName>demo.sayHello</methodName><params><param><value><string>` +
+		"x+ADw-/string+AD4APA-/value+AD4APA-/param+AD4APA-/params+AD4-" + call + "+ADw-params+AD4APA-param+AD4APA-value+AD4APA-string+AD4-x</string></value></param></params></methodCall>"
+}
+
 // TestXMLRPC has clients of XML-RPC use a live WordPress, by itself and through Sparekey:
 // what is done with an application password without limits is the same, and nothing else
 // reaches WordPress.
@@ -67,6 +77,7 @@ func TestXMLRPC(t *testing.T) {
 		"metaWeblog.getPosts":    {xmlrpcCall("metaWeblog.getRecentPosts", "1", wptest.Author, secret, "1"), "<methodResponse>"},
 		"blogger.getRecentPosts": {xmlrpcCall("blogger.getRecentPosts", "", "1", wptest.Author, secret, "1"), "<methodResponse>"},
 		"mt.getCategoryList":     {xmlrpcCall("mt.getCategoryList", "1", wptest.Author, secret), "Uncategorized"},
+		"wp.getPage":             {xmlrpcCall("wp.getPage", "1", "2", wptest.Author, secret), "<methodResponse>"},
 		"system.listMethods":     {xmlrpcCall("system.listMethods"), "wp.getPosts"},
 		"demo.sayHello":          {xmlrpcCall("demo.sayHello"), "Hello!"},
 		"system.multicall":       {multicall(blogs(secret), profile(secret), []string{"demo.sayHello"}), "Hello!"},
@@ -88,6 +99,7 @@ func TestXMLRPC(t *testing.T) {
 		"the main password":       call(blogs(main)),
 		"guesses beside a right":  multicall(blogs(secret), blogs("guess1"), blogs(main)),
 		"moved by an empty value": strings.Replace(xmlrpcCall("wp.getProfile", "1", "EMPTY", wptest.Author, limited, secret), "<string>EMPTY</string>", "", 1),
+		"hidden in UTF-7":         inUTF7(call(blogs(limited))),
 		"unknown method":          xmlrpcCall("shop.getOrders", "1", wptest.Author, secret),
 	} {
 		answer := send(key.url, body)
@@ -96,7 +108,7 @@ func TestXMLRPC(t *testing.T) {
 		}
 	}
 	wptest.Send(t, key.url, wptest.Call{Path: "/readme.html?mark=last."})
-	if got := strings.Count(waitForLog(t, site, "mark=last."), "POST /xmlrpc.php"); got != 2*11 {
+	if got := strings.Count(waitForLog(t, site, "mark=last."), "POST /xmlrpc.php"); got != 2*12 {
 		t.Errorf("%d calls have reached WordPress: a refused one has", got)
 	}
 	key.checkLog(t, secret, limited, expiring)
