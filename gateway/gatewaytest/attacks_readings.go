@@ -51,6 +51,7 @@ func readingAttacks() []Attack {
 			post("/api/posts", "writer", urlencoded+"; charset=utf-8", "_method=DELETE"), post("/api/posts", "writer", urlencoded+"; charset=utf-7", "_method=DELETE"),
 			post("/api/posts", "writer", "APPLICATION/X-WWW-FORM-URLENCODED", "_METHOD=DELETE"), post("/api/posts", "writer", "text/plain\nContent-Type: "+urlencoded, "_method=DELETE"),
 			post("/api/posts", "writer", "application/x-urlencoded", "_method=DELETE"), post("/api/posts", "writer", "text/x-www-URLEncoded-fo", "_method=DELETE"),
+			post("/api/posts", "writer", "ap`lication/x-www-form-urlencoded", "rest_route=/wp/v2/users"),
 			post("/api/posts", "writer", urlencoded, "rest_route=/wp/v2/users"), post("/api/posts", "writer", urlencoded, "rest.route=/wp/v2/users"), post("/api/posts", "writer", urlencoded, "rest[route=/wp/v2/users"),
 			ask("POST", "/api/posts", "writer", "Content-Type: "+urlencoded, "Transfer-Encoding: chunked", "", "e", "_method=DELETE", "0", "", ""),
 		}},

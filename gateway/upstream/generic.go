@@ -134,6 +134,9 @@ func (c *collector) readForm(r *Request, scoped bool) {
 		c.advise(hintType)
 		if c.mayBeWordPress() {
 			c.cannotSeeForm(formMayRoute)
+		} else if r.Body != nil { // there is a simple way to send what every program reads alike
+			c.cannotTell(formMayRoute)
+			c.manages = true
 		}
 	case isMultipart(types[0]):
 		if why := r.Body.forbid(fieldNames{method: scoped, route: true}); why != "" {
