@@ -86,6 +86,8 @@ type Gateway struct {
 	rechecker Rechecker // auth, or nil
 	guard     *basicauth.Guard
 	config    Config
+	finder    upstream.LoginFinder // config.Upstream, or nil
+	examiner  upstream.Examiner    // likewise
 
 	readers sync.Pool // of *upstream.Reader, for Decide
 }
@@ -104,7 +106,9 @@ func New(auth basicauth.Authenticator, config Config) *Gateway {
 	fail := func(w http.ResponseWriter, r *http.Request, status int, err error) {
 		config.Fail(w, r, status, message(err), err)
 	}
-	return &Gateway{auth: auth, rechecker: rechecker(auth), config: config, guard: basicauth.New(auth, basicauth.Config{
+	finder, _ := config.Upstream.(upstream.LoginFinder)
+	examiner, _ := config.Upstream.(upstream.Examiner)
+	return &Gateway{auth: auth, rechecker: rechecker(auth), config: config, finder: finder, examiner: examiner, guard: basicauth.New(auth, basicauth.Config{
 		Realm: config.Realm, NoDialog: config.Optional, SharedOrigin: !config.NoDialogs, AllowOrigins: config.AllowOrigins, Fail: fail,
 	})}
 }
@@ -160,13 +164,13 @@ func (g *Gateway) judge(r *http.Request, origin clientip.Origin, reader *upstrea
 	if why := g.config.Upstream.Blocked(&reader.Request); why != "" {
 		return Refuse(RuleUpstream, why), sparekey.Attempt{}
 	}
-	if examiner, ok := g.config.Upstream.(upstream.Examiner); ok && g.config.Optional && examiner.Examines(&reader.Request) {
+	if g.examiner != nil && g.config.Optional && g.examiner.Examines(&reader.Request) {
 		return Decision{Outcome: Allowed, Rule: RuleIgnored, KeepCredential: true}, sparekey.Attempt{}
 	}
 	a, presented, err := g.attempt(r, origin)
 	var others []sparekey.Attempt
-	if finder, ok := g.config.Upstream.(upstream.LoginFinder); ok && err == nil {
-		others, err = g.inBody(finder, r, origin, reader)
+	if g.finder != nil && err == nil {
+		others, err = g.inBody(r, origin, reader)
 		if !presented && len(others) > 0 {
 			a, others, presented = others[0], others[1:], true
 		}
@@ -207,8 +211,8 @@ func (g *Gateway) attempt(r *http.Request, origin clientip.Origin) (a sparekey.A
 // inBody returns the attempts that the logins in the body of a request are. The first
 // that is wrong refuses the whole request, so that one request is one guess, however many
 // logins it has.
-func (g *Gateway) inBody(finder upstream.LoginFinder, r *http.Request, origin clientip.Origin, reader *upstream.Reader) ([]sparekey.Attempt, error) {
-	logins, why := finder.Logins(&reader.Request)
+func (g *Gateway) inBody(r *http.Request, origin clientip.Origin, reader *upstream.Reader) ([]sparekey.Attempt, error) {
+	logins, why := g.finder.Logins(&reader.Request)
 	if why != "" {
 		return nil, sparekey.Refuse(sparekey.ReasonMalformed, why)
 	}
