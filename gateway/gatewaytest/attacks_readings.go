@@ -140,6 +140,7 @@ func escalations(as string) (requests []string) {
 		"/wp-json/wp/v2/users/me/application-passwords", "/WP-JSON/wp/v2/Users/me", "/index.php/wp-json/wp/v2/users/me", "/index.php/wp-json/batch/v1", "/blog/wp-json/wp/v2/users/me",
 		"/a/b/wp-json/wp/v2/settings", "/blog/wp-json/batch/v1/", "/wp-json/wp/v2/plugins;x=1",
 		"//wp-json/wp/v2/users/me", "/wp-json//wp/v2/users/me", "/wp-json/x/../wp/v2/plugins", "/wp-json%2Fwp/v2/settings",
+		"/wp-j%FFson/wp/v2/plugins",
 	} {
 		requests = append(requests, post(target, as, "application/json", password))
 	}

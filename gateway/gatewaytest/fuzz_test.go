@@ -71,7 +71,8 @@ func mayRoute(r *http.Request) bool {
 }
 
 func isForm(r *http.Request) bool {
-	return strings.Contains(strings.ToLower(fmt.Sprint(r.Header)), "form-")
+	header := strings.ToLower(fmt.Sprint(r.Header))
+	return strings.Contains(header, "form-") || strings.Contains(header, "urlencoded")
 }
 
 // allows judges a request as the root package does.

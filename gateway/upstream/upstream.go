@@ -93,7 +93,7 @@ type Reader struct {
 // application passwords because of the request, whatever is in its body: a reading does
 // so, or the request has their name in it and cannot be read. It does not read the body.
 func (r *Reader) ManagesPasswords() bool {
-	if !r.Request.summary().hasRouting && strings.IndexByte(r.Request.Target, '%') < 0 && !mayManagePasswords(r.Request.Target) {
+	if !r.Request.summary().hasRouting && isPlainTarget(r.Request.Target) && !mayManagePasswords(r.Request.Target) {
 		return false // as nearly always
 	}
 	var head sparekey.Readings
@@ -102,6 +102,16 @@ func (r *Reader) ManagesPasswords() bool {
 	r.Profile.Read(&r.Request, false, &head)
 	r.Request.Body = body
 	return head.ManagePasswords()
+}
+
+// isPlainTarget reports whether a request-target has only printable ASCII, and nothing encoded.
+func isPlainTarget(target string) bool {
+	for i := range len(target) {
+		if c := target[i]; c == '%' || c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // Readings is part of sparekey.Upstream. It reads the body where the application may
@@ -161,10 +171,30 @@ func (c *collector) addPath(raw string) {
 // addUnreadable notes a path that programs read in different ways.
 func (c *collector) addUnreadable(raw string) {
 	c.unreadable = true
-	loose := strings.ReplaceAll(rawpath.Unescape(raw), `\`, "/") // as the most generous programs have it
-	c.manages = c.manages || mayManagePasswords(loose)
-	_, isAPI := routeOf(loose)
-	c.mayBeAPI = c.mayBeAPI || isAPI
+	c.manages = c.manages || loosely(raw, mayManagePasswords)
+	c.mayBeAPI = c.mayBeAPI || loosely(raw, func(path string) bool {
+		_, isAPI := routeOf(path)
+		return isAPI
+	})
+}
+
+// loosely reports whether a text that was sent has a property as the most generous programs
+// read it: decoded again and again, with "/" for a backslash, and perhaps without the bytes
+// that are not printable ASCII.
+func loosely(raw string, has func(text string) bool) bool {
+	text := strings.ReplaceAll(rawpath.Unescape(raw), `\`, "/")
+	return has(text) || has(onlyPrintable(text))
+}
+
+// onlyPrintable drops all bytes but those of printable ASCII.
+func onlyPrintable(text string) string {
+	var b strings.Builder
+	for i := range len(text) {
+		if c := text[i]; ' ' < c && c < 0x7f {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // addDecoded adds a decoded path.
@@ -248,11 +278,11 @@ func (c *collector) put(r *Request, readings *sparekey.Readings, named func(meth
 // namesPasswords reports whether the name of application passwords is in the target or
 // in a routing header, however it is encoded.
 func (r *Request) namesPasswords() bool {
-	if mayManagePasswords(rawpath.Unescape(r.Target)) {
+	if loosely(r.Target, mayManagePasswords) {
 		return true
 	}
 	for name, values := range r.Header {
-		if IsRouting(name) && slices.ContainsFunc(values, func(value string) bool { return mayManagePasswords(rawpath.Unescape(value)) }) {
+		if IsRouting(name) && slices.ContainsFunc(values, func(value string) bool { return loosely(value, mayManagePasswords) }) {
 			return true
 		}
 	}
