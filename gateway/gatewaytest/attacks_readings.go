@@ -76,7 +76,7 @@ func objectAttacks() []Attack {
 		{"destination-elsewhere", "COPY and MOVE of WebDAV write to Destination (RFC 4918, section 10.3)", "files", append(destinations("MOVE"), destinations("COPY")...)},
 		{"copy-of-another-object", "stores of objects copy, link to or rename what a header names: X-Amz-Copy-Source", "files", copies(
 			"X-Amz-Copy-Source: /files/bob/secret", "X-Amz-Copy-Source: files/bob/secret", "x-amz-copy-source: %2Ffiles%2Fbob%2Fsecret", "X-Amz-Copy-Source: /files/ann/../bob/secret",
-			"X-Amz-Copy-Source: /files/bob/secret?versionId=1", "X-Goog-Copy-Source: files/bob/secret", "X-Ms-Copy-Source: /files/bob/secret", "X_Amz_Copy_Source: /files/bob/secret",
+			"X-Amz-Copy-Source: /files/bob/secret?versionId=1", "X-Goog-Copy-Source: files/bob/secret", "Other-Copy-Source: files/bob/secret", "X-Ms-Copy-Source: /files/bob/secret", "X_Amz_Copy_Source: /files/bob/secret",
 			"X-Copy-From: /files/bob/secret", "X-Copy-From: files/bob/secret", "X-Amz-Copy-Source: /files/ann/a\nX-Amz-Copy-Source: /files/bob/secret",
 			"X-Symlink-Target: files/bob/secret", "X-Object-Manifest: files/bob/secret", "X-Ms-Rename-Source: /files/bob/secret", "X-Amz-Rename-Source: files/bob/secret")},
 		davAttack(),

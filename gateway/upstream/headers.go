@@ -79,7 +79,8 @@ func IsRouting(name string) bool {
 
 // effectOf returns what a header does.
 func effectOf(name string) (effect, bool) {
-	if len(name) > maxName || len(name) < minName || strings.IndexByte(firstLetters, name[0]|' ') < 0 {
+	if len(name) > maxName || len(name) < minName ||
+		strings.IndexByte(firstLetters, name[0]|' ') < 0 && name[len(name)-1]|' ' != lastOfSources {
 		return 0, false
 	}
 	var room [maxName]byte
@@ -105,6 +106,9 @@ const (
 	minName      = len("path-info")
 	maxName      = 40
 	firstLetters = "xdprs"
+
+	// lastOfSources ends the names of sources of copies, which may begin with any letter.
+	lastOfSources = 'e'
 )
 
 // Fold is what a character of a header's name counts as for CGI and its heirs: letters
