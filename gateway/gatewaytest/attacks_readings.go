@@ -160,6 +160,7 @@ func hiddenEscalations(as string) []string {
 		ask("POST", "/wp-json/wp/v2/posts", as, "Content-Length: 0", "X-Original-URL: /wp-json/wp/v2/users/me"), ask("COPY", "/a", as, "Destination: /wp-json/wp/v2/users/me"),
 		post("/", as, urlencoded, "rest_route=/wp/v2/users/me&password=another"), post("/index.php", as, urlencoded, "rest%5Froute=/wp/v2/settings"),
 		post("/wp-json/wp/v2/posts", as, urlencoded, "rest_route=/wp/v2/users/me"), post("/", as, multi, part(`form-data; name="rest_route"`, "/wp/v2/users/me")),
+		post("/", as, "multipart/form\xfd-data; boundary=x", part(`form-data; name="rest_route"`, "/wp/v2/users/me")),
 		post("/", as, urlencoded, "a="+strings.Repeat("x", 1<<20)+"&rest_route=/wp/v2/users/me"), // longer than is looked into
 	}
 }

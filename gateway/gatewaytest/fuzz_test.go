@@ -72,7 +72,7 @@ func mayRoute(r *http.Request) bool {
 
 func isForm(r *http.Request) bool {
 	header := strings.ToLower(fmt.Sprint(r.Header))
-	return strings.Contains(header, "form-") || strings.Contains(header, "urlencoded")
+	return strings.Contains(header, "form-") || strings.Contains(header, "urlencoded") || strings.Contains(header, "multipart/") && strings.Contains(header, "form")
 }
 
 // allows judges a request as the root package does.

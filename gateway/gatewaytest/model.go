@@ -191,8 +191,8 @@ func fieldName(name string) string {
 	return fold(name)
 }
 
-// boundaryOf finds the first boundary, as PHP does.
-var boundaryOf = regexp.MustCompile(`(?i)multipart/.*?boundary="?([^";, ]+)`)
+// boundaryOf finds the first boundary of a type that says something of a form, as PHP does.
+var boundaryOf = regexp.MustCompile(`(?i)multipart/.*?form.*?boundary="?([^";, ]+)`)
 
 // formFields are those of the body, by whatever Content-Type there is.
 func (s Seen) formFields() (all []field) {

@@ -219,7 +219,8 @@ func (g *guard) fill() {
 // mayBeForm reports whether PHP and others may take a body of this type for a form, in
 // which a browser can send fields. Loose programs look for a part of the type alone.
 func mayBeForm(contentType string) bool {
-	return rawpath.ContainsFold(contentType, "form-") || rawpath.ContainsFold(contentType, "urlencoded")
+	return rawpath.ContainsFold(contentType, "form-") || rawpath.ContainsFold(contentType, "urlencoded") ||
+		rawpath.ContainsFold(contentType, "multipart/") && rawpath.ContainsFold(contentType, "form")
 }
 
 // isTypeless reports whether a body has no type.
