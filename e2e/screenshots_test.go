@@ -33,7 +33,7 @@ const maxPicture = 200_000
 type picture struct {
 	file  string // without .png
 	size  [2]int64
-	user  string // who is signed in; "" if anonymous
+	user  string // the user who is signed in; "" if anonymous
 	path  string
 	then  func(*tab) // what is done there
 	modes []mode

@@ -78,8 +78,8 @@ func (w *wanted) isCovered(rule string, space int) bool {
 		return false
 	}
 	methods, pattern := rule[:space], rule[space+1:]
-	return match(pattern, w.start) && (!w.isOpen || strings.HasSuffix(pattern, "*")) &&
-		hasMethod(methods, w.access.Method) && (w.access.Named == "" || rawpath.ContainsFold(pattern, w.access.Named))
+	return startWithin(w.start, w.isOpen, pattern) && hasMethod(methods, w.access.Method) &&
+		(w.access.Named == "" || rawpath.ContainsFold(pattern, w.access.Named))
 }
 
 // isManaging reports whether a request would create, change or revoke application

@@ -82,8 +82,14 @@ func namesMore(pattern, other string) bool {
 // a star in pattern as a character that only a star in other matches; a star at the end,
 // which stands for slashes as well, only matches one at the end.
 func patternWithin(pattern, other string) bool {
-	start, open := strings.CutSuffix(pattern, "*")
-	return match(other, start) && (!open || strings.HasSuffix(other, "*"))
+	start, isOpen := strings.CutSuffix(pattern, "*")
+	return startWithin(start, isOpen, other)
+}
+
+// startWithin is patternWithin for a pattern whose star at its end, if it is open, was cut
+// off.
+func startWithin(start string, isOpen bool, other string) bool {
+	return match(other, start) && (!isOpen || strings.HasSuffix(other, "*"))
 }
 
 // Names reports whether any rule, or a rule of one of the bundles, has a text in its

@@ -60,6 +60,12 @@ func (a attacked) test(t *testing.T) {
 	}
 }
 
+// realFronts are package proxy and the real proxies that are started with their examples.
+func realFronts(t *testing.T) map[string]starter {
+	t.Helper()
+	return map[string]starter{"nginx": nginx(t, ""), "caddy": caddy(t), "haproxy": haproxy(t), "proxy": ownProxy}
+}
+
 // ownProxy starts package proxy before a site.
 func ownProxy(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 	t.Helper()

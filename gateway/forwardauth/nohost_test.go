@@ -67,7 +67,7 @@ func TestNoHost(t *testing.T) {
 // and the log blames no proxy.
 func TestHTTP10(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]starter{"nginx": nginx(t, ""), "caddy": caddy(t), "haproxy": haproxy(t), "proxy": ownProxy} {
+	for name, start := range realFronts(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			site := gatewaytest.NewSite(t)

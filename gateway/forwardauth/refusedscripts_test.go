@@ -16,7 +16,7 @@ import (
 // status and for how long to wait.
 func TestScriptsCanReadRefusals(t *testing.T) {
 	t.Parallel()
-	for name, start := range map[string]starter{"nginx": nginx(t, ""), "caddy": caddy(t), "haproxy": haproxy(t), "proxy": ownProxy} {
+	for name, start := range realFronts(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			site := gatewaytest.NewSite(t)

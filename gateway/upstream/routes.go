@@ -48,14 +48,6 @@ type routePattern struct {
 	spans    []bool         // by name: whether the parameter may have a slash in it
 }
 
-// cut is strings.Cut at a byte, which is faster.
-func cut(s string, separator byte) (before, after string, found bool) {
-	if at := strings.IndexByte(s, separator); at >= 0 {
-		return s[:at], s[at+1:], true
-	}
-	return s, "", false
-}
-
 // maxRoutes bounds how many routes of an index count.
 const maxRoutes = 20_000
 
@@ -144,7 +136,7 @@ func (p *routePattern) mayMatch(rest string, segments int) bool {
 		return false
 	}
 	for _, segment := range p.segments {
-		own, after, _ := cut(rest, '/')
+		own, after, _ := strings.Cut(rest, "/")
 		if segment != "*" && segment != own {
 			return false
 		}
@@ -182,7 +174,7 @@ func (r *Routes) match(route string) (variables []variable, known bool) {
 				variables, known = append(variables, found...), known || ok && !p.isGuess
 			}
 		}
-		segment, after, more := cut(rest, '/')
+		segment, after, more := strings.Cut(rest, "/")
 		if node = node.next[segment]; node == nil {
 			break
 		}
