@@ -33,9 +33,12 @@ func startGRPC(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// as is the context of a call with a login and a secret.
-func as(ctx context.Context, login, secret string) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(login+":"+secret)))
+// asBob is the context of a call with a secret of bob's, or of an anonymous one.
+func asBob(ctx context.Context, secret string) context.Context {
+	if secret == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte("bob:"+secret)))
 }
 
 // TestGRPC has a client of gRPC call a server through --upstream: calls, their errors in
@@ -48,28 +51,27 @@ func TestGRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	right := as(t.Context(), "bob", s.addCredential("bob", "all"))
-	narrowed := as(t.Context(), "bob", s.cli("user", "application-password", "create", "bob", "narrowed", "--scope=POST /grpc.health.v1.Health/*", "--porcelain"))
+	right := s.addCredential("bob", "all")
+	narrowed := s.cli("user", "application-password", "create", "bob", "narrowed", "--scope=POST /grpc.health.v1.Health/*", "--porcelain")
 	client := grpc_health_v1.NewHealthClient(conn)
 	for name, c := range map[string]struct {
-		ctx     context.Context
-		service string
-		want    codes.Code
+		secret, service string
+		want            codes.Code
 	}{
 		"right":     {right, "", codes.OK},
 		"narrowed":  {narrowed, "", codes.OK},
 		"not there": {right, "no.such.Service", codes.NotFound}, // in a trailer
-		"wrong":     {as(t.Context(), "bob", "wrong"), "", codes.Unauthenticated},
-		"anonymous": {t.Context(), "", codes.Unauthenticated},
+		"wrong":     {"wrong", "", codes.Unauthenticated},
+		"anonymous": {"", "", codes.Unauthenticated},
 	} {
-		if _, err := client.Check(c.ctx, &grpc_health_v1.HealthCheckRequest{Service: c.service}); status.Code(err) != c.want {
+		if _, err := client.Check(asBob(t.Context(), c.secret), &grpc_health_v1.HealthCheckRequest{Service: c.service}); status.Code(err) != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	talk(t, right, conn, codes.OK)
-	talk(t, narrowed, conn, codes.PermissionDenied)
+	talk(asBob(t.Context(), right), t, conn, codes.OK)
+	talk(asBob(t.Context(), narrowed), t, conn, codes.PermissionDenied)
 
-	watch, err := client.Watch(right, &grpc_health_v1.HealthCheckRequest{})
+	watch, err := client.Watch(asBob(t.Context(), right), &grpc_health_v1.HealthCheckRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +85,7 @@ func TestGRPC(t *testing.T) {
 }
 
 // talk asks for the list of services several times over one stream.
-func talk(t *testing.T, ctx context.Context, conn *grpc.ClientConn, want codes.Code) {
+func talk(ctx context.Context, t *testing.T, conn *grpc.ClientConn, want codes.Code) {
 	t.Helper()
 	stream, err := grpc_reflection_v1.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
 	if err != nil {
