@@ -33,7 +33,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:      "testdata/script",
-		Deadline: time.Now().Add(25 * time.Minute), // of all scripts, for a server that should not have started
+		Deadline: time.Now().Add(35 * time.Minute), // of all scripts, for a server that should not have started
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SPAREKEY_DATABASE", filepath.Join(env.WorkDir, "sparekey.db"))
 			return nil
