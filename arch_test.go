@@ -16,7 +16,7 @@ const module = "github.com/sparekey-dev/sparekey"
 // (own) and which of other modules (ext, a prefix). "." is the root. The test fails for a
 // package that is missing here, so every new package needs an entry.
 var layers = map[string]struct{ own, ext []string }{
-	".":                    {own: []string{"passhash", "scope", "internal/visible", "internal/rawpath"}},
+	".":                    {own: []string{"passhash", "scope", "internal/humantime", "internal/visible", "internal/rawpath"}},
 	"scope":                {own: []string{"internal/rawpath"}},
 	"internal/rawpath":     {},
 	"passhash":             {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
@@ -29,12 +29,13 @@ var layers = map[string]struct{ own, ext []string }{
 	"store/sqlite":         {own: []string{".", "audit", "internal/auditsql", "internal/throttlesql", "internal/loginname"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":             {},
 	"internal/siteurl":     {own: []string{"internal/rawpath"}, ext: []string{"golang.org/x/net/idna"}},
+	"internal/humantime":   {},
 	"internal/visible":     {},
 	"internal/loginname":   {own: []string{"internal/visible"}, ext: []string{"golang.org/x/text/unicode/norm"}},
 	"basicauth":            {own: []string{".", "clientip", "internal/loginname", "gateway/upstream"}},
-	"explain":              {own: []string{".", "scope"}},
-	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/siteurl", "internal/prefetch"}},
-	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/siteurl", "internal/visible"}},
+	"explain":              {own: []string{".", "scope", "internal/humantime"}},
+	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/humantime", "internal/siteurl", "internal/prefetch"}},
+	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/humantime", "internal/siteurl", "internal/visible"}},
 	"internal/prefetch":    {},
 	"internal/login":       {own: []string{".", "audit", "passhash", "internal/loginname", "throttle", "internal/prefetch"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"metrics":              {own: []string{".", "gateway", "throttle"}, ext: []string{"github.com/prometheus/client_golang"}},

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -53,7 +54,7 @@ func (r AuthorizationRequest) Validate(allowed ...Callback) error {
 	if !ValidAppID(r.AppID) {
 		return &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}
 	}
-	if _, err := ParseExpiry(r.Expires, time.Time{}); r.Expires != "" && err != nil {
+	if _, err := humantime.ParseExpiry(r.Expires, time.Time{}); r.Expires != "" && err != nil {
 		return &InvalidError{"expires", "must be a duration such as 7d, a date such as 2026-12-31, a time, or be left out"}
 	}
 	if err := validTarget("success_url", r.SuccessURL, allowed); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 )
 
 // Manager manages credentials on behalf of an actor. Every method first checks whether it
@@ -414,7 +416,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, &InvalidError{"grace", "must not be negative"}
 	}
 	if grace > MaxGrace {
-		return Secret{}, Credential{}, &InvalidError{"grace", "must be at most " + FormatDuration(MaxGrace)}
+		return Secret{}, Credential{}, &InvalidError{"grace", "must be at most " + humantime.Format(MaxGrace)}
 	}
 	if grace > 0 && !m.service.HasGrace() {
 		return Secret{}, Credential{}, &InvalidError{"grace", m.service.config.NoGrace}

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
+
+const day = 24 * time.Hour
 
 // Policy has the rules of a site for its application passwords. The zero Policy has none, as
 // in WordPress. It applies to all users who create or change one, administrators and the
@@ -91,7 +94,7 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 		}
 		if l.Expires.After(latest) && !l.Expires.Equal(c.Limits.Expires) {
 			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts at most %s here",
-				latest.Format(time.RFC3339), FormatDuration(p.MaxLifetime))}
+				latest.Format(time.RFC3339), humantime.Format(p.MaxLifetime))}
 		}
 	}
 	if p.RequireExpiry && l.Expires.IsZero() {

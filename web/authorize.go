@@ -13,6 +13,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/internal/visible"
 	"github.com/sparekey-dev/sparekey/scope"
 )
@@ -186,7 +187,7 @@ func (c *call) wish(r sparekey.AuthorizationRequest) (sparekey.Limits, error) {
 	if r.Expires == "" {
 		return l, nil
 	}
-	at, err := sparekey.ParseExpiry(r.Expires, c.config.Now())
+	at, err := humantime.ParseExpiry(r.Expires, c.config.Now())
 	if err != nil {
 		return l, asInvalid("expires", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -362,7 +363,7 @@ func typedExpiry(on, zone, chosen string, now time.Time) (*time.Time, error) {
 	if chosen == expiresKeep {
 		return nil, nil //nolint:nilnil // see above
 	}
-	at, err := sparekey.ParseExpiry(cmp.Or(chosen, expiresNever), now)
+	at, err := humantime.ParseExpiry(cmp.Or(chosen, expiresNever), now)
 	if err == nil && !at.IsZero() {
 		at = at.Add(offset)
 	}
