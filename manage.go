@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sparekey-dev/sparekey/internal/humantime"
@@ -263,8 +264,9 @@ func (m Manager) nameCheck() Check {
 	}
 }
 
+// hasName reports whether a name is taken for a person: ignoring case, in any script.
 func hasName(list []Credential, name string) bool {
-	return slices.ContainsFunc(list, func(c Credential) bool { return sameName(c.Name, name) })
+	return slices.ContainsFunc(list, func(c Credential) bool { return strings.EqualFold(c.Name, name) })
 }
 
 // List returns a user's credentials, oldest first. The operator also gets those of a deleted

@@ -15,6 +15,7 @@ import (
 	"github.com/sparekey-dev/sparekey/explain"
 	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/internal/visible"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -262,7 +263,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 	c.latest = cmp.Or(wish.Expires, c.latestOf(c.config.Now()))
 	app := ""
 	if visible.In(r.AppName) {
-		app = shown(sparekey.SanitizeName(r.AppName))
+		app = shown(wpname.Sanitize(r.AppName))
 	}
 	p := &authorizePage{
 		App: app, AppID: r.AppID, Name: editable(r.AppName),

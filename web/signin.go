@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 )
 
 // Gate is the accounts and sessions behind the sign-in pages. The session is in
@@ -102,7 +103,7 @@ func (c *call) asks(next string) string {
 	if err != nil || !strings.HasSuffix(u.Path, "/authorize") && !strings.HasSuffix(u.Path, "/authorize-application.php") {
 		return ""
 	}
-	if app := shown(sparekey.SanitizeName(u.Query().Get("app_name"))); app != "" {
+	if app := shown(wpname.Sanitize(u.Query().Get("app_name"))); app != "" {
 		return c.lang.T("signin.asks", "app", app)
 	}
 	return c.lang.T("signin.asks_unnamed")
