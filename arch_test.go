@@ -36,7 +36,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"basicauth":            {own: []string{".", "clientip", "internal/loginname", "gateway/upstream"}},
 	"explain":              {own: []string{".", "scope", "internal/humantime"}},
 	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/humantime", "internal/siteurl", "internal/prefetch"}},
-	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/humantime", "internal/siteurl", "internal/visible", "internal/wpname"}},
+	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/humantime", "internal/siteurl", "internal/visible", "internal/wpname", "web/internal/authorize", "web/internal/urlquery"}},
 	"internal/prefetch":    {},
 	"internal/login":       {own: []string{".", "audit", "passhash", "internal/loginname", "throttle", "internal/prefetch"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"metrics":              {own: []string{".", "gateway", "throttle"}, ext: []string{"github.com/prometheus/client_golang"}},
@@ -60,6 +60,9 @@ var layers = map[string]struct{ own, ext []string }{
 	"gateway/gatewaytest":  {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
 	"gateway/proxy":        {own: []string{"basicauth", "clientip", "gateway", "gateway/upstream", "internal/rawpath"}},
 	"cmd/sparekey":         {own: []string{"*"}, ext: []string{"github.com/agnivade/levenshtein", "github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "github.com/posener/complete", "go.yaml.in/yaml/v3", "golang.org/x/term", "golang.org/x/text/width"}},
+
+	"web/internal/authorize": {own: []string{".", "scope", "internal/humantime", "internal/rawpath", "web/internal/urlquery"}},
+	"web/internal/urlquery":  {},
 }
 
 // exampleLayer holds for every program under examples: what an importer has.

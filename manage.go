@@ -264,7 +264,7 @@ func (m Manager) nameCheck() Check {
 	}
 }
 
-// hasName reports whether a name is taken for a person: ignoring case, in any script.
+// hasName reports whether one of a list has a name, ignoring case in any script.
 func hasName(list []Credential, name string) bool {
 	return slices.ContainsFunc(list, func(c Credential) bool { return strings.EqualFold(c.Name, name) })
 }

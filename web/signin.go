@@ -13,6 +13,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/wpname"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // Gate is the accounts and sessions behind the sign-in pages. The session is in
@@ -203,7 +204,7 @@ func (g gatekeeper) signOut(c *call) (*answer, error) {
 	}
 	to := done(c.config.SignInURL, "signed_out")
 	if back := c.field("redirect_to"); localPath(back) {
-		to = sparekey.AddFields(to, sparekey.Field{Name: "redirect_to", Value: back})
+		to = urlquery.Add(to, urlquery.Field{Name: "redirect_to", Value: back})
 	}
 	return redirect(to), nil
 }
