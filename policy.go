@@ -190,6 +190,17 @@ func (s *Service) IsLimited(c Credential) bool {
 	return !s.effective(c).IsZero() || !s.MayManage(c)
 }
 
+// IsExpiring reports whether a credential works, and expires within [ExpiryNotice].
+func (s *Service) IsExpiring(c Credential) bool {
+	return s.Spent(c) == "" && !s.ExpiresSoon(c).IsZero()
+}
+
+// IsUnlimited reports whether a credential works, never expires, and has no limits. Its
+// secret opens everything that its user can do, for as long as the user exists.
+func (s *Service) IsUnlimited(c Credential) bool {
+	return s.Spent(c) == "" && c.Limits.IsZero() && s.Expires(c).IsZero()
+}
+
 // Bundles returns the named scopes that the Service was made with.
 func (s *Service) Bundles() scope.Bundles { return s.config.Bundles }
 
