@@ -33,7 +33,7 @@ func (l Limits) IsZero() bool { return l == Limits{} }
 func (l Limits) Within(parent Limits, bundles scope.Bundles) bool {
 	return (parent.Expires.IsZero() || !l.Expires.IsZero() && !l.Expires.After(parent.Expires)) &&
 		l.Scopes.Within(parent.Scopes, bundles) &&
-		l.Networks.Within(parent.Networks) &&
+		l.Networks.within(parent.Networks) &&
 		(parent.MaxUses == 0 || l.MaxUses > 0 && l.MaxUses <= parent.MaxUses)
 }
 
@@ -209,8 +209,8 @@ func (n Networks) Contains(addr netip.Addr) bool {
 	return false
 }
 
-// Within reports whether every address in n is in parent as well.
-func (n Networks) Within(parent Networks) bool {
+// within reports whether every address in n is in parent as well.
+func (n Networks) within(parent Networks) bool {
 	if parent == "" {
 		return true
 	}
