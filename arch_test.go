@@ -16,7 +16,7 @@ const module = "github.com/sparekey-dev/sparekey"
 // (own) and which of other modules (ext, a prefix). "." is the root. The test fails for a
 // package that is missing here, so every new package needs an entry.
 var layers = map[string]struct{ own, ext []string }{
-	".":                    {own: []string{"passhash", "scope", "internal/visible", "internal/rawpath"}},
+	".":                    {own: []string{"passhash", "scope", "internal/humantime", "internal/visible", "internal/wpname", "internal/rawpath"}},
 	"scope":                {own: []string{"internal/rawpath"}},
 	"internal/rawpath":     {},
 	"passhash":             {ext: []string{"golang.org/x/crypto", "github.com/go-crypt/x"}},
@@ -25,16 +25,18 @@ var layers = map[string]struct{ own, ext []string }{
 	"store/memory":         {own: []string{".", "audit", "internal/loginname"}},
 	"internal/phpserial":   {},
 	"internal/wpcache":     {ext: []string{"github.com/redis/go-redis/v9"}},
-	"store/wordpress":      {own: []string{".", "audit", "internal/auditsql", "internal/throttlesql", "passhash", "internal/loginname", "internal/phpserial"}, ext: []string{"github.com/go-sql-driver/mysql"}},
+	"store/wordpress":      {own: []string{".", "audit", "internal/auditsql", "internal/throttlesql", "passhash", "internal/loginname", "internal/phpserial", "internal/wpname"}, ext: []string{"github.com/go-sql-driver/mysql"}},
 	"store/sqlite":         {own: []string{".", "audit", "internal/auditsql", "internal/throttlesql", "internal/loginname"}, ext: []string{"modernc.org/sqlite"}},
 	"clientip":             {},
 	"internal/siteurl":     {own: []string{"internal/rawpath"}, ext: []string{"golang.org/x/net/idna"}},
+	"internal/humantime":   {},
 	"internal/visible":     {},
+	"internal/wpname":      {},
 	"internal/loginname":   {own: []string{"internal/visible"}, ext: []string{"golang.org/x/text/unicode/norm"}},
 	"basicauth":            {own: []string{".", "clientip", "internal/loginname", "gateway/upstream"}},
-	"explain":              {own: []string{".", "scope"}},
-	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/siteurl", "internal/prefetch"}},
-	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/siteurl", "internal/visible"}},
+	"explain":              {own: []string{".", "scope", "internal/humantime"}},
+	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/humantime", "internal/siteurl", "internal/prefetch"}},
+	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/humantime", "internal/siteurl", "internal/visible", "internal/wpname", "web/internal/authorize", "web/internal/urlquery"}},
 	"internal/prefetch":    {},
 	"internal/login":       {own: []string{".", "audit", "passhash", "internal/loginname", "throttle", "internal/prefetch"}, ext: []string{"github.com/alexedwards/scs/v2"}},
 	"metrics":              {own: []string{".", "gateway", "throttle"}, ext: []string{"github.com/prometheus/client_golang"}},
@@ -58,6 +60,9 @@ var layers = map[string]struct{ own, ext []string }{
 	"gateway/gatewaytest":  {own: []string{".", "store/memory", "gateway", "gateway/forwardauth"}},
 	"gateway/proxy":        {own: []string{"basicauth", "clientip", "gateway", "gateway/upstream", "internal/rawpath"}},
 	"cmd/sparekey":         {own: []string{"*"}, ext: []string{"github.com/agnivade/levenshtein", "github.com/alecthomas/kong", "github.com/jotaen/kong-completion", "github.com/posener/complete", "go.yaml.in/yaml/v3", "golang.org/x/term", "golang.org/x/text/width"}},
+
+	"web/internal/authorize": {own: []string{".", "scope", "internal/humantime", "internal/rawpath", "web/internal/urlquery"}},
+	"web/internal/urlquery":  {},
 }
 
 // exampleLayer holds for every program under examples: what an importer has.

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/sparekey-dev/sparekey/internal/visible"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 	"github.com/sparekey-dev/sparekey/passhash"
 )
 
@@ -20,7 +21,7 @@ type Credential struct {
 	UUID     string // version 4, lower case; identifies the credential to clients
 	UserID   string // the owner
 	AppID    string // UUID that the application chose for itself, or empty
-	Name     string // sanitised, never empty; see SanitizeName
+	Name     string // sanitised, never empty
 	Hash     string // one-way; see package passhash
 	Created  time.Time
 	LastUsed time.Time // zero until the first use; refreshed once per [Config.UsageInterval]
@@ -71,7 +72,9 @@ func (c Credential) Format(f fmt.State, verb rune) {
 
 // NewCredential describes an application password to create.
 type NewCredential struct {
-	Name   string // required; is sanitised
+	// Name is required. It is sanitised as WordPress 7.1 does it, to one line of text without
+	// markup and percent-encoded bytes, and loses control characters as well.
+	Name   string
 	AppID  string // optional; UUID in lower case
 	Limits Limits // optional
 
@@ -109,9 +112,9 @@ const MaxNameLength = 4096
 // what is then not a name. WordPress takes "0" for no name as well, and clients rely on both
 // sides agreeing. Beyond WordPress, a name has something to see.
 func validName(name string) (string, error) {
-	name = SanitizeName(name)
+	name = wpname.Sanitize(name)
 	if strings.ContainsFunc(name, unicode.IsControl) {
-		name = SanitizeName(strings.Map(dropControl, name)) // dropping may leave "%4" and "1" together
+		name = wpname.Sanitize(strings.Map(dropControl, name)) // dropping may leave "%4" and "1" together
 	}
 	switch {
 	case name == "0":

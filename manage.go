@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 )
 
 // Manager manages credentials on behalf of an actor. Every method first checks whether it
@@ -89,6 +93,23 @@ func (m Manager) toChange(ctx context.Context, userID string) (User, error) {
 // toRevoke is toChange for what revokes.
 func (m Manager) toRevoke(ctx context.Context, userID string) (User, error) {
 	return m.orGone(ctx, userID, m.toChange)
+}
+
+// orGone returns the user that find finds. For the operator, that can also be a deleted
+// user whose credentials are left; only the ID is set then.
+func (m Manager) orGone(ctx context.Context, userID string, find func(context.Context, string) (User, error)) (User, error) {
+	target, err := find(ctx, userID)
+	if !m.operator || !errors.Is(err, ErrUserNotFound) {
+		return target, err
+	}
+	left, listErr := m.service.store.List(ctx, userID)
+	if listErr != nil {
+		return User{}, fmt.Errorf("list application passwords: %w", listErr)
+	}
+	if len(left) == 0 {
+		return User{}, err
+	}
+	return User{ID: userID}, nil
 }
 
 // Confirm refuses with [ErrActingChanged] once the credential that acts is not what it was
@@ -261,8 +282,9 @@ func (m Manager) nameCheck() Check {
 	}
 }
 
+// hasName reports whether one of a list has this name, ignoring case in any script.
 func hasName(list []Credential, name string) bool {
-	return slices.ContainsFunc(list, func(c Credential) bool { return sameName(c.Name, name) })
+	return slices.ContainsFunc(list, func(c Credential) bool { return strings.EqualFold(c.Name, name) })
 }
 
 // List returns a user's credentials, oldest first. The operator also gets those of a deleted
@@ -331,6 +353,67 @@ func (m Manager) MaySearch(ctx context.Context, userID string) error {
 		return ErrForbidden
 	}
 	return nil
+}
+
+// All iterates over the credentials of all users, in an order of the store's, and keeps no
+// more than a page of them in memory. One that is added or revoked meanwhile may be missing or
+// there. After an error the iteration ends: it is [ErrForbidden] unless it is the operator who
+// asks, [ErrUnavailable] where the Store is not a [Searcher], or an error of the store.
+func (m Manager) All(ctx context.Context) iter.Seq2[Credential, error] {
+	searcher, ok := m.service.store.(Searcher)
+	switch {
+	case !m.operator:
+		return failing(ErrForbidden)
+	case !ok:
+		return failing(ErrUnavailable)
+	}
+	return allCredentials(ctx, searcher)
+}
+
+func failing(err error) iter.Seq2[Credential, error] {
+	return func(yield func(Credential, error) bool) { yield(Credential{}, err) }
+}
+
+// Orphans returns the credentials of users that the directory does not have.
+// [Service.UserDeleted] would have revoked them; the operator can, with [Manager.Revoke]. It
+// asks the directory once for every user who has credentials. It returns [ErrForbidden]
+// unless the Manager is the operator's, and [ErrUnavailable] where the Store is not a
+// [Searcher]. Any other error comes from the store or the directory.
+func (m Manager) Orphans(ctx context.Context) ([]Credential, error) {
+	var orphans []Credential
+	isGone := m.service.OrphanCheck(ctx)
+	for c, err := range m.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		orphan, err := isGone(c)
+		if err != nil {
+			return nil, err
+		}
+		if orphan {
+			orphans = append(orphans, c)
+		}
+	}
+	return orphans, nil
+}
+
+// OrphanCheck returns a function that reports whether the user of a credential is gone from
+// the directory. It asks the directory once for every user, and is not for several goroutines
+// at a time. Its errors are those of the directory.
+func (s *Service) OrphanCheck(ctx context.Context) func(Credential) (bool, error) {
+	known := map[string]bool{} // whether the user is gone
+	return func(c Credential) (bool, error) {
+		if isGone, ok := known[c.UserID]; ok {
+			return isGone, nil
+		}
+		_, err := s.users.UserByID(ctx, c.UserID)
+		isGone := errors.Is(err, ErrUserNotFound)
+		if err != nil && !isGone {
+			return false, fmt.Errorf("find user %s: %w", c.UserID, err)
+		}
+		known[c.UserID] = isGone
+		return isGone, nil
+	}
 }
 
 // NameExists reports whether the user has a credential with this name, ignoring case.
@@ -414,7 +497,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, &InvalidError{"grace", "must not be negative"}
 	}
 	if grace > MaxGrace {
-		return Secret{}, Credential{}, &InvalidError{"grace", "must be at most " + FormatDuration(MaxGrace)}
+		return Secret{}, Credential{}, &InvalidError{"grace", "must be at most " + humantime.Format(MaxGrace)}
 	}
 	if grace > 0 && !m.service.HasGrace() {
 		return Secret{}, Credential{}, &InvalidError{"grace", m.service.config.NoGrace}
@@ -547,6 +630,57 @@ func (m Manager) RevokeAll(ctx context.Context, userID string) ([]Credential, er
 		}
 		return revoked, nil
 	})
+}
+
+// RevokeApp revokes all credentials of a user with this app ID and returns them; there may be
+// none. It refuses with an [*InvalidError] for an app ID that is empty or not valid, and with
+// [ErrBeyondLimits], and then revokes none. The operator can also revoke those of a deleted
+// user.
+func (m Manager) RevokeApp(ctx context.Context, userID, appID string) ([]Credential, error) {
+	target, err := m.toRevoke(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	if appID == "" || !ValidAppID(appID) {
+		return nil, &InvalidError{"app_id", "must be a UUID in lower case"}
+	}
+	ofApp := func(c Credential) bool { return c.AppID == appID }
+	if err := m.mayRevoke(ctx, target, ofApp); err != nil {
+		return nil, err
+	}
+	return m.revoked(ctx, target, func(ctx context.Context) ([]Credential, error) {
+		list, err := m.service.store.List(ctx, target.ID)
+		if err != nil {
+			return nil, fmt.Errorf("list application passwords: %w", err)
+		}
+		var gone []Credential
+		for _, c := range list {
+			if !ofApp(c) {
+				continue
+			}
+			c, err := m.service.store.Delete(ctx, target.ID, c.UUID)
+			if errors.Is(err, ErrNotFound) { // revoked by another request
+				continue
+			}
+			if err != nil {
+				return gone, fmt.Errorf("revoke the application passwords of an app: %w", err)
+			}
+			gone = append(gone, c)
+		}
+		return gone, nil
+	})
+}
+
+// UserDeleted revokes all credentials of a user, with an event for each, and returns them;
+// there may be none. An application with its own users calls it before or after it deletes
+// one. Without the call the credentials stay in the store, and a later user with the same ID
+// would get them.
+func (s *Service) UserDeleted(ctx context.Context, userID string) ([]Credential, error) {
+	revoked, err := s.AsOperator().RevokeAll(ctx, userID)
+	if errors.Is(err, ErrUserNotFound) { // and nothing is left of them
+		return nil, nil
+	}
+	return revoked, err
 }
 
 // revoked is recorded for revocations. The credentials stay revoked even if that cannot be

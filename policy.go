@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
+
+const day = 24 * time.Hour
 
 // Policy has the rules of a site for its application passwords. The zero Policy has none, as
 // in WordPress. It applies to all users who create or change one, administrators and the
@@ -91,7 +94,7 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 		}
 		if l.Expires.After(latest) && !l.Expires.Equal(c.Limits.Expires) {
 			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts at most %s here",
-				latest.Format(time.RFC3339), FormatDuration(p.MaxLifetime))}
+				latest.Format(time.RFC3339), humantime.Format(p.MaxLifetime))}
 		}
 	}
 	if p.RequireExpiry && l.Expires.IsZero() {
@@ -185,6 +188,17 @@ func (s *Service) MayManage(c Credential) bool {
 // the credential lacks.
 func (s *Service) IsLimited(c Credential) bool {
 	return !s.effective(c).IsZero() || !s.MayManage(c)
+}
+
+// IsExpiring reports whether a credential works, and expires within [ExpiryNotice].
+func (s *Service) IsExpiring(c Credential) bool {
+	return s.Spent(c) == "" && !s.ExpiresSoon(c).IsZero()
+}
+
+// IsUnlimited reports whether a credential works, never expires, and has no limits. Its
+// secret opens everything that its user can do, for as long as the user exists.
+func (s *Service) IsUnlimited(c Credential) bool {
+	return s.Spent(c) == "" && c.Limits.IsZero() && s.Expires(c).IsZero()
 }
 
 // Bundles returns the named scopes that the Service was made with.

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 )
 
 // ExpiryNotice is how long before the expiry of a credential its uses get a warning, and the
@@ -58,11 +60,11 @@ func (s *Service) spentError(c Credential) error {
 	case spent == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
 		return &SpentError{"expires", "it expired on " + c.Limits.Expires.Format(minutes) + ". Let it expire later" + orNew}
 	case spent == ReasonExpired:
-		return &SpentError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", FormatDuration(policy.MaxLifetime))}
+		return &SpentError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", humantime.Format(policy.MaxLifetime))}
 	case spent == ReasonUsedUp:
 		return &SpentError{"max_uses", "its uses are used up. Give it more" + orNew}
 	case spent == ReasonUnused:
-		return &SpentError{"", fmt.Sprintf("it was not used for %s. Make a new one", FormatDuration(policy.RevokeUnused))}
+		return &SpentError{"", fmt.Sprintf("it was not used for %s. Make a new one", humantime.Format(policy.RevokeUnused))}
 	case policy.RequireScopes && c.Limits.Scopes == "":
 		return &SpentError{"scopes", "it has no scopes, and this site accepts none without. Give it some" + orNew}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 )
 
 // startAttacker serves one page, from two origins: one that browsers take for
@@ -187,7 +188,7 @@ func TestHostileNames(t *testing.T) {
 		ann.showsAsText("Unknown user: " + name)
 		ann.open(withQuery(authorizePath, "app_name", name))
 		ann.showsAsText("Connect")
-		if name = html.UnescapeString(sparekey.SanitizeName(name)); name != "" {
+		if name = html.UnescapeString(wpname.Sanitize(name)); name != "" {
 			ann.showsAsText("Connect "+name+" to Sparekey?", "calls itself "+name)
 		}
 	}

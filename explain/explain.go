@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -106,7 +107,7 @@ func (t Time) String() string { return t.UTC().Format("2006-01-02 15:04") + " UT
 type Duration struct{ time.Duration }
 
 // String writes the duration as settings have it.
-func (d Duration) String() string { return sparekey.FormatDuration(d.Duration) }
+func (d Duration) String() string { return humantime.Format(d.Duration) }
 
 // state says whether the credential is accepted at all.
 func state(svc *sparekey.Service, c sparekey.Credential) Sentence {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -54,7 +55,7 @@ func (c *call) limits() (e sparekey.Edit) {
 	case time.Time:
 		e.Expires = &given
 	case expiry:
-		at, _ := sparekey.ParseExpiry(string(given), c.h.config.Now()) // acceptExpires has seen to it
+		at, _ := humantime.ParseExpiry(string(given), c.h.config.Now()) // acceptExpires has seen to it
 		e.Expires = &at
 	}
 	if list, ok := c.args["scopes"].(scope.List); ok {
@@ -69,7 +70,7 @@ func (c *call) limits() (e sparekey.Edit) {
 	return e
 }
 
-// expiry is when something expires, in the words of [sparekey.ParseExpiry], some of
+// expiry is when something expires, in the words of [humantime.ParseExpiry], some of
 // which count from now.
 type expiry string
 
@@ -83,7 +84,7 @@ func acceptExpires(given any) (any, *fault) {
 	if at, err := time.Parse(timeFormat, text); err == nil {
 		return at.UTC(), nil
 	}
-	if _, err := sparekey.ParseExpiry(text, time.Time{}); err == nil {
+	if _, err := humantime.ParseExpiry(text, time.Time{}); err == nil {
 		return expiry(text), nil
 	}
 	return nil, &fault{code: faultDate, message: "Must be a time such as 2026-12-31T18:00:00, in UTC, a date, a duration such as 7d or 36h, or null."}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // allPage is the credentials of all users.
@@ -64,13 +65,13 @@ func showAll(c *call) (*answer, error) {
 	if p.Rows, err = c.rows(found, p.Paging.Here); err != nil {
 		return nil, err
 	}
-	back := sparekey.Field{Name: "back", Value: list}
+	back := urlquery.Field{Name: "back", Value: list}
 	switch onlyApp := (filter{AppID: f.AppID}); {
 	case total == 0 || !f.Selects():
 	case f.AppID != "" && f.address("") == onlyApp.address(""):
-		p.OfApp = sparekey.AddFields(p.Action, sparekey.Field{Name: "app_id", Value: f.AppID}, back)
+		p.OfApp = urlquery.Add(p.Action, urlquery.Field{Name: "app_id", Value: f.AppID}, back)
 	default:
-		p.Match = f.address(p.Action, sparekey.Field{Name: "match", Value: "1"}, back)
+		p.Match = f.address(p.Action, urlquery.Field{Name: "match", Value: "1"}, back)
 	}
 	return show("all", title, p), nil
 }
@@ -208,7 +209,7 @@ func confirmRevokeMany(c *call) (*answer, error) {
 		Button: c.lang.T("revoke_all.button", "total", len(found)), Back: back,
 	})
 	if !c.r.URL.Query().Has("c") && !c.r.URL.Query().Has("asked") {
-		p.Action = sparekey.AddFields(p.Action, sparekey.Field{Name: "asked", Value: strconv.FormatInt(c.config.Now().Unix(), 10)})
+		p.Action = urlquery.Add(p.Action, urlquery.Field{Name: "asked", Value: strconv.FormatInt(c.config.Now().Unix(), 10)})
 	}
 	return a, nil
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web"
 )
 
 // TestSharedSchemeIsShownWhole asks for the password to be sent to applications by
@@ -86,12 +86,12 @@ func TestBrowserSchemesAreRefused(t *testing.T) {
 // none.
 func TestCallbacksOfTheOperator(t *testing.T) {
 	t.Parallel()
-	var rules []sparekey.Callback
+	var rules []web.Callback
 	for _, text := range []string{
 		"chrome-extension://abcdefghijklmnopabcdefghijklmnop/connected", "moz-extension://0a1b2c3d-0000-4000-8000-0123456789ab/*",
 		"http://192.168.1.5:8080/cb", "http://device.local/*", "http://[fd00::1]/*",
 	} {
-		rule, err := sparekey.ParseCallback(text)
+		rule, err := web.ParseCallback(text)
 		if err != nil {
 			t.Fatal(err)
 		}

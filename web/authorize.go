@@ -13,8 +13,12 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/internal/visible"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 	"github.com/sparekey-dev/sparekey/scope"
+	"github.com/sparekey-dev/sparekey/web/internal/authorize"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // authorizePage asks a user whether an application may have a password.
@@ -31,7 +35,7 @@ type authorizePage struct {
 	Ends       bool              // the password is to expire
 	Limits     limitsForm
 	Before     []connection // earlier ones of the same app ID
-	Hidden     []sparekey.Field
+	Hidden     []urlquery.Field
 	SignOutURL string // where the user signs out, to come back with another account
 }
 
@@ -39,7 +43,7 @@ type authorizePage struct {
 type handoverPage struct {
 	view
 	Receiver target
-	Fields   []sparekey.Field
+	Fields   []urlquery.Field
 }
 
 // showAuthorization is the screen on which the user says yes or no.
@@ -72,7 +76,7 @@ func answerAuthorization(c *call) (*answer, error) {
 // authorization is all that is checked before the screen is shown, and the same
 // before the answer to it counts: that the request is valid, who the user is, and
 // that they may have application passwords.
-func (c *call) authorization() (request sparekey.AuthorizationRequest, detour *answer, err error) {
+func (c *call) authorization() (request authorize.Request, detour *answer, err error) {
 	request, err = c.authorizationRequest()
 	if err != nil {
 		c.recognise()
@@ -85,15 +89,15 @@ func (c *call) authorization() (request sparekey.AuthorizationRequest, detour *a
 
 // withWayBack gives a refusal the way back to the application, unless its page has
 // another way on.
-func withWayBack(err error, r sparekey.AuthorizationRequest) error {
+func withWayBack(err error, r authorize.Request) error {
 	if status, _ := outcome(err); err == nil || status == http.StatusServiceUnavailable || errors.Is(err, errShownToOther) {
 		return err
 	}
-	return &unavailableError{err, targetOf(r.Rejected(sparekey.Field{Name: "error", Value: "disabled"}))}
+	return &unavailableError{err, targetOf(r.Rejected(urlquery.Field{Name: "error", Value: "disabled"}))}
 }
 
 // addressOf is where the screen asks about a request.
-func (c *call) addressOf(r sparekey.AuthorizationRequest) string {
+func (c *call) addressOf(r authorize.Request) string {
 	return c.r.URL.EscapedPath() + "?" + encode(requestFields(r))
 }
 
@@ -122,13 +126,13 @@ func (e *unavailableError) Error() string { return e.err.Error() }
 func (e *unavailableError) Unwrap() error { return e.err }
 
 // authorizationRequest reads and validates the parameters.
-func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
-	request := sparekey.AuthorizationRequest{
+func (c *call) authorizationRequest() (authorize.Request, error) {
+	request := authorize.Request{
 		AppName:       c.field("app_name"),
 		AppID:         c.field("app_id"),
 		SuccessURL:    c.field("success_url"),
 		RejectURL:     c.field("reject_url"),
-		Mode:          sparekey.ResponseMode(c.field("success_format")),
+		Mode:          authorize.ResponseMode(c.field("success_format")),
 		CodeChallenge: c.field("code_challenge"),
 		State:         c.field("state"),
 		Expires:       c.field("expires"),
@@ -144,9 +148,9 @@ func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
 	switch c.field("response_type") {
 	case "":
 		if request.Mode == "" {
-			request.Mode = sparekey.ResponseQuery
+			request.Mode = authorize.ResponseQuery
 		}
-		if request.Mode == sparekey.ResponseCode { // asked for by response_type alone
+		if request.Mode == authorize.ResponseCode { // asked for by response_type alone
 			return request, &sparekey.InvalidError{Field: "success_format", Problem: "must be query or form_post, or be left out"}
 		}
 	case "code":
@@ -156,7 +160,7 @@ func (c *call) authorizationRequest() (sparekey.AuthorizationRequest, error) {
 		if c.field("code_challenge_method") != "S256" {
 			return request, &sparekey.InvalidError{Field: "code_challenge_method", Problem: "must be S256"}
 		}
-		request.Mode = sparekey.ResponseCode
+		request.Mode = authorize.ResponseCode
 	default:
 		return request, &sparekey.InvalidError{Field: "response_type", Problem: "must be code, or be left out"}
 	}
@@ -181,12 +185,12 @@ func notName(text string) bool { return !scope.IsName(text) }
 
 // wish is what an application asks for, as limits. The time is as late as the site
 // allows.
-func (c *call) wish(r sparekey.AuthorizationRequest) (sparekey.Limits, error) {
+func (c *call) wish(r authorize.Request) (sparekey.Limits, error) {
 	l := sparekey.Limits{Scopes: r.Scopes}
 	if r.Expires == "" {
 		return l, nil
 	}
-	at, err := sparekey.ParseExpiry(r.Expires, c.config.Now())
+	at, err := humantime.ParseExpiry(r.Expires, c.config.Now())
 	if err != nil {
 		return l, asInvalid("expires", err)
 	}
@@ -199,7 +203,7 @@ func (c *call) wish(r sparekey.AuthorizationRequest) (sparekey.Limits, error) {
 
 // granted are the limits that the user chose: never more than the application asks
 // for.
-func (c *call) granted(r sparekey.AuthorizationRequest) (sparekey.Limits, error) {
+func (c *call) granted(r authorize.Request) (sparekey.Limits, error) {
 	wish, err := c.wish(r)
 	if err != nil {
 		return wish, err
@@ -220,29 +224,29 @@ func (c *call) granted(r sparekey.AuthorizationRequest) (sparekey.Limits, error)
 
 // requestFields are the parameters that make authorizationRequest read this very
 // request.
-func requestFields(r sparekey.AuthorizationRequest) []sparekey.Field {
-	fields := []sparekey.Field{
+func requestFields(r authorize.Request) []urlquery.Field {
+	fields := []urlquery.Field{
 		{Name: "app_name", Value: r.AppName}, {Name: "app_id", Value: r.AppID},
 		{Name: "success_url", Value: r.SuccessURL}, {Name: "reject_url", Value: r.RejectURL}, {Name: "state", Value: r.State},
 	}
 	for rule := range r.Scopes.All() {
-		fields = append(fields, sparekey.Field{Name: "scope", Value: rule})
+		fields = append(fields, urlquery.Field{Name: "scope", Value: rule})
 	}
 	if r.Expires != "" {
-		fields = append(fields, sparekey.Field{Name: "expires", Value: r.Expires})
+		fields = append(fields, urlquery.Field{Name: "expires", Value: r.Expires})
 	}
 	switch r.Mode {
-	case sparekey.ResponseQuery:
-	case sparekey.ResponseFormPost:
-		fields = append(fields, sparekey.Field{Name: "success_format", Value: string(r.Mode)})
-	case sparekey.ResponseCode:
-		fields = append(fields, sparekey.Field{Name: "response_type", Value: "code"},
-			sparekey.Field{Name: "code_challenge", Value: r.CodeChallenge}, sparekey.Field{Name: "code_challenge_method", Value: "S256"})
+	case authorize.ResponseQuery:
+	case authorize.ResponseFormPost:
+		fields = append(fields, urlquery.Field{Name: "success_format", Value: string(r.Mode)})
+	case authorize.ResponseCode:
+		fields = append(fields, urlquery.Field{Name: "response_type", Value: "code"},
+			urlquery.Field{Name: "code_challenge", Value: r.CodeChallenge}, urlquery.Field{Name: "code_challenge_method", Value: "S256"})
 	}
 	return fields
 }
 
-func encode(fields []sparekey.Field) string {
+func encode(fields []urlquery.Field) string {
 	values := url.Values{}
 	for _, f := range fields {
 		if f.Value != "" {
@@ -252,7 +256,7 @@ func encode(fields []sparekey.Field) string {
 	return values.Encode()
 }
 
-func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*answer, error) {
+func (c *call) authorizePage(r authorize.Request, problem error) (*answer, error) {
 	wish, err := c.wish(r)
 	if err != nil {
 		return nil, err
@@ -261,7 +265,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 	c.latest = cmp.Or(wish.Expires, c.latestOf(c.config.Now()))
 	app := ""
 	if visible.In(r.AppName) {
-		app = shown(sparekey.SanitizeName(r.AppName))
+		app = shown(wpname.Sanitize(r.AppName))
 	}
 	p := &authorizePage{
 		App: app, AppID: r.AppID, Name: editable(r.AppName),
@@ -269,7 +273,7 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 		Ends:     r.Expires != "" || policy.RequireExpiry || policy.MaxLifetime > 0,
 		Account:  shown(c.signed.Login),
 		Rejected: targetOf(r.Rejected()),
-		Hidden:   append(requestFields(r)[1:], sparekey.Field{Name: "form", Value: newFormToken()}), // without app_name
+		Hidden:   append(requestFields(r)[1:], urlquery.Field{Name: "form", Value: newFormToken()}), // without app_name
 	}
 	if p.Before, err = c.connections(r.AppID); err != nil {
 		return nil, err
@@ -292,15 +296,15 @@ func (c *call) authorizePage(r sparekey.AuthorizationRequest, problem error) (*a
 }
 
 // isCopied reports whether the user has to copy the password to the application.
-func (c *call) isCopied(r sparekey.AuthorizationRequest) bool {
-	return r.SuccessURL == "" || r.Mode == sparekey.ResponseQuery && c.config.NoQueryRedirect
+func (c *call) isCopied(r authorize.Request) bool {
+	return r.SuccessURL == "" || r.Mode == authorize.ResponseQuery && c.config.NoQueryRedirect
 }
 
 // reject sends the user back without a password.
-func (c *call) reject(r sparekey.AuthorizationRequest) *answer {
-	var fields []sparekey.Field
-	if r.Mode == sparekey.ResponseCode { // as RFC 6749, 4.1.2.1, has it
-		fields = append(fields, sparekey.Field{Name: "error", Value: "access_denied"})
+func (c *call) reject(r authorize.Request) *answer {
+	var fields []urlquery.Field
+	if r.Mode == authorize.ResponseCode { // as RFC 6749, 4.1.2.1, has it
+		fields = append(fields, urlquery.Field{Name: "error", Value: "access_denied"})
 	}
 	if back := r.Rejected(append(fields, stateOf(r)...)...); back != "" {
 		return redirect(back)
@@ -310,15 +314,15 @@ func (c *call) reject(r sparekey.AuthorizationRequest) *answer {
 
 // stateOf is the state that the application gets back, where the way to hand the
 // password over has one.
-func stateOf(r sparekey.AuthorizationRequest) []sparekey.Field {
-	if r.State == "" || r.Mode == sparekey.ResponseQuery {
+func stateOf(r authorize.Request) []urlquery.Field {
+	if r.State == "" || r.Mode == authorize.ResponseQuery {
 		return nil
 	}
-	return []sparekey.Field{{Name: "state", Value: r.State}}
+	return []urlquery.Field{{Name: "state", Value: r.State}}
 }
 
 // approve makes the password and hands it over.
-func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
+func (c *call) approve(r authorize.Request) (*answer, error) {
 	limits, err := c.granted(r)
 	if err != nil {
 		return nil, err
@@ -327,7 +331,7 @@ func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
 	if n.Replaces, err = c.replaced(r.AppID); err != nil {
 		return nil, err
 	}
-	if r.Mode == sparekey.ResponseCode {
+	if r.Mode == authorize.ResponseCode {
 		return c.approveWithCode(r, n)
 	}
 	secret, cr, err := c.connect(r, n)
@@ -337,20 +341,20 @@ func (c *call) approve(r sparekey.AuthorizationRequest) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	fields := sparekey.Grant{SiteURL: c.config.SiteURL, Login: c.signed.Login, Secret: secret}.Fields()
+	fields := authorize.Grant{SiteURL: c.config.SiteURL, Login: c.signed.Login, Secret: secret}.Fields()
 	switch {
 	case c.isCopied(r):
 		return c.secretPage(owner{User: c.signed, Own: true, List: c.home()}, cr, secret, "authorize.done")
-	case r.Mode == sparekey.ResponseFormPost:
+	case r.Mode == authorize.ResponseFormPost:
 		return c.handOver(r, append(fields, stateOf(r)...)), nil
 	}
-	return redirect(sparekey.AddFields(r.SuccessURL, fields...)), nil
+	return redirect(urlquery.Add(r.SuccessURL, fields...)), nil
 }
 
 // connect makes the password. A form that was sent before makes another one, so that who
 // goes back and says yes again is connected again. Only where the password is shown, that
 // is errSent: there a browser that reloads the page sends its form again by itself.
-func (c *call) connect(r sparekey.AuthorizationRequest, n sparekey.NewCredential) (secret sparekey.Secret, cr sparekey.Credential, err error) {
+func (c *call) connect(r authorize.Request, n sparekey.NewCredential) (secret sparekey.Secret, cr sparekey.Credential, err error) {
 	create := func() (sparekey.Secret, sparekey.Credential, error) {
 		err := numbered(c.ownList, n, func(n sparekey.NewCredential) (err error) {
 			secret, cr, err = c.manager().Create(c.r.Context(), c.signed.ID, n)
@@ -371,7 +375,7 @@ func (c *call) ownList() ([]sparekey.Credential, error) {
 
 // approveWithCode gives the application a code. The password is made when it
 // comes for it, so its name is checked now, while the user can choose another.
-func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCredential) (*answer, error) {
+func (c *call) approveWithCode(r authorize.Request, n sparekey.NewCredential) (*answer, error) {
 	err := numbered(c.ownList, n, func(free sparekey.NewCredential) error {
 		return c.manager().CheckNew(c.r.Context(), c.signed.ID, free)
 	})
@@ -393,12 +397,12 @@ func (c *call) approveWithCode(r sparekey.AuthorizationRequest, n sparekey.NewCr
 	if err != nil {
 		return nil, err
 	}
-	fields := append([]sparekey.Field{{Name: "code", Value: code}}, stateOf(r)...)
-	return redirect(sparekey.AddFields(r.SuccessURL, fields...)), nil
+	fields := append([]urlquery.Field{{Name: "code", Value: code}}, stateOf(r)...)
+	return redirect(urlquery.Add(r.SuccessURL, fields...)), nil
 }
 
 // handOver is the page that posts the password to the application.
-func (c *call) handOver(r sparekey.AuthorizationRequest, fields []sparekey.Field) *answer {
+func (c *call) handOver(r authorize.Request, fields []urlquery.Field) *answer {
 	to := targetOf(r.SuccessURL)
 	a := show("handover", c.lang.T("handover.title", "target", to.Name), &handoverPage{Receiver: to, Fields: fields})
 	a.targets, a.away = sourcesOf(r.SuccessURL), true
@@ -435,11 +439,11 @@ func targetOf(validated string) target {
 	}
 	t.Long = slices.ContainsFunc(labels(t.Name), func(l label) bool { return l.Long })
 	switch {
-	case sparekey.IsExtension(u.Scheme):
+	case authorize.IsExtension(u.Scheme):
 		t.Is, t.Whole, t.Warning = "target.extension", upTo(validated, maxAddress), "authorize.extension"
 	case u.Scheme != "https" && u.Scheme != "http":
 		t.Name, t.Is, t.LeadsTo = u.Scheme+":", "target.app", "authorize.leads_to_app"
-		if !sparekey.IsReverseDomain(u.Scheme) {
+		if !authorize.IsReverseDomain(u.Scheme) {
 			t.Whole, t.Warning = upTo(validated, maxAddress), "authorize.shared_scheme"
 		}
 	case isLoopback(u.Hostname()):

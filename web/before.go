@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 )
 
 // fieldReplace holds, once for each, the UUIDs of the application passwords that a
@@ -87,7 +88,7 @@ const maxNumbered = 8
 // this site: an application cannot know which names its user has. A name that is taken
 // gets a number, as in "App (2)".
 func numbered(existing func() ([]sparekey.Credential, error), n sparekey.NewCredential, do func(sparekey.NewCredential) error) error {
-	wanted := sparekey.SanitizeName(n.Name)
+	wanted := wpname.Sanitize(n.Name)
 	err := do(n)
 	for range maxNumbered {
 		if !errors.Is(err, sparekey.ErrDuplicateName) {

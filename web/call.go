@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // maxBody is how many bytes a form may have. The largest is the selection of a
@@ -169,7 +170,7 @@ func (c *call) detour(page, back string) *answer {
 	if !localPath(back) {
 		back = c.home()
 	}
-	return redirect(sparekey.AddFields(page, sparekey.Field{Name: "redirect_to", Value: back}))
+	return redirect(urlquery.Add(page, urlquery.Field{Name: "redirect_to", Value: back}))
 }
 
 // manager manages credentials on behalf of who is signed in.

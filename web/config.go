@@ -10,10 +10,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
+	"github.com/sparekey-dev/sparekey/web/internal/authorize"
 )
 
 // Config holds the options of a [Handler].
@@ -97,8 +97,8 @@ type Config struct {
 
 	// AllowCallbacks are addresses of applications that may get a password although they
 	// are pages of a browser's extension, or http in the local network. The authorise
-	// screen shows such an address whole, with a warning. Default: none.
-	AllowCallbacks []sparekey.Callback
+	// screen shows such an address whole, with a warning. See [ParseCallback]. Default: none.
+	AllowCallbacks []Callback
 
 	// Log receives the requests that could not be answered. Default: none.
 	Log *slog.Logger
@@ -106,6 +106,18 @@ type Config struct {
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
+
+// Callback is a rule of the operator for addresses to which an application may have its
+// password sent although the authorise screen refuses such: pages of a browser's extension,
+// and http in the local network. The zero Callback covers no address.
+type Callback = authorize.Callback
+
+// ParseCallback reads a rule: a scheme and a host, as they are, and a path, such as
+// "chrome-extension://abcdefghijklmnopabcdefghijklmnop/connected". At its end, "/*" stands
+// for every path below. The scheme is that of an extension, or http with a host in the local
+// network: an address that is private (RFC 1918, RFC 4193) or link-local, a name without a
+// dot, or one that ends in .local or the like. No other part can be a wildcard.
+func ParseCallback(text string) (Callback, error) { return authorize.ParseCallback(text) }
 
 // baseURL is BaseURL without a slash at its end.
 func (c Config) baseURL() *url.URL {

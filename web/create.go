@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // newPage has the form to make a credential.
@@ -60,7 +61,7 @@ func create(c *call) (*answer, error) {
 		return nil, errBasic
 	}
 	name := c.field("name")
-	back := sparekey.AddFields(o.page("new"), append(c.typedFields(), sparekey.Field{Name: "name", Value: name})...)
+	back := urlquery.Add(o.page("new"), append(c.typedFields(), urlquery.Field{Name: "name", Value: name})...)
 	if detour := c.confirm(o, back); detour != nil {
 		return detour, nil
 	}

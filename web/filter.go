@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // filter is what was typed to select credentials, and to put them in order.
@@ -108,13 +109,13 @@ func (f filter) Selects() bool {
 func (f filter) IsZero() bool { return f == filter{} }
 
 // address is that of a page with this filter, and with more fields.
-func (f filter) address(page string, more ...sparekey.Field) string {
+func (f filter) address(page string, more ...urlquery.Field) string {
 	never := ""
 	if f.Never {
 		never = "1"
 	}
-	var fields []sparekey.Field
-	for _, field := range []sparekey.Field{
+	var fields []urlquery.Field
+	for _, field := range []urlquery.Field{
 		{Name: "user", Value: f.User}, {Name: "name", Value: f.Name}, {Name: "app_id", Value: f.AppID},
 		{Name: "used_before", Value: f.UsedBefore}, {Name: "never", Value: never}, {Name: "state", Value: f.State},
 		{Name: "sort", Value: f.Sort}, {Name: "size", Value: f.Size},
@@ -123,7 +124,7 @@ func (f filter) address(page string, more ...sparekey.Field) string {
 			fields = append(fields, field)
 		}
 	}
-	return sparekey.AddFields(page, append(fields, more...)...)
+	return urlquery.Add(page, append(fields, more...)...)
 }
 
 // search returns the part of the selected credentials from offset, and how many there

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // historyPage is what happened to a credential, the newest first.
@@ -83,7 +84,7 @@ func showHistory(c *call) (*answer, error) {
 	}
 	if len(lines) > perPage {
 		lines = lines[:perPage]
-		p.Older = sparekey.AddFields(here, sparekey.Field{Name: "before", Value: strconv.FormatUint(lines[perPage-1].Seq, 10)})
+		p.Older = urlquery.Add(here, urlquery.Field{Name: "before", Value: strconv.FormatUint(lines[perPage-1].Seq, 10)})
 	}
 	for _, line := range lines {
 		r, err := audit.ParseLine(line.Text)

@@ -14,7 +14,9 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // limitsForm is the fields about limits: what there is to choose, and what is
@@ -362,7 +364,7 @@ func typedExpiry(on, zone, chosen string, now time.Time) (*time.Time, error) {
 	if chosen == expiresKeep {
 		return nil, nil //nolint:nilnil // see above
 	}
-	at, err := sparekey.ParseExpiry(cmp.Or(chosen, expiresNever), now)
+	at, err := humantime.ParseExpiry(cmp.Or(chosen, expiresNever), now)
 	if err == nil && !at.IsZero() {
 		at = at.Add(offset)
 	}
@@ -412,13 +414,13 @@ func (c *call) latestOf(created time.Time) (latest time.Time) {
 }
 
 // typedFields are the fields about limits as they were sent.
-func (c *call) typedFields() (fields []sparekey.Field) {
+func (c *call) typedFields() (fields []urlquery.Field) {
 	for _, name := range []string{
 		"limit_preset", "limit_scope", "limit_rules", "limit_zone", "limit_expires", "limit_expires_on", "limit_networks", "limit_max_uses",
 	} {
 		for _, value := range c.fields()[name] {
 			if value != "" {
-				fields = append(fields, sparekey.Field{Name: name, Value: value})
+				fields = append(fields, urlquery.Field{Name: name, Value: value})
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // perPage is how many credentials a page of a list has. Even with the longest names that are
@@ -137,8 +138,8 @@ func (c *call) row(cr sparekey.Credential, list, back string) row {
 
 // below is the address of a page about a credential in a list.
 func below(list, page, uuid, back string) string {
-	return sparekey.AddFields(strings.TrimRight(list, "/")+"/"+page+"/"+url.PathEscape(uuid),
-		sparekey.Field{Name: "back", Value: back})
+	return urlquery.Add(strings.TrimRight(list, "/")+"/"+page+"/"+url.PathEscape(uuid),
+		urlquery.Field{Name: "back", Value: back})
 }
 
 // paging says which part of a list a page has.
@@ -164,7 +165,7 @@ func pagingOf(n, total, size int, list string) paging {
 		if n == 1 {
 			return list
 		}
-		return sparekey.AddFields(list, sparekey.Field{Name: "page", Value: strconv.Itoa(n)})
+		return urlquery.Add(list, urlquery.Field{Name: "page", Value: strconv.Itoa(n)})
 	}
 	p := paging{Total: total, Here: at(n), offset: (n - 1) * size}
 	p.First, p.Last = min(p.offset+1, total), min(p.offset+size, total)
@@ -193,7 +194,7 @@ func showList(c *call) (*answer, error) {
 	}
 	here := o.List
 	if p.Query != "" {
-		here = sparekey.AddFields(here, sparekey.Field{Name: "q", Value: p.Query})
+		here = urlquery.Add(here, urlquery.Field{Name: "q", Value: p.Query})
 		list = named(list, p.Query)
 	}
 	slices.Reverse(list) // the newest first
@@ -417,12 +418,12 @@ func (c *call) back(list string) string {
 
 // done is the address of a list with the notice that something was done.
 func done(list, what string) string {
-	return sparekey.AddFields(list, sparekey.Field{Name: "done", Value: what})
+	return urlquery.Add(list, urlquery.Field{Name: "done", Value: what})
 }
 
 // doneWith is done with how many it was done to.
 func doneWith(list, what string, count int) string {
-	return sparekey.AddFields(done(list, what), sparekey.Field{Name: "count", Value: strconv.Itoa(count)})
+	return urlquery.Add(done(list, what), urlquery.Field{Name: "count", Value: strconv.Itoa(count)})
 }
 
 // notice is the text of what was done, or "".

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 )
 
 // rotatePage has the form to give a credential another secret.
@@ -50,7 +51,7 @@ func rotate(c *call) (*answer, error) {
 	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
 		return detour, nil
 	}
-	grace, err := sparekey.ParseDuration(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
+	grace, err := humantime.Parse(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
 	if err != nil || grace < 0 || grace > sparekey.MaxGrace || grace > 0 && !c.svc.HasGrace() {
 		return nil, errBadForm
 	}

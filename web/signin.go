@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // Gate is the accounts and sessions behind the sign-in pages. The session is in
@@ -102,7 +104,7 @@ func (c *call) asks(next string) string {
 	if err != nil || !strings.HasSuffix(u.Path, "/authorize") && !strings.HasSuffix(u.Path, "/authorize-application.php") {
 		return ""
 	}
-	if app := shown(sparekey.SanitizeName(u.Query().Get("app_name"))); app != "" {
+	if app := shown(wpname.Sanitize(u.Query().Get("app_name"))); app != "" {
 		return c.lang.T("signin.asks", "app", app)
 	}
 	return c.lang.T("signin.asks_unnamed")
@@ -202,7 +204,7 @@ func (g gatekeeper) signOut(c *call) (*answer, error) {
 	}
 	to := done(c.config.SignInURL, "signed_out")
 	if back := c.field("redirect_to"); localPath(back) {
-		to = sparekey.AddFields(to, sparekey.Field{Name: "redirect_to", Value: back})
+		to = urlquery.Add(to, urlquery.Field{Name: "redirect_to", Value: back})
 	}
 	return redirect(to), nil
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/authorize"
 )
 
 // tokenError is a refusal in the words of RFC 6749, 5.2.
@@ -68,7 +69,7 @@ func (h *Handler) Token() http.Handler {
 }
 
 // members are the fields of a grant under their names.
-func members(g sparekey.Grant) map[string]string {
+func members(g authorize.Grant) map[string]string {
 	m := map[string]string{}
 	for _, f := range g.Fields() {
 		m[f.Name] = f.Value
@@ -77,26 +78,26 @@ func members(g sparekey.Grant) map[string]string {
 }
 
 // grantTypes are the ways to come for a password that a user has approved.
-var grantTypes = map[string]func(*Handler, *http.Request, url.Values) (sparekey.Grant, error){
+var grantTypes = map[string]func(*Handler, *http.Request, url.Values) (authorize.Grant, error){
 	"authorization_code": (*Handler).exchangeCode,
 }
 
-func (h *Handler) exchange(w http.ResponseWriter, r *http.Request) (sparekey.Grant, error) {
+func (h *Handler) exchange(w http.ResponseWriter, r *http.Request) (authorize.Grant, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return sparekey.Grant{}, &tokenError{http.StatusMethodNotAllowed, "invalid_request", "use POST"}
+		return authorize.Grant{}, &tokenError{http.StatusMethodNotAllowed, "invalid_request", "use POST"}
 	}
 	if !h.config.Origin(r).Secure {
-		return sparekey.Grant{}, invalidRequest("use HTTPS, since the answer holds a password")
+		return authorize.Grant{}, invalidRequest("use HTTPS, since the answer holds a password")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	parameters, err := tokenParameters(r)
 	if err != nil {
-		return sparekey.Grant{}, err
+		return authorize.Grant{}, err
 	}
 	exchange, ok := grantTypes[parameters.Get("grant_type")]
 	if !ok {
-		return sparekey.Grant{}, &tokenError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be authorization_code"}
+		return authorize.Grant{}, &tokenError{http.StatusBadRequest, "unsupported_grant_type", "grant_type must be authorization_code"}
 	}
 	return exchange(h, r, parameters)
 }
@@ -137,24 +138,24 @@ func jsonParameters(body io.Reader) (url.Values, error) {
 
 // exchangeCode makes the password that a code stands for. Every attempt uses the code up, so
 // that a thief cannot try several verifiers.
-func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (sparekey.Grant, error) {
+func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (authorize.Grant, error) {
 	code, verifier := parameters.Get("code"), parameters.Get("code_verifier")
 	if code == "" || verifier == "" {
-		return sparekey.Grant{}, invalidRequest("code and code_verifier are needed")
+		return authorize.Grant{}, invalidRequest("code and code_verifier are needed")
 	}
 	a, ok := h.codes.take(code)
 	successURL := parameters.Get("success_url")
 	if !ok || !a.provenBy(verifier) || successURL != "" && successURL != a.successURL {
-		return sparekey.Grant{}, invalidGrant("the code is unknown, used or too old, or is another application's")
+		return authorize.Grant{}, invalidGrant("the code is unknown, used or too old, or is another application's")
 	}
 	secret, err := h.makeApproved(r.Context(), a)
 	if err != nil && sparekey.Refused(err) { // what was right when the user agreed is so no longer
-		return sparekey.Grant{}, invalidGrant("the password cannot be made: " + reason(err))
+		return authorize.Grant{}, invalidGrant("the password cannot be made: " + reason(err))
 	}
 	if err != nil {
-		return sparekey.Grant{}, err
+		return authorize.Grant{}, err
 	}
-	return sparekey.Grant{SiteURL: a.siteURL, Login: a.user.Login, Secret: secret}, nil
+	return authorize.Grant{SiteURL: a.siteURL, Login: a.user.Login, Secret: secret}, nil
 }
 
 // undoTime bounds the revocation of a password that was made and is not wanted.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 )
 
 // auditSettings are those of the audit log, which all commands write to.
@@ -32,7 +33,7 @@ func (m *moment) UnmarshalText(text []byte) (err error) {
 			return nil
 		}
 	}
-	ago, err := sparekey.ParseDuration(string(text))
+	ago, err := humantime.Parse(string(text))
 	if err != nil {
 		return fmt.Errorf("%q is neither a time such as 2026-12-31 or 2026-12-31T12:00:00Z, nor how long ago, such as 90d or 12h", text)
 	}

@@ -3,13 +3,13 @@ package main
 import (
 	"fmt"
 
-	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web"
 )
 
 // callbacks are the rules of --allow-callback.
-func (c *serveCommand) callbacks() (all []sparekey.Callback, err error) {
+func (c *serveCommand) callbacks() (all []web.Callback, err error) {
 	for _, text := range c.AllowCallback {
-		rule, err := sparekey.ParseCallback(text)
+		rule, err := web.ParseCallback(text)
 		if err != nil {
 			return nil, fmt.Errorf("--allow-callback %q %w", redactURL(text), err)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -89,7 +90,7 @@ func parseExpires(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	return sparekey.ParseExpiry(text, now)
+	return humantime.ParseExpiry(text, now)
 }
 
 // parseScopes reads scopes, of which a flag has one.

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/scope"
 )
@@ -43,7 +44,7 @@ func (p policySettings) problems(database string, usageInterval time.Duration) (
 	}
 	if p.RevokeUnused > 0 && time.Duration(p.RevokeUnused) <= usageInterval {
 		problems = append(problems, fmt.Errorf("--revoke-unused must be longer than --usage-interval (%s), since uses are not known more precisely",
-			sparekey.FormatDuration(usageInterval)))
+			humantime.Format(usageInterval)))
 	}
 	for _, role := range p.Creators {
 		if hasOwnRoles(database) && !slices.Contains(login.Roles(), role) {
@@ -84,7 +85,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 		*d = 0
 		return nil
 	}
-	parsed, err := sparekey.ParseDuration(string(text))
+	parsed, err := humantime.Parse(string(text))
 	*d = duration(parsed)
 	return err
 }

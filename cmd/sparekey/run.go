@@ -14,6 +14,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/throttle"
 )
@@ -127,7 +128,7 @@ func newParser(c *commands, t terminal) *kong.Kong {
 		kong.NamedMapper("orfile", kong.MapperFunc(orFile)),
 		kong.Vars{
 			"version":       version(),
-			"usageInterval": sparekey.FormatDuration(sparekey.DefaultUsageInterval),
+			"usageInterval": humantime.Format(sparekey.DefaultUsageInterval),
 			"roles":         strings.Join(login.Roles(), ", "),
 			"defaultRole":   login.DefaultRole,
 		},

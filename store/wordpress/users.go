@@ -13,6 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/loginname"
 	"github.com/sparekey-dev/sparekey/internal/phpserial"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 )
 
 // UserByLogin implements [sparekey.Directory]. It finds the user that WordPress's own
@@ -53,7 +54,7 @@ var entity = regexp.MustCompile(`&[^;]+;`)
 
 // sanitizeLogin is what WordPress looks up.
 func sanitizeLogin(login string) string {
-	login = entity.ReplaceAllString(sparekey.SanitizeName(login), "")
+	login = entity.ReplaceAllString(wpname.Sanitize(login), "")
 	return strings.Join(strings.Fields(login), " ")
 }
 

@@ -1,4 +1,4 @@
-package sparekey_test
+package authorize_test
 
 import (
 	"errors"
@@ -8,9 +8,11 @@ import (
 	"testing"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/authorize"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
-func TestAuthorizationRequestTargets(t *testing.T) {
+func TestRequestTargets(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{
 		"", "https://app.example", "https://app.example/cb?a=b#c", "HTTPS://app.example/cb", "https://xn--bcher-kva.example/",
@@ -37,9 +39,9 @@ func TestAuthorizationRequestTargets(t *testing.T) {
 
 func checkTarget(t *testing.T, target string, valid bool) {
 	t.Helper()
-	for _, r := range []sparekey.AuthorizationRequest{
-		{Mode: sparekey.ResponseQuery, SuccessURL: target},
-		{Mode: sparekey.ResponseQuery, SuccessURL: "https://ok.example/", RejectURL: target},
+	for _, r := range []authorize.Request{
+		{Mode: authorize.ResponseQuery, SuccessURL: target},
+		{Mode: authorize.ResponseQuery, SuccessURL: "https://ok.example/", RejectURL: target},
 	} {
 		if err := r.Validate(); (err == nil) != valid || err != nil && !errors.Is(err, sparekey.ErrInvalid) {
 			t.Errorf("%+v: %v, want valid: %v", r, err, valid)
@@ -47,27 +49,27 @@ func checkTarget(t *testing.T, target string, valid bool) {
 	}
 }
 
-func TestAuthorizationRequestModes(t *testing.T) {
+func TestRequestModes(t *testing.T) {
 	t.Parallel()
 	const web, own = "https://app.example/", "myapp://done"
 	good := strings.Repeat("a", 43)
 	for _, c := range []struct {
-		request sparekey.AuthorizationRequest
+		request authorize.Request
 		field   string
 	}{
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseQuery}, ""},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseQuery, AppID: "x"}, "app_id"},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseQuery, AppID: "2b1c7a3e-5d4f-1a6b-1c9d-0e1f2a3b4c5d"}, ""},
-		{sparekey.AuthorizationRequest{}, "success_format"},
-		{sparekey.AuthorizationRequest{Mode: "fragment", SuccessURL: web}, "success_format"},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseFormPost, SuccessURL: web}, ""},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseFormPost, SuccessURL: "http://127.0.0.1:1/"}, ""},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseFormPost, SuccessURL: own}, "success_url"},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseFormPost}, "success_url"},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseCode, SuccessURL: own, CodeChallenge: good}, ""},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseCode, CodeChallenge: good}, "success_url"},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseCode, SuccessURL: own}, "code_challenge"},
-		{sparekey.AuthorizationRequest{Mode: sparekey.ResponseCode, SuccessURL: own, CodeChallenge: good + "="}, "code_challenge"},
+		{authorize.Request{Mode: authorize.ResponseQuery}, ""},
+		{authorize.Request{Mode: authorize.ResponseQuery, AppID: "x"}, "app_id"},
+		{authorize.Request{Mode: authorize.ResponseQuery, AppID: "2b1c7a3e-5d4f-1a6b-1c9d-0e1f2a3b4c5d"}, ""},
+		{authorize.Request{}, "success_format"},
+		{authorize.Request{Mode: "fragment", SuccessURL: web}, "success_format"},
+		{authorize.Request{Mode: authorize.ResponseFormPost, SuccessURL: web}, ""},
+		{authorize.Request{Mode: authorize.ResponseFormPost, SuccessURL: "http://127.0.0.1:1/"}, ""},
+		{authorize.Request{Mode: authorize.ResponseFormPost, SuccessURL: own}, "success_url"},
+		{authorize.Request{Mode: authorize.ResponseFormPost}, "success_url"},
+		{authorize.Request{Mode: authorize.ResponseCode, SuccessURL: own, CodeChallenge: good}, ""},
+		{authorize.Request{Mode: authorize.ResponseCode, CodeChallenge: good}, "success_url"},
+		{authorize.Request{Mode: authorize.ResponseCode, SuccessURL: own}, "code_challenge"},
+		{authorize.Request{Mode: authorize.ResponseCode, SuccessURL: own, CodeChallenge: good + "="}, "code_challenge"},
 	} {
 		err := c.request.Validate()
 		var invalid *sparekey.InvalidError
@@ -79,7 +81,7 @@ func TestAuthorizationRequestModes(t *testing.T) {
 
 func TestRejected(t *testing.T) {
 	t.Parallel()
-	for want, r := range map[string]sparekey.AuthorizationRequest{
+	for want, r := range map[string]authorize.Request{
 		"":                                   {},
 		"https://app.example/?success=false": {SuccessURL: "https://app.example/"},
 		"https://app.example/?a=1&success=false#end": {SuccessURL: "https://app.example/?a=1&success=true#end"},
@@ -89,16 +91,16 @@ func TestRejected(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", r, got, want)
 		}
 	}
-	r := sparekey.AuthorizationRequest{SuccessURL: "https://a.b/c"}
-	if got := r.Rejected(sparekey.Field{Name: "error", Value: "disabled"}); got != "https://a.b/c?success=false&error=disabled" {
+	r := authorize.Request{SuccessURL: "https://a.b/c"}
+	if got := r.Rejected(urlquery.Field{Name: "error", Value: "disabled"}); got != "https://a.b/c?success=false&error=disabled" {
 		t.Error(got)
 	}
 }
 
 func TestGrant(t *testing.T) {
 	t.Parallel()
-	g := sparekey.Grant{SiteURL: "https://example.org", Login: "sp ace&", Secret: sparekey.ParseSecret("abcdEFGH1234ijklMNOP5678")}
-	got := sparekey.AddFields("myapp://done?password=x&keep=%2B&pass%77ord=y", g.Fields()...)
+	g := authorize.Grant{SiteURL: "https://example.org", Login: "sp ace&", Secret: sparekey.ParseSecret("abcdEFGH1234ijklMNOP5678")}
+	got := urlquery.Add("myapp://done?password=x&keep=%2B&pass%77ord=y", g.Fields()...)
 	want := "myapp://done?keep=%2B&site_url=https%3A%2F%2Fexample.org&user_login=sp%20ace%26&password=abcd%20EFGH%201234%20ijkl%20MNOP%205678"
 	if got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -115,11 +117,11 @@ func FuzzValidate(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		r := sparekey.AuthorizationRequest{Mode: sparekey.ResponseQuery, SuccessURL: target}
+		r := authorize.Request{Mode: authorize.ResponseQuery, SuccessURL: target}
 		if target == "" || r.Validate() != nil {
 			return
 		}
-		sent, err := url.Parse(sparekey.AddFields(target, sparekey.Grant{SiteURL: "https://s", Login: "l"}.Fields()...))
+		sent, err := url.Parse(urlquery.Add(target, authorize.Grant{SiteURL: "https://s", Login: "l"}.Fields()...))
 		if err != nil {
 			t.Fatalf("%q: %v", target, err)
 		}

@@ -1,4 +1,6 @@
-package sparekey
+// Package authorize has the request with which an application asks for an application
+// password, and says which addresses may receive one.
+package authorize
 
 import (
 	"fmt"
@@ -7,10 +9,12 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
+	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
 // ResponseMode says how an application gets its password.
@@ -29,10 +33,9 @@ const (
 	ResponseCode ResponseMode = "code"
 )
 
-// AuthorizationRequest is an application's request that a user give it an application
-// password. It is untrusted, so Validate it each time it arrives: with the page, and with the
-// user's answer.
-type AuthorizationRequest struct {
+// Request is an application's request that a user give it an application password. It is
+// untrusted, so Validate it each time it arrives: with the page, and with the user's answer.
+type Request struct {
 	AppName       string // suggestion for the credential's name; may be empty
 	AppID         string // UUID in lower case; may be empty
 	SuccessURL    string // where to send the user with the secret; empty: show the secret to the user
@@ -44,17 +47,17 @@ type AuthorizationRequest struct {
 	// Scopes and Expires are what the application says it needs. The user sees them and
 	// decides; the user can grant less, never more.
 	Scopes  scope.List // empty: everything
-	Expires string     // as ParseExpiry has it; empty: never
+	Expires string     // as humantime.ParseExpiry has it; empty: never
 }
 
-// Validate returns nil, or an [*InvalidError] that names the parameter at fault as applications
-// send it. The operator's exceptions to the usual rules are in allowed.
-func (r AuthorizationRequest) Validate(allowed ...Callback) error {
-	if !ValidAppID(r.AppID) {
-		return &InvalidError{"app_id", "must be a UUID in lower case, or be left out"}
+// Validate returns nil, or a [*sparekey.InvalidError] that names the parameter at fault as
+// applications send it. The operator's exceptions to the usual rules are in allowed.
+func (r Request) Validate(allowed ...Callback) error {
+	if !sparekey.ValidAppID(r.AppID) {
+		return &sparekey.InvalidError{Field: "app_id", Problem: "must be a UUID in lower case, or be left out"}
 	}
-	if _, err := ParseExpiry(r.Expires, time.Time{}); r.Expires != "" && err != nil {
-		return &InvalidError{"expires", "must be a duration such as 7d, a date such as 2026-12-31, a time, or be left out"}
+	if _, err := humantime.ParseExpiry(r.Expires, time.Time{}); r.Expires != "" && err != nil {
+		return &sparekey.InvalidError{Field: "expires", Problem: "must be a duration such as 7d, a date such as 2026-12-31, a time, or be left out"}
 	}
 	if err := validTarget("success_url", r.SuccessURL, allowed); err != nil {
 		return err
@@ -70,13 +73,13 @@ func (r AuthorizationRequest) Validate(allowed ...Callback) error {
 	case ResponseCode:
 		return r.validateCode()
 	}
-	return &InvalidError{"success_format", "must be query or form_post, or be left out"}
+	return &sparekey.InvalidError{Field: "success_format", Problem: "must be query or form_post, or be left out"}
 }
 
-func (r AuthorizationRequest) validatePost() error {
+func (r Request) validatePost() error {
 	u, err := url.Parse(r.SuccessURL)
 	if err != nil || !isWeb(u) {
-		return &InvalidError{"success_url", "must be an address on the web, so that a form can be posted there"}
+		return &sparekey.InvalidError{Field: "success_url", Problem: "must be an address on the web, so that a form can be posted there"}
 	}
 	return nil
 }
@@ -84,12 +87,12 @@ func (r AuthorizationRequest) validatePost() error {
 // challenge is the form of an S256 challenge: a SHA-256 in base64url (RFC 7636, 4.2).
 var challenge = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-func (r AuthorizationRequest) validateCode() error {
+func (r Request) validateCode() error {
 	if r.SuccessURL == "" {
-		return &InvalidError{"success_url", "is needed to send the code to"}
+		return &sparekey.InvalidError{Field: "success_url", Problem: "is needed to send the code to"}
 	}
 	if !challenge.MatchString(r.CodeChallenge) {
-		return &InvalidError{"code_challenge", "must be the S256 challenge of RFC 7636, 43 characters of base64url"}
+		return &sparekey.InvalidError{Field: "code_challenge", Problem: "must be the S256 challenge of RFC 7636, 43 characters of base64url"}
 	}
 	return nil
 }
@@ -110,27 +113,27 @@ func validTarget(field, target string, allowed []Callback) error {
 		return nil
 	}
 	if !targetBytes.MatchString(target) || !targetScheme.MatchString(target) {
-		return &InvalidError{field, "must be a complete URL of plain characters, such as https://app.example/done or my-app://done"}
+		return &sparekey.InvalidError{Field: field, Problem: "must be a complete URL of plain characters, such as https://app.example/done or my-app://done"}
 	}
 	u, err := url.Parse(target)
 	if err != nil || !validHost(u.Hostname()) || !validPort(u.Port()) {
-		return &InvalidError{field, "cannot be read as a URL"}
+		return &sparekey.InvalidError{Field: field, Problem: "cannot be read as a URL"}
 	}
 	switch {
 	case u.User != nil:
-		return &InvalidError{field, "must not have a user name or password before its host"}
+		return &sparekey.InvalidError{Field: field, Problem: "must not have a user name or password before its host"}
 	case slices.ContainsFunc(allowed, func(c Callback) bool { return c.covers(u) }):
 		return nil
 	case IsExtension(u.Scheme):
-		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s, unless the operator of the site allows this address (--allow-callback)", u.Scheme)}
+		return &sparekey.InvalidError{Field: field, Problem: fmt.Sprintf("must not have the scheme %s, unless the operator of the site allows this address (--allow-callback)", u.Scheme)}
 	case !isWeb(u) && leadsElsewhere(u.Scheme):
-		return &InvalidError{field, fmt.Sprintf("must not have the scheme %s, which does not lead to an application alone", u.Scheme)}
+		return &sparekey.InvalidError{Field: field, Problem: fmt.Sprintf("must not have the scheme %s, which does not lead to an application alone", u.Scheme)}
 	case !isWeb(u) && opensWeb(u):
-		return &InvalidError{field, "must not name a page on the web behind an application's scheme: write it as my-app://done, or as com.example.app://done"}
+		return &sparekey.InvalidError{Field: field, Problem: "must not name a page on the web behind an application's scheme: write it as my-app://done, or as com.example.app://done"}
 	case u.Scheme == "http" && isLocalHost(u.Hostname()) && !isLoopbackHost(u.Hostname()):
-		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http in the local network needs the operator of the site to allow this address (--allow-callback)"}
+		return &sparekey.InvalidError{Field: field, Problem: "must have https, since the password would cross the network in the clear; http in the local network needs the operator of the site to allow this address (--allow-callback)"}
 	case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
-		return &InvalidError{field, "must have https, since the password would cross the network in the clear; http is for this device alone, such as 127.0.0.1"}
+		return &sparekey.InvalidError{Field: field, Problem: "must have https, since the password would cross the network in the clear; http is for this device alone, such as 127.0.0.1"}
 	}
 	return nil
 }
@@ -164,12 +167,12 @@ func isLoopbackHost(host string) bool {
 
 // Rejected returns where to send a user who refused: RejectURL, or SuccessURL with
 // success=false, or "" for nowhere. The extra fields, if any, say why.
-func (r AuthorizationRequest) Rejected(fields ...Field) string {
+func (r Request) Rejected(fields ...urlquery.Field) string {
 	switch {
 	case r.RejectURL != "":
-		return AddFields(r.RejectURL, fields...)
+		return urlquery.Add(r.RejectURL, fields...)
 	case r.SuccessURL != "":
-		return AddFields(r.SuccessURL, append([]Field{{"success", "false"}}, fields...)...)
+		return urlquery.Add(r.SuccessURL, append([]urlquery.Field{{Name: "success", Value: "false"}}, fields...)...)
 	}
 	return ""
 }
@@ -178,46 +181,11 @@ func (r AuthorizationRequest) Rejected(fields ...Field) string {
 type Grant struct {
 	SiteURL string // without a slash at its end
 	Login   string
-	Secret  Secret
+	Secret  sparekey.Secret
 }
 
 // Fields returns the parts of the grant under the names that WordPress uses. The result has
 // the secret in plaintext.
-func (g Grant) Fields() []Field {
-	return []Field{{"site_url", g.SiteURL}, {"user_login", g.Login}, {"password", g.Secret.Chunked()}}
+func (g Grant) Fields() []urlquery.Field {
+	return []urlquery.Field{{Name: "site_url", Value: g.SiteURL}, {Name: "user_login", Value: g.Login}, {Name: "password", Value: g.Secret.Chunked()}}
 }
-
-// Field is a parameter of a URL or a form.
-type Field struct{ Name, Value string }
-
-// AddFields returns a URL with fields in its query, replacing those of the same name.
-// Everything else in the URL, including its fragment, does not change.
-func AddFields(target string, fields ...Field) string {
-	if len(fields) == 0 {
-		return target
-	}
-	rest, fragment, hasFragment := strings.Cut(target, "#")
-	base, query, _ := strings.Cut(rest, "?")
-	var pairs []string
-	for pair := range strings.SplitSeq(query, "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		if name, err := url.QueryUnescape(name); pair != "" && (err != nil || !hasField(fields, name)) {
-			pairs = append(pairs, pair)
-		}
-	}
-	for _, f := range fields {
-		pairs = append(pairs, escape(f.Name)+"="+escape(f.Value))
-	}
-	out := base + "?" + strings.Join(pairs, "&")
-	if hasFragment {
-		out += "#" + fragment
-	}
-	return out
-}
-
-func hasField(fields []Field, name string) bool {
-	return slices.ContainsFunc(fields, func(f Field) bool { return f.Name == name })
-}
-
-// escape writes a blank as %20, which every decoder of queries understands.
-func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

@@ -1,4 +1,4 @@
-package sparekey
+package authorize
 
 import (
 	"net/netip"

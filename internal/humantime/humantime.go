@@ -1,4 +1,5 @@
-package sparekey
+// Package humantime reads and writes durations and times of expiry as people give them.
+package humantime
 
 import (
 	"fmt"
@@ -12,9 +13,9 @@ const day = 24 * time.Hour
 // maxDays keeps durations within what a time.Duration can hold.
 const maxDays = 36500
 
-// ParseDuration reads a duration as people give it: whole days ("90d"), or what
+// Parse reads a duration as people give it: whole days ("90d"), or what
 // [time.ParseDuration] reads ("36h", "1h30m").
-func ParseDuration(text string) (time.Duration, error) {
+func Parse(text string) (time.Duration, error) {
 	if number, ok := strings.CutSuffix(text, "d"); ok {
 		days, err := strconv.ParseUint(number, 10, 32)
 		if err == nil && days <= maxDays {
@@ -26,9 +27,9 @@ func ParseDuration(text string) (time.Duration, error) {
 	return 0, fmt.Errorf("invalid duration %q: use for example 90d, 36h or 30m", text)
 }
 
-// FormatDuration writes a duration as ParseDuration reads it, in days where they
+// Format writes a duration as Parse reads it, in days where they
 // are whole.
-func FormatDuration(d time.Duration) string {
+func Format(d time.Duration) string {
 	if d != 0 && d%day == 0 {
 		return strconv.FormatInt(int64(d/day), 10) + "d"
 	}
@@ -54,7 +55,7 @@ func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at.UTC().Truncate(time.Second), nil
 	}
-	d, err := ParseDuration(text)
+	d, err := Parse(text)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("%q is neither a duration such as 7d or 36h, nor a date such as 2026-12-31, nor a time such as 2026-12-31T18:00:00Z, nor never", text)
 	}

@@ -1,4 +1,4 @@
-package sparekey_test
+package authorize_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/authorize"
 )
 
 // TestAppSchemes asks for addresses of applications, and for those of browsers and
@@ -83,7 +84,7 @@ func TestSchemeIsNamed(t *testing.T) {
 		"googlechromes://evil.example": "the scheme googlechromes",
 		"some-app://evil.example":      "a page on the web behind an application's scheme",
 	} {
-		r := sparekey.AuthorizationRequest{Mode: sparekey.ResponseQuery, SuccessURL: target}
+		r := authorize.Request{Mode: authorize.ResponseQuery, SuccessURL: target}
 		var invalid *sparekey.InvalidError
 		err := r.Validate()
 		if !errors.As(err, &invalid) || invalid.Field != "success_url" ||
@@ -103,7 +104,7 @@ func TestIsReverseDomain(t *testing.T) {
 		"com.example+x": false, "com.-x": false, "com.x-": false, "my.app+x-1": false,
 		"c0m.example": false,
 	} {
-		if got := sparekey.IsReverseDomain(scheme); got != want {
+		if got := authorize.IsReverseDomain(scheme); got != want {
 			t.Errorf("%q: %v", scheme, got)
 		}
 	}

@@ -1,4 +1,4 @@
-package sparekey_test
+package wpname_test
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/wpname"
 )
 
 // names are names and what WordPress 7.1 stores for them, observed on a running
@@ -48,26 +48,26 @@ var names = []struct{ in, want string }{
 	{`back\slash`, `back\slash`},
 }
 
-func TestSanitizeName(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	t.Parallel()
 	for _, test := range names {
-		if got := sparekey.SanitizeName(test.in); got != test.want {
-			t.Errorf("SanitizeName(%q) = %q, want %q", test.in, got, test.want)
+		if got := wpname.Sanitize(test.in); got != test.want {
+			t.Errorf("Sanitize(%q) = %q, want %q", test.in, got, test.want)
 		}
 	}
 }
 
-func TestSanitizeNameRefusesInvalidUTF8(t *testing.T) {
+func TestSanitizeRefusesInvalidUTF8(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"\xff", "phone\xc3", "\xc0\xaf", "\xed\xa0\x80", "ok <b\xff>"} {
-		if got := sparekey.SanitizeName(name); got != "" {
-			t.Errorf("SanitizeName(%q) = %q, want nothing", name, got)
+		if got := wpname.Sanitize(name); got != "" {
+			t.Errorf("Sanitize(%q) = %q, want nothing", name, got)
 		}
 	}
 }
 
 // A "<" makes the text behind it HTML, so that its "&" counts as one or not.
-func TestSanitizeNameKeepsCharacterReferences(t *testing.T) {
+func TestSanitizeKeepsCharacterReferences(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ in, want string }{
 		{"<&amp; &copy; &frac14;", "&lt;&amp; &copy; &frac14;"},
@@ -87,15 +87,15 @@ func TestSanitizeNameKeepsCharacterReferences(t *testing.T) {
 		{"<&" + strings.Repeat("a", 32) + ";", "&lt;&amp;" + strings.Repeat("a", 32) + ";"},
 	}
 	for _, test := range tests {
-		if got := sparekey.SanitizeName(test.in); got != test.want {
-			t.Errorf("SanitizeName(%q) = %q, want %q", test.in, got, test.want)
+		if got := wpname.Sanitize(test.in); got != test.want {
+			t.Errorf("Sanitize(%q) = %q, want %q", test.in, got, test.want)
 		}
 	}
 }
 
 // The corpus holds the answers of PHP 8.2, whose strip_tags has its own idea of
 // malformed markup.
-func TestSanitizeNameAsPHP(t *testing.T) {
+func TestSanitizeAsPHP(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/names.json")
 	if err != nil {
@@ -109,8 +109,8 @@ func TestSanitizeNameAsPHP(t *testing.T) {
 		t.Fatal("the corpus is empty")
 	}
 	for _, pair := range corpus {
-		if got := sparekey.SanitizeName(pair.In); got != pair.Out {
-			t.Errorf("SanitizeName(%q) = %q, want %q", pair.In, got, pair.Out)
+		if got := wpname.Sanitize(pair.In); got != pair.Out {
+			t.Errorf("Sanitize(%q) = %q, want %q", pair.In, got, pair.Out)
 		}
 	}
 }
@@ -142,24 +142,24 @@ func hugeNames() []struct{ in, want string } {
 	}
 }
 
-func TestSanitizeNameOfHugeNames(t *testing.T) {
+func TestSanitizeOfHugeNames(t *testing.T) {
 	t.Parallel()
 	for _, test := range hugeNames() {
-		if got := sparekey.SanitizeName(test.in); got != test.want {
-			t.Errorf("SanitizeName(%.20q... of %d bytes) = %.20q... of %d bytes, want %.20q... of %d",
+		if got := wpname.Sanitize(test.in); got != test.want {
+			t.Errorf("Sanitize(%.20q... of %d bytes) = %.20q... of %d bytes, want %.20q... of %d",
 				test.in, len(test.in), got, len(got), test.want, len(test.want))
 		}
 	}
 }
 
-func BenchmarkSanitizeName(b *testing.B) {
+func BenchmarkSanitize(b *testing.B) {
 	for _, size := range []int{1 << 10, 1 << 15, 1 << 20} {
 		for _, unit := range []string{"My phone ", "<", "<script>", "<b>x</b>", "%%%414141"} {
 			name := strings.Repeat(unit, size/len(unit))
 			b.Run(fmt.Sprintf("%s/%d", unit, size), func(b *testing.B) {
 				b.SetBytes(int64(len(name)))
 				for b.Loop() {
-					sparekey.SanitizeName(name)
+					wpname.Sanitize(name)
 				}
 			})
 		}
@@ -168,14 +168,14 @@ func BenchmarkSanitizeName(b *testing.B) {
 
 var percentEncoded = regexp.MustCompile("%[0-9a-fA-F]{2}")
 
-func FuzzSanitizeName(f *testing.F) {
+func FuzzSanitize(f *testing.F) {
 	for _, test := range names {
 		f.Add(test.in)
 	}
 	f.Add("a\xff")
 	f.Add("<!-- <?xml \"'( -->")
 	f.Fuzz(func(t *testing.T, name string) {
-		got := sparekey.SanitizeName(name)
+		got := wpname.Sanitize(name)
 		if !utf8.ValidString(got) {
 			t.Errorf("%q is not valid UTF-8", got)
 		}
@@ -191,9 +191,9 @@ func FuzzSanitizeName(f *testing.F) {
 	})
 }
 
-func ExampleSanitizeName() {
-	fmt.Println(sparekey.SanitizeName("  <b>My</b>\n phone %41"))
-	fmt.Println(sparekey.SanitizeName("I <3 my phone"))
+func ExampleSanitize() {
+	fmt.Println(wpname.Sanitize("  <b>My</b>\n phone %41"))
+	fmt.Println(wpname.Sanitize("I <3 my phone"))
 	// Output:
 	// My phone
 	// I &lt;3 my phone

@@ -1,4 +1,4 @@
-package sparekey
+package authorize
 
 import (
 	"cmp"
@@ -13,9 +13,8 @@ import (
 )
 
 // Callback is a rule of the operator for addresses to which an application may have its
-// password sent although [AuthorizationRequest.Validate] refuses such: pages of a browser's
-// extension, and http in the local network. See [ParseCallback]. The zero Callback covers
-// no address.
+// password sent although [Request.Validate] refuses such: pages of a browser's
+// extension, and http in the local network. The zero Callback covers no address.
 type Callback struct {
 	scheme, host, path string
 	below              bool // path ends in a slash, and everything below it is covered
@@ -32,11 +31,7 @@ func IsExtension(scheme string) bool { return slices.Contains(extensionSchemes, 
 // names that are in no public DNS), and those that routers for homes have.
 var localNames = []string{".local", ".home.arpa", ".internal", ".lan", ".home", ".localdomain", ".fritz.box"}
 
-// ParseCallback reads a rule: a scheme and a host, as they are, and a path, such as
-// "chrome-extension://abcdefghijklmnopabcdefghijklmnop/connected". At its end, "/*" stands
-// for every path below. The scheme is that of an extension, or http with a host in the local
-// network: an address that is private (RFC 1918, RFC 4193) or link-local, a name without a
-// dot, or one that ends in .local or the like. No other part can be a wildcard.
+// ParseCallback reads a rule, whose form web.ParseCallback documents.
 func ParseCallback(text string) (Callback, error) {
 	if !targetBytes.MatchString(text) || !targetScheme.MatchString(text) {
 		return Callback{}, errors.New("must be a scheme, a host and a path, such as chrome-extension://abcdefghijklmnopabcdefghijklmnop/connected or http://192.168.1.5:8080/*")

@@ -1,4 +1,4 @@
-package sparekey_test
+package authorize_test
 
 import (
 	"errors"
@@ -6,14 +6,15 @@ import (
 	"testing"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/web/internal/authorize"
 )
 
 const extension = "chrome-extension://abcdefghijklmnopabcdefghijklmnop"
 
-func callbacks(t *testing.T, rules ...string) (all []sparekey.Callback) {
+func callbacks(t *testing.T, rules ...string) (all []authorize.Callback) {
 	t.Helper()
 	for _, rule := range rules {
-		c, err := sparekey.ParseCallback(rule)
+		c, err := authorize.ParseCallback(rule)
 		if err != nil {
 			t.Fatalf("%s: %v", rule, err)
 		}
@@ -66,8 +67,8 @@ func TestCallbacks(t *testing.T) {
 		"https://192.168.1.5:8080/other":                                       true, // as always
 		"http://127.0.0.1:5000/":                                               true, // as always
 	} {
-		for _, r := range []sparekey.AuthorizationRequest{
-			{SuccessURL: target, Mode: sparekey.ResponseQuery}, {SuccessURL: "https://app.example", RejectURL: target, Mode: sparekey.ResponseQuery},
+		for _, r := range []authorize.Request{
+			{SuccessURL: target, Mode: authorize.ResponseQuery}, {SuccessURL: "https://app.example", RejectURL: target, Mode: authorize.ResponseQuery},
 		} {
 			err := r.Validate(all...)
 			if (err == nil) != want {
@@ -80,14 +81,14 @@ func TestCallbacks(t *testing.T) {
 			}
 		}
 	}
-	posted := sparekey.AuthorizationRequest{SuccessURL: extension + "/connected", Mode: sparekey.ResponseFormPost}
+	posted := authorize.Request{SuccessURL: extension + "/connected", Mode: authorize.ResponseFormPost}
 	if posted.Validate(all...) == nil {
 		t.Error("a form cannot be posted to an extension")
 	}
 	if posted.SuccessURL = "http://device.local/"; posted.Validate(all...) != nil {
 		t.Error("a form can be posted in the local network")
 	}
-	if (sparekey.AuthorizationRequest{SuccessURL: extension + "/", Mode: sparekey.ResponseQuery}).Validate(sparekey.Callback{}) == nil {
+	if (authorize.Request{SuccessURL: extension + "/", Mode: authorize.ResponseQuery}).Validate(authorize.Callback{}) == nil {
 		t.Error("the zero Callback covers something")
 	}
 }
@@ -102,7 +103,7 @@ func TestBadCallbacks(t *testing.T) {
 		"http://device.local/%61", "http://device.local//x", "http://device.local:99999/", "http://device.local:/", "http://[fe80::1%25eth0]/", "http://0x7f000001/", "http://134744072/", "http://0x8080808/*", "http://01002004010/",
 		"https://app.example/*", "notes://done/*", "http://evil.example/.local", "http:///x",
 	} {
-		if c, err := sparekey.ParseCallback(rule); err == nil {
+		if c, err := authorize.ParseCallback(rule); err == nil {
 			t.Errorf("%q is allowed as %s", rule, c)
 		}
 	}

@@ -1,4 +1,5 @@
-package sparekey
+// Package wpname sanitises names as WordPress does.
+package wpname
 
 import (
 	"regexp"
@@ -6,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// SanitizeName returns the name under which an application password is stored: one line of
+// Sanitize returns the name under which an application password is stored: one line of
 // text without markup, the same as WordPress 7.1 would store.
 //
 // Tags, scripts and styles are dropped, a "<" that opens no tag is escaped, runs of spaces,
@@ -15,19 +16,14 @@ import (
 // Unicode normalization changes. If the name is not valid UTF-8, nothing is kept.
 //
 // The result is "" when nothing is left. It may still hold "&", ">" and quotes, so escape it
-// when you write it into a page. SanitizeName runs in time linear in the length of name.
-func SanitizeName(name string) string {
+// when you write it into a page. Sanitize runs in time linear in the length of name.
+func Sanitize(name string) string {
 	if !utf8.ValidString(name) {
 		return ""
 	}
 	name = removeMarkup(name)
 	name = singleLine(name)
 	return removePercentEncoding(name)
-}
-
-// sameName reports whether a and b are equal to a person: ignoring case, in any script.
-func sameName(a, b string) bool {
-	return strings.EqualFold(a, b)
 }
 
 // trimmed are the bytes PHP's trim takes off both ends of a string.
