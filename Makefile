@@ -67,7 +67,7 @@ fuzz: ## each fuzz target for FUZZTIME (10000x: so many executions; 1m: so long)
 conformance: build ## a fresh server against the recorded answers of WordPress 7.1, where those are at hand
 	scripts/conformance $(BIN)
 
-bench: ## benchmarks; the ratios of docs/benchmarks.md come from here
+bench: ## benchmarks; the ratios of docs/explanation/benchmarks.md come from here
 	GO="$(GO)" scripts/bench
 
 lint: ## golangci-lint, which is fetched and built on first use

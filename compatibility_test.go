@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// TestCompatibility reads docs/compatibility.md: each row names tests that exist, in the
-// package that it says.
+// TestCompatibility reads docs/reference/compatibility.md: each row names tests that exist,
+// in the package that it says.
 func TestCompatibility(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("docs/compatibility.md")
+	text, err := os.ReadFile("docs/reference/compatibility.md")
 	if err != nil {
 		t.Fatal(err)
 	}

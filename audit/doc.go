@@ -4,7 +4,7 @@
 //
 // The log is a chain. Each record is one line of text that holds the number and the hash of
 // the previous line. A line that was changed, removed, moved or inserted is therefore found;
-// see [Verify]. docs/audit.md says what a chain cannot show, and what to do about it.
+// see [Verify]. docs/reference/audit-log.md says what a chain cannot show, and what to do about it.
 //
 // No record has a secret, a hash of one, or the query of a request, where secrets
 // are often found. Logins are those of users who are known: what strangers type

@@ -7,7 +7,7 @@
 //
 // Everything is on the registry that it is given. No label holds anything that a
 // client or a user chose, so no input makes more series, and no login, address
-// or secret is in them. docs/metrics.md lists all.
+// or secret is in them. docs/reference/metrics.md lists all.
 package metrics
 
 import (

@@ -277,13 +277,13 @@ func TestNamesFollowConvention(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
 	}
-	docs, err := os.ReadFile("../docs/metrics.md")
+	docs, err := os.ReadFile("../docs/reference/metrics.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range families {
 		if !strings.Contains(string(docs), "`"+f.GetName()+"`") {
-			t.Errorf("docs/metrics.md does not list %s", f.GetName())
+			t.Errorf("docs/reference/metrics.md does not list %s", f.GetName())
 		}
 	}
 }

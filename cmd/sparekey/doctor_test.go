@@ -34,7 +34,7 @@ func runDoctor(t *testing.T, secret string, args ...string) (said string, status
 	return out.String(), cmd.ProcessState.ExitCode()
 }
 
-// wantDoctor compares exit statuses: they are those of docs/cli.md.
+// wantDoctor compares exit statuses: they are those of docs/guides/troubleshooting.md.
 func wantDoctor(t *testing.T, want int, culprit, secret string, args ...string) {
 	t.Helper()
 	if said, status := runDoctor(t, secret, args...); status != want || !strings.Contains(said, culprit) {

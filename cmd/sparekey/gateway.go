@@ -27,7 +27,7 @@ type gatewaySettings struct {
 	Upstream             string   `help:"Application to stand in front of: what Sparekey does not answer itself is passed on to it, unless a wrong application password came with it. An http or https URL, h2c://HOST:PORT for HTTP/2 without TLS (gRPC), or unix:/PATH for a Unix socket (unix+h2c:/PATH for HTTP/2)." env:"SPAREKEY_UPSTREAM" placeholder:"URL" group:"In front of an application"`
 	UpstreamCA           string   `name:"upstream-ca" help:"PEM file with the authorities that sign the certificate of an https --upstream, in place of those of the system." env:"SPAREKEY_UPSTREAM_CA" placeholder:"FILE" group:"In front of an application"`
 	UpstreamAuth         string   `help:"Whether requests to the application need an application password: ${enum}. With optional, requests without one are forwarded as anonymous." enum:"optional,required" default:"optional" env:"SPAREKEY_UPSTREAM_AUTH" group:"In front of an application"`
-	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, php, rails, wordpress, or wordpress-plugin (with the plugin of docs/wordpress.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
+	UpstreamKind         string   `help:"What stands behind, with --upstream or behind a proxy that asks: generic, php, rails, wordpress, or wordpress-plugin (with the plugin of docs/guides/wordpress-gateway.md). Limits apply to all that such an application may take a request for. Default: wordpress with a WordPress database, else generic." env:"SPAREKEY_UPSTREAM_KIND" placeholder:"KIND" group:"In front of an application"`
 	UpstreamIndex        string   `help:"Address of the index of WordPress's REST API, from which Sparekey learns the routes of plugins, such as http://127.0.0.1:8088/wp-json/. Default: with --upstream, that of the application." env:"SPAREKEY_UPSTREAM_INDEX" placeholder:"URL" group:"In front of an application"`
 	ForwardAuth          string   `help:"Whether requests that proxies ask about (/-/auth/) need an application password: ${enum}. With optional, requests without one are forwarded as anonymous." enum:"required,optional" default:"required" env:"SPAREKEY_FORWARD_AUTH" group:"In front of an application"`
 	ForwardAuthorization *bool    `help:"Pass the application password on to the application, in the header Authorization. Other schemes than Basic are always passed on. Default: only where the database is WordPress's own, so that WordPress checks it as well." negatable:"" env:"SPAREKEY_FORWARD_AUTHORIZATION" group:"In front of an application"`
@@ -242,7 +242,7 @@ func (s *gatewaySettings) noGrace(database string) string {
 	if !s.checkedTwice(database) {
 		return ""
 	}
-	return "must be 0: WordPress behind this server would refuse the secret from before at once. The operator can change that with --signing-key and the plugin of docs/wordpress.md"
+	return "must be 0: WordPress behind this server would refuse the secret from before at once. The operator can change that with --signing-key and the plugin of docs/guides/wordpress-gateway.md"
 }
 
 // warn tells the log of settings that do not go together.
@@ -251,10 +251,10 @@ func (s *gatewaySettings) warn(database string, log *slog.Logger) {
 	switch {
 	case isUnsigned && isWordPress(database) && !s.forwards(database):
 		log.Warn("WordPress will refuse every application password: it gets neither Authorization nor signed headers. " +
-			"Leave out --no-forward-authorization, or give --signing-key and install the plugin of docs/wordpress.md")
+			"Leave out --no-forward-authorization, or give --signing-key and install the plugin of docs/guides/wordpress-gateway.md")
 	case isUnsigned && !isWordPress(database) && strings.HasPrefix(s.UpstreamKind, "wordpress"):
 		log.Warn("WordPress cannot tell who sends a request: it does not know the application passwords of this database, and gets no signed headers. " +
-			"Name WordPress's database with --database, or give --signing-key and install the plugin of docs/wordpress.md")
+			"Name WordPress's database with --database, or give --signing-key and install the plugin of docs/guides/wordpress-gateway.md")
 	}
 	if kind := s.kind(database); s.UpstreamIndex != "" && kind == "generic" {
 		log.Warn("--upstream-index has no effect: it is read only where a WordPress is behind", "kind", kind)

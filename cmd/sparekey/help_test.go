@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -79,6 +81,49 @@ func TestSettingsHelp(t *testing.T) {
 		_, help, _ := sparekeyCommand(t, append(strings.Fields(command.Path()), "--help")...)
 		if strings.Contains(help, "--audit-keep") || strings.Contains(help, "SPAREKEY_") && command.Name != "serve" {
 			t.Errorf("%s: settings of the site in:\n%s", command.FullPath(), help)
+		}
+	}
+}
+
+// TestSettingsPage holds docs/reference/settings.md to the settings that there are: each has
+// a row with its variable and its default, and no other flag has one.
+func TestSettingsPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/reference/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c commands
+	known := configurable(newParser(&c, terminal{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}}).Model)
+	for _, row := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\| `(\\w+)` \\| ([^|]+) \\|").FindAllStringSubmatch(string(page), -1) {
+		flag, ok := known[row[1]]
+		switch {
+		case row[1] == "config": // of every command, but not in the file
+		case !ok:
+			t.Errorf("--%s is not a setting, or has two rows", row[1])
+		case !slices.Equal(flag.Envs, []string{row[2]}):
+			t.Errorf("--%s: the variable is %q, not %s", row[1], flag.Envs, row[2])
+		case flag.HasDefault && !strings.HasPrefix(row[3], "`"+strings.Replace(flag.Default, "m0s", "m", 1)+"`"):
+			t.Errorf("--%s: the default is %s, not %s", row[1], flag.Default, row[3])
+		}
+		delete(known, row[1])
+	}
+	for name := range known {
+		t.Errorf("docs/reference/settings.md has no row for --%s", name)
+	}
+}
+
+// TestCommandsPage holds docs/reference/cli.md to the commands that there are.
+func TestCommandsPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/reference/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c commands
+	for _, command := range commandsOf(newParser(&c, terminal{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}}).Model.Node) {
+		if len(command.Children) == 0 && !command.Hidden && !strings.Contains(string(page), "\n"+command.FullPath()) {
+			t.Errorf("docs/reference/cli.md has no line that begins with %q", command.FullPath())
 		}
 	}
 }

@@ -211,7 +211,7 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 		}
 		if c.Grace > 0 && isWordPress(all.Database) {
 			fmt.Fprint(t.err, "Warning: WordPress itself accepts the new secret only, from now on. The one before is accepted by Sparekey, and "+
-				"by a WordPress behind \"sparekey serve --upstream\" only with --signing-key and the plugin of docs/wordpress.md.\n")
+				"by a WordPress behind \"sparekey serve --upstream\" only with --signing-key and the plugin of docs/guides/wordpress-gateway.md.\n")
 		}
 		if c.isForPrograms() {
 			return c.print(t, s.service, u, secret, changed)
@@ -346,7 +346,7 @@ func (c *passwordExplainCommand) answer(s *site, all *commands, found sparekey.C
 		return exitCode(1)
 	}
 	if s.service.IsLimited(found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
-		fmt.Fprintln(t.out, "JSON and raw bodies pass. Forms are another matter: serve --upstream judges their fields, and behind a proxy that asks, few pass (docs/scopes.md).")
+		fmt.Fprintln(t.out, "JSON and raw bodies pass. Forms are another matter: serve --upstream judges their fields, and behind a proxy that asks, few pass (docs/reference/scopes.md).")
 	}
 	return nil
 }

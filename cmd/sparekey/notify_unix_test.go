@@ -314,15 +314,15 @@ func TestMailExample(t *testing.T) {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("jq is missing: apt-get install jq")
 		}
-		t.Skip("NOT TESTED: the example of docs/policy.md needs jq (apt-get install jq)")
+		t.Skip("NOT TESTED: the example of docs/guides/policy.md needs jq (apt-get install jq)")
 	}
-	docs, err := os.ReadFile("../../docs/policy.md")
+	docs, err := os.ReadFile("../../docs/guides/policy.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	example := regexp.MustCompile("(?s)```sh\n(#!/bin/sh\n.*?)```").FindSubmatch(docs)
 	if example == nil {
-		t.Fatal("docs/policy.md lacks the example")
+		t.Fatal("docs/guides/policy.md lacks the example")
 	}
 	dir := t.TempDir()
 	program := filepath.Join(dir, "mail-expiring")

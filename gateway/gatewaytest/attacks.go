@@ -10,7 +10,7 @@ type Attack struct {
 	Requests []string // each must come to nothing; written as Site.send takes them
 }
 
-// Attacks returns the attacks that every front-end is tried with. docs/gateway.md
+// Attacks returns the attacks that every front-end is tried with. docs/explanation/attacks.md
 // has a table of them.
 func Attacks() []Attack {
 	var all []Attack

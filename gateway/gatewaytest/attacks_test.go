@@ -13,11 +13,12 @@ import (
 // TestTable holds the table of attacks in the documentation to what is tried.
 func TestTable(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "gateway.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "explanation", "attacks.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, table, _ := strings.Cut(string(text), "| attack | after |\n")
+	table, _, _ = strings.Cut(table, "\n\n")
 	documented := map[string]string{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z0-9-]+)` \\| (.*) \\|$").FindAllStringSubmatch(table, -1) {
 		documented[row[1]] = row[2]
@@ -28,7 +29,7 @@ func TestTable(t *testing.T) {
 	}
 	for _, a := range attacks {
 		if documented[a.Name] != a.After {
-			t.Errorf("docs/gateway.md should have the line\n| `%s` | %s |", a.Name, a.After)
+			t.Errorf("docs/explanation/attacks.md should have the line\n| `%s` | %s |", a.Name, a.After)
 		}
 		if len(a.Requests) == 0 || strings.Contains(a.After, "|") {
 			t.Errorf("%s: %d requests, %q", a.Name, len(a.Requests), a.After)
@@ -36,14 +37,14 @@ func TestTable(t *testing.T) {
 		delete(documented, a.Name)
 	}
 	for name := range documented {
-		t.Errorf("docs/gateway.md tells of %s, which is not tried", name)
+		t.Errorf("docs/explanation/attacks.md tells of %s, which is not tried", name)
 	}
 }
 
 // TestFrontEnds holds the table of attacks by front-end to what is tried.
 func TestFrontEnds(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "security.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "explanation", "attacks.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,11 +64,11 @@ func TestFrontEnds(t *testing.T) {
 	}
 	for _, a := range gatewaytest.Attacks() {
 		if !documented[a.Name] {
-			t.Errorf("docs/security.md does not tell what becomes of %s", a.Name)
+			t.Errorf("docs/explanation/attacks.md does not tell what becomes of %s", a.Name)
 		}
 		delete(documented, a.Name)
 	}
 	for name := range documented {
-		t.Errorf("docs/security.md tells of %s, which is not tried", name)
+		t.Errorf("docs/explanation/attacks.md tells of %s, which is not tried", name)
 	}
 }

@@ -449,7 +449,7 @@ func TestWhatCannotBeExamined(t *testing.T) {
 	}
 }
 
-// TestExitStatuses are promised in docs/cli.md.
+// TestExitStatuses are promised in docs/guides/troubleshooting.md.
 func TestExitStatuses(t *testing.T) {
 	t.Parallel()
 	all := doctor.Culprits()

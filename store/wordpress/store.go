@@ -9,7 +9,7 @@
 // refuses a credential that came back, from the moment it was revoked; [Store.Run] removes it
 // from WordPress's row again, and restores lost ones.
 //
-// README.md beside this package has the schema; docs/wordpress.md is for
+// README.md beside this package has the schema; docs/guides/wordpress.md is for
 // operators.
 package wordpress
 
