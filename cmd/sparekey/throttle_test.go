@@ -172,7 +172,9 @@ func TestFloodRefusesNothingRight(t *testing.T) {
 	}
 	s := startServer(t, database, "--trusted-proxy=127.0.0.0/8", "--url=https://keys.example", "--throttle=on")
 	var refused, throttled, right atomic.Int64
-	enough := func() bool { return refused.Load() >= 100 && throttled.Load() >= 100 && right.Load() >= 10 || t.Failed() }
+	enough := func() bool {
+		return refused.Load() >= 100 && throttled.Load() >= 100 && right.Load() >= 10 || t.Failed()
+	}
 	var flood sync.WaitGroup
 	for part := range 4 {
 		flood.Go(func() {
