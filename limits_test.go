@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/testclock"
@@ -154,6 +155,24 @@ func TestRuleIsTold(t *testing.T) {
 	a.Upstream = &elsewhere{All: []sparekey.Reading{{Method: "PUT", Path: "/a"}}, Hint: hint}
 	if _, err = s.Authenticate(t.Context(), a); err == nil || strings.Contains(err.Error(), hint) {
 		t.Errorf("the refusal says what would not help: %v", err)
+	}
+}
+
+// TestExplanationsAreBounded has a refusal stay short, however long the rules and the path
+// are.
+func TestExplanationsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	var rules []string
+	for i := range scope.MaxRules {
+		rules = append(rules, fmt.Sprintf("GET /%d%s", i, strings.Repeat("é", 200)))
+	}
+	secret, _ := s.limited(t, "app", sparekey.Limits{Scopes: scopes(t, rules...)})
+	a := attempt("ann", secret)
+	a.Request = request("GET", "/"+strings.Repeat("é", 30_000))
+	_, err := s.Authenticate(t.Context(), a)
+	if reason(err) != sparekey.ReasonOutOfScope || len(err.Error()) > 1000 || !utf8.ValidString(err.Error()) {
+		t.Errorf("%.1200v", err)
 	}
 }
 

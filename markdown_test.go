@@ -98,25 +98,49 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestCitedTests holds that the documentation names only tests, benchmarks and fuzz targets
+// that there are.
+func TestCitedTests(t *testing.T) {
+	t.Parallel()
+	defined := map[string]bool{}
+	cited := map[string]string{}
+	err := eachFile(os.DirFS("."), func(name, text string) {
+		switch {
+		case path.Ext(name) == ".go":
+			for _, f := range testFunction.FindAllStringSubmatch(text, -1) {
+				defined[f[1]] = true
+			}
+		case path.Ext(name) == ".md" && name != "CHANGELOG.md": // which tells of what was
+			for _, c := range citedTest.FindAllStringSubmatch(text, -1) {
+				cited[c[1]] = name
+			}
+		}
+	})
+	if err != nil || len(cited) < 100 {
+		t.Fatalf("%d tests are cited, %v", len(cited), err)
+	}
+	for test, where := range cited {
+		if !defined[test] {
+			t.Errorf("%s names %s, which does not exist", where, test)
+		}
+	}
+}
+
+var (
+	testFunction = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
+	citedTest    = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`")
+)
+
 // widestLine is how many characters a line of Markdown may have, outside of code and tables.
 const widestLine = 100
 
 // markdownProblems returns what is wrong in the Markdown files of a directory, in their order.
 func markdownProblems(files fs.FS) (problems []string, err error) {
-	err = fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && slices.Contains([]string{".git", "bin", "cache", "node_modules", "testdata"}, d.Name()):
-			return fs.SkipDir
-		case d.IsDir() || path.Ext(name) != ".md":
-			return nil
+	err = eachFile(files, func(name, text string) {
+		if path.Ext(name) != ".md" {
+			return
 		}
-		text, err := fs.ReadFile(files, name)
-		if err != nil {
-			return err
-		}
-		lines := proseLines(string(text))
+		lines := proseLines(text)
 		for i, line := range lines {
 			if isTooLong(line) {
 				problems = append(problems, fmt.Sprintf("%s:%d: the line has more than %d characters", name, i+1, widestLine))
@@ -127,9 +151,27 @@ func markdownProblems(files fs.FS) (problems []string, err error) {
 				problems = append(problems, fmt.Sprintf("%s: the link to %s: %s", name, link[1], problem))
 			}
 		}
-		return nil
 	})
 	return problems, err
+}
+
+// eachFile calls do with the name and the text of each Go and Markdown file, in their order.
+func eachFile(files fs.FS, do func(name, text string)) error {
+	return fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "bin", "cache", "node_modules", "testdata"}, d.Name()):
+			return fs.SkipDir
+		case d.IsDir() || path.Ext(name) != ".md" && path.Ext(name) != ".go":
+			return nil
+		}
+		text, err := fs.ReadFile(files, name)
+		if err == nil {
+			do(name, string(text))
+		}
+		return err
+	})
 }
 
 var (
