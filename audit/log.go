@@ -178,7 +178,7 @@ func (l *Log) Observe(_ context.Context, e sparekey.Event) {
 		} else {
 			l.strangers.add(e)
 		}
-	case sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost:
+	case sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict:
 		l.repairs.add(e)
 	default: // those have their record, or need none
 	}

@@ -338,7 +338,7 @@ func TestFlood(t *testing.T) {
 func TestRepairs(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, audit.Config{})
-	for _, kind := range []sparekey.Kind{sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost} {
+	for _, kind := range []sparekey.Kind{sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict} {
 		for range 2 {
 			s.log.Observe(t.Context(), sparekey.Event{
 				Kind: kind, Time: noon, User: sparekey.User{ID: "1"}, Credential: sparekey.Credential{UUID: "c", Name: "Phone"},
@@ -349,7 +349,7 @@ func TestRepairs(t *testing.T) {
 	one := func(seq uint64, kind sparekey.Kind) audit.Record {
 		return audit.Record{Version: 1, Seq: seq, Time: noon, Kind: kind, User: "1", Credential: "c", Name: "Phone", Count: 2, Since: noon}
 	}
-	wantRecords(t, s.records(t, 0), one(1, sparekey.KindLost), one(2, sparekey.KindPutBack), one(3, sparekey.KindRevokedAgain))
+	wantRecords(t, s.records(t, 0), one(1, sparekey.KindConflict), one(2, sparekey.KindRestored), one(3, sparekey.KindReRevoked))
 }
 
 // TestUsage counts exactly, and keeps the last addresses.

@@ -105,7 +105,7 @@ func (m *Metrics) begin() {
 func changes() []sparekey.Kind {
 	return []sparekey.Kind{
 		sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindLimited, sparekey.KindRotated, sparekey.KindRevoked,
-		sparekey.KindExpiring, sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost,
+		sparekey.KindExpiring, sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict,
 	}
 }
 
@@ -140,7 +140,7 @@ func (m *Metrics) Observe(_ context.Context, e sparekey.Event) {
 		m.attempt("refused", reason, e)
 	case sparekey.KindBroken:
 		m.attempt("broken", brokenReason(e.Err), e)
-	case sparekey.KindUsageNotKept:
+	case sparekey.KindUsageWriteFailed:
 		m.notKept.Inc()
 	default:
 		if slices.Contains(m.kinds, e.Kind) {

@@ -73,7 +73,7 @@ func (s auditSettings) openLog(b backend, observe func(context.Context, sparekey
 	if observe != nil {
 		config.Operator = "server" // what it manages by itself, as the policy says
 		config.Failed = func(err error) {
-			observe(context.Background(), sparekey.Event{Kind: sparekey.KindUsageNotKept, Time: time.Now().UTC(), Err: err})
+			observe(context.Background(), sparekey.Event{Kind: sparekey.KindUsageWriteFailed, Time: time.Now().UTC(), Err: err})
 		}
 	}
 	return audit.New(store, config), nil

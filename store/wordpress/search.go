@@ -59,8 +59,8 @@ func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, er
 	}
 	var hits []hit
 	for _, user := range users {
-		k, err := s.know(ctx, formatID(user))
-		if isRowError(err) { // this user's cannot be told
+		k, err := s.snapshot(ctx, formatID(user))
+		if isRowError(err) { // and cannot be searched
 			continue
 		}
 		if err != nil {
@@ -83,7 +83,7 @@ func (s *Store) NextPage(ctx context.Context, after sparekey.CredentialKey, limi
 }
 
 func (s *Store) nextPage(ctx context.Context, after sparekey.CredentialKey, limit int) (page []sparekey.Credential, err error) {
-	first, _ := parseID(after.UserID) // of none: 0, which is before all others
+	first, _ := parseID(after.UserID) // 0 without one, which is before all others
 	users, err := s.usersWithRows(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (s *Store) nextPage(ctx context.Context, after sparekey.CredentialKey, limi
 		if user < first {
 			continue
 		}
-		k, err := s.know(ctx, formatID(user))
+		k, err := s.snapshot(ctx, formatID(user))
 		if isRowError(err) {
 			continue
 		}
