@@ -192,7 +192,7 @@ func Throttle(registry prometheus.Registerer, l *throttle.Limiter) error {
 	return register(registry,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "sparekey_throttled_total", Help: "Attempts that were refused because too many had failed, at all entry points, the sign-in page included.",
-		}, func() float64 { return float64(l.Turned()) }),
+		}, func() float64 { return float64(l.Throttled()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "sparekey_throttle_keys", Help: "Addresses, logins at addresses, wrong secrets and successes that the throttle remembers in this process.",
 		}, func() float64 { return float64(l.Size()) }),

@@ -125,7 +125,7 @@ func TestDoctorBehindNginx(t *testing.T) {
 	application := newApplication(t)
 	for _, c := range []struct {
 		directive, cause string
-		status             int
+		status           int
 	}{
 		{`proxy_set_header X-Real-IP $remote_addr;`, "Nothing is wrong.", 0},
 		{`proxy_set_header Authorization "";`, "authorization_stripped", 15},
