@@ -331,7 +331,7 @@ func (l *Limiter) Reach(ctx context.Context) {
 // the moment.
 func (l *Limiter) IsShared() bool { return l.shared != nil && !l.shared.unavailable.Load() }
 
-// Turned is how many attempts were throttled.
+// Throttled is how many attempts were throttled.
 func (l *Limiter) Throttled() uint64 { return l.throttled.Load() }
 
 // Size is how many keys, wrong secrets and successes this process stores.

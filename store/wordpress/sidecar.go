@@ -70,7 +70,7 @@ func (b sidecar) rotation() (bits int) {
 	return bits
 }
 
-// scanBeside reads the columns of a query that begins with the UUID.
+// scanSidecar reads the columns of a query that begins with the UUID.
 func scanSidecar(scan func(...any) error) (uuid string, b sidecar, err error) {
 	var previousUntil, expires sql.Null[int64]
 	var rotation int
