@@ -22,7 +22,7 @@ type shared struct {
 }
 
 // add is Counts.Add. ok is false if the counts are unavailable. It ignores the caller's context:
-// a failure counts even if the caller disconnects, and a disconnect is no failure of the counts.
+// a failure counts even if the caller disconnects, and a disconnect does not make the counts fail.
 func (s *shared) add(ctx context.Context, n int, of *slots, now time.Time) (was owed, ok bool) {
 	if !s.mayAsk(now) {
 		return was, false

@@ -89,7 +89,7 @@ func (d *durable) has(network Key, login string, now time.Time) bool {
 	return ok
 }
 
-// allowsSkip is like has, but for at most maxUnconfirmed attempts since the last success.
+// allowsSkip is like has, limited to maxUnconfirmed attempts since the last success.
 func (d *durable) allowsSkip(network Key, login string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -70,7 +70,7 @@ func (k *successes) find(id uint64, now time.Time) *sighting {
 	return s
 }
 
-// allowsSkip is like has, but for at most maxUnconfirmed attempts since the last success.
+// allowsSkip is like has, limited to maxUnconfirmed attempts since the last success.
 func (k *successes) allowsSkip(id uint64, now time.Time) bool {
 	s := k.find(id, now)
 	return s != nil && s.unconfirmed.Add(1) <= maxUnconfirmed
