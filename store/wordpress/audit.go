@@ -111,14 +111,14 @@ func (s *Store) AddUsage(ctx context.Context, all []audit.Usage, addresses int) 
 
 // has reports whether a user has a credential. It is false for a row that cannot be read.
 func (s *Store) has(ctx context.Context, userID, uuid string) (bool, error) {
-	k, err := s.snapshot(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if isRowError(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(k.index().list, func(c sparekey.Credential) bool { return c.UUID == uuid }), nil
+	return slices.ContainsFunc(snap.index().list, func(c sparekey.Credential) bool { return c.UUID == uuid }), nil
 }
 
 func (s *Store) addUsage(ctx context.Context, tx *sql.Tx, u audit.Usage, addresses int) error {

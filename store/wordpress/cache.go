@@ -22,15 +22,15 @@ func newCache() cache {
 func (c cache) get(user uint64, fp fingerprint) *snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k := c.users[user]; k != nil && k.fingerprint == fp {
-		return k
+	if snap := c.users[user]; snap != nil && snap.fingerprint == fp {
+		return snap
 	}
 	return nil
 }
 
-func (c cache) put(user uint64, k *snapshot) {
+func (c cache) put(user uint64, snap *snapshot) {
 	const overhead = 1 << 10
-	cost := k.fingerprint.length + overhead
+	cost := snap.fingerprint.length + overhead
 	if cost > cacheSize {
 		return
 	}
@@ -43,6 +43,6 @@ func (c cache) put(user uint64, k *snapshot) {
 		clear(c.users) // the next look-ups fill it again
 		*c.size = 0
 	}
-	c.users[user] = k
+	c.users[user] = snap
 	*c.size += cost
 }

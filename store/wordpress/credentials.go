@@ -49,11 +49,11 @@ func (t *rowTx) isFree(ctx context.Context, uuid string) error {
 	if err != nil {
 		return err
 	}
-	k, err := t.s.snapshot(ctx, formatID(other)) // PHP may have removed it since
+	snap, err := t.s.snapshot(ctx, formatID(other)) // PHP may have removed it since
 	if err != nil {
 		return err
 	}
-	if indexOf(k.entries, uuid) >= 0 {
+	if indexOf(snap.entries, uuid) >= 0 {
 		return sparekey.ErrConflict
 	}
 	return nil
@@ -121,9 +121,9 @@ func changed(old sparekey.Credential, change sparekey.Change) (sparekey.Credenti
 }
 
 func (t *rowTx) others(at int) []sparekey.Credential {
-	k := t.snapshot()
-	k.entries = slices.Delete(slices.Clone(t.entries), at, at+1)
-	return k.index().list
+	snap := t.snapshot()
+	snap.entries = slices.Delete(slices.Clone(t.entries), at, at+1)
+	return snap.index().list
 }
 
 // replace writes a changed credential. Its record in the row has a different hash if the

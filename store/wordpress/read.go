@@ -102,8 +102,8 @@ func (s *Store) readOwnTables(ctx context.Context, q queryer, user, revision uin
 	}
 	all := map[string]sidecar{}
 	err = eachRow(ctx, q, s.queries.sidecars, []any{user}, func(scan func(...any) error) error {
-		uuid, b, err := scanSidecar(scan)
-		all[uuid] = b
+		uuid, sc, err := scanSidecar(scan)
+		all[uuid] = sc
 		return err
 	})
 	return revoked, all, err
@@ -126,42 +126,42 @@ func eachRow(ctx context.Context, q queryer, query string, args []any, do func(s
 
 // List implements [sparekey.Store].
 func (s *Store) List(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	k, err := s.snapshot(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return nil, failed("list a user's credentials", err)
 	}
-	return append([]sparekey.Credential(nil), k.index().list...), nil
+	return append([]sparekey.Credential(nil), snap.index().list...), nil
 }
 
 // WasRevoked reports whether a credential of a user with this UUID was revoked
 // through Sparekey.
 func (s *Store) WasRevoked(ctx context.Context, userID, uuid string) (bool, error) {
-	k, err := s.snapshot(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return false, failed("ask whether a credential was revoked", err)
 	}
-	return k.revoked.uuids[uuid], nil
+	return snap.revoked.uuids[uuid], nil
 }
 
 // Find implements [sparekey.Store]. Of credentials with equal hashes it is the
 // first in the row.
 func (s *Store) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
-	k, err := s.snapshot(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return sparekey.Credential{}, failed("find a credential by its hash", err)
 	}
-	i, ok := k.index().byHash[hash]
+	i, ok := snap.index().byHash[hash]
 	if !ok {
 		return sparekey.Credential{}, sparekey.ErrNotFound
 	}
-	return k.index().list[i], nil
+	return snap.index().list[i], nil
 }
 
 // Legacy implements [sparekey.Store].
 func (s *Store) Legacy(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	k, err := s.snapshot(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return nil, failed("list a user's credentials with other hashes", err)
 	}
-	return append([]sparekey.Credential(nil), k.index().legacy...), nil
+	return append([]sparekey.Credential(nil), snap.index().legacy...), nil
 }

@@ -69,18 +69,18 @@ func (r *revocationScanner) check(ctx context.Context, users []uint64) error {
 		if clean, ok := r.clean[user]; ok && sameRow(clean, fingerprints[user]) {
 			continue
 		}
-		k, err := r.s.snapshot(ctx, formatID(user))
+		snap, err := r.s.snapshot(ctx, formatID(user))
 		switch {
 		case isRowError(err):
 			continue
 		case err != nil:
 			return err
-		case k.index().needsReconcile:
+		case snap.index().needsReconcile:
 			if err := r.s.reconcile(ctx, formatID(user), user); err != nil && !isRowError(err) {
 				return err
 			}
-		case sameRow(k.fingerprint, fingerprints[user]):
-			r.clean[user] = k.fingerprint
+		case sameRow(snap.fingerprint, fingerprints[user]):
+			r.clean[user] = snap.fingerprint
 		}
 	}
 	return nil

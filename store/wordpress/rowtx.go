@@ -117,9 +117,9 @@ func (s *Store) tryWriteRow(ctx context.Context, userID string, user uint64, do 
 }
 
 func (s *Store) afterCommit(ctx context.Context, t *rowTx, raw string) {
-	k := newSnapshot(fingerprintOf(t.metaID, raw, t.before.fingerprint.revision), t.entries, t.revoked, t.sidecars)
-	s.cache.put(t.user, k)
-	s.watcher.record(t, k.fingerprint)
+	snap := newSnapshot(fingerprintOf(t.metaID, raw, t.before.fingerprint.revision), t.entries, t.revoked, t.sidecars)
+	s.cache.put(t.user, snap)
+	s.watcher.record(t, snap.fingerprint)
 	if t.rowChanged && s.config.Changed != nil {
 		s.reportError(ctx, s.config.Changed(ctx, t.userID))
 	}
@@ -146,18 +146,18 @@ func (t *rowTx) load(ctx context.Context) error {
 			return orRowChanged(err)
 		}
 	}
-	k := t.s.cache.get(t.user, fp)
-	if k == nil {
-		if k, err = t.readLocked(ctx, fp); err != nil {
+	snap := t.s.cache.get(t.user, fp)
+	if snap == nil {
+		if snap, err = t.readLocked(ctx, fp); err != nil {
 			return err
 		}
 	}
-	if k.err != nil {
-		return k.err
+	if snap.err != nil {
+		return snap.err
 	}
-	t.before = newSnapshot(k.fingerprint, k.entries, k.revoked, k.sidecars)
+	t.before = newSnapshot(snap.fingerprint, snap.entries, snap.revoked, snap.sidecars)
 	t.before.fingerprint.revision = revision
-	t.entries, t.revoked, t.sidecars = k.entries, k.revoked, k.sidecars
+	t.entries, t.revoked, t.sidecars = snap.entries, snap.revoked, snap.sidecars
 	return nil
 }
 
@@ -233,33 +233,33 @@ func (t *rowTx) append(ctx context.Context, c sparekey.Credential) error {
 	return t.record(ctx, e, nil, newSidecar(c, c.Hash, false))
 }
 
-func (t *rowTx) change(ctx context.Context, at int, e entry, b sidecar) error {
+func (t *rowTx) change(ctx context.Context, at int, e entry, sc sidecar) error {
 	before := t.entries[at].record
 	if e.record != before {
 		t.entries = slices.Clone(t.entries)
 		t.entries[at] = e
 		t.rowChanged = true
 	}
-	return t.record(ctx, e, []byte(before), b)
+	return t.record(ctx, e, []byte(before), sc)
 }
 
 // record saves the sidecar in the ledger, with the record as written and as it was before, so
 // that a lost write can be restored.
-func (t *rowTx) record(ctx context.Context, e entry, before []byte, b sidecar) error {
+func (t *rowTx) record(ctx context.Context, e entry, before []byte, sc sidecar) error {
 	uuid := e.credential.UUID
-	if previous, has := t.sidecars[uuid]; has || !b.isEmpty() {
+	if previous, has := t.sidecars[uuid]; has || !sc.isEmpty() {
 		t.sidecars = maps.Clone(t.sidecars)
 		if t.sidecars == nil {
 			t.sidecars = map[string]sidecar{}
 		}
-		b.rotated = b.rotated || previous.rotated
-		t.sidecars[uuid] = b
+		sc.rotated = sc.rotated || previous.rotated
+		t.sidecars[uuid] = sc
 	}
 	t.ledgerChanged = true
 	if e.record != string(before) {
 		t.writes = append(t.writes, ownWrite{uuid: uuid, record: e.record, earlier: string(before)})
 	}
-	args := append([]any{t.user, uuid}, b.values()...)
+	args := append([]any{t.user, uuid}, sc.values()...)
 	_, err := t.tx.ExecContext(ctx, t.s.queries.saveLedger, append(args, e.record, before)...)
 	return err
 }

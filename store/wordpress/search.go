@@ -59,14 +59,14 @@ func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, er
 	}
 	var hits []hit
 	for _, user := range users {
-		k, err := s.snapshot(ctx, formatID(user))
+		snap, err := s.snapshot(ctx, formatID(user))
 		if isRowError(err) { // and cannot be searched
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range k.index().list {
+		for _, c := range snap.index().list {
 			if q.Selects(c) {
 				hits = append(hits, hit{c, seqs[formatID(user)+" "+c.UUID]})
 			}
@@ -92,14 +92,14 @@ func (s *Store) nextPage(ctx context.Context, after sparekey.CredentialKey, limi
 		if user < first {
 			continue
 		}
-		k, err := s.snapshot(ctx, formatID(user))
+		snap, err := s.snapshot(ctx, formatID(user))
 		if isRowError(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		own := slices.DeleteFunc(slices.Clone(k.index().list), func(c sparekey.Credential) bool {
+		own := slices.DeleteFunc(slices.Clone(snap.index().list), func(c sparekey.Credential) bool {
 			return user == first && c.UUID <= after.UUID
 		})
 		slices.SortFunc(own, func(a, b sparekey.Credential) int { return strings.Compare(a.UUID, b.UUID) })

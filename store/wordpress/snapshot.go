@@ -20,19 +20,19 @@ type snapshot struct {
 }
 
 func newSnapshot(fp fingerprint, entries []entry, revoked tombstones, sidecars map[string]sidecar) *snapshot {
-	k := &snapshot{fingerprint: fp, entries: entries, revoked: revoked, sidecars: sidecars}
-	k.index = sync.OnceValue(k.makeIndex)
-	return k
+	snap := &snapshot{fingerprint: fp, entries: entries, revoked: revoked, sidecars: sidecars}
+	snap.index = sync.OnceValue(snap.makeIndex)
+	return snap
 }
 
-func (k *snapshot) makeIndex() *index {
-	x := &index{byHash: make(map[string]int, len(k.entries))}
-	for _, e := range k.entries {
+func (snap *snapshot) makeIndex() *index {
+	x := &index{byHash: make(map[string]int, len(snap.entries))}
+	for _, e := range snap.entries {
 		if !e.isRecord {
 			continue
 		}
-		c, alive := k.effective(e.credential)
-		if !e.hasUUID || !alive || k.revoked.has(e.credential) {
+		c, alive := snap.effective(e.credential)
+		if !e.hasUUID || !alive || snap.revoked.has(e.credential) {
 			x.needsReconcile = true
 		}
 		if !e.hasUUID || !alive {
@@ -52,19 +52,19 @@ func (k *snapshot) makeIndex() *index {
 
 // effective combines a credential of the row with its sidecar, and reports whether the
 // credential is still valid.
-func (k *snapshot) effective(c sparekey.Credential) (_ sparekey.Credential, alive bool) {
-	b, hasSidecar := k.sidecars[c.UUID]
-	if k.revoked.uuids[c.UUID] {
+func (snap *snapshot) effective(c sparekey.Credential) (_ sparekey.Credential, alive bool) {
+	sc, hasSidecar := snap.sidecars[c.UUID]
+	if snap.revoked.uuids[c.UUID] {
 		return c, false
 	}
-	if k.revoked.hasHash(c.Hash) { // PHP wrote the hash from before a rotation
-		if !hasSidecar || k.revoked.hasHash(b.rowHash) {
+	if snap.revoked.hasHash(c.Hash) { // PHP wrote the hash from before a rotation
+		if !hasSidecar || snap.revoked.hasHash(sc.rowHash) {
 			return c, false
 		}
-		c.Hash = b.rowHash
+		c.Hash = sc.rowHash
 	}
 	if hasSidecar {
-		c = b.applyTo(c)
+		c = sc.applyTo(c)
 	}
 	return c, true
 }
@@ -97,28 +97,28 @@ func (s *Store) snapshot(ctx context.Context, userID string) (*snapshot, error) 
 	if user == dummyUser { // has no row, but must take as long as a user who has one
 		return newSnapshot(fingerprint{}, nil, tombstones{}, nil), nil
 	}
-	k := s.cache.get(user, fp)
-	if k == nil {
-		if k, err = s.readSnapshot(ctx, userID, user, fp); err != nil {
+	snap := s.cache.get(user, fp)
+	if snap == nil {
+		if snap, err = s.readSnapshot(ctx, userID, user, fp); err != nil {
 			return nil, err
 		}
-		s.cache.put(user, k)
+		s.cache.put(user, snap)
 	}
-	if k.err != nil {
-		return nil, k.err
+	if snap.err != nil {
+		return nil, snap.err
 	}
-	if k.index().needsReconcile {
-		return s.reconcileSnapshot(ctx, userID, user, k)
+	if snap.index().needsReconcile {
+		return s.reconcileSnapshot(ctx, userID, user, snap)
 	}
-	return k, nil
+	return snap, nil
 }
 
 // reconcileSnapshot gives UUIDs to records without one at once, since a credential needs one
 // to be addressable. All else waits for Run: a snapshot ignores revoked records anyway.
-func (s *Store) reconcileSnapshot(ctx context.Context, userID string, user uint64, k *snapshot) (*snapshot, error) {
-	if _, missing := giveUUIDs(k.entries); !missing {
+func (s *Store) reconcileSnapshot(ctx context.Context, userID string, user uint64, snap *snapshot) (*snapshot, error) {
+	if _, missing := giveUUIDs(snap.entries); !missing {
 		s.watcher.enqueue(user)
-		return k, nil
+		return snap, nil
 	}
 	if err := s.reconcile(ctx, userID, user); err != nil {
 		return nil, fmt.Errorf("give UUIDs to those that have none: %w", err)
@@ -135,9 +135,9 @@ func (s *Store) reconcileSnapshot(ctx context.Context, userID string, user uint6
 func (s *Store) readSnapshot(ctx context.Context, userID string, user uint64, fp fingerprint) (*snapshot, error) {
 	raw, err := s.readValue(ctx, s.db, s.queries.value, userID, fp.metaID, fp.length)
 	if rowErr, ok := errors.AsType[*RowError](err); ok {
-		k := newSnapshot(fp, nil, tombstones{}, nil)
-		k.err = rowErr
-		return k, nil
+		snap := newSnapshot(fp, nil, tombstones{}, nil)
+		snap.err = rowErr
+		return snap, nil
 	}
 	if err != nil {
 		return nil, err
@@ -148,9 +148,9 @@ func (s *Store) readSnapshot(ctx context.Context, userID string, user uint64, fp
 	}
 	fp = fingerprintOf(fp.metaID, raw, fp.revision)
 	entries, err := parseRow(userID, raw)
-	k := newSnapshot(fp, entries, revoked, sidecars)
+	snap := newSnapshot(fp, entries, revoked, sidecars)
 	if err != nil {
-		k.err = &RowError{UserID: userID, MetaID: fp.metaID, Err: err}
+		snap.err = &RowError{UserID: userID, MetaID: fp.metaID, Err: err}
 	}
-	return k, nil
+	return snap, nil
 }
