@@ -23,34 +23,34 @@ type sidecar struct {
 // newSidecar describes a credential whose hash in WordPress's row is rowHash, which differs
 // from c.Hash on a site whose WordPress cannot verify c.Hash.
 func newSidecar(c sparekey.Credential, rowHash string, rotated bool) sidecar {
-	b := sidecar{
+	sc := sidecar{
 		rowHash: rowHash, rotated: rotated, unused: c.HashUnused, previousHash: c.OldHash, previousUntil: c.OldUntil, limits: c.Limits, uses: c.Uses,
 	}
 	if c.Hash != rowHash {
-		b.hash = c.Hash
+		sc.hash = c.Hash
 	}
-	return b
+	return sc
 }
 
-func (b sidecar) isEmpty() bool { return b == sidecar{rowHash: b.rowHash} }
+func (sc sidecar) isEmpty() bool { return sc == sidecar{rowHash: sc.rowHash} }
 
 // applyTo adds the sidecar to a credential of the row. If PHP changed the hash since, the
 // row's hash counts; the limits apply in any case.
-func (b sidecar) applyTo(c sparekey.Credential) sparekey.Credential {
+func (sc sidecar) applyTo(c sparekey.Credential) sparekey.Credential {
 	rowHash := c.Hash
-	if b.hash != "" && b.rowHash == c.Hash {
-		c.Hash = b.hash
+	if sc.hash != "" && sc.rowHash == c.Hash {
+		c.Hash = sc.hash
 	}
-	c.OldHash, c.OldUntil, c.Limits, c.Uses = b.previousHash, b.previousUntil, b.limits, b.uses
-	c.HashUnused = b.unused && b.rowHash == rowHash // a hash that PHP wrote is in use
+	c.OldHash, c.OldUntil, c.Limits, c.Uses = sc.previousHash, sc.previousUntil, sc.limits, sc.uses
+	c.HashUnused = sc.unused && sc.rowHash == rowHash // a hash that PHP wrote is in use
 	return c
 }
 
 // values are in the order of sidecarColumns.
-func (b sidecar) values() []any {
+func (sc sidecar) values() []any {
 	return []any{
-		b.rowHash, b.hash, b.rotation(), b.previousHash, nullSeconds(b.previousUntil), nullSeconds(b.limits.Expires),
-		[]byte(b.limits.Scopes), []byte(b.limits.Networks), b.limits.MaxUses, b.uses,
+		sc.rowHash, sc.hash, sc.rotation(), sc.previousHash, nullSeconds(sc.previousUntil), nullSeconds(sc.limits.Expires),
+		[]byte(sc.limits.Scopes), []byte(sc.limits.Networks), sc.limits.MaxUses, sc.uses,
 	}
 }
 
@@ -60,25 +60,25 @@ const (
 	bitUnused
 )
 
-func (b sidecar) rotation() (bits int) {
-	if b.rotated {
+func (sc sidecar) rotation() (bits int) {
+	if sc.rotated {
 		bits |= bitRotated
 	}
-	if b.unused {
+	if sc.unused {
 		bits |= bitUnused
 	}
 	return bits
 }
 
 // scanSidecar reads the columns of a query that begins with the UUID.
-func scanSidecar(scan func(...any) error) (uuid string, b sidecar, err error) {
+func scanSidecar(scan func(...any) error) (uuid string, sc sidecar, err error) {
 	var previousUntil, expires sql.Null[int64]
 	var rotation int
-	err = scan(&uuid, &b.rowHash, &b.hash, &rotation, &b.previousHash, &previousUntil, &expires,
-		&b.limits.Scopes, &b.limits.Networks, &b.limits.MaxUses, &b.uses)
-	b.rotated, b.unused = rotation&bitRotated != 0, rotation&bitUnused != 0
-	b.previousUntil, b.limits.Expires = fromSeconds(previousUntil), fromSeconds(expires)
-	return uuid, b, err
+	err = scan(&uuid, &sc.rowHash, &sc.hash, &rotation, &sc.previousHash, &previousUntil, &expires,
+		&sc.limits.Scopes, &sc.limits.Networks, &sc.limits.MaxUses, &sc.uses)
+	sc.rotated, sc.unused = rotation&bitRotated != 0, rotation&bitUnused != 0
+	sc.previousUntil, sc.limits.Expires = fromSeconds(previousUntil), fromSeconds(expires)
+	return uuid, sc, err
 }
 
 func nullSeconds(t time.Time) sql.Null[int64] {
