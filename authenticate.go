@@ -415,7 +415,7 @@ func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now tim
 		return &AuthError{Reason: ReasonWrongSecret}
 	default:
 		s.observe(ctx, Event{
-			Kind: KindUsageNotKept, User: f.User, Credential: f.Credential, Addr: a.Addr, Err: err,
+			Kind: KindUsageWriteFailed, User: f.User, Credential: f.Credential, Addr: a.Addr, Err: err,
 		})
 	}
 	return nil

@@ -11,24 +11,24 @@ type Kind string
 
 // The kinds of events.
 const (
-	KindCreated       Kind = "created"        // a credential was created
-	KindRenamed       Kind = "renamed"        // a rename succeeded, even if the name was the same
-	KindLimited       Kind = "limited"        // a credential got other limits
-	KindRotated       Kind = "rotated"        // a credential got another secret
-	KindRevoked       Kind = "revoked"        // a credential was revoked; one event each
-	KindExpiring      Kind = "expiring"       // a credential expires soon; see [Service.Sweep]
-	KindAuthenticated Kind = "authenticated"  // an attempt succeeded
-	KindRefused       Kind = "refused"        // an attempt was refused; Reason says why
-	KindBroken        Kind = "broken"         // an attempt got no answer; Err says why
-	KindPublic        Kind = "public"         // an anonymous request was allowed, since the site allows it to all callers
-	KindUsageNotKept  Kind = "usage_not_kept" // a use was allowed, but the store could not record it; Err says why
+	KindCreated          Kind = "created"        // a credential was created
+	KindRenamed          Kind = "renamed"        // a rename succeeded, even if the name was the same
+	KindLimited          Kind = "limited"        // a credential got other limits
+	KindRotated          Kind = "rotated"        // a credential got another secret
+	KindRevoked          Kind = "revoked"        // a credential was revoked; one event each
+	KindExpiring         Kind = "expiring"       // a credential expires soon; see [Service.Sweep]
+	KindAuthenticated    Kind = "authenticated"  // an attempt succeeded
+	KindRefused          Kind = "refused"        // an attempt was refused; Reason says why
+	KindBroken           Kind = "broken"         // an attempt got no answer; Err says why
+	KindPublic           Kind = "public"         // an anonymous request was allowed, since the site allows it to all callers
+	KindUsageWriteFailed Kind = "usage_not_kept" // a use was allowed, but the store could not record it; Err says why
 
 	// Such events come from a store that shares its data with a program which overwrites
 	// changes it did not read. The store reports what it reconciled. Only the user's ID is
 	// known.
-	KindRevokedAgain Kind = "revoked_again" // a revoked credential had come back, and was revoked again
-	KindPutBack      Kind = "put_back"      // a credential was overwritten, and was restored
-	KindLost         Kind = "lost"          // the other program overwrote or revoked a new or changed credential; it is unknown which, so the store leaves it so
+	KindReRevoked Kind = "revoked_again" // a revoked credential had come back, and was revoked again
+	KindRestored  Kind = "put_back"      // a credential was overwritten, and was restored
+	KindConflict  Kind = "lost"          // the other program overwrote or revoked a new or changed credential; it is unknown which, so the store leaves it so
 )
 
 // Event tells [Config.Observe] what happened. It never holds a secret.

@@ -404,7 +404,7 @@ func TestUseThatCannotBeKept(t *testing.T) {
 		t.Errorf("refused because a use cannot be recorded: %v", err)
 	}
 	got := s.events.take()
-	if len(got) != 2 || got[0].Kind != sparekey.KindUsageNotKept || !errors.Is(got[0].Err, down) || got[1].Kind != sparekey.KindAuthenticated {
+	if len(got) != 2 || got[0].Kind != sparekey.KindUsageWriteFailed || !errors.Is(got[0].Err, down) || got[1].Kind != sparekey.KindAuthenticated {
 		t.Errorf("events %+v", got)
 	}
 

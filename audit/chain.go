@@ -80,11 +80,11 @@ type Verifier struct {
 	Key  Key
 	Kept []Head // heads that the log had at some time, to be found in it
 
-	report    Report
-	last      Record
-	start     Head          // below the first line that is there
-	removed   map[Head]bool // what checkpoints say was removed
-	forgotten bool          // one of Kept is below the first line
+	report   Report
+	last     Record
+	start    Head          // before the first line
+	removed  map[Head]bool // what checkpoints say was removed
+	predates bool          // one of Kept is before the first line
 }
 
 // Next verifies the next line. A line that breaks the chain is a [*BrokenError].
@@ -106,7 +106,7 @@ func (v *Verifier) Next(line string) error {
 	case r.Prev != v.report.Head.Hash:
 		return &BrokenError{expected, fmt.Sprintf("it does not follow on number %d as that is now", expected-1)}
 	}
-	if !v.Key.wrote(r) {
+	if !v.Key.verifies(r) {
 		return &BrokenError{expected, "its hash is wrong: it was changed, or written with another key"}
 	}
 	if r.Kind == KindCheckpoint {
@@ -118,8 +118,8 @@ func (v *Verifier) Next(line string) error {
 	return v.compare(v.report.Head)
 }
 
-// begin takes the first line that is there on trust; End finds out whether what
-// is below it was removed as old.
+// begin trusts the first line. End checks whether a checkpoint says that the lines before it
+// were removed.
 func (v *Verifier) begin(r Record) {
 	v.removed = map[Head]bool{}
 	v.report.First = r.Seq
@@ -128,11 +128,10 @@ func (v *Verifier) begin(r Record) {
 		v.report.Head = v.start
 	}
 	for _, kept := range v.Kept {
-		v.forgotten = v.forgotten || 0 < kept.Seq && kept.Seq < v.start.Seq
+		v.predates = v.predates || 0 < kept.Seq && kept.Seq < v.start.Seq
 	}
 }
 
-// compare looks for a head among those that were kept.
 func (v *Verifier) compare(head Head) error {
 	for _, kept := range v.Kept {
 		if kept.Seq != head.Seq {
@@ -161,7 +160,7 @@ func (v *Verifier) End() (Report, error) {
 			return v.report, &BrokenError{v.report.Head.Seq + 1, fmt.Sprintf("it is missing: the log once had %d lines", kept.Seq)}
 		}
 	}
-	if v.forgotten {
+	if v.predates {
 		return v.report, ErrPruned
 	}
 	return v.report, nil

@@ -6,9 +6,9 @@
 // the previous line. A line that was changed, removed, moved or inserted is therefore found;
 // see [Verify]. docs/reference/audit-log.md says what a chain cannot show, and what to do about it.
 //
-// No record has a secret, a hash of one, or the query of a request, where secrets
-// are often found. Logins are those of users who are known: what strangers type
-// into the field for the login can be a password.
+// No record has a secret, a hash of one, or the query of a request, which often has secrets.
+// Logins are only those of existing users: people sometimes type a password into the login
+// field.
 //
 //	log := audit.New(store, audit.Config{})
 //	svc := sparekey.New(store, store, sparekey.Config{Record: log.Record, Observe: log.Observe})

@@ -87,7 +87,7 @@ func (r Record) body() string {
 	w.list("roles", r.Roles)
 	w.count("count", r.Count)
 	w.time("since", r.Since)
-	if r.Folded {
+	if r.Overflow {
 		w.member("folded", "true")
 	}
 	if r.Through > 0 {

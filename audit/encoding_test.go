@@ -32,7 +32,7 @@ func TestLine(t *testing.T) {
 				User: "1", Login: "ann", Credential: "c", Name: "n", Actor: "2", ActorLogin: "bob", Operator: "root", By: "b",
 				Addr: netip.MustParseAddr("2001:db8::1"), Method: "GET", Path: "/p", Rule: "read", Reason: "expired",
 				Expires: noon, Scopes: []string{"read", "GET /x*"}, Networks: []string{"10.0.0.0/8"}, MaxUses: 3, OldUntil: noon, Roles: []string{"editor"},
-				Count: 7, Since: noon, Folded: true, Through: 9, ThroughHash: audit.Hash{2}, Hash: audit.Hash{3},
+				Count: 7, Since: noon, Overflow: true, Through: 9, ThroughHash: audit.Hash{2}, Hash: audit.Hash{3},
 			},
 			`{"v":1,"seq":18446744073709551615,"prev":"01ab` + zeros[4:] + `","time":"2026-03-04T12:00:00Z","kind":"k",` +
 				`"user":"1","login":"ann","credential":"c","name":"n","actor":"2","actor_login":"bob","operator":"root","by":"b",` +

@@ -5,17 +5,17 @@ import "context"
 // FlushDue writes what Run would write at this time.
 func FlushDue(ctx context.Context, l *Log) error { return l.flush(ctx, false) }
 
-// Remembered returns how many callers the log counts separately at the moment.
-func Remembered(l *Log) int {
+// Groups returns how many groups are in memory.
+func Groups(l *Log) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.uses.entries) + len(l.refusals.entries) + len(l.strangers.entries) +
-		len(l.signIns.entries) + len(l.failedIns.entries) + len(l.repairs.entries)
+	return len(l.uses.groups) + len(l.matchedRefusals.groups) + len(l.otherRefusals.groups) +
+		len(l.signIns.groups) + len(l.failedIns.groups) + len(l.reconciled.groups)
 }
 
 // AddressesOf is how many addresses of a credential are in memory.
 func AddressesOf(l *Log, uuid string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.counted[uuid].addrs)
+	return len(l.usage[uuid].addrs)
 }

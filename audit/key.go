@@ -23,16 +23,16 @@ func (e *KeyError) Error() string {
 	return "the audit log is kept with a key, and none was given"
 }
 
-// wrote reports whether a record has the hash that this key makes.
-func (k Key) wrote(r Record) bool {
+// verifies reports whether a record has the hash that this key makes.
+func (k Key) verifies(r Record) bool {
 	hash := k.hash(r)
 	return hmac.Equal(hash[:], r.Hash[:])
 }
 
-// fits reports whether a log that ends with a line can go on with this key.
-func (k Key) fits(last Line) bool {
+// continues reports whether this key can continue a log that ends with a line.
+func (k Key) continues(last Line) bool {
 	r, err := ParseLine(last.Text)
-	return last.Seq == 0 || err == nil && k.wrote(r)
+	return last.Seq == 0 || err == nil && k.verifies(r)
 }
 
 // CheckKey returns a [*KeyError] where the log is kept with another key than
@@ -43,18 +43,18 @@ func (l *Log) CheckKey(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the end of the log: %w", err)
 	}
-	if len(last) == 0 || l.config.Key.fits(last[0]) {
+	if len(last) == 0 || l.config.Key.continues(last[0]) {
 		return nil
 	}
 	return l.keyError(ctx)
 }
 
-// keyError returns the error for a last line that does not fit the key. If none of the lines
-// before it fits either, the key is the wrong one. If one does, the end was damaged, or
+// keyError returns the error for a last line with the wrong hash. If no line before it verifies
+// either, the key is the wrong one. If one does, the end was damaged, or
 // written by a program that did not check. Then the log continues, since otherwise users
 // could not change anything, and [Verify] finds the damage.
 func (l *Log) keyError(ctx context.Context) error {
-	lines, err := l.store.ReadAudit(ctx, Query{Newest: true, Limit: page})
+	lines, err := l.store.ReadAudit(ctx, Query{Newest: true, Limit: pageSize})
 	if err != nil {
 		return fmt.Errorf("read the end of the log: %w", err)
 	}
@@ -62,11 +62,11 @@ func (l *Log) keyError(ctx context.Context) error {
 	for _, line := range lines {
 		r, err := ParseLine(line.Text)
 		switch {
-		case err != nil: // that tells nothing
-		case l.config.Key.wrote(r):
+		case err != nil: // a damaged line has no hash to compare
+		case l.config.Key.verifies(r):
 			return nil
 		case other == nil:
-			other = &KeyError{Given: len(l.config.Key) > 0, Plain: Key(nil).wrote(r)}
+			other = &KeyError{Given: len(l.config.Key) > 0, Plain: Key(nil).verifies(r)}
 		}
 	}
 	if other == nil {

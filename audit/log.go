@@ -13,16 +13,16 @@ import (
 
 // The defaults of a [Config].
 const (
-	DefaultFlushInterval = 10 * time.Second
-	DefaultFoldInterval  = time.Hour
-	DefaultCallers       = 1000
-	DefaultAddresses     = 10
+	DefaultFlushInterval     = 10 * time.Second
+	DefaultAggregateInterval = time.Hour
+	DefaultCallers           = 1000
+	DefaultAddresses         = 10
 )
 
 const (
-	pruneInterval = time.Hour
-	pruneAtOnce   = 2000             // lines; other writers wait while these are removed
-	lastFlush     = 10 * time.Second // for how long Run goes on after its context has ended
+	pruneInterval   = time.Hour
+	pruneBatch      = 2000             // lines; other writers wait while a batch is removed
+	shutdownTimeout = 10 * time.Second // for the last flush, after the context of Run ended
 )
 
 // Config holds the options of a [Log]. The zero Config is right for most
@@ -40,12 +40,12 @@ type Config struct {
 	// the program is killed, they are lost. Default: DefaultFlushInterval.
 	FlushInterval time.Duration
 
-	// FoldInterval is for how long uses of one credential from one address, and
-	// refusals of one caller for one reason, are one record after their first
-	// one was written. Default: DefaultFoldInterval.
-	FoldInterval time.Duration
+	// AggregateInterval is how long the uses of one credential from one address, and the
+	// refusals of one caller for one reason, are aggregated into one record after their first
+	// record. Default: DefaultAggregateInterval.
+	AggregateInterval time.Duration
 
-	// Callers is how many callers are counted separately within a FoldInterval, each for
+	// Callers is how many callers are counted separately within a AggregateInterval, each for
 	// uses, refusals of right secrets, other refusals, sign-ins and failed sign-ins. All
 	// others are counted together; sign-ins always by user. It limits memory and the growth
 	// of the log. Default: DefaultCallers.
@@ -70,15 +70,15 @@ type Log struct {
 	store  Store
 	config Config
 
-	mu        sync.Mutex
-	uses      fold
-	refusals  fold // of callers with the right secret; a flood of strangers must not hide them
-	strangers fold
-	signIns   fold                // sign-ins that succeeded, and sign-outs: a flood of other events must not hide them
-	failedIns fold                // sign-ins that were refused, aggregated only with one another
-	public    fold                // anonymous requests, counted by caller
-	repairs   fold                // reconciled changes of another program; they have no actor
-	counted   map[string]*counted // by UUID
+	mu              sync.Mutex
+	uses            aggregator
+	matchedRefusals aggregator // of callers with the right secret, which other refusals must not hide
+	otherRefusals   aggregator
+	signIns         aggregator        // sign-ins that succeeded, and sign-outs, which other events must not hide
+	failedIns       aggregator        // sign-ins that were refused
+	public          aggregator        // anonymous requests
+	reconciled      aggregator        // what a store reconciled; without an actor
+	usage           map[string]*usage // by UUID
 
 	flushing sync.Mutex // held while what is in memory is written
 }
@@ -94,8 +94,8 @@ func New(store Store, config Config) *Log {
 	if config.FlushInterval <= 0 {
 		config.FlushInterval = DefaultFlushInterval
 	}
-	if config.FoldInterval <= 0 {
-		config.FoldInterval = DefaultFoldInterval
+	if config.AggregateInterval <= 0 {
+		config.AggregateInterval = DefaultAggregateInterval
 	}
 	if config.Callers <= 0 {
 		config.Callers = DefaultCallers
@@ -111,19 +111,18 @@ func New(store Store, config Config) *Log {
 	}
 	l := &Log{
 		store: store, config: config,
-		uses: newFold(config.Callers), refusals: newFold(config.Callers), strangers: newFold(config.Callers),
-		signIns: newFold(config.Callers), failedIns: newFold(config.Callers), repairs: newFold(config.Callers),
-		public:  newFold(config.Callers),
-		counted: map[string]*counted{},
+		uses: newAggregator(config.Callers), matchedRefusals: newAggregator(config.Callers), otherRefusals: newAggregator(config.Callers),
+		signIns: newAggregator(config.Callers), failedIns: newAggregator(config.Callers), reconciled: newAggregator(config.Callers),
+		public: newAggregator(config.Callers),
+		usage:  map[string]*usage{},
 	}
-	l.signIns.byUser, l.signIns.everyUser = true, true
+	l.signIns.byUser, l.signIns.unbounded = true, true
 	l.failedIns.byUser = true
 	return l
 }
 
-// Record writes a record of an event before it returns. It is for
-// [sparekey.Config].Record, so that nothing is acknowledged that is not on
-// record.
+// Record writes a record of an event before it returns. It is for [sparekey.Config].Record, so
+// that each acknowledged change is on record.
 func (l *Log) Record(ctx context.Context, e sparekey.Event) error {
 	r := recordOf(e)
 	if r.Actor == "" {
@@ -135,37 +134,37 @@ func (l *Log) Record(ctx context.Context, e sparekey.Event) error {
 	return nil
 }
 
-// append adds records, if the log is kept with the key at hand.
+// append adds records if the log was written with the same key.
 func (l *Log) append(ctx context.Context, records ...Record) error {
-	var damaged Line // goes on after this one, which does not fit
+	var damaged Line // an end of the log that may be continued despite its hash
 	for {
-		var unfit Line
+		var mismatch Line
 		err := l.store.AppendAudit(ctx, func(last Line) (Addition, error) {
-			if unfit = (Line{}); last != damaged && !l.config.Key.fits(last) {
-				unfit = last
+			if mismatch = (Line{}); last != damaged && !l.config.Key.continues(last) {
+				mismatch = last
 				return Addition{}, nil // an error would end the transaction that this may be in
 			}
 			return Addition{Lines: headOf(last).link(l.config.Key, records...)}, nil
 		})
-		if err != nil || unfit == (Line{}) {
+		if err != nil || mismatch == (Line{}) {
 			return err
 		}
 		if err := l.keyError(ctx); err != nil {
 			return err
 		}
-		damaged = unfit
+		damaged = mismatch
 	}
 }
 
-// Observe counts uses and refusals in memory, at no cost of a write to who causes
-// them. It is for [sparekey.Config].Observe; Run writes what was counted.
+// Observe counts uses and refusals in memory, so that requests do not wait for a write. It is
+// for [sparekey.Config].Observe; Run writes what was counted.
 func (l *Log) Observe(_ context.Context, e sparekey.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch e.Kind {
 	case sparekey.KindAuthenticated:
 		l.uses.add(e)
-		l.count(e)
+		l.countUse(e)
 	case sparekey.KindPublic:
 		l.public.add(e)
 	case KindSignedIn, KindSignedOut:
@@ -174,40 +173,40 @@ func (l *Log) Observe(_ context.Context, e sparekey.Event) {
 		l.failedIns.add(e)
 	case sparekey.KindRefused:
 		if e.Credential.UUID != "" {
-			l.refusals.add(e)
+			l.matchedRefusals.add(e)
 		} else {
-			l.strangers.add(e)
+			l.otherRefusals.add(e)
 		}
-	case sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost:
-		l.repairs.add(e)
+	case sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict:
+		l.reconciled.add(e)
 	default: // those have their record, or need none
 	}
 }
 
-// Run writes what was counted, time and again until the context ends and once
-// more then. It removes what was kept for long enough.
+// Run writes what was counted, periodically and once more when the context ends. It removes
+// records that are older than [Config].Keep.
 func (l *Log) Run(ctx context.Context) {
 	flush := time.NewTicker(l.config.FlushInterval)
 	defer flush.Stop()
 	prune := time.NewTicker(pruneInterval)
 	defer prune.Stop()
-	l.try(l.pruneOld(ctx))
+	l.reportError(l.pruneOld(ctx))
 	for {
 		select {
 		case <-flush.C:
-			l.try(l.flush(ctx, false))
+			l.reportError(l.flush(ctx, false))
 		case <-prune.C:
-			l.try(l.pruneOld(ctx))
+			l.reportError(l.pruneOld(ctx))
 		case <-ctx.Done():
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 			defer cancel()
-			l.try(l.Flush(ctx))
+			l.reportError(l.Flush(ctx))
 			return
 		}
 	}
 }
 
-func (l *Log) try(err error) {
+func (l *Log) reportError(err error) {
 	if err != nil {
 		l.config.Failed(err)
 	}
@@ -216,39 +215,38 @@ func (l *Log) try(err error) {
 // Flush writes all that was counted.
 func (l *Log) Flush(ctx context.Context) error { return l.flush(ctx, true) }
 
-// flush writes what was counted: records of which one was written within the
-// FoldInterval only if all is true.
+// flush writes the usage, and the groups that are due; with all, the other groups, too.
 func (l *Log) flush(ctx context.Context, all bool) error {
 	l.flushing.Lock()
 	defer l.flushing.Unlock()
-	return errors.Join(l.flushCounts(ctx), l.flushRecords(ctx, all))
+	return errors.Join(l.flushUsage(ctx), l.flushRecords(ctx, all))
 }
 
 func (l *Log) flushRecords(ctx context.Context, all bool) error {
 	now := l.now()
-	written := now.Add(-l.config.FoldInterval)
+	before := now.Add(-l.config.AggregateInterval)
 	if all {
-		written = now
+		before = now
 	}
-	var batch []taken
+	var batch []drained
 	l.mu.Lock()
-	for _, f := range []*fold{&l.uses, &l.refusals, &l.strangers, &l.signIns, &l.failedIns, &l.repairs, &l.public} {
-		batch = append(batch, f.take(now, written)...)
+	for _, a := range []*aggregator{&l.uses, &l.matchedRefusals, &l.otherRefusals, &l.signIns, &l.failedIns, &l.reconciled, &l.public} {
+		batch = append(batch, a.drain(now, before)...)
 	}
 	l.mu.Unlock()
 	if len(batch) == 0 {
 		return nil
 	}
-	slices.SortFunc(batch, inTime)
+	slices.SortFunc(batch, byTime)
 	records := make([]Record, len(batch))
-	for i, t := range batch {
-		records[i] = t.finish()
+	for i, d := range batch {
+		records[i] = d.summary()
 	}
 	if err := l.append(ctx, records...); err != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for _, t := range batch {
-			t.giveBack()
+		for _, d := range batch {
+			d.requeue()
 		}
 		return fmt.Errorf("record uses and refusals: %w", err)
 	}

@@ -138,7 +138,7 @@ func TestActingCredential(t *testing.T) {
 	}
 }
 
-// TestUsesAndRefusals are one record each for what is alike, at first soon and then
+// TestUsesAndRefusals are one record for each group, at first soon and then
 // once in a while.
 func TestUsesAndRefusals(t *testing.T) {
 	t.Parallel()
@@ -180,8 +180,8 @@ func TestUsesAndRefusals(t *testing.T) {
 	wantRecords(t, s.records(t, 3), use)
 	tick(2 * time.Hour)
 	wantRecords(t, s.records(t, 4))
-	if n := audit.Remembered(s.log); n != 0 {
-		t.Errorf("%d quiet callers are remembered", n)
+	if n := audit.Groups(s.log); n != 0 {
+		t.Errorf("%d quiet callers are counted separately", n)
 	}
 	if _, err := audit.Verify(t.Context(), s.store, nil); err != nil {
 		t.Error(err)
@@ -212,7 +212,7 @@ func TestOneCredentialHidesNoOther(t *testing.T) {
 		}
 		use(sparekey.KindAuthenticated, c, "192.0.2.66", "")
 		use(sparekey.KindRefused, c, "192.0.2.66", sparekey.ReasonExpired)
-		if n := audit.Remembered(s.log); n > 2*(low+1)*(50+9) { // of uses and of refusals
+		if n := audit.Groups(s.log); n > 2*(low+1)*(50+9) { // of uses and of refusals
 			t.Errorf("%d entries are in memory", n)
 		}
 		s.flush(t)
@@ -220,7 +220,7 @@ func TestOneCredentialHidesNoOther(t *testing.T) {
 		for _, r := range s.records(t, 0) {
 			total += max(r.Count, 1)
 			of[r.Credential]++
-			if r.Credential == "" || r.User != s.ann.ID || r.Login != "ann" || r.Name != "Phone" || r.Folded && (r.Addr.IsValid() || r.Rule != "") {
+			if r.Credential == "" || r.User != s.ann.ID || r.Login != "ann" || r.Name != "Phone" || r.Overflow && (r.Addr.IsValid() || r.Rule != "") {
 				t.Errorf("%+v", r)
 			}
 			if r.Credential == c.UUID {
@@ -236,7 +236,7 @@ func TestOneCredentialHidesNoOther(t *testing.T) {
 		}
 		s.clock.Pass(2 * time.Hour)
 		s.flush(t)
-		if n := audit.Remembered(s.log); n != 0 {
+		if n := audit.Groups(s.log); n != 0 {
 			t.Errorf("%d entries are in memory when all are quiet", n)
 		}
 	}
@@ -252,7 +252,7 @@ func TestCredentialsBeyondTheBound(t *testing.T) {
 			Kind: sparekey.KindAuthenticated, Time: noon, User: s.ann, Credential: sparekey.Credential{UUID: fmt.Sprint(i)}, Addr: netip.MustParseAddr("192.0.2.1"),
 		})
 	}
-	if n := audit.Remembered(s.log); n != callers+10*callers+1 {
+	if n := audit.Groups(s.log); n != callers+10*callers+1 {
 		t.Errorf("%d entries are in memory", n)
 	}
 	s.flush(t)
@@ -280,7 +280,7 @@ func TestNetworksOfIPv6(t *testing.T) {
 	s.flush(t)
 	counts := map[string]int{}
 	for _, r := range s.records(t, 1) {
-		if r.Credential != c.UUID || r.Folded {
+		if r.Credential != c.UUID || r.Overflow {
 			t.Errorf("%+v", r)
 		}
 		counts[r.Addr.String()] = max(r.Count, 1)
@@ -290,7 +290,7 @@ func TestNetworksOfIPv6(t *testing.T) {
 	}
 }
 
-// TestFlood has strangers from 10,000 addresses. Memory and log stay bounded, all attempts
+// TestFlood has attempts from 10,000 addresses. Memory and log stay bounded, all attempts
 // are counted, and callers with a right secret are still counted separately.
 func TestFlood(t *testing.T) {
 	t.Parallel()
@@ -307,11 +307,11 @@ func TestFlood(t *testing.T) {
 	}
 	s.clock.Pass(time.Second)
 	s.attempt(right, "192.0.2.1", "/")
-	if n := audit.Remembered(s.log); n > callers+64+2+2 {
+	if n := audit.Groups(s.log); n > callers+64+2+2 {
 		t.Errorf("%d entries are in memory", n)
 	}
 	s.flush(t)
-	counted, folded, records := 0, 0, s.records(t, 1)
+	counted, overflowed, records := 0, 0, s.records(t, 1)
 	kinds := map[sparekey.Kind]int{}
 	for _, r := range records {
 		n := max(r.Count, 1)
@@ -319,26 +319,26 @@ func TestFlood(t *testing.T) {
 		if r.Credential == "" {
 			counted += n
 		}
-		if r.Folded {
-			folded += n
+		if r.Overflow {
+			overflowed += n
 			if r.Addr.IsValid() || r.User != "" || r.Path != "" {
 				t.Errorf("a record of many has one's: %+v", r)
 			}
 		}
 	}
-	if counted != 2*attempts || folded < 2*attempts-callers || len(records) > callers+64+2+2 {
-		t.Errorf("%d records of %d attempts, %d of them folded", len(records), counted, folded)
+	if counted != 2*attempts || overflowed < 2*attempts-callers || len(records) > callers+64+2+2 {
+		t.Errorf("%d records of %d attempts, %d of them in an overflow", len(records), counted, overflowed)
 	}
 	if last := records[len(records)-1]; last.Reason != sparekey.ReasonExpired || last.Credential != c.UUID || kinds[audit.KindUsed] != 1 {
 		t.Errorf("the good client: %+v, %v", last, kinds)
 	}
 }
 
-// TestRepairs has a store that reconciles what another program overwrote.
-func TestRepairs(t *testing.T) {
+// TestReconciled has a store that reconciles what another program overwrote.
+func TestReconciled(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, audit.Config{})
-	for _, kind := range []sparekey.Kind{sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost} {
+	for _, kind := range []sparekey.Kind{sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict} {
 		for range 2 {
 			s.log.Observe(t.Context(), sparekey.Event{
 				Kind: kind, Time: noon, User: sparekey.User{ID: "1"}, Credential: sparekey.Credential{UUID: "c", Name: "Phone"},
@@ -349,7 +349,7 @@ func TestRepairs(t *testing.T) {
 	one := func(seq uint64, kind sparekey.Kind) audit.Record {
 		return audit.Record{Version: 1, Seq: seq, Time: noon, Kind: kind, User: "1", Credential: "c", Name: "Phone", Count: 2, Since: noon}
 	}
-	wantRecords(t, s.records(t, 0), one(1, sparekey.KindLost), one(2, sparekey.KindPutBack), one(3, sparekey.KindRevokedAgain))
+	wantRecords(t, s.records(t, 0), one(1, sparekey.KindConflict), one(2, sparekey.KindRestored), one(3, sparekey.KindReRevoked))
 }
 
 // TestUsage counts exactly, and keeps the last addresses.
@@ -486,7 +486,7 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
-// TestLongText keeps lines short, whatever strangers send.
+// TestLongText keeps lines short, whatever callers send.
 func TestLongText(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, audit.Config{})

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// errEnough ends a walk through the log.
-var errEnough = errors.New("enough")
+// errStop ends the iteration of [Each].
+var errStop = errors.New("stop")
 
 // Prune removes the records from before a time, and appends a checkpoint that names the last
 // of them, so that the log can still be verified. The last record always stays. Prune removes
@@ -39,26 +39,25 @@ func (l *Log) Prune(ctx context.Context, before time.Time) error {
 // zero Head. more says that there may be more to remove after it.
 func (l *Log) oldest(ctx context.Context, before time.Time) (old Head, more bool, err error) {
 	v := Verifier{Key: l.config.Key}
-	err = Each(ctx, l.store, Query{Limit: pruneAtOnce + 1}, func(line Line) error {
+	err = Each(ctx, l.store, Query{Limit: pruneBatch + 1}, func(line Line) error {
 		last := v.report.Head
 		if err := v.Next(line.Text); err != nil {
 			return err
 		}
 		if v.report.Lines > 1 {
-			old = last // it has a line after it
+			old = last // a line follows it, which stays
 		}
 		if !v.last.Time.Before(before) {
-			return errEnough
+			return errStop
 		}
 		return nil
 	})
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, errStop) {
 		return old, false, nil
 	}
-	return old, v.report.Lines > pruneAtOnce && err == nil, err
+	return old, v.report.Lines > pruneBatch && err == nil, err
 }
 
-// pruneOld removes what was kept for long enough.
 func (l *Log) pruneOld(ctx context.Context) error {
 	if l.config.Keep <= 0 {
 		return nil

@@ -61,9 +61,9 @@ type Record struct {
 	OldUntil time.Time `json:"old_until"` // until when the secret from before a rotation stays valid
 	Roles    []string  `json:"roles"`     // of the user, as created or set
 
-	Count  int       `json:"count"`  // how many the record stands for, where it is more than one
-	Since  time.Time `json:"since"`  // when the first of them was
-	Folded bool      `json:"folded"` // from more callers than are counted separately; only Kind, Reason and, where it has them, User and Credential are common to all
+	Count    int       `json:"count"`  // how many the record stands for, where it is more than one
+	Since    time.Time `json:"since"`  // when the first of them was
+	Overflow bool      `json:"folded"` // from more callers than are counted separately; only Kind, Reason and, if set, User and Credential are common to all
 
 	Through     uint64 `json:"through"`      // of a checkpoint: the last line that was removed
 	ThroughHash Hash   `json:"through_hash"` // and its hash

@@ -37,7 +37,7 @@ func flood(t *testing.T, s *site) {
 // byKind returns the records of a kind about a user that are from one address.
 func byKind(all []audit.Record, kind sparekey.Kind, user string) (found []audit.Record) {
 	for _, r := range all {
-		if r.Kind == kind && r.User == user && !r.Folded && r.Addr.IsValid() {
+		if r.Kind == kind && r.User == user && !r.Overflow && r.Addr.IsValid() {
 			found = append(found, r)
 		}
 	}
@@ -126,7 +126,7 @@ func TestManySignInsHideNoOther(t *testing.T) {
 	if len(all) > accounts*51+1 {
 		t.Errorf("%d records for %d accounts", len(all), accounts)
 	}
-	if n := audit.Remembered(s.log); n != len(all) {
+	if n := audit.Groups(s.log); n != len(all) {
 		t.Errorf("%d callers in memory, %d records", n, len(all))
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// page is how many lines are read at a time.
-const page = 1000
+// pageSize is how many lines are read at a time.
+const pageSize = 1000
 
 // Verify checks a whole log, and that it contains the heads that were kept. key is the log's
 // key, if it has one. Verify returns a [*BrokenError] for a broken log. An error that is
@@ -78,9 +78,9 @@ func Each(ctx context.Context, store Store, q Query, do func(Line) error) error 
 	q.Newest = false
 	left := q.Limit
 	for {
-		q.Limit = page
+		q.Limit = pageSize
 		if left > 0 {
-			q.Limit = min(left, page)
+			q.Limit = min(left, pageSize)
 		}
 		lines, err := store.ReadAudit(ctx, q)
 		if err != nil {

@@ -322,9 +322,9 @@ func (g *Gateway) Report(ctx context.Context, d Decision) {
 	}
 }
 
-// Tell answers a request that failed for a reason of the front-end's own, such as an
+// Error answers a request that failed for a reason of the front-end's own, such as an
 // application that does not answer.
-func (g *Gateway) Tell(w http.ResponseWriter, r *http.Request, status int, message string) {
+func (g *Gateway) Error(w http.ResponseWriter, r *http.Request, status int, message string) {
 	w.Header().Set("Cache-Control", "no-store")
 	basicauth.ShowRefusal(w.Header(), r)
 	g.config.Fail(w, r, status, message, nil)

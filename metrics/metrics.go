@@ -105,7 +105,7 @@ func (m *Metrics) begin() {
 func changes() []sparekey.Kind {
 	return []sparekey.Kind{
 		sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindLimited, sparekey.KindRotated, sparekey.KindRevoked,
-		sparekey.KindExpiring, sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost,
+		sparekey.KindExpiring, sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict,
 	}
 }
 
@@ -140,7 +140,7 @@ func (m *Metrics) Observe(_ context.Context, e sparekey.Event) {
 		m.attempt("refused", reason, e)
 	case sparekey.KindBroken:
 		m.attempt("broken", brokenReason(e.Err), e)
-	case sparekey.KindUsageNotKept:
+	case sparekey.KindUsageWriteFailed:
 		m.notKept.Inc()
 	default:
 		if slices.Contains(m.kinds, e.Kind) {
@@ -192,7 +192,7 @@ func Throttle(registry prometheus.Registerer, l *throttle.Limiter) error {
 	return register(registry,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "sparekey_throttled_total", Help: "Attempts that were refused because too many had failed, at all entry points, the sign-in page included.",
-		}, func() float64 { return float64(l.Turned()) }),
+		}, func() float64 { return float64(l.Throttled()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "sparekey_throttle_keys", Help: "Addresses, logins at addresses, wrong secrets and successes that the throttle remembers in this process.",
 		}, func() float64 { return float64(l.Size()) }),

@@ -217,7 +217,7 @@ func TestInputMakesNoSeries(t *testing.T) {
 	}
 	feed := func(i int) {
 		text := fmt.Sprintf("hunter%d", i)
-		for _, k := range []sparekey.Kind{sparekey.KindRefused, sparekey.KindAuthenticated, sparekey.KindBroken, sparekey.KindCreated, sparekey.KindUsageNotKept, sparekey.Kind(text)} {
+		for _, k := range []sparekey.Kind{sparekey.KindRefused, sparekey.KindAuthenticated, sparekey.KindBroken, sparekey.KindCreated, sparekey.KindUsageWriteFailed, sparekey.Kind(text)} {
 			m.Observe(t.Context(), sparekey.Event{
 				Kind: k, Reason: sparekey.Reason(text), Login: text, Rule: text, Err: errors.New(text),
 				User: sparekey.User{ID: text, Login: text}, Credential: sparekey.Credential{UUID: text, Name: text},

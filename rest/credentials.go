@@ -8,7 +8,7 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
-// caller is who sent a request. The zero caller is anonymous.
+// caller sent the request. The zero caller is anonymous.
 type caller struct {
 	user     sparekey.User
 	signedIn bool
@@ -16,7 +16,6 @@ type caller struct {
 	identity *sparekey.Identity
 }
 
-// is reports whether the caller is this user.
 func (c caller) is(u sparekey.User) bool { return c.signedIn && c.user.ID == u.ID }
 
 // credentialError refuses a request because of the credential that it carries.
@@ -25,14 +24,13 @@ type credentialError struct{ err error }
 func (e *credentialError) Error() string { return "credential not accepted: " + e.err.Error() }
 func (e *credentialError) Unwrap() error { return e.err }
 
-// identify finds out who sent the request. A credential decides where there is
-// one; where it could not be looked at because application passwords are not
-// available, the routes that are about them get to say so.
+// identify finds the caller. A credential takes precedence over a session. If application
+// passwords are not available, the routes about them answer so themselves.
 func (c *call) identify() error {
 	id, presented, err := c.h.guard.Identify(c.r)
 	switch {
-	case isSwitchedOff(err):
-		c.switchedOff = err
+	case isUnavailable(err):
+		c.unavailableErr = err
 		return nil
 	case err != nil:
 		return &credentialError{err}
@@ -53,21 +51,21 @@ func (c *call) identify() error {
 	return nil
 }
 
-// isSwitchedOff reports whether a credential was refused unseen, because
-// application passwords are not available on the site or to the request.
-func isSwitchedOff(err error) bool {
+// isUnavailable reports whether a credential was not checked, because application passwords are
+// not available on the site or to the request.
+func isUnavailable(err error) bool {
 	var refused *sparekey.AuthError
 	return errors.As(err, &refused) &&
 		(refused.Reason == sparekey.ReasonDisabled || refused.Reason == sparekey.ReasonInsecure)
 }
 
-// refuseSwitchedOff refuses a credential that was not looked at, unless the
-// route says itself that application passwords are not available.
-func (c *call) refuseSwitchedOff() error {
-	if c.switchedOff == nil || c.route != nil && c.route.passwords {
+// refuseUnavailable refuses a credential that was not checked, unless the route itself answers that
+// application passwords are not available.
+func (c *call) refuseUnavailable() error {
+	if c.unavailableErr == nil || c.route != nil && c.route.passwords {
 		return nil
 	}
-	return &credentialError{c.switchedOff}
+	return &credentialError{c.unavailableErr}
 }
 
 // sentByBrowser reports whether a browser added the credential by itself, because the user
@@ -94,8 +92,7 @@ func (c *call) refuseCrossSite(automatic bool) error {
 	return nil
 }
 
-// available returns the refusal where application passwords are not available
-// to this request.
+// available refuses if application passwords are not available to this request.
 func (c *call) available() error {
 	if !c.h.config.Origin(c.r).Secure {
 		return sparekey.ErrUnavailable

@@ -8,8 +8,8 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
-// code names an error for machines. Clients key on it, so the codes that
-// WordPress has are WordPress's; it has none for what is marked as ours.
+// code is an error code for programs. Clients depend on it, so codes are WordPress's where it has
+// one; the others are marked as ours.
 type code string
 
 const (
@@ -83,11 +83,10 @@ const (
 	codeLoop           code = "loop_detected"    // ours
 )
 
-// byCaller stands for 401 for an anonymous caller, and for 403 otherwise.
-const byCaller = 0
+// statusByCaller stands for 401 for an anonymous caller, and for 403 otherwise.
+const statusByCaller = 0
 
-// entry is the one table of statuses and messages: what a code means, and what
-// to do about it.
+// entry is the table of statuses and messages.
 //
 //nolint:funlen // a table
 func (c code) entry() (status int, message string) {
@@ -144,19 +143,19 @@ func (c code) entry() (status int, message string) {
 	case codeDisabledForUser:
 		return http.StatusNotImplemented, "Application passwords are not available for this user. Ask the operator of this site."
 	case codeCannotList:
-		return byCaller, "You may not list this user's application passwords. Use the account they belong to."
+		return statusByCaller, "You may not list this user's application passwords. Use the account they belong to."
 	case codeCannotCreate:
-		return byCaller, "You may not create application passwords for this user. Use the account they are for."
+		return statusByCaller, "You may not create application passwords for this user. Use the account they are for."
 	case codeCannotDeleteAll:
-		return byCaller, "You may not revoke this user's application passwords. Use the account they belong to."
+		return statusByCaller, "You may not revoke this user's application passwords. Use the account they belong to."
 	case codeCannotRead:
-		return byCaller, "You may not read this user's application passwords. Use the account they belong to."
+		return statusByCaller, "You may not read this user's application passwords. Use the account they belong to."
 	case codeCannotEdit:
-		return byCaller, "You may not change this user's application passwords. Use the account they belong to."
+		return statusByCaller, "You may not change this user's application passwords. Use the account they belong to."
 	case codeCannotDelete:
-		return byCaller, "You may not revoke this user's application passwords. Use the account they belong to."
+		return statusByCaller, "You may not revoke this user's application passwords. Use the account they belong to."
 	case codeCannotIntrospect:
-		return byCaller, "An application password can only read about itself: ask about the user whose application password you send."
+		return statusByCaller, "An application password can only read about itself: ask about the user whose application password you send."
 	case codeNoPasswordUsed:
 		return http.StatusNotFound, "You are signed in without an application password, so there is none to tell about. Send one with Basic authentication."
 	case codePasswordNotFound:
@@ -177,15 +176,15 @@ func (c code) entry() (status int, message string) {
 	case codeUserNotFound:
 		return http.StatusNotFound, "No user has this ID. Use a number from the list of users, or me."
 	case codeCannotViewUser:
-		return byCaller, "You may not see this user. Ask about yourself at users/me."
+		return statusByCaller, "You may not see this user. Ask about yourself at users/me."
 	case codeForbiddenContext:
-		return byCaller, "You may not see this with context=edit. Use context=view."
+		return statusByCaller, "You may not see this with context=edit. Use context=view."
 	case codeCannotEditUser:
-		return byCaller, "You may not change this user."
+		return statusByCaller, "You may not change this user."
 	case codeCannotDeleteUser:
-		return byCaller, "You may not delete this user."
+		return statusByCaller, "You may not delete this user."
 	case codeCannotCreateUser:
-		return byCaller, "You may not create users."
+		return statusByCaller, "You may not create users."
 	case codeUsersReadOnly:
 		return http.StatusNotImplemented, "This API cannot do that to users. Use the application itself, or ask the operator."
 	case codeLoginFixed:
@@ -214,43 +213,40 @@ func (c code) entry() (status int, message string) {
 	return http.StatusInternalServerError, "Something went wrong here."
 }
 
-// apiError is an error as the API tells it. Status 0 is the one that the table
-// has for the code, message "" likewise.
+// apiError is an error of the API. A zero status or message is the table's.
 type apiError struct {
-	code    code
-	status  int
-	message string
-	data    object // members besides the status
-	bare    bool   // no data at all, and no envelope
+	code       code
+	status     int
+	message    string
+	data       object // members besides the status
+	noEnvelope bool   // no data at all, and no envelope
 }
 
 func (p *apiError) Error() string { return string(p.code) }
 
-// refuse is the problem that the table has for a code.
 func refuse(c code) error { return &apiError{code: c} }
 
-// body is the problem in JSON, with its status.
 func (p *apiError) body(status int) object {
 	_, message := p.code.entry()
 	if p.message != "" {
 		message = p.message
 	}
 	body := object{{"code", string(p.code)}, {"message", message}}
-	if p.bare {
+	if p.noEnvelope {
 		return body
 	}
 	data := append(object{{"status", status}}, p.data...)
 	return append(body, member{"data", data})
 }
 
-// refusal returns the problem for a refusal, or nil for any other error. forbidden is the
-// code for an actor without permission.
-func refusal(err error, forbidden code) *apiError {
-	var told *apiError
+// refusal returns nil for an error that is not a refusal. deniedCode is the code for an actor
+// without permission.
+func refusal(err error, deniedCode code) *apiError {
+	var own *apiError
 	var invalid *sparekey.InvalidError
 	switch {
-	case errors.As(err, &told):
-		return told
+	case errors.As(err, &own):
+		return own
 	case errors.Is(err, sparekey.ErrNotCreator):
 		return &apiError{code: codeNotCreator}
 	case errors.Is(err, sparekey.ErrBeyondLimits):
@@ -264,7 +260,7 @@ func refusal(err error, forbidden code) *apiError {
 	case errors.Is(err, sparekey.ErrSpent):
 		return &apiError{code: codeSpent}
 	case errors.Is(err, sparekey.ErrForbidden):
-		return &apiError{code: forbidden}
+		return &apiError{code: deniedCode}
 	case errors.Is(err, sparekey.ErrUnavailable):
 		return &apiError{code: codeDisabled}
 	case errors.Is(err, sparekey.ErrUnavailableForUser):
@@ -278,34 +274,34 @@ func refusal(err error, forbidden code) *apiError {
 	case errors.As(err, &invalid) && invalid.Field == "name" && !errors.Is(err, sparekey.ErrNameTooLong):
 		return &apiError{code: codeEmptyName}
 	case errors.As(err, &invalid):
-		return invalidParams([]fault{{param: invalid.Field, code: faultPattern, message: invalid.Problem}})
+		return invalidParams([]argError{{param: invalid.Field, code: argErrPattern, message: invalid.Problem}})
 	}
 	return nil
 }
 
 // credentialProblem returns the problem for the reason why a credential was refused. Unless
-// telling is set, a wrong login and a wrong secret get the same answer, so that callers
+// revealLogins is set, a wrong login and a wrong secret get the same answer, so that callers
 // cannot learn which logins exist. The other reasons reveal nothing: that the feature is off
 // for the site is in the index, and that it is off for a user is shown only to a caller with
 // the right secret. A reason that is not Sparekey's own comes from a hook, which decides what
 // to reveal.
-func credentialProblem(refused *sparekey.AuthError, telling bool) *apiError {
+func credentialProblem(refused *sparekey.AuthError, revealLogins bool) *apiError {
 	p := &apiError{code: credentialCode(refused.Reason)}
 	if p.code == "" { // a hook's
 		p.code, p.message = code(refused.Reason), codeWrongCredential.message()
 	}
-	if refused.Err != nil && (!isAboutWho(refused.Reason) || errors.Is(refused.Err, basicauth.ErrSeveral)) {
+	if refused.Err != nil && (!isBeforeSecret(refused.Reason) || errors.Is(refused.Err, basicauth.ErrSeveral)) {
 		p.message = refused.Err.Error()
 	}
-	if !telling && (p.code == codeUnknownLogin || p.code == codeUnknownEmail) {
+	if !revealLogins && (p.code == codeUnknownLogin || p.code == codeUnknownEmail) {
 		p.code = codeWrongCredential
 	}
 	return p
 }
 
-// isAboutWho reports whether a reason is found before the secret is known to be right. Such
-// answers have the table's message only.
-func isAboutWho(r sparekey.Reason) bool {
+// isBeforeSecret reports whether a reason is known before the secret was verified. Such answers have
+// only the table's message.
+func isBeforeSecret(r sparekey.Reason) bool {
 	switch credentialCode(r) {
 	case codeDisabled, codeDisabledForUser, codeWrongCredential, codeUnknownLogin, codeUnknownEmail:
 		return true
@@ -314,7 +310,7 @@ func isAboutWho(r sparekey.Reason) bool {
 	}
 }
 
-// credentialCode is the code for one of Sparekey's own reasons, or "".
+// credentialCode returns "" for a reason that is not Sparekey's own.
 func credentialCode(r sparekey.Reason) code {
 	switch r {
 	case sparekey.ReasonDisabled, sparekey.ReasonInsecure:

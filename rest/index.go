@@ -6,12 +6,10 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// gmtOffset is the site's distance from UTC in hours, which WordPress tells as
-// text.
+// gmtOffset is the site's offset from UTC in hours, as text as in WordPress.
 const gmtOffset = "0"
 
-// index tells clients what the site is, what can be asked of it, and where to
-// authorize.
+// index describes the site and its routes, and says where to authorize.
 func (c *call) index() (*response, error) {
 	authentication, err := c.authentication()
 	if err != nil {
@@ -38,8 +36,7 @@ func (c *call) index() (*response, error) {
 	}}, nil
 }
 
-// authentication tells clients where to send the user for an application
-// password, unless there are none to be had.
+// authentication says where an application can get a password, if passwords are available.
 func (c *call) authentication() (object, error) {
 	err := c.available()
 	switch {

@@ -10,8 +10,7 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// limitMembers are what is shown of the limits of an application password: those
-// that it has, and those that are asked for.
+// limitMembers are the limits that an application password has, and those that were requested.
 func limitMembers(cr sparekey.Credential, asked []string) object {
 	var members object
 	show := func(name string, has bool, value any) {
@@ -21,8 +20,8 @@ func limitMembers(cr sparekey.Credential, asked []string) object {
 	}
 	l := cr.Limits
 	show("expires", !l.Expires.IsZero(), timeOrNull(l.Expires))
-	show("scopes", l.Scopes != "", orEmpty(l.Scopes.Rules()))
-	show("networks", l.Networks != "", orEmpty(l.Networks.Strings()))
+	show("scopes", l.Scopes != "", emptyIfNil(l.Scopes.Rules()))
+	show("networks", l.Networks != "", emptyIfNil(l.Networks.Strings()))
 	if l.MaxUses > 0 {
 		return append(members, member{"max_uses", l.MaxUses}, member{"uses", cr.Uses})
 	}
@@ -31,7 +30,7 @@ func limitMembers(cr sparekey.Credential, asked []string) object {
 	return members
 }
 
-func orEmpty(list []string) []string {
+func emptyIfNil(list []string) []string {
 	if list == nil {
 		return []string{}
 	}
@@ -49,7 +48,6 @@ func limitArgs() []arg {
 	}
 }
 
-// limits is the change of limits that the call's arguments ask for.
 func (c *call) limits() (e sparekey.Edit) {
 	switch given := c.args["expires"].(type) {
 	case time.Time:
@@ -70,13 +68,12 @@ func (c *call) limits() (e sparekey.Edit) {
 	return e
 }
 
-// expiry is when something expires, in the words of [humantime.ParseExpiry], some of
-// which count from now.
+// expiry is a text for [humantime.ParseExpiry], which can be relative to now.
 type expiry string
 
 // acceptExpires takes times as the API shows them, in UTC, and what the command line
 // and the authorise screen take.
-func acceptExpires(given any) (any, *fault) {
+func acceptExpires(given any) (any, *argError) {
 	text, ok := given.(string)
 	if given == nil || ok && text == "" {
 		return time.Time{}, nil
@@ -87,61 +84,61 @@ func acceptExpires(given any) (any, *fault) {
 	if _, err := humantime.ParseExpiry(text, time.Time{}); err == nil {
 		return expiry(text), nil
 	}
-	return nil, &fault{code: faultDate, message: "Must be a time such as 2026-12-31T18:00:00, in UTC, a date, a duration such as 7d or 36h, or null."}
+	return nil, &argError{code: argErrDate, message: "Must be a time such as 2026-12-31T18:00:00, in UTC, a date, a duration such as 7d or 36h, or null."}
 }
 
-func acceptScopes(given any) (any, *fault) {
+func acceptScopes(given any) (any, *argError) {
 	rules, wrong := textList(given)
 	if wrong != nil {
 		return nil, wrong
 	}
 	list, err := scope.Parse(rules)
 	if err != nil {
-		return nil, &fault{code: faultPattern, message: "Rule " + err.Error() + "."}
+		return nil, &argError{code: argErrPattern, message: "Rule " + err.Error() + "."}
 	}
 	return list, nil
 }
 
-func acceptNetworks(given any) (any, *fault) {
+func acceptNetworks(given any) (any, *argError) {
 	texts, wrong := textList(given)
 	if wrong != nil {
 		return nil, wrong
 	}
 	list, err := sparekey.ParseNetworks(texts)
 	if err != nil {
-		return nil, &fault{code: faultPattern, message: "Of the networks, " + err.Error() + "."}
+		return nil, &argError{code: argErrPattern, message: "Of the networks, " + err.Error() + "."}
 	}
 	return list, nil
 }
 
-func acceptMaxUses(given any) (any, *fault) {
+func acceptMaxUses(given any) (any, *argError) {
 	if given == nil || given == "" {
 		return 0, nil
 	}
 	n, ok := integer(given)
 	switch {
 	case !ok:
-		return nil, &fault{code: faultType, message: "Must be a whole number, or null."}
+		return nil, &argError{code: argErrType, message: "Must be a whole number, or null."}
 	case n < 1:
-		return nil, &fault{code: faultRange, message: "Must be 1 or more, or null."}
+		return nil, &argError{code: argErrRange, message: "Must be 1 or more, or null."}
 	}
 	return n, nil
 }
 
-// textList takes a list of texts, or a single one. A rule has a blank and may have
-// commas in it, so one text is never taken apart.
-func textList(given any) (texts []string, wrong *fault) {
+// textList takes a list of texts, or a single one. It does not split texts, since rules have blanks
+// and can have commas.
+func textList(given any) (texts []string, wrong *argError) {
 	if text, ok := given.(string); ok {
 		given = []any{text}
 	}
 	list, ok := given.([]any)
 	if given != nil && !ok {
-		return nil, &fault{code: faultType, message: "Must be a list of strings, or null."}
+		return nil, &argError{code: argErrType, message: "Must be a list of strings, or null."}
 	}
 	for _, element := range list {
 		text, ok := element.(string)
 		if !ok {
-			return nil, &fault{code: faultType, message: "Must be a list of strings, or null."}
+			return nil, &argError{code: argErrType, message: "Must be a list of strings, or null."}
 		}
 		if text != "" {
 			texts = append(texts, text)
@@ -154,7 +151,6 @@ func rotateArgs() []arg {
 	return []arg{integerArg("grace", "For how many seconds the secret that it has is accepted as well.", 0, 0, int(sparekey.MaxGrace/time.Second))}
 }
 
-// rotatePassword gives an application password another secret.
 func (c *call) rotatePassword() (*response, error) {
 	grace := time.Duration(c.number("grace")) * time.Second
 	secret, credential, err := c.manager().Rotate(c.r.Context(), c.userID(), c.vars["uuid"], grace)

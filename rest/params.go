@@ -76,7 +76,7 @@ func variableName(name string) string {
 	}, name)
 }
 
-// unescape undoes URL encoding and leaves alone what is not any.
+// unescape undoes URL encoding, and keeps invalid escapes.
 func unescape(s string) string {
 	if !strings.ContainsAny(s, "%+") {
 		return s
@@ -100,7 +100,6 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// unhex is the value of a hexadecimal digit.
 func unhex(c byte) byte {
 	if c <= '9' {
 		return c - '0'
@@ -140,7 +139,6 @@ func (c *call) readAll() ([]byte, error) {
 	return body, bodyProblem(err)
 }
 
-// bodyProblem is the refusal for an error in reading a body.
 func bodyProblem(err error) error {
 	var tooLarge *http.MaxBytesError
 	switch {

@@ -12,7 +12,6 @@ import (
 // timeFormat is how WordPress writes a time: in UTC, and without saying so.
 const timeFormat = "2006-01-02T15:04:05"
 
-// password is what is shown of an application password.
 type password struct {
 	sparekey.Credential
 	secret sparekey.Secret // of a new one
@@ -100,13 +99,13 @@ func updateArgs() []arg { return append([]arg{appIDArg(), nameArg(false)}, limit
 // mayManage reports whether the caller may manage the application passwords of the user in
 // the path. It asks once per request.
 func (c *call) mayManage() error {
-	if !c.asked {
-		c.asked, c.denied = true, c.askToManage()
+	if !c.manageChecked {
+		c.manageChecked, c.manageErr = true, c.checkManage()
 	}
-	return c.denied
+	return c.manageErr
 }
 
-func (c *call) askToManage() error {
+func (c *call) checkManage() error {
 	if err := c.available(); err != nil {
 		return err
 	}
@@ -154,7 +153,7 @@ func (c *call) readPassword() (*response, error) {
 	return c.show(credential, c.context()), nil
 }
 
-// introspect tells a caller about the application password that it used.
+// introspect describes the application password that the caller used.
 func (c *call) introspect() (*response, error) {
 	if c.caller.identity == nil {
 		return nil, refuse(codeNoPasswordUsed)
@@ -236,8 +235,7 @@ func (c *call) passwordMethods() []string {
 	return c.h.password.methods()
 }
 
-// render makes the item that is shown of an application password. Its limits are
-// shown where it has them, since WordPress has none, or where they are asked for.
+// render leaves out limits that are neither set nor requested, since WordPress has none.
 func (c *call) render(fields []field[password], p password, context string) object {
 	item := render(fields, p, context)
 	if context == contextEmbed {

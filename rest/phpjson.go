@@ -20,8 +20,8 @@ type member struct {
 // there that it is an object.
 type emptyObject struct{}
 
-// number is a whole number in decimal, of any length.
-type number string
+// jsonNumber is a whole number in decimal, of any length.
+type jsonNumber string
 
 // encode prints v as PHP's json_encode does: "/" as "\/", everything beyond
 // ASCII as \u escapes, HTML left alone. Pretty is with line breaks and four
@@ -46,7 +46,7 @@ func (e *encoder) value(v any) {
 		e.out = strconv.AppendBool(e.out, v)
 	case int:
 		e.out = strconv.AppendInt(e.out, int64(v), 10)
-	case number:
+	case jsonNumber:
 		e.raw(string(v))
 	case string:
 		e.text(v)

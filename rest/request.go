@@ -12,7 +12,7 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// call is one request on its way through the API, and what is known of it so far.
+// call is one request, with the state of its processing.
 type call struct {
 	h    *Handler
 	r    *http.Request
@@ -24,24 +24,24 @@ type call struct {
 	form   params
 	json   params
 
-	otherJSON bool // the body is JSON that holds no parameters, but says something
+	otherJSON bool // the body is JSON that is not empty and holds no parameters
 
-	caller      caller
-	switchedOff error // why a credential that was sent was not looked at
+	caller         caller
+	unavailableErr error // why a credential was not checked
 
 	route    *route
 	endpoint *endpoint
 	vars     map[string]string // from the path
 	args     map[string]any    // accepted, by name
 
-	asked  bool  // whether denied is known
-	denied error // see mayManage
+	manageChecked bool  // manageErr is known
+	manageErr     error // see mayManage
 
-	listAsked  bool  // whether listDenied is known
-	listDenied error // see mustListUsers
+	listChecked bool  // listErr is known
+	listErr     error // see mustListUsers
 }
 
-// readQuery reads what the first line of a request says.
+// readQuery reads the request line.
 func (c *call) readQuery() error {
 	c.method = c.r.Method
 	query, err := parseForm(c.r.URL.RawQuery)
@@ -50,7 +50,7 @@ func (c *call) readQuery() error {
 	}
 	c.query = query
 	if given := c.jsonp(); given != nil && !isCallback(given) {
-		return &apiError{code: codeInvalidCallback, bare: true}
+		return &apiError{code: codeInvalidCallback, noEnvelope: true}
 	}
 	c.method = c.effectiveMethod()
 	c.path, err = c.h.below(c.r, c.query)
@@ -100,7 +100,7 @@ func (h *Handler) below(r *http.Request, query params) (string, error) {
 	ok = ok && !h.byQuery
 	if inQuery, given := query["rest_route"]; given {
 		if path, ok = inQuery.(string); !ok {
-			return "", invalidParams([]fault{{param: "rest_route", code: faultType, message: "Must be a string."}})
+			return "", invalidParams([]argError{{param: "rest_route", code: argErrType, message: "Must be a string."}})
 		}
 	}
 	if !ok || path != "" && path[0] != '/' || !isASCII(path) {
@@ -121,8 +121,7 @@ func isCallback(v any) bool {
 	return ok && callbackName.MatchString(name)
 }
 
-// jsonp is what a script names as the function that it wants to have called with the
-// answer, or nil.
+// jsonp is the name of the callback of a JSONP request, or nil.
 func (c *call) jsonp() any {
 	given := c.query["_jsonp"]
 	if given == "" {
@@ -160,7 +159,6 @@ func (c *call) text(name string) string {
 	return s
 }
 
-// context is how much of an item is asked for.
 func (c *call) context() string { return c.text("context") }
 
 // userID is the directory's ID of the user in the path, or "" for an unknown user. me is the
@@ -183,12 +181,11 @@ func (c *call) userID() string {
 	return id
 }
 
-// isMe reports whether the path names the caller as such.
+// isMe reports whether the path means the caller without an ID.
 func (c *call) isMe() bool {
 	return c.vars["id"] == "" && (c.vars["user_id"] == "" || c.vars["user_id"] == "me")
 }
 
-// manager acts for the caller.
 func (c *call) manager() sparekey.Manager {
 	if c.caller.identity != nil {
 		return c.h.svc.AsCaller(*c.caller.identity)

@@ -11,13 +11,13 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// response is an answer before it is put into the form that was asked for.
+// response is an answer before it is formatted as requested.
 type response struct {
-	status  int    // 0: 200
-	header  object // of strings
-	body    any
-	isError bool
-	bare    bool // it is not put into an envelope
+	status     int    // 0: 200
+	header     object // of strings
+	body       any
+	isError    bool
+	noEnvelope bool // even if the request asks for one
 }
 
 // setCommonHeaders sets what every answer has.
@@ -41,27 +41,26 @@ func setNoCache(header http.Header) {
 // failure returns the answer for an error: the table's for a refusal, and 503 for any other
 // error.
 func (c *call) failure(err error) *response {
-	var forbidden code
+	var deniedCode code
 	if c.endpoint != nil {
-		forbidden = c.endpoint.forbidden
+		deniedCode = c.endpoint.deniedCode
 	}
-	p := refusal(err, forbidden)
+	p := refusal(err, deniedCode)
 	if p == nil {
 		c.h.logBroken(c.r, err)
 		p = &apiError{code: codeUnavailable}
 	}
 	status := c.statusOf(p)
-	return &response{status: status, body: p.body(status), isError: true, bare: p.bare}
+	return &response{status: status, body: p.body(status), isError: true, noEnvelope: p.noEnvelope}
 }
 
-// statusOf is the status of a problem, to this caller.
 func (c *call) statusOf(p *apiError) int {
 	status := p.status
-	if status == byCaller {
+	if status == statusByCaller {
 		status, _ = p.code.entry()
 	}
 	switch {
-	case status != byCaller:
+	case status != statusByCaller:
 		return status
 	case c.caller.signedIn:
 		return http.StatusForbidden
@@ -78,14 +77,14 @@ func (h *Handler) logBroken(r *http.Request, err error) {
 		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 }
 
-// write sends an answer in the form that was asked for.
+// write sends an answer in the requested format.
 func (c *call) write(w http.ResponseWriter, answer *response) {
 	status, header := answer.status, answer.header
 	if status == 0 {
 		status = http.StatusOK
 	}
 	if c.route != nil {
-		if allow := c.permitted(); len(allow) > 0 {
+		if allow := c.allowedMethods(); len(allow) > 0 {
 			header = append(header, member{"Allow", strings.Join(allow, ", ")})
 		}
 	}
@@ -94,7 +93,7 @@ func (c *call) write(w http.ResponseWriter, answer *response) {
 	if !answer.isError {
 		body = pick(body, c.fields())
 	}
-	if _, wrap := c.query["_envelope"]; wrap && !answer.bare {
+	if _, wrap := c.query["_envelope"]; wrap && !answer.noEnvelope {
 		body = object{{"body", body}, {"status", status}, {"headers", header}}
 		status, header = http.StatusOK, nil
 	}
@@ -137,7 +136,7 @@ func (c *call) setCaching(header http.Header, status int) {
 
 // writePlain sends a problem that no envelope or script may change.
 func writePlain(w http.ResponseWriter, r *http.Request, p *apiError) {
-	if p.status == byCaller {
+	if p.status == statusByCaller {
 		p.status, _ = p.code.entry()
 	}
 	body := encode(p.body(p.status), false)
@@ -147,18 +146,17 @@ func writePlain(w http.ResponseWriter, r *http.Request, p *apiError) {
 	}
 }
 
-// fields lists the members that are asked for; none are all.
+// fields lists the requested members; none means all.
 func (c *call) fields() []string {
 	given, _, _ := c.lookup("_fields")
-	list, _ := words(given)
+	list, _ := readWords(given)
 	return list[:min(len(list), maxParams)]
 }
 
-// selection is a tree of the members that are asked for. A member without
-// branches is asked for whole.
+// selection is a tree of the requested members. A leaf is requested with all of its members.
 type selection map[string]selection
 
-// pick leaves the members that are asked for, of an item or of each in a list.
+// pick keeps the requested members of an item, or of each item of a list.
 func pick(body any, fields []string) any {
 	if len(fields) == 0 {
 		return body

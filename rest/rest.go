@@ -264,8 +264,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer carries a request out, in the order in which WordPress does: who asks,
-// what for, in which words, whether they may.
+// answer processes a request in WordPress's order: caller, route, parameters, permission.
 func (c *call) answer() (*response, error) {
 	if err := c.readQuery(); err != nil {
 		return nil, err
@@ -276,7 +275,7 @@ func (c *call) answer() (*response, error) {
 	if c.method == http.MethodOptions {
 		return c.describe()
 	}
-	if err := c.find(); err != nil {
+	if err := c.findRoute(); err != nil {
 		return nil, err
 	}
 	if err := c.readBody(); err != nil {
@@ -285,7 +284,7 @@ func (c *call) answer() (*response, error) {
 	if err := c.readArgs(); err != nil {
 		return nil, err
 	}
-	if err := c.endpoint.permit(c); err != nil {
+	if err := c.endpoint.authorize(c); err != nil {
 		return nil, err
 	}
 	return c.endpoint.handle(c)
@@ -299,7 +298,6 @@ func (h *Handler) Discover(next http.Handler) http.Handler {
 	})
 }
 
-// root is the public URL of the index.
 func (h *Handler) root() string { return h.base + "/" }
 
 // answerPanic answers for a hook or a handler that panicked.

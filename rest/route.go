@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// route is an address, with what can be done there.
+// route is a path pattern with its operations.
 type route struct {
 	pattern   string // as the index shows it
 	schema    func(*Handler) object
@@ -24,18 +24,18 @@ type route struct {
 	regexp *regexp.Regexp
 }
 
-// endpoint is something that can be done at a route.
+// endpoint is an operation of a route.
 type endpoint struct {
 	methods []string
 	args    []arg
 
-	// permit tells whether the caller may. It is asked for the header Allow as
+	// authorize refuses callers without permission. It is asked for the header Allow as
 	// well, so it changes nothing.
-	permit func(*call) error
-	handle func(*call) (*response, error)
+	authorize func(*call) error
+	handle    func(*call) (*response, error)
 
-	// forbidden is the code for a caller without the right.
-	forbidden code
+	// deniedCode is the code for a caller without the right.
+	deniedCode code
 }
 
 const namespace = "wp/v2"
@@ -66,17 +66,17 @@ func routes(opaqueUserIDs bool) (table []*route, password *route) {
 	}}
 	table = []*route{
 		{pattern: "/", endpoints: []endpoint{
-			{get, []arg{anyArg("context", contextView)}, anyone, (*call).index, ""},
+			{get, []arg{anyArg("context", contextView)}, allowAll, (*call).index, ""},
 		}},
 		{pattern: "/" + namespace, endpoints: []endpoint{
-			{get, []arg{anyArg("namespace", namespace), anyArg("context", contextView)}, anyone, (*call).namespaceIndex, ""},
+			{get, []arg{anyArg("namespace", namespace), anyArg("context", contextView)}, allowAll, (*call).namespaceIndex, ""},
 		}},
 		{pattern: users, schema: userSchema, endpoints: []endpoint{
 			{get, listUsersArgs(), (*call).mayListUsers, (*call).listUsers, codeCannotViewUser},
 			{post, nil, (*call).mayCreateUsers, (*call).refuseUserChange, codeCannotCreateUser},
 		}},
 		{pattern: users + "/me", schema: userSchema, endpoints: []endpoint{
-			{get, context, anyone, (*call).readUser, codeCannotViewUser},
+			{get, context, allowAll, (*call).readUser, codeCannotViewUser},
 			{update, nil, (*call).mayEditUser, (*call).changeUser, codeCannotEditUser},
 			{remove, nil, (*call).mayDeleteUser, (*call).refuseUserChange, codeCannotDeleteUser},
 		}},
@@ -112,8 +112,7 @@ func (rt *route) namespace() string {
 	return ""
 }
 
-// anyone is the permission of all callers.
-func anyone(*call) error { return nil }
+func allowAll(*call) error { return nil }
 
 // match returns what the variables of the route's pattern stand for in a path.
 func (rt *route) match(path string) (vars map[string]string, ok bool) {
@@ -156,25 +155,24 @@ func (rt *route) methods() []string {
 	return all
 }
 
-// find looks the route and the endpoint of a call up.
-func (c *call) find() error {
+func (c *call) findRoute() error {
 	for _, rt := range c.h.routes {
-		if !c.fits(rt) {
+		if !c.tryRoute(rt) {
 			continue
 		}
 		if c.endpoint = rt.endpoint(c.method); c.endpoint != nil {
-			return c.refuseSwitchedOff()
+			return c.refuseUnavailable()
 		}
 	}
 	c.route = nil
-	if err := c.refuseSwitchedOff(); err != nil {
+	if err := c.refuseUnavailable(); err != nil {
 		return err
 	}
 	return refuse(codeNoRoute)
 }
 
-// fits takes a route for the call's if its pattern fits the path.
-func (c *call) fits(rt *route) bool {
+// tryRoute selects a route if its pattern matches the path.
+func (c *call) tryRoute(rt *route) bool {
 	vars, ok := rt.match(c.path)
 	if ok {
 		c.route, c.vars = rt, vars
@@ -182,12 +180,12 @@ func (c *call) fits(rt *route) bool {
 	return ok
 }
 
-// permitted lists the methods of the call's route that the caller may use. A permission that
+// allowedMethods lists the methods of the call's route that the caller may use. A permission that
 // cannot be determined counts as denied.
-func (c *call) permitted() []string {
+func (c *call) allowedMethods() []string {
 	var allowed []string
 	for _, e := range c.route.endpoints {
-		if e.permit(c) != nil {
+		if e.authorize(c) != nil {
 			continue
 		}
 		for _, m := range e.methods {
@@ -202,14 +200,14 @@ func (c *call) permitted() []string {
 // describe answers OPTIONS.
 func (c *call) describe() (*response, error) {
 	for _, rt := range c.h.routes {
-		if c.fits(rt) {
+		if c.tryRoute(rt) {
 			return &response{body: rt.describe(c.h, true)}, nil
 		}
 	}
 	return &response{body: object{}}, nil
 }
 
-// describe tells clients what can be done at a route.
+// describe documents a route for clients.
 func (rt *route) describe(h *Handler, withSchema bool) object {
 	endpoints := []any{}
 	for _, e := range rt.endpoints {
@@ -229,5 +227,4 @@ func (rt *route) describe(h *Handler, withSchema bool) object {
 	return about
 }
 
-// link is a relation that leads to one address.
 func link(href string) []any { return []any{object{{"href", href}}} }

@@ -11,15 +11,14 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// The contexts in which an item can be asked for.
+// The values of the parameter context.
 const (
 	contextView  = "view"
 	contextEmbed = "embed"
 	contextEdit  = "edit"
 )
 
-// field is a member of the items of a kind T: how it is described, where it is
-// shown, and what it is. Items and their schema are made from it.
+// field is a member of items of type T. Items and their schema are made from it.
 type field[T any] struct {
 	name     string
 	schema   object
@@ -57,7 +56,7 @@ type arg struct {
 	schema   object // as OPTIONS shows it
 	initial  any    // the value where it is not given, or nil
 	// accept returns the value to use, or says what is wrong with the one given.
-	accept func(given any) (any, *fault)
+	accept func(given any) (any, *argError)
 	null   nullMeaning
 
 	unlisted bool // OPTIONS and the index say nothing of it
@@ -72,7 +71,7 @@ const (
 	nullEmpties                      // what is sent elsewhere is checked, and then it is ""
 )
 
-// describeArgs is what OPTIONS tells about args.
+// describeArgs documents args in the answer to OPTIONS.
 func describeArgs(args []arg) object {
 	all := object{}
 	for _, a := range args {
@@ -84,35 +83,35 @@ func describeArgs(args []arg) object {
 	return all
 }
 
-// fault is what is wrong with a parameter.
-type fault struct {
+// argError is a problem with a parameter.
+type argError struct {
 	param   string
-	code    faultCode
+	code    argErrorCode
 	message string
 }
 
-// faultCode names what is wrong with a parameter for machines, as WordPress does.
-type faultCode string
+// argErrorCode is WordPress's code for a problem with a parameter.
+type argErrorCode string
 
 const (
-	faultType      faultCode = "rest_invalid_type"
-	faultTooShort  faultCode = "rest_too_short"
-	faultPattern   faultCode = "rest_invalid_pattern"
-	faultNoSchema  faultCode = "rest_no_matching_schema"
-	faultNotInEnum faultCode = "rest_not_in_enum"
-	faultRange     faultCode = "rest_out_of_bounds"
-	faultDate      faultCode = "rest_invalid_date"
-	faultEmail     faultCode = "rest_invalid_email"
-	faultPassword  faultCode = "rest_user_invalid_password"
-	faultNotKept   faultCode = "rest_not_kept" // ours
+	argErrType      argErrorCode = "rest_invalid_type"
+	argErrTooShort  argErrorCode = "rest_too_short"
+	argErrPattern   argErrorCode = "rest_invalid_pattern"
+	argErrNoSchema  argErrorCode = "rest_no_matching_schema"
+	argErrNotInEnum argErrorCode = "rest_not_in_enum"
+	argErrRange     argErrorCode = "rest_out_of_bounds"
+	argErrDate      argErrorCode = "rest_invalid_date"
+	argErrEmail     argErrorCode = "rest_invalid_email"
+	argErrPassword  argErrorCode = "rest_user_invalid_password"
+	argErrNotKept   argErrorCode = "rest_not_kept" // ours
 )
 
-// readArgs accepts the parameters of the call's endpoint, or tells all of its
-// faults at once: first what is missing, then what is wrong.
+// readArgs reads the parameters of the call's endpoint. Its error has all problems: either all
+// missing parameters or, if none is missing, all wrong ones.
 func (c *call) readArgs() error {
 	c.args = map[string]any{}
 	var missing []any
-	var faults []fault
+	var errs []argError
 	for _, a := range c.endpoint.args {
 		value, found, wrong := c.readArg(a)
 		c.args[a.name] = value
@@ -121,20 +120,19 @@ func (c *call) readArgs() error {
 		}
 		if wrong != nil {
 			wrong.param = a.name
-			faults = append(faults, *wrong)
+			errs = append(errs, *wrong)
 		}
 	}
 	switch {
 	case missing != nil:
 		return &apiError{code: codeMissingParam, data: object{{"params", missing}}}
-	case faults != nil:
-		return invalidParams(faults)
+	case errs != nil:
+		return invalidParams(errs)
 	}
 	return nil
 }
 
-// readArg looks an argument up and accepts it, or says what is wrong with it.
-func (c *call) readArg(a arg) (value any, found bool, wrong *fault) {
+func (c *call) readArg(a arg) (value any, found bool, wrong *argError) {
 	given, found, hidden := c.lookup(a.name)
 	if hidden && a.null == nullIsGiven {
 		given = nil
@@ -149,12 +147,11 @@ func (c *call) readArg(a arg) (value any, found bool, wrong *fault) {
 	return value, true, wrong
 }
 
-// invalidParams is the problem that tells faults.
-func invalidParams(faults []fault) *apiError {
+func invalidParams(errs []argError) *apiError {
 	messages, details := object{}, object{}
-	for _, f := range faults {
+	for _, f := range errs {
 		var data any
-		if f.code == faultType {
+		if f.code == argErrType {
 			data = object{{"param", f.param}}
 		}
 		messages = append(messages, member{f.param, f.message})
@@ -165,12 +162,12 @@ func invalidParams(faults []fault) *apiError {
 	return &apiError{code: codeInvalidParam, data: object{{"params", messages}, {"details", details}}}
 }
 
-// aString accepts strings that check finds no fault with.
-func aString(check func(s string) *fault) func(any) (any, *fault) {
-	return func(given any) (any, *fault) {
+// aString accepts strings for which check returns nil.
+func aString(check func(s string) *argError) func(any) (any, *argError) {
+	return func(given any) (any, *argError) {
 		s, ok := given.(string)
 		if !ok {
-			return nil, &fault{code: faultType, message: "Must be a string."}
+			return nil, &argError{code: argErrType, message: "Must be a string."}
 		}
 		return s, check(s)
 	}
@@ -185,9 +182,9 @@ func contextArg() arg {
 			{"type", "string"}, {"enum", contexts}, {"default", contextView},
 		},
 		initial: contextView,
-		accept: aString(func(s string) *fault {
+		accept: aString(func(s string) *argError {
 			if !slices.Contains(contexts, s) {
-				return &fault{code: faultNotInEnum, message: "Must be one of " + strings.Join(contexts, ", ") + "."}
+				return &argError{code: argErrNotInEnum, message: "Must be one of " + strings.Join(contexts, ", ") + "."}
 			}
 			return nil
 		}),
@@ -198,7 +195,7 @@ func contextArg() arg {
 func anyArg(name, initial string) arg {
 	return arg{
 		name: name, schema: object{{"default", initial}}, initial: initial,
-		accept: func(given any) (any, *fault) { return given, nil },
+		accept: func(given any) (any, *argError) { return given, nil },
 	}
 }
 
@@ -213,14 +210,14 @@ func nameSchema() object {
 func nameArg(required bool) arg {
 	return arg{
 		name: "name", required: required, schema: nameSchema(), null: nullEmpties,
-		accept: aString(func(s string) *fault {
+		accept: aString(func(s string) *argError {
 			switch {
 			case s == "":
-				return &fault{code: faultTooShort, message: "Must not be empty."}
+				return &argError{code: argErrTooShort, message: "Must not be empty."}
 			case !utf8.ValidString(s):
-				return &fault{code: faultPattern, message: "Must be text in UTF-8."}
+				return &argError{code: argErrPattern, message: "Must be text in UTF-8."}
 			case strings.TrimFunc(s, unicode.IsSpace) == "":
-				return &fault{code: faultPattern, message: "Must not be blank."}
+				return &argError{code: argErrPattern, message: "Must not be blank."}
 			}
 			return nil
 		}),
@@ -242,11 +239,11 @@ func appIDSchema() object {
 func appIDArg() arg {
 	return arg{
 		name: "app_id", schema: appIDSchema(), null: nullIsGiven,
-		accept: func(given any) (any, *fault) {
+		accept: func(given any) (any, *argError) {
 			s, ok := given.(string)
 			id := strings.TrimSuffix(s, "\n")
 			if !ok || !sparekey.ValidAppID(id) || id == "" && s != "" {
-				return nil, &fault{code: faultNoSchema, message: "Must be a UUID in lower case, or empty."}
+				return nil, &argError{code: argErrNoSchema, message: "Must be a UUID in lower case, or empty."}
 			}
 			return id, nil
 		},
@@ -266,13 +263,13 @@ func integerArg(name, description string, initial any, least, most int) arg {
 	}
 	return arg{
 		name: name, schema: schema, initial: initial,
-		accept: func(given any) (any, *fault) {
+		accept: func(given any) (any, *argError) {
 			n, ok := integer(given)
 			switch {
 			case !ok:
-				return nil, &fault{code: faultType, message: "Must be a whole number."}
+				return nil, &argError{code: argErrType, message: "Must be a whole number."}
 			case n < least || most > 0 && n > most:
-				return nil, &fault{code: faultRange, message: message}
+				return nil, &argError{code: argErrRange, message: message}
 			}
 			return n, nil
 		},
@@ -291,7 +288,6 @@ func integer(v any) (int, bool) {
 	return n, ok && err == nil && -maxInteger < n && n < maxInteger
 }
 
-// number is an accepted parameter that is a whole number.
 func (c *call) number(name string) int {
 	n, _ := c.args[name].(int)
 	return n
@@ -304,18 +300,17 @@ func wordsArg(name, description string) arg {
 		schema: object{
 			{"description", description}, {"type", "array"}, {"items", object{{"type", "string"}}},
 		},
-		accept: func(given any) (any, *fault) {
-			list, ok := words(given)
+		accept: func(given any) (any, *argError) {
+			list, ok := readWords(given)
 			if !ok {
-				return nil, &fault{code: faultType, message: "Must be a list of strings."}
+				return nil, &argError{code: argErrType, message: "Must be a list of strings."}
 			}
 			return list, nil
 		},
 	}
 }
 
-// words reads a list of words in any form in which it can be sent.
-func words(given any) (list []string, ok bool) {
+func readWords(given any) (list []string, ok bool) {
 	switch given := given.(type) {
 	case string:
 		return strings.FieldsFunc(given, func(c rune) bool { return c == ',' || unicode.IsSpace(c) }), true

@@ -11,9 +11,9 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// saysNothing are parameters that say how to answer rather than what is selected, as do those
-// that begin with "_". Clients send force with every DELETE.
-var saysNothing = []string{"context", "force", "rest_route"}
+// formatParameters select nothing, and neither do those that begin with "_". Clients send force with
+// every DELETE.
+var formatParameters = []string{"context", "force", "rest_route"}
 
 const revokeHint = "This request names something, so it does not mean all application passwords of the user, and none was revoked. " +
 	"Revoke one by DELETE …/application-passwords/<uuid>, those of an app by ?app_id=<UUID>, and all without other parameters and without a body."
@@ -42,7 +42,7 @@ func (c *call) deletePasswords() (*response, error) {
 // selection is the app ID that the request selects by, if it does. Anything else that
 // the request names is refused.
 func (c *call) selection() (appID string, selected bool, err error) {
-	var faults []fault
+	var errs []argError
 	var apps []any
 	names := map[string]bool{}
 	for _, source := range []params{c.query, c.form, c.json} {
@@ -50,26 +50,26 @@ func (c *call) selection() (appID string, selected bool, err error) {
 			switch {
 			case name == "app_id":
 				apps = append(apps, value)
-			case !strings.HasPrefix(name, "_") && !slices.Contains(saysNothing, name):
+			case !strings.HasPrefix(name, "_") && !slices.Contains(formatParameters, name):
 				names[name] = true
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		faults = append(faults, fault{param: name, code: faultNoSchema, message: "Does not select application passwords here."})
+		errs = append(errs, argError{param: name, code: argErrNoSchema, message: "Does not select application passwords here."})
 	}
 	if len(apps) > 0 {
 		appID, _ = apps[0].(string)
 		if len(apps) > 1 || appID == "" || !sparekey.ValidAppID(appID) {
-			faults = append(faults, fault{param: "app_id", code: faultNoSchema, message: "Must be one UUID in lower case."})
+			errs = append(errs, argError{param: "app_id", code: argErrNoSchema, message: "Must be one UUID in lower case."})
 		}
 	}
 	unread, err := c.hasOtherBody()
 	if err != nil {
 		return "", false, err
 	}
-	if len(faults) > 0 || unread {
-		p := invalidParams(faults)
+	if len(errs) > 0 || unread {
+		p := invalidParams(errs)
 		p.message = revokeHint
 		return "", false, p
 	}
@@ -88,7 +88,7 @@ func (c *call) hasOtherBody() (bool, error) {
 	return err == nil, bodyProblem(err)
 }
 
-// isOtherJSON reports whether a JSON body that is not an object says anything.
+// isOtherJSON reports whether a body is JSON other than an object, and not empty.
 func isOtherJSON(body []byte, p params) bool {
 	body = bytes.TrimSpace(body)
 	return p == nil && len(body) > 0 && !bytes.Equal(body, []byte("null"))

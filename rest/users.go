@@ -15,7 +15,6 @@ import (
 // avatarSizes are the sizes in which pictures of users are offered, in pixels.
 func avatarSizes() []int { return []int{24, 48, 96} }
 
-// person is what is shown of a user.
 type person struct {
 	sparekey.User
 	context string
@@ -104,7 +103,7 @@ func isUserNumber(id string) bool {
 
 func userNumberOrText(id string) any {
 	if isUserNumber(id) {
-		return number(id)
+		return jsonNumber(id)
 	}
 	return id
 }
@@ -170,7 +169,7 @@ func (c *call) mayEdit(u sparekey.User) error {
 	switch {
 	case errors.Is(err, sparekey.ErrUnavailable), errors.Is(err, sparekey.ErrUnavailableForUser):
 		if authority, ok := c.h.svc.Directory().(sparekey.Authority); ok {
-			return forbidUnless(authority.CanManage(c.r.Context(), c.caller.user, u))
+			return errUnless(authority.CanManage(c.r.Context(), c.caller.user, u))
 		}
 		return c.requires("edit_users")
 	}
@@ -180,22 +179,21 @@ func (c *call) mayEdit(u sparekey.User) error {
 // mustListUsers refuses callers who may not list all users: the directory decides if
 // it is a [sparekey.Authority], and otherwise the caller's roles do. It asks once.
 func (c *call) mustListUsers() error {
-	if !c.listAsked {
-		c.listAsked, c.listDenied = true, c.askToListUsers()
+	if !c.listChecked {
+		c.listChecked, c.listErr = true, c.checkListUsers()
 	}
-	return c.listDenied
+	return c.listErr
 }
 
-func (c *call) askToListUsers() error {
+func (c *call) checkListUsers() error {
 	authority, ok := c.h.svc.Directory().(sparekey.Authority)
 	if !ok || !c.caller.signedIn {
 		return c.requires("list_users")
 	}
-	return forbidUnless(authority.CanListUsers(c.r.Context(), c.caller.user))
+	return errUnless(authority.CanListUsers(c.r.Context(), c.caller.user))
 }
 
-// forbidUnless is the answer of an Authority as an error.
-func forbidUnless(allowed bool, broken error) error {
+func errUnless(allowed bool, broken error) error {
 	if broken == nil && !allowed {
 		return sparekey.ErrForbidden
 	}
@@ -282,7 +280,7 @@ func listUsersArgs() []arg {
 		integerArg("per_page", "How many users a page has.", 10, 1, 100),
 		{
 			name: "search", schema: object{{"description", "Only users with this in a name or address."}, {"type", "string"}},
-			accept: aString(func(string) *fault { return nil }),
+			accept: aString(func(string) *argError { return nil }),
 		},
 		integerArg("offset", "How many users to leave out; replaces page.", nil, 0, 0),
 		wordsArg("roles", "Only users with one of these roles."),

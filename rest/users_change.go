@@ -83,12 +83,12 @@ func (c *call) mayChangeUsers() error {
 
 // userChange reads what is to change of a user.
 func (c *call) userChange(u sparekey.User) (change sparekey.UserChange, err error) {
-	var faults []fault
-	text := func(name string, check func(string) *fault) *string {
+	var errs []argError
+	text := func(name string, check func(string) *argError) *string {
 		value, found, wrong := c.readArg(arg{name: name, accept: aString(check)})
 		if wrong != nil {
 			wrong.param = name
-			faults = append(faults, *wrong)
+			errs = append(errs, *wrong)
 		}
 		s, isText := value.(string)
 		if !found || !isText {
@@ -104,12 +104,12 @@ func (c *call) userChange(u sparekey.User) (change sparekey.UserChange, err erro
 	if change.Email = text("email", anyText); change.Email != nil && *change.Email == "" {
 		change.Email = nil
 	}
-	change.Password = text("password", passwordFault)
+	change.Password = text("password", passwordError)
 	login := text("username", anyText)
-	faults = append(faults, c.notKept(u)...)
+	errs = append(errs, c.unstoredErrors(u)...)
 	switch {
-	case faults != nil:
-		return change, invalidParams(faults)
+	case errs != nil:
+		return change, invalidParams(errs)
 	case login != nil && *login != "" && *login != u.Login:
 		return change, refuse(codeLoginFixed)
 	case c.changesRoles(u):
@@ -118,40 +118,38 @@ func (c *call) userChange(u sparekey.User) (change sparekey.UserChange, err erro
 	return change, nil
 }
 
-func anyText(string) *fault { return nil }
+func anyText(string) *argError { return nil }
 
-// passwordFault is WordPress's rule for main passwords: a backslash is part of none,
+// passwordError is WordPress's rule for main passwords: a backslash is part of none,
 // since it would not be the same in every place where it is typed.
-func passwordFault(s string) *fault {
+func passwordError(s string) *argError {
 	if s == "" || strings.Contains(s, `\`) {
-		return &fault{code: faultPassword, message: "Must not be empty, and must not contain a backslash."}
+		return &argError{code: argErrPassword, message: "Must not be empty, and must not contain a backslash."}
 	}
 	return nil
 }
 
-// changesRoles reports whether other roles are asked for. Roles are the operator's to
-// give.
+// changesRoles reports whether the request changes roles, which only the operator can.
 func (c *call) changesRoles(u sparekey.User) bool {
 	given, found, _ := c.lookup("roles")
 	if !found || given == nil {
 		return false
 	}
-	roles, ok := words(given)
+	roles, ok := readWords(given)
 	slices.Sort(roles)
 	return !ok || !slices.Equal(roles, slices.Sorted(slices.Values(u.Roles)))
 }
 
-// keptHere are the members of a user that changeUser deals with, or that are not the
-// client's to set.
-var keptHere = []string{
+// storedMembers are the members of a user that changeUser handles, or that clients cannot set.
+var storedMembers = []string{
 	"id", "username", "name", "email", "roles", "link", "registered_date", "capabilities", "extra_capabilities", "avatar_urls",
 }
 
-// notKept tells the faults of members that have a place in WordPress and none here.
-func (c *call) notKept(u sparekey.User) (faults []fault) {
+// unstoredErrors returns an error for each member that WordPress stores and Sparekey does not.
+func (c *call) unstoredErrors(u sparekey.User) (errs []argError) {
 	for _, f := range c.h.userFields() {
 		given, found, _ := c.lookup(f.name)
-		if slices.Contains(keptHere, f.name) || !found || isNothing(given) {
+		if slices.Contains(storedMembers, f.name) || !found || isEmptyValue(given) {
 			continue
 		}
 		is, err := json.Marshal(f.value(person{u, contextEdit}))
@@ -159,13 +157,12 @@ func (c *call) notKept(u sparekey.User) (faults []fault) {
 		if errors.Join(err, err2) == nil && string(is) == string(wanted) {
 			continue
 		}
-		faults = append(faults, fault{param: f.name, code: faultNotKept, message: "This site does not keep it, so it cannot be changed."})
+		errs = append(errs, argError{param: f.name, code: argErrNotKept, message: "This site does not keep it, so it cannot be changed."})
 	}
-	return faults
+	return errs
 }
 
-// isNothing reports whether a value is empty: there is nothing in it to keep.
-func isNothing(v any) bool {
+func isEmptyValue(v any) bool {
 	switch v := v.(type) {
 	case nil:
 		return true
@@ -179,17 +176,17 @@ func isNothing(v any) bool {
 	return false
 }
 
-// userProblem is a refusal of the UserChanger with the names that the API has.
+// userProblem translates the names in a refusal of the UserChanger to those of the API.
 func userProblem(err error) error {
 	if errors.Is(err, sparekey.ErrEmailTaken) {
 		return refuse(codeEmailTaken)
 	}
 	names := map[string]struct {
 		param string
-		code  faultCode
-	}{"email": {"email", faultEmail}, "display name": {"name", faultPattern}, "password": {"password", faultPassword}}
-	var faults []fault
-	for _, err := range parts(err) {
+		code  argErrorCode
+	}{"email": {"email", argErrEmail}, "display name": {"name", argErrPattern}, "password": {"password", argErrPassword}}
+	var errs []argError
+	for _, err := range unjoin(err) {
 		var invalid *sparekey.InvalidError
 		if !errors.As(err, &invalid) {
 			return err
@@ -198,13 +195,13 @@ func userProblem(err error) error {
 		if !known {
 			return err
 		}
-		faults = append(faults, fault{param: as.param, code: as.code, message: strings.ToUpper(invalid.Problem[:1]) + invalid.Problem[1:] + "."})
+		errs = append(errs, argError{param: as.param, code: as.code, message: strings.ToUpper(invalid.Problem[:1]) + invalid.Problem[1:] + "."})
 	}
-	return invalidParams(faults)
+	return invalidParams(errs)
 }
 
-// parts are the errors of which several were joined to one.
-func parts(err error) []error {
+// unjoin undoes errors.Join.
+func unjoin(err error) []error {
 	var several interface{ Unwrap() []error }
 	if errors.As(err, &several) {
 		return several.Unwrap()

@@ -46,7 +46,7 @@ func (s Selection) matches(d Debt) bool {
 func (l *Limiter) List(ctx context.Context) ([]Entry, error) {
 	debts, err := l.debts(ctx)
 	now := l.config.Now()
-	latest := map[Entry]time.Time{} // by what is throttled; here and shared are one
+	latest := map[Entry]time.Time{} // a key can be in both counts
 	for _, d := range debts {
 		wait := l.rate(d.Key).wait(d.Owed)
 		if wait == 0 || d.Key.origin == originUnknown {
@@ -78,7 +78,7 @@ func Merge(answers []Answer) []Entry {
 	return sorted(latest)
 }
 
-// sorted are entries with the time of each, the latest first, at most maxEntries.
+// sorted returns the latest entries first, at most maxEntries.
 func sorted(latest map[Entry]time.Time) []Entry {
 	entries := make([]Entry, 0, len(latest))
 	for e, until := range latest {
@@ -96,7 +96,7 @@ func sorted(latest map[Entry]time.Time) []Entry {
 // they were.
 func (l *Limiter) Clear(ctx context.Context, s Selection) (int, error) {
 	debts, err := l.debts(ctx)
-	selected := map[Key]bool{} // here and shared are one
+	selected := map[Key]bool{} // a key can be in both counts
 	for _, d := range debts {
 		if s.matches(d) {
 			selected[d.Key] = true
@@ -111,7 +111,6 @@ func (l *Limiter) Clear(ctx context.Context, s Selection) (int, error) {
 	return len(keys), err
 }
 
-// debts are the counts of this process and the shared ones.
 func (l *Limiter) debts(ctx context.Context) ([]Debt, error) {
 	debts := l.local.list(l.config.Now())
 	lister := l.shared.lister()
@@ -122,7 +121,6 @@ func (l *Limiter) debts(ctx context.Context) ([]Debt, error) {
 	return append(debts, shared...), err
 }
 
-// rate is the Rate by which a key is counted.
 func (l *Limiter) rate(k Key) Rate {
 	if k.origin == originSite {
 		return l.config.Site
@@ -155,9 +153,9 @@ type Mailbox interface {
 }
 
 const (
-	attendEvery  = time.Second            // how often a server looks for questions
-	answersEvery = 100 * time.Millisecond // how often a command looks for answers
-	firstAnswer  = 5 * time.Second        // how long a command waits for the first answer
+	pollEvery          = time.Second            // how often a server looks for questions
+	answersEvery       = 100 * time.Millisecond // how often a command looks for answers
+	firstAnswerTimeout = 5 * time.Second        // how long a command waits for the first answer
 )
 
 // question is what a command asks.
@@ -178,7 +176,7 @@ func (l *Limiter) Attend(ctx context.Context, m Mailbox) {
 	if l == nil {
 		return
 	}
-	ticker := time.NewTicker(attendEvery)
+	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	var last int64
 	silent := false
@@ -239,13 +237,13 @@ func Ask(ctx context.Context, m Mailbox, toClear *Selection) ([]Answer, error) {
 	ticker := time.NewTicker(answersEvery)
 	defer ticker.Stop()
 	var texts [][]byte
-	for left := int(firstAnswer / answersEvery); left > 0; left-- {
+	for left := int(firstAnswerTimeout / answersEvery); left > 0; left-- {
 		before := len(texts)
 		if texts, err = m.Answers(ctx, id); err != nil {
 			return nil, err
 		}
-		if before == 0 && len(texts) > 0 { // the others look as often
-			left = min(left, int((attendEvery+attendEvery/2)/answersEvery))
+		if before == 0 && len(texts) > 0 { // other servers poll as often
+			left = min(left, int((pollEvery+pollEvery/2)/answersEvery))
 		}
 		select {
 		case <-ctx.Done():

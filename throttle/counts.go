@@ -48,12 +48,12 @@ type Debt struct {
 	Owed   time.Duration
 }
 
-// The slots of a failure: the site, and each level of its network, with and without the login.
+// The indexes of slots: the site, and each level of the network, without and with the login.
 const (
-	ofSite    = 0
-	ofAddress = 1
-	ofLogin   = ofAddress + len(levels)
-	slotCount = ofLogin + len(levels)
+	siteSlot    = 0
+	addressSlot = 1
+	loginSlot   = addressSlot + len(levels)
+	slotCount   = loginSlot + len(levels)
 )
 
 type (
@@ -61,14 +61,14 @@ type (
 	owed  [slotCount]time.Duration
 )
 
-// debt is when a key owes nothing any more, in Unix nanoseconds.
+// debt is the GCRA state of a key.
 type debt struct {
-	whole  int64
+	zeroAt int64 // when the key owes nothing, in Unix nanoseconds
 	userID string
 }
 
-// local counts in this process. It holds at most a number of networks, and of logins at
-// networks. Beyond that it evicts one, so that strangers cannot make it grow.
+// local counts in this process. It evicts keys beyond a number of networks, and of logins at
+// networks, so that callers cannot make it grow.
 type local struct {
 	keys int
 
@@ -84,7 +84,6 @@ func newLocal(keys int) *local {
 	return l
 }
 
-// table is where a key is counted.
 func (l *local) table(k Key) map[Key]debt {
 	switch {
 	case k.origin == originSite:
@@ -108,8 +107,8 @@ func (l *local) add(n int, s *slots, now time.Time) (was owed) {
 }
 
 func (l *local) addTo(table map[Key]debt, n int, s *Slot, now int64) time.Duration {
-	d, known := table[s.Key]
-	was := time.Duration(max(0, d.whole-now))
+	d, exists := table[s.Key]
+	was := time.Duration(max(0, d.zeroAt-now))
 	if n == 0 {
 		return was
 	}
@@ -118,18 +117,17 @@ func (l *local) addTo(table map[Key]debt, n int, s *Slot, now int64) time.Durati
 	case is == 0:
 		delete(table, s.Key)
 		return was
-	case !known && len(table) >= l.keys:
-		makeRoom(table, func(d debt) int64 { return d.whole })
+	case !exists && len(table) >= l.keys:
+		evictLowest(table, func(d debt) int64 { return d.zeroAt })
 	}
 	table[s.Key] = debt{now + int64(is), s.UserID}
 	return was
 }
 
-// owes reports whether a key owes anything.
 func (l *local) owes(k Key, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.table(k)[k].whole > now.UnixNano()
+	return l.table(k)[k].zeroAt > now.UnixNano()
 }
 
 // list is Lister.List.
@@ -138,8 +136,8 @@ func (l *local) list(now time.Time) (debts []Debt) {
 	defer l.mu.Unlock()
 	for _, table := range l.tables {
 		for k, d := range table {
-			if d.whole > now.UnixNano() {
-				debts = append(debts, Debt{k, d.userID, time.Duration(d.whole - now.UnixNano())})
+			if d.zeroAt > now.UnixNano() {
+				debts = append(debts, Debt{k, d.userID, time.Duration(d.zeroAt - now.UnixNano())})
 			}
 		}
 	}
@@ -155,7 +153,6 @@ func (l *local) delete(keys []Key) {
 	}
 }
 
-// size is how many keys are held.
 func (l *local) size() (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -165,10 +162,10 @@ func (l *local) size() (n int) {
 	return n
 }
 
-// makeRoom evicts the entry of the lowest rank among a few. Maps are walked from a random
-// place, so a caller cannot choose which, and entries of high rank stay: a flood of new keys
-// does not evict those that failed most.
-func makeRoom[K comparable, V any](m map[K]V, rank func(V) int64) {
+// evictLowest evicts the entry of the lowest rank among a few. Iteration of a map starts at a
+// random entry, so a caller cannot choose the victim, and entries of high rank stay: a flood of
+// new keys does not evict those with the most failures.
+func evictLowest[K comparable, V any](m map[K]V, rank func(V) int64) {
 	const tries = 16
 	var victim K
 	lowest, n := int64(0), 0

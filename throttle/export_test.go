@@ -22,16 +22,16 @@ func LoginKey(addr netip.Addr, login string) Key {
 // Queue is the queue of look-ups.
 type Queue struct{ *queue }
 
-// NewQueue returns a queue for look-ups of some places at the same moment, and a number that wait.
-func NewQueue(places, most int) Queue {
+// NewQueue returns a queue with so many slots and waiting look-ups.
+func NewQueue(slots, maxWaiting int) Queue {
 	q := newQueue()
-	q.places, q.most = places, most
+	q.slots, q.maxWaiting = slots, maxWaiting
 	return Queue{q}
 }
 
-// Enter waits for a look-up's place.
-func (q Queue) Enter(ctx context.Context, addr netip.Addr) (leave func(), err error) {
-	return q.enter(ctx, NetworkKey(addr))
+// Acquire waits for a slot.
+func (q Queue) Acquire(ctx context.Context, addr netip.Addr) (release func(), err error) {
+	return q.acquire(ctx, NetworkKey(addr))
 }
 
 // Waiting is how many look-ups wait.
@@ -41,11 +41,11 @@ func (q Queue) Waiting() int {
 	return q.waiting
 }
 
-// Lanes is how many networks the queue holds.
-func (q Queue) Lanes() int {
+// Networks is how many networks the queue holds.
+func (q Queue) Networks() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.lanes)
+	return len(q.networks)
 }
 
 // LookUpPause is the least time between two look-ups of a network.

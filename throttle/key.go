@@ -189,5 +189,4 @@ func (k Key) withLogin(login, userID string) Key {
 	return k
 }
 
-// normalise is the one spelling by which an unknown login is counted.
 func normalise(login string) string { return loginname.Key(login) }

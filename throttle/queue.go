@@ -8,73 +8,72 @@ import (
 	"time"
 )
 
-// The bounds of look-ups from networks where something failed lately. One takes some 10 to 40 µs
-// of a processor, so a thousand a second are a few per cent of one.
+// The limits of look-ups from networks with recent failures. A look-up takes some 10 to 40 µs of
+// a processor, so a thousand a second take a few per cent of one.
 const (
 	lookUpPause = time.Millisecond // between two of one network
 	maxWaiting  = 1024             // look-ups that wait, of all networks together
 )
 
-// queue has look-ups wait for a place. Those of one network are served first come, first served,
-// one at a time and with a pause after each. Networks take turns, so that a flood from one of them
-// delays the others by one look-up at most.
+// queue limits concurrent look-ups. Each network has a queue of its own: first in, first out, one
+// look-up at a time, with a pause after each. The queues are served round-robin, so that a flood
+// from one network delays the others by at most one look-up.
 //
-// It never refuses, because what waits may be right. Past its bound, the first look-up of the
-// network that has most waiting begins at once, beyond the rate.
+// It never refuses a look-up, because the secret may be right. If too many wait, the first one in
+// the longest queue starts at once, without a slot.
 type queue struct {
-	pause  time.Duration
-	most   int
-	places int // look-ups at the same moment
+	pause      time.Duration
+	maxWaiting int
+	slots      int // concurrent look-ups
 
-	mu      sync.Mutex
-	lanes   map[Key]*lane
-	ready   []*lane // those whose first waiter may begin, in the order of their turns
-	running int
-	waiting int
+	mu       sync.Mutex
+	networks map[Key]*networkQueue
+	ready    []*networkQueue // those whose first waiter may start, in their order
+	running  int
+	waiting  int
 }
 
-// lane is a network in the queue. It exists while one of its look-ups waits, runs or has just
-// run.
-type lane struct {
+// networkQueue exists while a look-up of the network waits, runs, or ran within the pause.
+type networkQueue struct {
 	network Key
 	waiters []*waiter
-	busy    bool // it is among the ready, or one of its look-ups runs or has just run
+	busy    bool // it is in ready, or a look-up runs or ran within the pause
 }
 
 type waiter struct {
-	start chan struct{} // closed when it may begin
-	early bool          // it began without a place
+	start     chan struct{} // closed when it may start
+	unslotted bool          // it started without a slot
 }
 
 func newQueue() *queue {
 	return &queue{
-		pause: lookUpPause, most: maxWaiting, places: max(4, 2*runtime.GOMAXPROCS(0)), lanes: map[Key]*lane{},
+		pause: lookUpPause, maxWaiting: maxWaiting, slots: max(4, 2*runtime.GOMAXPROCS(0)), networks: map[Key]*networkQueue{},
 	}
 }
 
-// enter waits for a place, until the context ends. leave gives it back.
-func (q *queue) enter(ctx context.Context, network Key) (leave func(), err error) {
-	l, w := q.join(network)
+// acquire waits for a slot until the context ends.
+func (q *queue) acquire(ctx context.Context, network Key) (release func(), err error) {
+	l, w := q.enqueue(network)
 	select {
 	case <-w.start:
 	case <-ctx.Done():
-		if q.quit(l, w) {
+		if q.cancel(l, w) {
 			return nil, ctx.Err()
 		}
 	}
-	if w.early {
+	if w.unslotted {
 		return func() {}, nil
 	}
-	return func() { q.leave(l) }, nil
+	return func() { q.release(l) }, nil
 }
 
-func (q *queue) join(network Key) (*lane, *waiter) {
+func (q *queue) enqueue(network Key) (*networkQueue, *waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lanes[network]
+	l := q.networks[network]
 	if l == nil {
-		l = &lane{network: network}
-		q.lanes[network] = l
+		l = &networkQueue{network: network}
+		q.networks[network] = l
 	}
 	w := &waiter{start: make(chan struct{})}
 	l.waiters = append(l.waiters, w)
@@ -84,14 +83,14 @@ func (q *queue) join(network Key) (*lane, *waiter) {
 		q.ready = append(q.ready, l)
 	}
 	q.dispatch()
-	if q.waiting > q.most {
-		q.relieve()
+	if q.waiting > q.maxWaiting {
+		q.startLongest()
 	}
 	return l, w
 }
 
-// quit removes a waiter that gave up. It reports false for one that may begin already.
-func (q *queue) quit(l *lane, w *waiter) bool {
+// cancel reports false for a waiter that may start already.
+func (q *queue) cancel(l *networkQueue, w *waiter) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	i := slices.Index(l.waiters, w)
@@ -103,8 +102,7 @@ func (q *queue) quit(l *lane, w *waiter) bool {
 	return true
 }
 
-// leave ends a look-up. The next one of its network begins after the pause.
-func (q *queue) leave(l *lane) {
+func (q *queue) release(l *networkQueue) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.running--
@@ -112,24 +110,23 @@ func (q *queue) leave(l *lane) {
 	time.AfterFunc(q.pause, func() { q.resume(l) })
 }
 
-// resume has a network wait for its next turn after the pause.
-func (q *queue) resume(l *lane) {
+func (q *queue) resume(l *networkQueue) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ready = append(q.ready, l)
 	q.dispatch()
 }
 
-// dispatch begins look-ups while there are places. It is called with the lock held, as are the
+// dispatch starts look-ups while there are free slots. The caller holds the lock, as for the
 // methods below.
 func (q *queue) dispatch() {
-	for q.running < q.places && len(q.ready) > 0 {
+	for q.running < q.slots && len(q.ready) > 0 {
 		l := q.ready[0]
 		q.ready[0] = nil
 		q.ready = q.ready[1:]
 		if len(l.waiters) == 0 {
 			l.busy = false
-			delete(q.lanes, l.network)
+			delete(q.networks, l.network)
 			continue
 		}
 		q.running++
@@ -137,8 +134,7 @@ func (q *queue) dispatch() {
 	}
 }
 
-// next takes the first waiter of a network out.
-func (q *queue) next(l *lane) *waiter {
+func (q *queue) next(l *networkQueue) *waiter {
 	w := l.waiters[0]
 	l.waiters[0] = nil
 	l.waiters = l.waiters[1:]
@@ -146,15 +142,15 @@ func (q *queue) next(l *lane) *waiter {
 	return w
 }
 
-// relieve has the network that has most waiting begin one look-up without a place.
-func (q *queue) relieve() {
-	var longest *lane
-	for _, l := range q.lanes {
+// startLongest starts the first look-up of the longest queue without a slot.
+func (q *queue) startLongest() {
+	var longest *networkQueue
+	for _, l := range q.networks {
 		if longest == nil || len(l.waiters) > len(longest.waiters) {
 			longest = l
 		}
 	}
 	w := q.next(longest)
-	w.early = true
+	w.unslotted = true
 	close(w.start)
 }

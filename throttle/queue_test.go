@@ -27,7 +27,7 @@ func (l *lookUps) start(t *testing.T, name string) {
 	t.Helper()
 	addr := netip.AddrFrom4([4]byte{192, 0, 2, name[0]})
 	l.wait.Go(func() {
-		leave, err := l.Enter(t.Context(), addr)
+		leave, err := l.Acquire(t.Context(), addr)
 		if err != nil {
 			t.Error(err)
 			return
@@ -55,8 +55,8 @@ func TestNetworksTakeTurns(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if l.Lanes() != 0 || l.Waiting() != 0 {
-			t.Errorf("%d networks and %d look-ups are left", l.Lanes(), l.Waiting())
+		if l.Networks() != 0 || l.Waiting() != 0 {
+			t.Errorf("%d networks and %d look-ups are left", l.Networks(), l.Waiting())
 		}
 	})
 }
@@ -110,7 +110,7 @@ func TestWaitersWhoLeave(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 50 {
 			l.wait.Go(func() {
-				if _, err := l.Enter(ctx, netip.MustParseAddr("192.0.2.9")); err == nil {
+				if _, err := l.Acquire(ctx, netip.MustParseAddr("192.0.2.9")); err == nil {
 					t.Error("a client that hung up has a place")
 				}
 			})
@@ -125,8 +125,8 @@ func TestWaitersWhoLeave(t *testing.T) {
 		l.wait.Wait()
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if l.Lanes() != 0 || len(l.order) != 2 {
-			t.Errorf("%d networks are left; the order is %v", l.Lanes(), l.order)
+		if l.Networks() != 0 || len(l.order) != 2 {
+			t.Errorf("%d networks are left; the order is %v", l.Networks(), l.order)
 		}
 	})
 }

@@ -7,23 +7,22 @@ import (
 	"time"
 )
 
-// While the shared counts are away, they are asked again once in a while, and a
-// single caller waits for that.
+// While the shared counts are unavailable, one caller at a time retries them, after a pause.
 const (
 	sharedTimeout = 250 * time.Millisecond
 	sharedPause   = time.Second
 )
 
-// shared asks Counts that may be away.
+// shared wraps Counts that may be unavailable.
 type shared struct {
-	counts  Counts
-	log     *slog.Logger
-	away    atomic.Bool
-	retryAt atomic.Int64 // Unix nanoseconds
+	counts      Counts
+	log         *slog.Logger
+	unavailable atomic.Bool
+	retryAt     atomic.Int64 // Unix nanoseconds
 }
 
-// add is Counts.Add. ok is false where the counts are unknown. A failure counts even if its
-// caller leaves, and that caller does not make the counts fail.
+// add is Counts.Add. ok is false if the counts are unavailable. It ignores the caller's context:
+// a failure counts even if the caller disconnects, and a disconnect does not make the counts fail.
 func (s *shared) add(ctx context.Context, n int, of *slots, now time.Time) (was owed, ok bool) {
 	if !s.mayAsk(now) {
 		return was, false
@@ -37,7 +36,7 @@ func (s *shared) add(ctx context.Context, n int, of *slots, now time.Time) (was 
 		}
 	}
 	answer, err := s.counts.Add(ctx, n, counted)
-	s.note(ctx, err, now)
+	s.setAvailable(ctx, err, now)
 	if err != nil || len(answer) != len(counted) {
 		return was, false
 	}
@@ -49,7 +48,7 @@ func (s *shared) add(ctx context.Context, n int, of *slots, now time.Time) (was 
 	return was, true
 }
 
-// lister is the Counts where they can be looked through, and else nil.
+// lister returns nil if the counts are not a Lister.
 func (s *shared) lister() Lister {
 	if s == nil {
 		return nil
@@ -59,21 +58,20 @@ func (s *shared) lister() Lister {
 }
 
 func (s *shared) mayAsk(now time.Time) bool {
-	if !s.away.Load() {
+	if !s.unavailable.Load() {
 		return true
 	}
 	at := s.retryAt.Load()
 	return now.UnixNano() >= at && s.retryAt.CompareAndSwap(at, now.Add(sharedPause).UnixNano())
 }
 
-// note keeps whether the counts answered, and says so when that changes.
-func (s *shared) note(ctx context.Context, err error, now time.Time) {
+func (s *shared) setAvailable(ctx context.Context, err error, now time.Time) {
 	switch {
-	case err == nil && s.away.CompareAndSwap(true, false):
+	case err == nil && s.unavailable.CompareAndSwap(true, false):
 		s.log.InfoContext(ctx, "the shared throttle answers again")
 	case err != nil:
 		s.retryAt.Store(now.Add(sharedPause).UnixNano())
-		if s.away.CompareAndSwap(false, true) {
+		if s.unavailable.CompareAndSwap(false, true) {
 			s.log.ErrorContext(ctx, "the shared throttle does not answer: each process counts failures for itself", "error", err)
 		}
 	}

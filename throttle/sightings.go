@@ -24,17 +24,17 @@ type Sightings interface {
 }
 
 const (
-	noteEvery    = 24 * time.Hour   // how often one sighting is written
+	recordEvery  = 24 * time.Hour   // how often one sighting is written
 	flushEvery   = time.Minute      // how often what is new is written
 	loadEvery    = 10 * time.Minute // how often the writes of other processes are read
 	flushTimeout = 5 * time.Second  // for the last write, when the process ends
 )
 
-// durable is the record of sightings that outlives the process.
+// durable is the record of sightings that survives a restart.
 type durable struct {
-	store   Sightings // nil: none
-	keys    int
-	goodFor time.Duration
+	store    Sightings // optional
+	keys     int
+	validFor time.Duration
 
 	mu      sync.Mutex
 	key     []byte // nil: not loaded yet
@@ -47,7 +47,7 @@ type durableSighting struct {
 	skips int // how many attempts have skipped the queue by it since it was confirmed
 }
 
-// hash is what the record has of a login at a network, or of the network where login is empty.
+// hash identifies a login at a network or, with an empty login, the network.
 func (d *durable) hash(network Key, login string) (h [16]byte) {
 	var fixed [10]byte
 	binary.BigEndian.PutUint64(fixed[:], network.network)
@@ -59,30 +59,29 @@ func (d *durable) hash(network Key, login string) (h [16]byte) {
 	return h
 }
 
-// note keeps that something of a login was right at a network.
-func (d *durable) note(network Key, login string, now time.Time) {
+func (d *durable) record(network Key, login string, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.key == nil {
 		return
 	}
 	for _, h := range [...][16]byte{d.hash(network, login), d.hash(network, "")} {
-		s, known := d.seen[h]
-		if known && now.Sub(s.last) < noteEvery {
+		s, exists := d.seen[h]
+		if exists && now.Sub(s.last) < recordEvery {
 			d.seen[h] = durableSighting{last: s.last}
 			continue
 		}
-		if !known && len(d.seen) >= d.keys {
-			makeRoom(d.seen, func(s durableSighting) int64 { return s.last.Unix() })
+		if !exists && len(d.seen) >= d.keys {
+			evictLowest(d.seen, func(s durableSighting) int64 { return s.last.Unix() })
 		}
 		if len(d.pending) >= d.keys {
-			makeRoom(d.pending, func(t time.Time) int64 { return t.Unix() })
+			evictLowest(d.pending, func(t time.Time) int64 { return t.Unix() })
 		}
 		d.seen[h], d.pending[h] = durableSighting{last: now}, now
 	}
 }
 
-// has reports whether something of a login, or of any where it is empty, was right at a network.
+// has reports whether a secret of a login, or with an empty login of any, succeeded at a network.
 func (d *durable) has(network Key, login string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -90,8 +89,8 @@ func (d *durable) has(network Key, login string, now time.Time) bool {
 	return ok
 }
 
-// admits is like has, but only for maxUnconfirmed attempts until one is right.
-func (d *durable) admits(network Key, login string, now time.Time) bool {
+// allowsSkip is like has, limited to maxUnconfirmed attempts since the last success.
+func (d *durable) allowsSkip(network Key, login string, now time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	h, ok := d.find(network, login, now)
@@ -111,7 +110,7 @@ func (d *durable) find(network Key, login string, now time.Time) (h [16]byte, ok
 	}
 	h = d.hash(network, login)
 	s, ok := d.seen[h]
-	return h, ok && now.Sub(s.last) <= d.goodFor
+	return h, ok && now.Sub(s.last) <= d.validFor
 }
 
 func (d *durable) size() int {
@@ -120,7 +119,6 @@ func (d *durable) size() int {
 	return len(d.seen)
 }
 
-// load reads the record.
 func (d *durable) load(ctx context.Context) error {
 	key, seen, err := d.store.LoadSightings(ctx, d.keys)
 	if err != nil {

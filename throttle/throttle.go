@@ -5,8 +5,8 @@
 //	svc := sparekey.New(store, users, limiter.Protect(sparekey.Config{}))
 //
 // Application passwords cannot be guessed, so a right one always passes. Where too much has failed,
-// wrong ones are refused with [sparekey.ReasonThrottled], and look-ups from there take turns in a
-// queue, which bounds what they cost. Main passwords can be guessed: [Limiter.Try] refuses attempts
+// wrong ones are refused with [sparekey.ReasonThrottled], and look-ups from there wait in a
+// queue, which limits their cost. Main passwords can be guessed: [Limiter.Try] refuses attempts
 // at the sign-in page before they are made. Each has counts of its own.
 //
 // Failures are counted by network (an IPv4 address; an IPv6 address by its /64, and with larger
@@ -96,14 +96,14 @@ type Config struct {
 
 // Limiter bounds guessing. It is safe for concurrent use. A nil Limiter bounds nothing.
 type Limiter struct {
-	config  Config
-	local   *local
-	shared  *shared // nil: none
-	known   *known
-	durable *durable
-	guesses *guesses
-	queue   *queue
-	turned  atomic.Uint64
+	config    Config
+	local     *local
+	shared    *shared // nil: none
+	successes *successes
+	durable   *durable
+	guesses   *guesses
+	queue     *queue
+	throttled atomic.Uint64
 }
 
 // New returns a Limiter. It panics on a Rate that cannot be counted with.
@@ -124,10 +124,10 @@ func New(config Config) *Limiter {
 		config.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	l := &Limiter{
-		config: config, local: newLocal(config.Keys), known: newKnown(config.Keys, config.GoodFor),
+		config: config, local: newLocal(config.Keys), successes: newSuccesses(config.Keys, config.GoodFor),
 		guesses: newGuesses(config.Keys), queue: newQueue(),
 		durable: &durable{
-			store: config.Sightings, keys: config.Keys, goodFor: config.GoodFor,
+			store: config.Sightings, keys: config.Keys, validFor: config.GoodFor,
 			seen: map[[16]byte]durableSighting{}, pending: map[[16]byte]time.Time{},
 		},
 	}
@@ -176,28 +176,28 @@ func (l *Limiter) Protect(c sparekey.Config) sparekey.Config {
 	return c
 }
 
-// AroundLookup makes the look-up of an attempt: at once, or in turn with others where something
-// failed lately. If the attempt is wrong and too much failed before it, the error is that of
+// AroundLookup makes the look-up of an attempt: at once, or after a wait in the queue if its network
+// had failures recently. If the attempt is wrong and too much failed before it, the error is that of
 // [sparekey.Throttled]. It never refuses one that is right. It is for
 // [sparekey.Config.AroundLookup].
 func (l *Limiter) AroundLookup(ctx context.Context, a sparekey.Attempt, lookUp sparekey.Lookup) error {
 	from := networkKey(ApplicationPassword, a.Addr)
 	guess := l.guesses.id(from, a.Login, a.Secret.Reveal())
-	again := l.guesses.has(guess, l.config.Now())
-	leave := func() {}
-	if (again || l.local.owes(from, l.config.Now())) && !l.skipsQueue(from, a) {
+	repeated := l.guesses.has(guess, l.config.Now())
+	release := func() {}
+	if (repeated || l.local.owes(from, l.config.Now())) && !l.skipsQueue(from, a) {
 		var err error
-		if leave, err = l.queue.enter(ctx, from); err != nil {
+		if release, err = l.queue.acquire(ctx, from); err != nil {
 			return fmt.Errorf("wait for a look-up: %w", err)
 		}
 	}
-	user, err := l.lookUp(ctx, lookUp, leave)
+	user, err := l.lookUp(ctx, lookUp, release)
 	if !failed(err) {
 		return err
 	}
 	now := l.config.Now()
 	s := l.slots(ApplicationPassword, a.Addr, a.Login, user.ID)
-	if again {
+	if repeated {
 		if _, throttled := l.add(ctx, 0, &s, now); throttled != nil {
 			return throttled
 		}
@@ -205,36 +205,35 @@ func (l *Limiter) AroundLookup(ctx context.Context, a sparekey.Attempt, lookUp s
 	}
 	was, throttled := l.add(ctx, 1, &s, now)
 	if throttled != nil {
-		l.takeBack(ctx, &s, was)
+		l.undo(ctx, &s, was)
 		return throttled
 	}
 	l.guesses.add(guess, now)
-	l.tell(ctx, &s, was.own)
+	l.logLimitReached(ctx, &s, was.own)
 	return err
 }
 
-// lookUp makes a look-up, and then leaves the queue, also if it panics.
-func (l *Limiter) lookUp(ctx context.Context, lookUp sparekey.Lookup, leave func()) (sparekey.User, error) {
-	defer leave()
+// lookUp releases the slot of the queue, also after a panic.
+func (l *Limiter) lookUp(ctx context.Context, lookUp sparekey.Lookup, release func()) (sparekey.User, error) {
+	defer release()
 	return lookUp(ctx)
 }
 
-// skipsQueue reports whether an attempt was right here before, as far as that is known
-// without a look-up.
+// skipsQueue reports whether an attempt like this one succeeded before, by what is known without
+// a look-up.
 func (l *Limiter) skipsQueue(from Key, a sparekey.Attempt) bool {
 	now := l.config.Now()
-	return l.known.admits(l.known.id(from, a.Login, a.Secret.Reveal()), now) || l.durable.admits(from, a.Login, now)
+	return l.successes.allowsSkip(l.successes.id(from, a.Login, a.Secret.Reveal()), now) || l.durable.allowsSkip(from, a.Login, now)
 }
 
 // Check stores that an attempt was right. It is for [sparekey.Config.Check] and never
 // refuses.
 func (l *Limiter) Check(_ context.Context, _ sparekey.Identity, a sparekey.Attempt) error {
 	from := networkKey(ApplicationPassword, a.Addr)
-	l.remember(from, a.Login, l.known.id(from, a.Login, a.Secret.Reveal()))
+	l.recordSuccess(from, a.Login, l.successes.id(from, a.Login, a.Secret.Reveal()))
 	return nil
 }
 
-// isFailure reports whether a refusal may be a guess.
 func isFailure(r sparekey.Reason) bool {
 	return r == sparekey.ReasonUnknownLogin || r == sparekey.ReasonUnknownEmail || r == sparekey.ReasonWrongSecret
 }
@@ -249,7 +248,7 @@ func (l *Limiter) IsKnown(addr netip.Addr) bool {
 // isKnown is IsKnown for the network of a Key, of either Kind.
 func (l *Limiter) isKnown(from Key, now time.Time) bool {
 	for _, from.kind = range [...]Kind{SignIn, ApplicationPassword} {
-		if l.known.has(l.known.id(from, "", ""), now) || l.durable.has(from, "", now) {
+		if l.successes.has(l.successes.id(from, "", ""), now) || l.durable.has(from, "", now) {
 			return true
 		}
 	}
@@ -274,35 +273,35 @@ func (l *Limiter) Try(ctx context.Context, login, secret string, addr netip.Addr
 	if userID == "" {
 		who = "l" + normalise(login)
 	}
-	proof := l.known.id(from, who, secret)
+	proof := l.successes.id(from, who, secret)
 	s := l.slots(SignIn, addr, login, userID)
-	if l.known.admits(proof, now) {
+	if l.successes.allowsSkip(proof, now) {
 		return func(err error) {
 			if err == nil {
-				l.remember(from, who, proof)
+				l.recordSuccess(from, who, proof)
 			} else if failed(err) {
-				l.fail(ctx, s)
+				l.addFailure(ctx, s)
 			}
 		}, nil
 	}
 	was, err := l.add(ctx, 1, &s, now)
 	if err != nil {
-		l.takeBack(ctx, &s, was)
+		l.undo(ctx, &s, was)
 		return nil, err
 	}
 	return func(err error) {
 		if failed(err) {
-			l.tell(ctx, &s, was.own)
+			l.logLimitReached(ctx, &s, was.own)
 			return
 		}
-		l.takeBack(ctx, &s, was)
+		l.undo(ctx, &s, was)
 		if err == nil {
-			l.remember(from, who, proof)
+			l.recordSuccess(from, who, proof)
 		}
 	}, nil
 }
 
-// resolve returns the ID of the user of a login, or an empty one where there is none.
+// resolve returns the ID of the user of a login, and "" for an unknown one.
 func (l *Limiter) resolve(ctx context.Context, login string) (string, error) {
 	if l.config.Users == nil {
 		return "", nil
@@ -320,8 +319,7 @@ func failed(err error) bool {
 	return errors.As(err, &refused) && isFailure(refused.Reason)
 }
 
-// Reach asks the shared counts once, if there are any, so that their being away
-// is logged before something fails.
+// Reach asks the shared counts once, so that it is logged if they are unavailable.
 func (l *Limiter) Reach(ctx context.Context) {
 	if l.shared != nil {
 		s := l.slots(ApplicationPassword, netip.Addr{}, "", "")
@@ -331,61 +329,59 @@ func (l *Limiter) Reach(ctx context.Context) {
 
 // IsShared reports whether failures are counted together with other processes at
 // the moment.
-func (l *Limiter) IsShared() bool { return l.shared != nil && !l.shared.away.Load() }
+func (l *Limiter) IsShared() bool { return l.shared != nil && !l.shared.unavailable.Load() }
 
-// Turned is how many attempts were throttled.
-func (l *Limiter) Turned() uint64 { return l.turned.Load() }
+// Throttled is how many attempts were throttled.
+func (l *Limiter) Throttled() uint64 { return l.throttled.Load() }
 
 // Size is how many keys, wrong secrets and successes this process stores.
 func (l *Limiter) Size() int {
-	return l.local.size() + l.known.size() + l.guesses.size() + l.durable.size()
+	return l.local.size() + l.successes.size() + l.guesses.size() + l.durable.size()
 }
 
-// slots are what a failure of a login from an address counts for.
+// slots are the counts to which a failure belongs.
 func (l *Limiter) slots(kind Kind, addr netip.Addr, login, userID string) (s slots) {
-	s[ofSite] = Slot{Key: Key{kind: kind}, Rate: l.config.Site}
+	s[siteSlot] = Slot{Key: Key{kind: kind}, Rate: l.config.Site}
 	keys, count := networks(kind, addr)
 	for i, k := range keys[:count] {
-		s[ofAddress+i] = Slot{Key: k, Rate: l.rate(k)}
+		s[addressSlot+i] = Slot{Key: k, Rate: l.rate(k)}
 		k = k.withLogin(login, userID)
-		s[ofLogin+i] = Slot{Key: k, Rate: l.rate(k), UserID: userID} //nolint:gosec // there are as many logins as networks
+		s[loginSlot+i] = Slot{Key: k, Rate: l.rate(k), UserID: userID} //nolint:gosec // there are as many logins as networks
 	}
 	return s
 }
 
-// before is what was owed before something was added: here, and in the shared
-// counts where they were asked and answered.
-type before struct {
+// previous is what the slots owed before an add: in this process, and in the shared counts if
+// they answered.
+type previous struct {
 	own, shared owed
 	isShared    bool
 }
 
-// add adds n failures to the slots of an attempt, here and then in the shared
-// counts, and refuses the attempt as soon as one of the two says so. That of
-// this process goes on while the other is away, or begins anew; and an
-// attempt that is refused here does not cost a question.
-func (l *Limiter) add(ctx context.Context, n int, s *slots, now time.Time) (was before, err error) {
+// add adds n failures to the counts of this process and then to the shared ones, and refuses the
+// attempt by the first of them that has too many failures. The counts of this process also
+// cover a shared store that is unavailable or was reset, and spare it refused attempts.
+func (l *Limiter) add(ctx context.Context, n int, s *slots, now time.Time) (was previous, err error) {
 	was.own = l.local.add(n, s, now)
-	if err := l.judge(s, was.own, now); err != nil || l.shared == nil {
+	if err := l.check(s, was.own, now); err != nil || l.shared == nil {
 		return was, err
 	}
 	if was.shared, was.isShared = l.shared.add(ctx, n, s, now); was.isShared {
-		err = l.judge(s, was.shared, now)
+		err = l.check(s, was.shared, now)
 	}
 	return was, err
 }
 
-// fail adds a failure that happened, to all counts in any case.
-func (l *Limiter) fail(ctx context.Context, s slots) {
+// addFailure does not refuse: the attempt was made already.
+func (l *Limiter) addFailure(ctx context.Context, s slots) {
 	now := l.config.Now()
-	l.tell(ctx, &s, l.local.add(1, &s, now))
+	l.logLimitReached(ctx, &s, l.local.add(1, &s, now))
 	if l.shared != nil {
 		l.shared.add(ctx, 1, &s, now)
 	}
 }
 
-// takeBack undoes an add of one failure.
-func (l *Limiter) takeBack(ctx context.Context, s *slots, was before) {
+func (l *Limiter) undo(ctx context.Context, s *slots, was previous) {
 	now := l.config.Now()
 	l.local.add(-1, s.added(was.own), now)
 	if was.isShared {
@@ -393,8 +389,8 @@ func (l *Limiter) takeBack(ctx context.Context, s *slots, was before) {
 	}
 }
 
-// added are the slots to which one failure was added: those with room for it.
-// The others owe nothing for it, so that nothing is taken back.
+// added returns the slots to which one failure was added. Full slots stayed unchanged, so there
+// is nothing to undo in them.
 func (s *slots) added(was owed) *slots {
 	added := *s
 	for i := range added {
@@ -405,28 +401,28 @@ func (s *slots) added(was owed) *slots {
 	return &added
 }
 
-// judge refuses an attempt before which too much failed.
-func (l *Limiter) judge(s *slots, o owed, now time.Time) error {
-	from := s[ofAddress].Key
+// check refuses an attempt after too many failures.
+func (l *Limiter) check(s *slots, o owed, now time.Time) error {
+	from := s[addressSlot].Key
 	hasAddress := from.origin != originUnknown
-	if hasAddress { // else all callers on that way would be locked out together
+	if hasAddress { // else all callers without an address would share one limit
 		var wait time.Duration
-		for i := ofAddress; i < slotCount; i++ {
+		for i := addressSlot; i < slotCount; i++ {
 			wait = max(wait, s.wait(o, i))
 		}
 		if wait > 0 {
-			return l.turnAway(wait)
+			return l.refuse(wait)
 		}
 	}
-	flooded := s.wait(o, ofSite)
-	if flooded == 0 || hasAddress && (o[ofAddress] == 0 || l.isKnown(from, now)) {
+	flooded := s.wait(o, siteSlot)
+	if flooded == 0 || hasAddress && (o[addressSlot] == 0 || l.isKnown(from, now)) {
 		return nil
 	}
-	return l.turnAway(flooded)
+	return l.refuse(flooded)
 }
 
-func (l *Limiter) turnAway(wait time.Duration) error {
-	l.turned.Add(1)
+func (l *Limiter) refuse(wait time.Duration) error {
+	l.throttled.Add(1)
 	return sparekey.Throttled(wait)
 }
 
@@ -437,9 +433,8 @@ func (s *slots) wait(o owed, i int) time.Duration {
 	return s[i].Rate.wait(o[i])
 }
 
-// tell logs that a failure, before which so much was owed, was the last one
-// allowed.
-func (l *Limiter) tell(ctx context.Context, s *slots, was owed) {
+// logLimitReached logs a failure that was the last one allowed, by what the slots owed before.
+func (l *Limiter) logLimitReached(ctx context.Context, s *slots, was owed) {
 	for i, slot := range s {
 		r := slot.Rate
 		if r == (Rate{}) || r.wait(was[i]) > 0 || r.wait(r.owes(was[i], 1)) == 0 {
@@ -447,25 +442,24 @@ func (l *Limiter) tell(ctx context.Context, s *slots, was owed) {
 		}
 		by := "address"
 		switch {
-		case i == ofSite:
+		case i == siteSlot:
 			by = "site"
-		case i >= ofLogin:
+		case i >= loginSlot:
 			by = "address and login"
 		}
 		from := slot.Key
-		if i == ofSite {
-			from = s[ofAddress].Key
+		if i == siteSlot {
+			from = s[addressSlot].Key
 		}
 		l.config.Log.WarnContext(ctx, "too many attempts fail", "kind", from.kind.String(), "by", by, "from", from.from())
 	}
 }
 
-// remember stores that a login was right at a network, with the secret that proof is of.
-func (l *Limiter) remember(from Key, login string, proof uint64) {
+func (l *Limiter) recordSuccess(from Key, login string, proof uint64) {
 	now := l.config.Now()
-	s := l.known.remember(proof, now)
-	l.known.remember(l.known.id(from, "", ""), now)
-	if l.durable.store != nil && s.noteDue(now) {
-		l.durable.note(from, login, now)
+	s := l.successes.record(proof, now)
+	l.successes.record(l.successes.id(from, "", ""), now)
+	if l.durable.store != nil && s.recordDue(now) {
+		l.durable.record(from, login, now)
 	}
 }

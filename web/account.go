@@ -63,7 +63,7 @@ func (p accountPages) show(c *call) (*answer, error) {
 func (c *call) accountPage(p *accountPage) (*answer, error) {
 	var err error
 	p.nav, err = c.tabs("")
-	p.Login = shown(c.signed.Login)
+	p.Login = displayText(c.signed.Login)
 	p.DisplayName, p.Email = first(withoutControls(p.DisplayName), maxEditable), first(withoutControls(p.Email), maxEditable)
 	p.Revokes = c.svc.Policy().RevokeOnPasswordReset
 	p.Languages = append([]choice{{Text: c.lang.T("account.language_auto"), Chosen: true}}, c.languages.choices(chosenLanguage(c.r))...)

@@ -79,10 +79,8 @@ func showAll(c *call) (*answer, error) {
 // all is the path of the page over all users.
 func (c *call) all() string { return c.base + "/all" }
 
-// mustSearchAll refuses who may not look through the credentials of all users.
 func (c *call) mustSearchAll() error { return c.manager().MaySearch(c.r.Context(), "") }
 
-// maySearchAll is mustSearchAll as a question.
 func (c *call) maySearchAll() (bool, error) {
 	err := c.mustSearchAll()
 	if errors.Is(err, sparekey.ErrForbidden) || errors.Is(err, sparekey.ErrUnavailable) {
@@ -91,7 +89,7 @@ func (c *call) maySearchAll() (bool, error) {
 	return err == nil, err
 }
 
-// userNamed finds the user with a login, an e-mail address or an ID.
+// userNamed takes a login, an e-mail address or an ID.
 func (c *call) userNamed(name string) (sparekey.User, error) {
 	u, err := c.svc.Directory().UserByLogin(c.r.Context(), name)
 	if errors.Is(err, sparekey.ErrUserNotFound) {
@@ -100,7 +98,6 @@ func (c *call) userNamed(name string) (sparekey.User, error) {
 	return u, err
 }
 
-// rows makes the rows of a table with the credentials of several users.
 func (c *call) rows(found []sparekey.Credential, back string) ([]row, error) {
 	names := map[string]string{}
 	var rows []row
@@ -176,8 +173,8 @@ func (c *call) selected() ([]sparekey.Credential, error) {
 	return found, nil
 }
 
-// askedAt is when the viewer was asked about what is selected by its properties: now,
-// unless the address says so.
+// askedAt is when the viewer was asked to confirm the selection. Without the parameter, that is
+// now.
 func (c *call) askedAt() time.Time {
 	if at, err := strconv.ParseInt(c.r.URL.Query().Get("asked"), 10, 64); err == nil {
 		return time.Unix(at, 0)
@@ -185,12 +182,10 @@ func (c *call) askedAt() time.Time {
 	return c.config.Now()
 }
 
-// confirmRevokeMany asks before what is selected on the page over all users is
-// revoked.
 func confirmRevokeMany(c *call) (*answer, error) {
-	found, detour, err := c.toRevoke()
-	if detour != nil || err != nil {
-		return detour, err
+	found, redirected, err := c.toRevoke()
+	if redirected != nil || err != nil {
+		return redirected, err
 	}
 	back := c.back(c.all())
 	if len(found) == 0 {
@@ -198,7 +193,7 @@ func confirmRevokeMany(c *call) (*answer, error) {
 	}
 	title := c.lang.T("revoke_many.title")
 	if id := c.r.URL.Query().Get("app_id"); id != "" {
-		title = c.lang.T("revoke_many.title_app", "id", shown(id))
+		title = c.lang.T("revoke_many.title_app", "id", displayText(id))
 	}
 	items, more, err := itemsOf(found, c.userName)
 	if err != nil {
@@ -215,9 +210,9 @@ func confirmRevokeMany(c *call) (*answer, error) {
 }
 
 func revokeMany(c *call) (*answer, error) {
-	found, detour, err := c.toRevoke()
-	if detour != nil || err != nil {
-		return detour, err
+	found, redirected, err := c.toRevoke()
+	if redirected != nil || err != nil {
+		return redirected, err
 	}
 	count := 0
 	for _, cr := range found {
@@ -232,13 +227,13 @@ func revokeMany(c *call) (*answer, error) {
 	return redirect(doneWith(c.back(c.all()), "revoked_many", count)), nil
 }
 
-// toRevoke returns what is selected, if the viewer may revoke it now.
-func (c *call) toRevoke() (found []sparekey.Credential, detour *answer, err error) {
+// toRevoke returns the selection, if the viewer may revoke it now.
+func (c *call) toRevoke() (found []sparekey.Credential, redirected *answer, err error) {
 	if err := c.mustSearchAll(); err != nil {
 		return nil, nil, err
 	}
 	if !c.confirmed() {
-		return nil, c.detour(c.config.ConfirmURL, c.r.URL.RequestURI()), nil
+		return nil, c.redirectVia(c.config.ConfirmURL, c.r.URL.RequestURI()), nil
 	}
 	found, err = c.selected()
 	return found, nil, err

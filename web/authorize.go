@@ -27,86 +27,82 @@ type authorizePage struct {
 	App        string // the application's name for itself, as it would be stored; may be empty
 	AppID      string
 	Account    string            // login of the user
-	Receiver   target            // who gets the password; zero: the user alone
-	Rejected   target            // where "no" leads; zero: home
+	Receiver   callback          // who gets the password; zero: the user copies it
+	Rejected   callback          // where "no" leads; zero: home
 	Name       string            // in the field
 	Problem    string            // with the form
 	Wrong      map[string]string // what is wrong, by field
 	Ends       bool              // the password is to expire
 	Limits     limitsForm
-	Before     []connection // earlier ones of the same app ID
+	Earlier    []connection // earlier ones of the same app ID
 	Hidden     []urlquery.Field
 	SignOutURL string // where the user signs out, to come back with another account
 }
 
-// handoverPage has the browser post the password to the application.
-type handoverPage struct {
+// postPage makes the browser post the password to the application.
+type postPage struct {
 	view
-	Receiver target
+	Receiver callback
 	Fields   []urlquery.Field
 }
 
-// showAuthorization is the screen on which the user says yes or no.
 func showAuthorization(c *call) (*answer, error) {
-	request, detour, err := c.authorization()
-	if detour != nil || err != nil {
-		return detour, err
+	request, redirected, err := c.authorization()
+	if redirected != nil || err != nil {
+		return redirected, err
 	}
 	return c.authorizePage(request, nil)
 }
 
-// answerAuthorization does what the user said.
 func answerAuthorization(c *call) (*answer, error) {
-	request, detour, err := c.authorization()
+	request, redirected, err := c.authorization()
 	switch {
-	case detour != nil || err != nil:
-		return detour, err
+	case redirected != nil || err != nil:
+		return redirected, err
 	case c.fields().Has("reject"):
 		return c.reject(request), nil
-	case !c.fields().Has("approve") || !c.fields().Has(fieldShownTo): // a yes counts only with a form owner
+	case !c.fields().Has("approve") || !c.fields().Has(fieldFormOwner): // an approval needs a form owner
 		return c.authorizePage(request, nil)
 	}
 	a, err := c.approve(request)
 	if c.formProblem(err) != "" {
 		return withStatus(err)(c.authorizePage(request, err))
 	}
-	return a, withWayBack(err, request)
+	return a, withReturnTarget(err, request)
 }
 
-// authorization is all that is checked before the screen is shown, and the same
-// before the answer to it counts: that the request is valid, who the user is, and
-// that they may have application passwords.
-func (c *call) authorization() (request authorize.Request, detour *answer, err error) {
+// authorization makes the checks that both the screen and its form need: that the request is
+// valid, and that the user may have application passwords.
+func (c *call) authorization() (request authorize.Request, redirected *answer, err error) {
 	request, err = c.authorizationRequest()
 	if err != nil {
-		c.recognise()
+		c.identifyOptional()
 		return request, nil, err
 	}
 	c.here = c.addressOf(request)
-	detour, err = c.mayAuthorize()
-	return request, detour, withWayBack(err, request)
+	redirected, err = c.mayAuthorize()
+	return request, redirected, withReturnTarget(err, request)
 }
 
-// withWayBack gives a refusal the way back to the application, unless its page has
-// another way on.
-func withWayBack(err error, r authorize.Request) error {
-	if status, _ := outcome(err); err == nil || status == http.StatusServiceUnavailable || errors.Is(err, errShownToOther) {
+// withReturnTarget adds the link back to the application to a refusal, unless its page offers
+// another way to continue.
+func withReturnTarget(err error, r authorize.Request) error {
+	if status, _ := outcome(err); err == nil || status == http.StatusServiceUnavailable || errors.Is(err, errOtherFormOwner) {
 		return err
 	}
-	return &unavailableError{err, targetOf(r.Rejected(urlquery.Field{Name: "error", Value: "disabled"}))}
+	return &unavailableError{err, callbackOf(r.Rejected(urlquery.Field{Name: "error", Value: "disabled"}))}
 }
 
-// addressOf is where the screen asks about a request.
 func (c *call) addressOf(r authorize.Request) string {
 	return c.r.URL.EscapedPath() + "?" + encode(requestFields(r))
 }
 
-func (c *call) mayAuthorize() (detour *answer, err error) {
+func (c *call) mayAuthorize() (redirected *answer, err error) {
 	if c.carriesBasic() {
 		return nil, errBasic
 	}
-	if detour, err := c.identify(c.here); detour != nil || err != nil {
-		return detour, err
+	if redirected, err := c.identify(c.here); redirected != nil || err != nil {
+		return redirected, err
 	}
 	user, err := c.manager().Target(c.r.Context(), c.signed.ID)
 	if err != nil {
@@ -115,11 +111,11 @@ func (c *call) mayAuthorize() (detour *answer, err error) {
 	return nil, c.svc.Policy().MayHave(user)
 }
 
-// unavailableError refuses an application's request for a reason that is not the
-// application's fault, so that the way back to it is safe and of use.
+// unavailableError refuses a valid request of an application, so that a link back to the
+// application is safe.
 type unavailableError struct {
 	err  error
-	back target
+	back callback
 }
 
 func (e *unavailableError) Error() string { return e.err.Error() }
@@ -137,7 +133,7 @@ func (c *call) authorizationRequest() (authorize.Request, error) {
 		State:         c.field("state"),
 		Expires:       c.field("expires"),
 	}
-	list, err := wishedScopes(c.fields()["scope"])
+	list, err := requestedScopes(c.fields()["scope"])
 	if err == nil {
 		err = c.svc.Bundles().Check(list)
 	}
@@ -150,7 +146,7 @@ func (c *call) authorizationRequest() (authorize.Request, error) {
 		if request.Mode == "" {
 			request.Mode = authorize.ResponseQuery
 		}
-		if request.Mode == authorize.ResponseCode { // asked for by response_type alone
+		if request.Mode == authorize.ResponseCode { // only response_type selects it
 			return request, &sparekey.InvalidError{Field: "success_format", Problem: "must be query or form_post, or be left out"}
 		}
 	case "code":
@@ -167,9 +163,9 @@ func (c *call) authorizationRequest() (authorize.Request, error) {
 	return request, request.Validate(c.config.AllowCallbacks...)
 }
 
-// wishedScopes reads what an application says it needs: rules and names of bundles.
-// Names may stand together with blanks between, as in OAuth.
-func wishedScopes(texts []string) (scope.List, error) {
+// requestedScopes reads rules and names of bundles. A text can have several names with blanks
+// between them, as in OAuth.
+func requestedScopes(texts []string) (scope.List, error) {
 	var rules []string
 	for _, text := range texts {
 		if _, err := scope.Parse([]string{text}); err != nil && !slices.ContainsFunc(strings.Fields(text), notName) {
@@ -183,9 +179,8 @@ func wishedScopes(texts []string) (scope.List, error) {
 
 func notName(text string) bool { return !scope.IsName(text) }
 
-// wish is what an application asks for, as limits. The time is as late as the site
-// allows.
-func (c *call) wish(r authorize.Request) (sparekey.Limits, error) {
+// requested returns the limits that an application asks for, with an expiry that the site allows.
+func (c *call) requested(r authorize.Request) (sparekey.Limits, error) {
 	l := sparekey.Limits{Scopes: r.Scopes}
 	if r.Expires == "" {
 		return l, nil
@@ -195,35 +190,34 @@ func (c *call) wish(r authorize.Request) (sparekey.Limits, error) {
 		return l, asInvalid("expires", err)
 	}
 	if most := c.svc.Policy().MaxLifetime; most > 0 && at.After(c.config.Now().Add(most)) {
-		at = time.Time{} // which the site makes the latest
+		at = time.Time{} // the site then sets the latest one
 	}
 	l.Expires = at
 	return l, nil
 }
 
-// granted are the limits that the user chose: never more than the application asks
-// for.
-func (c *call) granted(r authorize.Request) (sparekey.Limits, error) {
-	wish, err := c.wish(r)
+// approved returns the limits that the user chose. They never allow more than the application
+// asks for.
+func (c *call) approved(r authorize.Request) (sparekey.Limits, error) {
+	requested, err := c.requested(r)
 	if err != nil {
-		return wish, err
+		return requested, err
 	}
 	edit, err := c.typedLimits()
 	if err != nil {
-		return wish, err
+		return requested, err
 	}
-	l := edit.Of(wish)
+	l := edit.Of(requested)
 	switch {
-	case !wish.Expires.IsZero() && (l.Expires.IsZero() || l.Expires.After(wish.Expires)):
+	case !requested.Expires.IsZero() && (l.Expires.IsZero() || l.Expires.After(requested.Expires)):
 		return l, &sparekey.InvalidError{Field: "expires", Problem: "must be no later than the application asks for"}
-	case !l.Scopes.Within(wish.Scopes, c.svc.Bundles()):
+	case !l.Scopes.Within(requested.Scopes, c.svc.Bundles()):
 		return l, &sparekey.InvalidError{Field: "scopes", Problem: "must be among those that the application asks for"}
 	}
 	return l, nil
 }
 
-// requestFields are the parameters that make authorizationRequest read this very
-// request.
+// requestFields are the parameters from which authorizationRequest reads the same request.
 func requestFields(r authorize.Request) []urlquery.Field {
 	fields := []urlquery.Field{
 		{Name: "app_name", Value: r.AppName}, {Name: "app_id", Value: r.AppID},
@@ -257,34 +251,34 @@ func encode(fields []urlquery.Field) string {
 }
 
 func (c *call) authorizePage(r authorize.Request, problem error) (*answer, error) {
-	wish, err := c.wish(r)
+	requested, err := c.requested(r)
 	if err != nil {
 		return nil, err
 	}
 	policy := c.svc.Policy()
-	c.latest = cmp.Or(wish.Expires, c.latestOf(c.config.Now()))
+	c.latest = cmp.Or(requested.Expires, c.latestOf(c.config.Now()))
 	app := ""
 	if visible.In(r.AppName) {
-		app = shown(wpname.Sanitize(r.AppName))
+		app = displayText(wpname.Sanitize(r.AppName))
 	}
 	p := &authorizePage{
 		App: app, AppID: r.AppID, Name: editable(r.AppName),
-		Problem: c.formProblem(problem), Wrong: c.problems(problem), Limits: c.limitsForm(wish, r.Expires != "" || wish.Scopes != "", c.problems(problem)),
+		Problem: c.formProblem(problem), Wrong: c.problems(problem), Limits: c.limitsForm(requested, r.Expires != "" || requested.Scopes != "", c.problems(problem)),
 		Ends:     r.Expires != "" || policy.RequireExpiry || policy.MaxLifetime > 0,
-		Account:  shown(c.signed.Login),
-		Rejected: targetOf(r.Rejected()),
+		Account:  displayText(c.signed.Login),
+		Rejected: callbackOf(r.Rejected()),
 		Hidden:   append(requestFields(r)[1:], urlquery.Field{Name: "form", Value: newFormToken()}), // without app_name
 	}
-	if p.Before, err = c.connections(r.AppID); err != nil {
+	if p.Earlier, err = c.connections(r.AppID); err != nil {
 		return nil, err
 	}
 	p.Limits.Consent = true
 	p.Limits.Scripts = explain.MayScript(c.signed)
 	if c.config.SignOutURL != "" {
-		p.SignOutURL = c.detour(c.config.SignOutURL, c.here).location
+		p.SignOutURL = c.redirectVia(c.config.SignOutURL, c.here).location
 	}
 	if !c.isCopied(r) {
-		p.Receiver = targetOf(r.SuccessURL)
+		p.Receiver = callbackOf(r.SuccessURL)
 	}
 	title := c.lang.T("authorize.title", "app", p.App, "site", c.config.SiteName)
 	if p.App == "" {
@@ -300,7 +294,6 @@ func (c *call) isCopied(r authorize.Request) bool {
 	return r.SuccessURL == "" || r.Mode == authorize.ResponseQuery && c.config.NoQueryRedirect
 }
 
-// reject sends the user back without a password.
 func (c *call) reject(r authorize.Request) *answer {
 	var fields []urlquery.Field
 	if r.Mode == authorize.ResponseCode { // as RFC 6749, 4.1.2.1, has it
@@ -312,8 +305,7 @@ func (c *call) reject(r authorize.Request) *answer {
 	return redirect(c.home())
 }
 
-// stateOf is the state that the application gets back, where the way to hand the
-// password over has one.
+// stateOf is empty for ResponseQuery, which has no state.
 func stateOf(r authorize.Request) []urlquery.Field {
 	if r.State == "" || r.Mode == authorize.ResponseQuery {
 		return nil
@@ -321,9 +313,8 @@ func stateOf(r authorize.Request) []urlquery.Field {
 	return []urlquery.Field{{Name: "state", Value: r.State}}
 }
 
-// approve makes the password and hands it over.
 func (c *call) approve(r authorize.Request) (*answer, error) {
-	limits, err := c.granted(r)
+	limits, err := c.approved(r)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +326,7 @@ func (c *call) approve(r authorize.Request) (*answer, error) {
 		return c.approveWithCode(r, n)
 	}
 	secret, cr, err := c.connect(r, n)
-	if errors.Is(err, errSent) {
+	if errors.Is(err, errDuplicateForm) {
 		return redirect(done(c.home(), "already")), nil
 	}
 	if err != nil {
@@ -346,24 +337,24 @@ func (c *call) approve(r authorize.Request) (*answer, error) {
 	case c.isCopied(r):
 		return c.secretPage(owner{User: c.signed, Own: true, List: c.home()}, cr, secret, "authorize.done")
 	case r.Mode == authorize.ResponseFormPost:
-		return c.handOver(r, append(fields, stateOf(r)...)), nil
+		return c.postToApplication(r, append(fields, stateOf(r)...)), nil
 	}
 	return redirect(urlquery.Add(r.SuccessURL, fields...)), nil
 }
 
-// connect makes the password. A form that was sent before makes another one, so that who
-// goes back and says yes again is connected again. Only where the password is shown, that
-// is errSent: there a browser that reloads the page sends its form again by itself.
+// connect creates the password. A form that is sent again creates another one, for a user who goes
+// back and approves again. Where the page shows the password, a second time is errDuplicateForm,
+// since browsers send the form again when the user reloads that page.
 func (c *call) connect(r authorize.Request, n sparekey.NewCredential) (secret sparekey.Secret, cr sparekey.Credential, err error) {
 	create := func() (sparekey.Secret, sparekey.Credential, error) {
-		err := numbered(c.ownList, n, func(n sparekey.NewCredential) (err error) {
+		err := withFreeName(c.ownList, n, func(n sparekey.NewCredential) (err error) {
 			secret, cr, err = c.manager().Create(c.r.Context(), c.signed.ID, n)
 			return err
 		})
 		return secret, cr, err
 	}
 	if c.isCopied(r) {
-		return c.once(create)
+		return c.idempotent(create)
 	}
 	return create()
 }
@@ -376,7 +367,7 @@ func (c *call) ownList() ([]sparekey.Credential, error) {
 // approveWithCode gives the application a code. The password is made when it
 // comes for it, so its name is checked now, while the user can choose another.
 func (c *call) approveWithCode(r authorize.Request, n sparekey.NewCredential) (*answer, error) {
-	err := numbered(c.ownList, n, func(free sparekey.NewCredential) error {
+	err := withFreeName(c.ownList, n, func(free sparekey.NewCredential) error {
 		return c.manager().CheckNew(c.r.Context(), c.signed.ID, free)
 	})
 	if err != nil {
@@ -391,7 +382,7 @@ func (c *call) approveWithCode(r authorize.Request, n sparekey.NewCredential) (*
 		a.others = append(a.others, other.UUID)
 	}
 	if c.config.Session != nil {
-		a.lasts = c.config.Session(c.r)
+		a.sessionLasts = c.config.Session(c.r)
 	}
 	code, err := c.codes.issue(a)
 	if err != nil {
@@ -401,37 +392,35 @@ func (c *call) approveWithCode(r authorize.Request, n sparekey.NewCredential) (*
 	return redirect(urlquery.Add(r.SuccessURL, fields...)), nil
 }
 
-// handOver is the page that posts the password to the application.
-func (c *call) handOver(r authorize.Request, fields []urlquery.Field) *answer {
-	to := targetOf(r.SuccessURL)
-	a := show("handover", c.lang.T("handover.title", "target", to.Name), &handoverPage{Receiver: to, Fields: fields})
-	a.targets, a.away = sourcesOf(r.SuccessURL), true
+func (c *call) postToApplication(r authorize.Request, fields []urlquery.Field) *answer {
+	to := callbackOf(r.SuccessURL)
+	a := show("handover", c.lang.T("handover.title", "target", to.Name), &postPage{Receiver: to, Fields: fields})
+	a.targets, a.leavesSite = sourcesOf(r.SuccessURL), true
 	return a
 }
 
-// maxAddress is how many characters of a whole address are shown. They are more than
-// an application needs, and do not fill a window.
+// maxAddress is how many characters of a URL are shown: more than applications need, and less
+// than a full window.
 const maxAddress = 500
 
-// target is a validated URL of an application, as it is shown. The texts are keys
-// of the catalogue.
-type target struct {
+// callback is a validated URL of an application, as it is shown. The texts are keys of the
+// catalogue.
+type callback struct {
 	URL     template.URL
 	Name    string // scheme and host, or the scheme alone of an application on the device
-	Is      string // text: what is there
-	LeadsTo string // text: that one is sent there
-	Long    bool   // a part of the name is long
-	Whole   string // the whole address, where the name does not say who gets the password
-	Warning string // text: why there is the whole address
+	Is      string // text: what kind of application it is
+	LeadsTo string // text: that the user is sent there
+	Long    bool   // a label of the name is long
+	Whole   string // the whole URL, if the name does not say who gets the password
+	Warning string // text: why the whole URL is shown
 }
 
-// targetOf describes a URL that Validate passed.
-func targetOf(validated string) target {
+func callbackOf(validated string) callback {
 	u, err := url.Parse(validated)
 	if validated == "" || err != nil {
-		return target{}
+		return callback{}
 	}
-	t := target{
+	t := callback{
 		URL:     template.URL(validated), //nolint:gosec // Validate refuses scripts
 		Name:    u.Scheme + "://" + u.Host,
 		Is:      "target.web",

@@ -35,7 +35,6 @@ type handle func(c *call) (*answer, error)
 // methods are the handles of a page. That of GET does for HEAD, too.
 type methods map[string]handle
 
-// page serves a page.
 func (h *Handler) page(m methods) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -55,8 +54,7 @@ func (h *Handler) page(m methods) http.Handler {
 	})
 }
 
-// panicked reports whether there was a panic, other than the one that means to
-// drop the connection.
+// panicked reports whether there was a panic. It passes on http.ErrAbortHandler.
 func (h *Handler) panicked(r *http.Request, p any) bool {
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
@@ -73,7 +71,7 @@ func (c *call) answer(m methods) (*answer, error) {
 		return nil, errCrossSite
 	}
 	if len(m) == 0 {
-		c.recognise()
+		c.identifyOptional()
 		return nil, errNoPage
 	}
 	method := c.r.Method
@@ -113,8 +111,8 @@ func (c *call) readForm() error {
 	return nil
 }
 
-// fields are what was sent: in the query of a GET, in the body of a POST. A
-// query never says what a form was to say.
+// fields are in the query of a GET and in the body of a POST. A query cannot set a field of a
+// form.
 func (c *call) fields() url.Values {
 	if c.r.Method == http.MethodPost {
 		return c.r.PostForm
@@ -124,7 +122,7 @@ func (c *call) fields() url.Values {
 
 func (c *call) field(name string) string { return c.fields().Get(name) }
 
-// signedIn admits only signed-in users with a secure connection. Others sign in first and
+// signedIn requires a signed-in user and a secure connection. Others sign in first and
 // come back to the page they asked for. After a form, whose content is lost, they come back
 // to their own list.
 func signedIn(next handle) handle {
@@ -133,15 +131,15 @@ func signedIn(next handle) handle {
 		if c.r.Method != http.MethodPost {
 			back = c.r.URL.RequestURI()
 		}
-		if detour, err := c.identify(back); detour != nil || err != nil {
-			return detour, err
+		if redirected, err := c.identify(back); redirected != nil || err != nil {
+			return redirected, err
 		}
 		return next(c)
 	}
 }
 
-// recognise shows on a public page who is signed in.
-func (c *call) recognise() {
+// identifyOptional is for pages that anonymous users can see, too.
+func (c *call) identifyOptional() {
 	if user, ok := c.viewer(c.r); ok && c.config.Origin(c.r).Secure {
 		c.signed = user
 	}
@@ -150,30 +148,29 @@ func (c *call) recognise() {
 // identify finds out who is signed in, and refuses a form that was shown to another user. For
 // an anonymous request it returns the redirect to the sign-in page, which leads back to a
 // path.
-func (c *call) identify(back string) (detour *answer, err error) {
+func (c *call) identify(back string) (redirected *answer, err error) {
 	if !c.config.Origin(c.r).Secure {
 		return nil, errInsecure
 	}
 	user, ok := c.viewer(c.r)
 	if ok && user.ID != "" {
 		c.signed = user
-		return nil, c.checkShownTo()
+		return nil, c.checkFormOwner()
 	}
 	if c.config.SignInURL == "" {
 		return nil, errSignedOut
 	}
-	return c.detour(c.config.SignInURL, back), nil
+	return c.redirectVia(c.config.SignInURL, back), nil
 }
 
-// detour sends the viewer to a page that sends them back afterwards.
-func (c *call) detour(page, back string) *answer {
+// redirectVia redirects to a page that redirects back afterwards.
+func (c *call) redirectVia(page, back string) *answer {
 	if !localPath(back) {
 		back = c.home()
 	}
 	return redirect(urlquery.Add(page, urlquery.Field{Name: "redirect_to", Value: back}))
 }
 
-// manager manages credentials on behalf of who is signed in.
 func (c *call) manager() sparekey.Manager { return c.svc.As(c.signed) }
 
 // carriesBasic reports whether the request has a Basic credential. A site that asks for those

@@ -8,21 +8,19 @@ import (
 	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
-// newPage has the form to make a credential.
 type newPage struct {
 	view
 	nav
 	Owner   owner
-	Name    string            // what was typed
+	Name    string            // as typed
 	Problem string            // with the form
 	Wrong   map[string]string // what is wrong, by field
 	Limits  limitsForm
-	Closed  string // why nothing can be made; empty: something can
+	Closed  string // why a password cannot be created, or empty
 	Form    string // one-time token
 	Action  string
 }
 
-// showNew is the page to make a credential.
 func showNew(c *call) (*answer, error) {
 	o, err := c.owner()
 	if err != nil {
@@ -38,8 +36,8 @@ func (c *call) newPage(o owner, p *newPage) (*answer, error) {
 	}
 	p.Owner, p.Closed, p.Form, p.Action = o, c.closed(o, len(list)), newFormToken(), o.page("new")
 	p.Limits = c.limitsForm(sparekey.Limits{}, false, p.Wrong)
-	p.Limits.of(o)
-	c.backAgain(&p.Limits)
+	p.Limits.setOwner(o)
+	c.restoreAfterRedirect(&p.Limits)
 	title := c.lang.T("create.title")
 	if !o.Own {
 		title = c.lang.T("create.title_user", "user", o.Name())
@@ -50,8 +48,7 @@ func (c *call) newPage(o owner, p *newPage) (*answer, error) {
 	return show("new", title, p), nil
 }
 
-// create makes a credential and shows its secret in the answer, the only time
-// that it is anywhere.
+// create shows the secret in its answer, and nowhere else.
 func create(c *call) (*answer, error) {
 	o, err := c.owner()
 	if err != nil {
@@ -62,56 +59,53 @@ func create(c *call) (*answer, error) {
 	}
 	name := c.field("name")
 	back := urlquery.Add(o.page("new"), append(c.typedFields(), urlquery.Field{Name: "name", Value: name})...)
-	if detour := c.confirm(o, back); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, back); redirected != nil {
+		return redirected, nil
 	}
 	c.latest = c.latestOf(c.config.Now())
 	limits, err := c.typedLimits()
 	if err != nil {
-		return c.newAgain(o, err)
+		return c.newPageWithProblem(o, err)
 	}
-	secret, cr, err := c.createOnce(o.ID, sparekey.NewCredential{Name: name, Limits: limits.Of(sparekey.Limits{})})
+	secret, cr, err := c.createIdempotent(o.ID, sparekey.NewCredential{Name: name, Limits: limits.Of(sparekey.Limits{})})
 	switch {
-	case errors.Is(err, errSent):
+	case errors.Is(err, errDuplicateForm):
 		return redirect(done(o.List, "already")), nil
 	case c.formProblem(err) != "":
-		return c.newAgain(o, err)
+		return c.newPageWithProblem(o, err)
 	case err != nil:
 		return nil, err
 	}
 	return c.secretPage(o, cr, secret, "secret.title")
 }
 
-// newAgain is the page with what was typed, and what is wrong with it.
-func (c *call) newAgain(o owner, problem error) (*answer, error) {
+func (c *call) newPageWithProblem(o owner, problem error) (*answer, error) {
 	p := &newPage{Name: editable(c.field("name")), Problem: c.formProblem(problem), Wrong: c.problems(problem)}
 	return withStatus(problem)(c.newPage(o, p))
 }
 
-// secretPage shows a secret that was just made, with what else goes into an
-// application: this is the only answer that has it.
+// secretPage shows a new secret, and the other settings of an application.
 type secretPage struct {
 	view
 	Secret *newSecret
 	Back   string // address of the list
 }
 
-// newSecret is what was just made.
 type newSecret struct {
-	Name    string
-	Heading string
-	Value   string // plaintext, in groups
-	Login   string
-	Site    string
-	Curl    string // a command to try it
-	Facts   []fact
-	Old     timed // until when the secret from before works; no time: it does not
+	Name     string
+	Heading  string
+	Value    string // plaintext, in groups
+	Login    string
+	Site     string
+	Curl     string // a command to try it
+	Facts    []fact
+	Previous timed // until when the previous secret works; no time: it does not
 }
 
-// secretPage shows what was made. title is the key of its title.
+// title is a key of the catalogue.
 func (c *call) secretPage(o owner, cr sparekey.Credential, secret sparekey.Secret, title string) (*answer, error) {
 	s := &newSecret{
-		Name: shown(cr.Name), Value: secret.Chunked(), Login: o.Login, Site: c.config.SiteURL,
+		Name: displayText(cr.Name), Value: secret.Chunked(), Login: o.Login, Site: c.config.SiteURL,
 		Curl:  "curl --user " + shellQuote(o.Login+":"+secret.Chunked()) + " " + shellQuote(c.config.TryURL),
 		Facts: c.facts(o.User, cr), Heading: c.lang.T("secret.label"),
 	}
@@ -119,7 +113,7 @@ func (c *call) secretPage(o owner, cr sparekey.Credential, secret sparekey.Secre
 		s.Heading = c.lang.T("secret.title", "name", s.Name)
 	}
 	if until := c.svc.OldSecretUntil(cr); !until.IsZero() {
-		s.Old = c.lang.timed("secret.old_until", until)
+		s.Previous = c.lang.timed("secret.old_until", until)
 	}
 	return show("secret_page", c.lang.T(title, "name", s.Name), &secretPage{Secret: s, Back: o.List}), nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// These refuse a request for a page, besides the domain's errors.
+// These refuse a request for a page, in addition to the domain's errors.
 var (
 	errNoPage    = errors.New("no such page")
 	errMethod    = errors.New("no such method on this page")
@@ -34,7 +34,7 @@ var outcomes = []struct {
 	{errBadForm, http.StatusBadRequest, "bad_form"},
 	{errTooLarge, http.StatusRequestEntityTooLarge, "bad_form"},
 	{errCrossSite, http.StatusForbidden, "cross_site"},
-	{errShownToOther, http.StatusConflict, "shown_to_other"},
+	{errOtherFormOwner, http.StatusConflict, "shown_to_other"},
 	{errSignedOut, http.StatusForbidden, "signed_out"},
 	{errInsecure, http.StatusNotImplemented, "insecure"},
 	{errBasic, http.StatusNotImplemented, "basic"},
@@ -54,7 +54,6 @@ var outcomes = []struct {
 	{sparekey.ErrInvalid, http.StatusBadRequest, "invalid"},
 }
 
-// outcome is the status of an error, and its key in the catalogue.
 func outcome(err error) (status int, key string) {
 	for _, o := range outcomes {
 		if errors.Is(err, o.err) {
@@ -64,16 +63,15 @@ func outcome(err error) (status int, key string) {
 	return http.StatusServiceUnavailable, "broken"
 }
 
-// errorPage says what is wrong and where to go on.
+// errorPage explains an error, and links to a page where the user can continue.
 type errorPage struct {
 	view
 	Text   string
-	Detail string // for the application's developers, in English
-	Back   target // where an application's request leads in this case
-	Again  string // address of the page, to show it to the user who is signed in now
+	Detail string   // for the application's developers, in English
+	Back   callback // the application's callback for this case
+	Again  string   // address of the page, to show it to the user who is signed in now
 }
 
-// failure is the page for an error.
 func (c *call) failure(err error) *answer {
 	status, key := outcome(err)
 	if status == http.StatusServiceUnavailable {
@@ -88,7 +86,7 @@ func (c *call) failure(err error) *answer {
 	if errors.As(err, &unavailable) {
 		p.Back = unavailable.back
 	}
-	if errors.Is(err, errShownToOther) && localPath(c.here) {
+	if errors.Is(err, errOtherFormOwner) && localPath(c.here) {
 		p.Again = c.here
 	}
 	a := show("error", c.lang.T("error."+key+".title"), p)
@@ -141,18 +139,17 @@ func (c *call) problem(field string, err error) string {
 	return ""
 }
 
-// scopesProblem is what is wrong with the scopes that were ticked and typed.
 func (c *call) scopesProblem() string {
 	typed := c.typedRules()
 	list, err := scope.Parse(typed)
-	doubtful := c.doubtful(list)
+	unconfirmed := c.unconfirmedMethods(list)
 	switch {
 	case len(c.tickedRules()) > 0 && c.field("limit_preset") != presetChosen && c.presetContradicts():
 		return c.lang.T("problem.scopes_both")
 	case len(c.tickedRules()) == 0 && c.field("limit_preset") != presetRead:
 		return c.lang.T("problem.scopes_none")
-	case err == nil && len(doubtful) > 0:
-		return c.lang.T("problem.method", "methods", strings.Join(doubtful, ", "))
+	case err == nil && len(unconfirmed) > 0:
+		return c.lang.T("problem.method", "methods", strings.Join(unconfirmed, ", "))
 	}
 	return c.lang.T("problem.scopes")
 }

@@ -7,7 +7,7 @@ var (
 	NewCatalogue = newCatalogue
 	Pieces       = pieces
 	Labels       = labels
-	ShownTo      = shownTo
+	FormOwner    = formOwner
 	ThemeCSS     = themeCSS
 )
 
@@ -25,18 +25,18 @@ var Match = func() func(string) string {
 // Contrast is the contrast ratio of two colours.
 func Contrast(a, b string) float64 { return contrast(parseColour(a), parseColour(b)) }
 
-// WaitingCodes is how many codes wait for their exchange.
-func (h *Handler) WaitingCodes() int {
+// PendingCodes is how many codes wait for their exchange.
+func (h *Handler) PendingCodes() int {
 	h.codes.mu.Lock()
 	defer h.codes.mu.Unlock()
-	return len(h.codes.waiting)
+	return len(h.codes.pending)
 }
 
-// SentForms is sentForms.
-type SentForms struct{ *sentForms }
+// Idempotency is idempotency.
+type Idempotency struct{ *idempotency }
 
-func NewSentForms() SentForms { return SentForms{newSentForms()} }
+func NewIdempotency() Idempotency { return Idempotency{newIdempotency()} }
 
-func (s SentForms) Claim(token string) bool { return s.claim(token) }
-func (s SentForms) Release(token string)    { s.release(token) }
-func (s SentForms) Remembered() int         { return max(len(s.tokens), len(s.oldest)) }
+func (s Idempotency) Claim(token string) bool { return s.claim(token) }
+func (s Idempotency) Release(token string)    { s.release(token) }
+func (s Idempotency) Size() int               { return max(len(s.tokens), len(s.oldest)) }

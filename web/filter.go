@@ -13,7 +13,7 @@ import (
 	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
-// filter is what was typed to select credentials, and to put them in order.
+// filter selects and sorts credentials.
 type filter struct {
 	User, Name, AppID, UsedBefore string
 	Never                         bool
@@ -22,7 +22,7 @@ type filter struct {
 	Size                          string // of a page, one of pageSizes
 }
 
-// states are what can be asked about the limits of credentials, by the text for it.
+// states are the values of filter.State.
 var states = []struct {
 	value, key string
 	has        func(svc *sparekey.Service, c sparekey.Credential) bool
@@ -33,7 +33,7 @@ var states = []struct {
 	{"unlimited", "state.unlimited", (*sparekey.Service).IsUnlimited},
 }
 
-// orders are the orders of a list. The store has the first.
+// orders are the values of filter.Sort. The first is the store's own order.
 var orders = []struct {
 	value, key string
 	compare    func(a, b sparekey.Credential) int
@@ -59,7 +59,7 @@ func filterOf(fields url.Values) filter {
 		State: fields.Get("state"), Sort: fields.Get("sort"), Size: fields.Get("size"),
 	}
 	if _, err := time.Parse(time.DateOnly, f.UsedBefore); err != nil || f.Never {
-		f.UsedBefore = "" // what was never used was not used before any day
+		f.UsedBefore = "" // a credential that was never used was not used before a day either
 	}
 	if size, err := strconv.Atoi(f.Size); err != nil || size == perPage || !slices.Contains(pageSizes, size) {
 		f.Size = ""
@@ -99,13 +99,13 @@ func (f filter) size() int {
 	return perPage
 }
 
-// Selects reports whether the filter leaves anything out.
+// Selects reports whether the filter can leave credentials out.
 func (f filter) Selects() bool {
 	f.Sort, f.Size = "", ""
 	return f != filter{}
 }
 
-// IsZero reports whether the list is what it is at first.
+// IsZero is for templates.
 func (f filter) IsZero() bool { return f == filter{} }
 
 // address is that of a page with this filter, and with more fields.
@@ -127,9 +127,8 @@ func (f filter) address(page string, more ...urlquery.Field) string {
 	return urlquery.Add(page, append(fields, more...)...)
 }
 
-// search returns the part of the selected credentials from offset, and how many there
-// are. A limit of 0 is none. Where the store cannot tell or sort by itself what is asked
-// for, all that it selects are looked at.
+// search returns a page of the selected credentials, and how many there are in all. A limit of 0
+// means no limit. It filters and sorts in memory what the store cannot.
 func (c *call) search(f filter, userID string, offset, limit int) (found []sparekey.Credential, total int, err error) {
 	query := sparekey.CredentialQuery{UserID: userID, Name: f.Name, AppID: f.AppID, NeverUsed: f.Never}
 	if f.UsedBefore != "" {
@@ -148,7 +147,7 @@ func (c *call) search(f filter, userID string, offset, limit int) (found []spare
 	if has != nil {
 		found = slices.DeleteFunc(found, func(cr sparekey.Credential) bool { return !has(c.svc, cr) })
 	}
-	if f.Sort == "oldest" { // of those made in the same second, too
+	if f.Sort == "oldest" { // also within the same second
 		slices.Reverse(found)
 	}
 	if compare != nil {
@@ -163,8 +162,8 @@ func (c *call) search(f filter, userID string, offset, limit int) (found []spare
 	return found[from:to], total, nil
 }
 
-// matching returns all that a filter selects and that were made by a time: what was made
-// since the viewer was asked is not what they were asked about.
+// matching leaves out credentials that were created after a time: the viewer was not asked about
+// them.
 func (c *call) matching(f filter, by time.Time) ([]sparekey.Credential, error) {
 	userID := ""
 	if f.User != "" {
@@ -181,7 +180,6 @@ func (c *call) matching(f filter, by time.Time) ([]sparekey.Credential, error) {
 	return slices.DeleteFunc(found, func(cr sparekey.Credential) bool { return cr.Created.After(by) }), err
 }
 
-// choices are what the filter offers, with what it is set to.
 func (f filter) choices(l *language) (byState, bySort, bySize []choice) {
 	for _, s := range states {
 		byState = append(byState, choice{Value: s.value, Text: l.T(s.key), Chosen: s.value == f.State})

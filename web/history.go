@@ -12,7 +12,7 @@ import (
 	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
-// historyPage is what happened to a credential, the newest first.
+// historyPage is the audit log of a credential, newest first.
 type historyPage struct {
 	view
 	nav
@@ -20,24 +20,24 @@ type historyPage struct {
 	Created  time.Time
 	LastUsed time.Time
 	Uses     int
-	Seen     []audit.Address // where it was used from, the last first
-	Rows     []happening
-	Older    string // address of what was before, or empty
-	Newest   string // address of the beginning, if this is not it
+	Seen     []audit.Address // where it was used from, the latest first
+	Rows     []historyRow
+	Older    string // address of the next page, or empty
+	Newest   string // address of the first page, if this is another one
 	Back     string
 	Limits   string // address
 }
 
-// happening is a record of the log, in plain words.
-type happening struct {
+// historyRow is a record of the log, in the reader's language.
+type historyRow struct {
 	*language
 	When    time.Time
 	What    string
-	Why     string // more to it
-	Who     string // who managed
+	Why     string // details
+	Who     string // who made the change
 	Addr    string
 	Request string
-	Times   int // how often, where it was several times
+	Times   int // how often, if more than once
 	Since   time.Time
 }
 
@@ -61,9 +61,9 @@ func showHistory(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	before, _ := strconv.ParseUint(c.field("before"), 10, 64) // 0, the beginning, for what is not a number
+	before, _ := strconv.ParseUint(c.field("before"), 10, 64) // 0, the first page, if it is not a number
 	lines, err := c.config.Audit.ReadAudit(c.r.Context(), audit.Query{
-		Credential: cr.UUID, Before: min(before, math.MaxInt64), Newest: true, Limit: perPage + 1, // one more, to know whether there is
+		Credential: cr.UUID, Before: min(before, math.MaxInt64), Newest: true, Limit: perPage + 1, // one more, to know whether there is a next page
 	})
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func showHistory(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := shown(cr.Name)
+	name := displayText(cr.Name)
 	p := &historyPage{
 		nav:  tabs,
 		Name: name, Created: cr.Created, LastUsed: cr.LastUsed, Uses: usage.Count, Seen: usage.Addresses, Back: c.back(o.List),
@@ -91,34 +91,34 @@ func showHistory(c *call) (*answer, error) {
 		if err != nil {
 			return nil, &audit.BrokenError{Seq: line.Seq, Problem: err.Error()}
 		}
-		p.Rows = append(p.Rows, c.happening(r))
+		p.Rows = append(p.Rows, c.historyRow(r))
 	}
 	return show("history", c.lang.T("history.title", "name", name), p), nil
 }
 
-func (c *call) happening(r audit.Record) happening {
-	h := happening{
+func (c *call) historyRow(r audit.Record) historyRow {
+	h := historyRow{
 		language: c.lang, When: r.Time, Times: r.Count, Since: r.Since,
 		What:    cmp.Or(c.lang.T("history.kind."+string(r.Kind)), string(r.Kind)),
-		Request: strings.TrimSpace(r.Method + " " + shown(r.Path)),
+		Request: strings.TrimSpace(r.Method + " " + displayText(r.Path)),
 	}
 	if r.Addr.IsValid() {
 		h.Addr = r.Addr.String()
 	}
 	switch r.Kind {
-	case sparekey.KindRefused, sparekey.KindRevoked: // that one where the site's policy did it
-		h.Why = cmp.Or(c.lang.T("history.reason."+string(r.Reason)), shown(string(r.Reason)))
+	case sparekey.KindRefused, sparekey.KindRevoked: // revoked has a reason if the site's policy did it
+		h.Why = cmp.Or(c.lang.T("history.reason."+string(r.Reason)), displayText(string(r.Reason)))
 	case sparekey.KindRenamed, sparekey.KindCreated:
-		h.Why = shown(r.Name)
-	default: // the kind says enough
+		h.Why = displayText(r.Name)
+	default: // the kind needs no details
 	}
 	switch {
 	case r.Operator != "":
 		h.Who = c.lang.T("history.operator")
 	case r.By != "":
-		h.Who = c.lang.T("history.by_password", "user", shown(r.ActorLogin))
+		h.Who = c.lang.T("history.by_password", "user", displayText(r.ActorLogin))
 	default:
-		h.Who = shown(r.ActorLogin)
+		h.Who = displayText(r.ActorLogin)
 	}
 	return h
 }

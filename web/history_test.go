@@ -179,7 +179,7 @@ func TestHistoryHasTexts(t *testing.T) {
 	english := web.NewCatalogue()["en"].Texts
 	for _, kind := range []sparekey.Kind{
 		sparekey.KindCreated, sparekey.KindRenamed, sparekey.KindLimited, sparekey.KindRotated, sparekey.KindRevoked, sparekey.KindRefused, audit.KindUsed,
-		sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost,
+		sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict,
 	} {
 		if english["history.kind."+string(kind)] == "" {
 			t.Errorf("no text for %s", kind)

@@ -19,24 +19,23 @@ import (
 	"github.com/sparekey-dev/sparekey/web/internal/urlquery"
 )
 
-// limitsForm is the fields about limits: what there is to choose, and what is
-// chosen.
+// limitsForm has the fields about limits, with their choices.
 type limitsForm struct {
 	*language
-	Open     bool   // what is chosen must be seen
+	Open     bool   // show the choices
 	Required bool   // scopes must be chosen
-	Consent  bool   // the page has said already what the fields are about
+	Consent  bool   // the page explained the fields already
 	Asked    bool   // an application asked for scopes, so the form offers no others
-	Owner    string // whose account it is about; empty for the viewer's own
+	Owner    string // the owner's name; empty for the viewer's own account
 	Scripts  bool   // that account can publish scripts in WordPress
 	Presets  []choice
 	Zone     string // what the reader's time zone adds to the date, in minutes
 	Expires  []choice
-	At       timed  // what the first of these is, if that is a time
+	At       timed  // the time of the first choice, if it has one
 	On       string // a date
 	Scopes   []choice
 	Rules    string // one a line
-	Unusual  string // the unknown methods in them, about which the page asked the reader
+	Unusual  string // the unknown methods in them, for the user to confirm
 	Networks string // one a line
 	MaxUses  string
 	Wrong    map[string]string // what is wrong, by field
@@ -67,9 +66,8 @@ const (
 	expiresKeep  = "keep" // stay as it is, or as an application asked
 )
 
-// limitsForm makes the fields about limits. l is what is chosen, and asked whether an
-// application asked for it; where what was typed is to be sent again, that is shown
-// instead.
+// limitsForm makes the fields for the limits l; asked means that an application asked for them. If
+// wrong is not empty, the fields show the user's input instead.
 func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string) limitsForm {
 	policy := c.svc.Policy()
 	f := limitsForm{language: c.lang, Required: policy.RequireScopes, Asked: asked && l.Scopes != "", Wrong: wrong}
@@ -86,7 +84,7 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string
 	}
 	typed := len(wrong) > 0
 	if typed {
-		c.retype(&f)
+		c.restoreInput(&f)
 		list, _ := scope.Parse(c.typedRules()) // wrong says what is wrong with them
 		f.Unusual = strings.Join(list.UnusualMethods(), " ")
 	}
@@ -94,8 +92,7 @@ func (c *call) limitsForm(l sparekey.Limits, asked bool, wrong map[string]string
 	return f
 }
 
-// of names the owner, unless that is the viewer, and says what else depends on them.
-func (f *limitsForm) of(o owner) {
+func (f *limitsForm) setOwner(o owner) {
 	if !o.Own {
 		f.Owner = o.Name()
 		for i := range f.Presets {
@@ -107,22 +104,20 @@ func (f *limitsForm) of(o owner) {
 	f.Scripts = explain.MayScript(o.User)
 }
 
-// backAgain restores the input from before the redirect for confirming the password.
-func (c *call) backAgain(f *limitsForm) {
+// restoreAfterRedirect restores the input from before the redirect for confirming the password.
+func (c *call) restoreAfterRedirect(f *limitsForm) {
 	if c.r.Method != http.MethodPost {
-		c.retype(f)
+		c.restoreInput(f)
 		f.Open = f.Open || !c.unlimited()
 	}
 }
 
-// unlimited reports whether no limit was chosen in the form that was sent.
 func (c *call) unlimited() bool {
 	e, err := c.typedLimits()
 	return err == nil && e.Of(sparekey.Limits{}).IsZero()
 }
 
-// retype restores the input of a form.
-func (c *call) retype(f *limitsForm) {
+func (c *call) restoreInput(f *limitsForm) {
 	if !c.fields().Has("limit_expires") { // a form without these fields
 		return
 	}
@@ -194,7 +189,7 @@ func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List, wordPress bo
 	}
 	for _, rule := range offered {
 		f.Scopes = append(f.Scopes, choice{
-			Value: rule, Text: rule, Note: capitalized(f.says(explain.Rule(bundles, rule))), Chosen: slices.Contains(rules, rule),
+			Value: rule, Text: rule, Note: capitalized(f.sentence(explain.Rule(bundles, rule))), Chosen: slices.Contains(rules, rule),
 		})
 	}
 	var others []string
@@ -206,8 +201,6 @@ func (f *limitsForm) scopes(bundles scope.Bundles, list scope.List, wordPress bo
 	f.Rules = strings.Join(others, "\n")
 }
 
-// capitalized is a sentence with a capital at its beginning, where its language has
-// such.
 func capitalized(text string) string {
 	r, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(r)) + text[size:]
@@ -220,8 +213,7 @@ const (
 	presetChosen = "chosen" // what is ticked and typed
 )
 
-// presets offers what most people choose between, unless an application asked for
-// something.
+// presets adds the presets, unless an application asked for scopes.
 func (f *limitsForm) presets(bundles scope.Bundles, preset string) {
 	if f.Asked {
 		return
@@ -253,8 +245,8 @@ func presetOf(list scope.List, required bool) string {
 	return presetChosen
 }
 
-// inOrder lists the names of bundles: those that the operator defined before those
-// that are everywhere, and the one that gives most away last.
+// inOrder lists the bundles that the operator defined first, then the built-in ones, and the one
+// with the most rights last.
 func inOrder(bundles scope.Bundles) []string {
 	everywhere := []string{"read", "write", "dav:read", "dav:write", "git:read", "git:write", "oci:pull", "oci:push", "wp:read", "wp:posts", "wp:pages", "wp:media", "wp:comments", "application-passwords"}
 	names := slices.Sorted(maps.Keys(bundles))
@@ -264,21 +256,20 @@ func inOrder(bundles scope.Bundles) []string {
 	return names
 }
 
-// says is a sentence in the reader's language.
-func (l *language) says(s explain.Sentence) string { return l.T("explain."+s.Key, s.Pairs...) }
+func (l *language) sentence(s explain.Sentence) string { return l.T("explain."+s.Key, s.Pairs...) }
 
-// saysTimed is such a sentence, with the time in it if there is one.
-func (l *language) saysTimed(s explain.Sentence) timed {
+// timedSentence is like sentence, for one that can have a time in it.
+func (l *language) timedSentence(s explain.Sentence) timed {
 	for _, value := range s.Pairs {
 		if at, ok := value.(explain.Time); ok {
 			return l.timed("explain."+s.Key, at.Time, s.Pairs...)
 		}
 	}
-	return timed{Before: l.says(s)}
+	return timed{Before: l.sentence(s)}
 }
 
-// typedLimits is the change of limits that a form asks for. A form without these
-// fields asks for none. The error says everything that is wrong.
+// typedLimits returns the change of limits that a form asks for: none without these fields. The
+// error has all problems.
 func (c *call) typedLimits() (e sparekey.Edit, err error) {
 	var problems []error
 	fields := c.fields()
@@ -291,7 +282,7 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 		if err == nil && c.presetContradicts() {
 			err = errors.New("are not what the preset says")
 		}
-		if err == nil && len(c.doubtful(list)) > 0 {
+		if err == nil && len(c.unconfirmedMethods(list)) > 0 {
 			err = errors.New("has an unknown method")
 		}
 		problems = append(problems, asInvalid("scopes", err))
@@ -310,7 +301,6 @@ func (c *call) typedLimits() (e sparekey.Edit, err error) {
 	return e, errors.Join(problems...)
 }
 
-// typedRules are the scopes that were chosen.
 func (c *call) typedRules() []string {
 	if ticked := c.tickedRules(); len(ticked) > 0 || c.field("limit_preset") != presetRead {
 		return ticked
@@ -318,8 +308,8 @@ func (c *call) typedRules() []string {
 	return []string{presetRead}
 }
 
-// presetContradicts reports whether what is ticked and typed is not what the preset
-// says: a form must not make more, or less, of it than its reader sees.
+// presetContradicts reports whether the ticked and typed scopes differ from the preset: the user
+// must see what the form does.
 func (c *call) presetContradicts() bool {
 	ticked := c.tickedRules()
 	switch c.field("limit_preset") {
@@ -340,11 +330,11 @@ func (c *call) tickedRules() []string {
 	return lines(append(slices.Clone(c.fields()["limit_scope"]), c.field("limit_rules"))...)
 }
 
-// doubtful returns the unknown methods in a list, except those that the form came with:
-// sending it again confirms them.
-func (c *call) doubtful(list scope.List) []string {
-	told := strings.Fields(c.field("limit_unusual"))
-	return slices.DeleteFunc(list.UnusualMethods(), func(method string) bool { return slices.Contains(told, method) })
+// unconfirmedMethods returns the unknown methods in a list, except those about which the form
+// asked already: sending it again confirms them.
+func (c *call) unconfirmedMethods(list scope.List) []string {
+	confirmed := strings.Fields(c.field("limit_unusual"))
+	return slices.DeleteFunc(list.UnusualMethods(), func(method string) bool { return slices.Contains(confirmed, method) })
 }
 
 // isBetween reports whether a character may stand between networks.
@@ -368,14 +358,14 @@ func typedExpiry(on, zone, chosen string, now time.Time) (*time.Time, error) {
 	if err == nil && !at.IsZero() {
 		at = at.Add(offset)
 	}
-	if err == nil && !at.IsZero() && !at.After(now) { // said here, to be said together with what else is wrong
+	if err == nil && !at.IsZero() && !at.After(now) { // checked here, to report it together with other problems
 		err = errors.New("must be in the future")
 	}
 	return &at, err
 }
 
-// zoneOffset reads what a script says of the reader's time zone. Anything else is UTC,
-// which the form says where no script runs.
+// zoneOffset reads the reader's time zone, as a script sends it. Without a script it is UTC, as the
+// form says.
 func zoneOffset(text string) time.Duration {
 	const most = 14 * 60 // minutes, as in the Line Islands
 	minutes, err := strconv.Atoi(text)
@@ -385,8 +375,8 @@ func zoneOffset(text string) time.Duration {
 	return time.Duration(minutes) * time.Minute
 }
 
-// typedUses reads a number of uses. Nothing is any number, which 0 must not be: who
-// types that does not mean it.
+// typedUses reads a number of uses; empty means unlimited. 0 is refused: a user who types it does
+// not mean unlimited.
 func typedUses(text string) (n int, err error) {
 	if text == "" {
 		return 0, nil
@@ -413,7 +403,6 @@ func (c *call) latestOf(created time.Time) (latest time.Time) {
 	return latest
 }
 
-// typedFields are the fields about limits as they were sent.
 func (c *call) typedFields() (fields []urlquery.Field) {
 	for _, name := range []string{
 		"limit_preset", "limit_scope", "limit_rules", "limit_zone", "limit_expires", "limit_expires_on", "limit_networks", "limit_max_uses",
@@ -427,7 +416,7 @@ func (c *call) typedFields() (fields []urlquery.Field) {
 	return fields
 }
 
-// lines are the lines of texts that say anything.
+// lines returns the lines that are not empty.
 func lines(texts ...string) (all []string) {
 	for _, text := range texts {
 		for line := range strings.Lines(text) {
@@ -439,7 +428,7 @@ func lines(texts ...string) (all []string) {
 	return all
 }
 
-// wrongField is which field of a form an error is about, in the domain's words.
+// wrongField returns the field that an error is about, by the domain's name.
 func wrongField(err error) string {
 	var invalid *sparekey.InvalidError
 	switch {
@@ -451,7 +440,6 @@ func wrongField(err error) string {
 	return ""
 }
 
-// wrongFields are all of them that an error is about.
 func wrongFields(err error) (fields []string) {
 	var several interface{ Unwrap() []error }
 	if !errors.As(err, &several) {
@@ -463,11 +451,11 @@ func wrongFields(err error) (fields []string) {
 	return fields
 }
 
-// badge is what is to be seen of a credential's limits at a glance.
+// badge shows one property of a credential in lists.
 type badge struct {
 	timed
-	Over bool // it is accepted no more
-	Soon bool // it expires soon
+	Expired     bool // or inactive for another reason
+	ExpiresSoon bool
 }
 
 // badges says whether a credential is still accepted, and that it is limited.
@@ -475,11 +463,11 @@ func (c *call) badges(cr sparekey.Credential) (all []badge) {
 	end := c.svc.Expires(cr)
 	switch reason := c.svc.Spent(cr); {
 	case reason != "":
-		all = append(all, badge{timed: timed{Before: c.lang.T("badge." + string(reason))}, Over: true})
+		all = append(all, badge{timed: timed{Before: c.lang.T("badge." + string(reason))}, Expired: true})
 	case c.svc.Policy().RequireScopes && cr.Limits.Scopes == "":
-		all = append(all, badge{timed: timed{Before: c.lang.T("badge.refused")}, Over: true})
+		all = append(all, badge{timed: timed{Before: c.lang.T("badge.refused")}, Expired: true})
 	case !c.svc.ExpiresSoon(cr).IsZero():
-		all = append(all, badge{timed: c.lang.timed("badge.soon", end), Soon: true})
+		all = append(all, badge{timed: c.lang.timed("badge.soon", end), ExpiresSoon: true})
 	case !end.IsZero():
 		all = append(all, badge{timed: c.lang.timed("badge.until", end)})
 	}
@@ -502,9 +490,9 @@ type fact struct {
 // explain" does.
 func (c *call) facts(owner sparekey.User, cr sparekey.Credential) (facts []fact) {
 	for _, s := range explain.Credential(c.svc, owner, cr) {
-		f := fact{timed: c.lang.saysTimed(s)}
+		f := fact{timed: c.lang.timedSentence(s)}
 		for _, item := range s.Items {
-			f.Items = append(f.Items, choice{Text: item.Rule, Note: c.lang.says(item.Sentence)})
+			f.Items = append(f.Items, choice{Text: item.Rule, Note: c.lang.sentence(item.Sentence)})
 		}
 		facts = append(facts, f)
 	}
@@ -543,8 +531,8 @@ func (c *call) limitsPage(o owner, cr sparekey.Credential, problem error) (*answ
 		Action: c.r.URL.RequestURI(), Rotate: below(o.List, "rotate", cr.UUID, back), Back: back,
 		History: c.historyURL(o.List, cr.UUID, back),
 	}
-	p.Limits.of(o)
-	return show("limits", c.lang.T("limits.title", "name", shown(cr.Name)), p), nil
+	p.Limits.setOwner(o)
+	return show("limits", c.lang.T("limits.title", "name", displayText(cr.Name)), p), nil
 }
 
 // limit gives a credential other limits.
@@ -553,8 +541,8 @@ func limit(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, c.r.URL.RequestURI()); redirected != nil {
+		return redirected, nil
 	}
 	c.latest = c.latestOf(cr.Created)
 	edit, err := c.typedLimits()

@@ -33,9 +33,9 @@ func (o owner) Name() string { return nameOf(o.User) }
 
 func nameOf(u sparekey.User) string {
 	if u.DisplayName != "" {
-		return shown(u.DisplayName)
+		return displayText(u.DisplayName)
 	}
-	return shown(u.Login)
+	return displayText(u.Login)
 }
 
 // owner returns the user in the path, or else the viewer. Users that the viewer may not
@@ -56,13 +56,13 @@ func (c *call) owner() (owner, error) {
 // listOf is the path of a user's list.
 func (c *call) listOf(userID string) string { return c.base + "/users/" + url.PathEscape(userID) }
 
-// confirm returns the detour on which the viewer enters their main password
-// again, where a change needs that.
+// confirm returns the redirect to the page on which the viewer confirms their main password, if
+// the change needs that.
 func (c *call) confirm(o owner, back string) *answer {
 	if o.Own || c.confirmed() {
 		return nil
 	}
-	return c.detour(c.config.ConfirmURL, back)
+	return c.redirectVia(c.config.ConfirmURL, back)
 }
 
 func (c *call) confirmed() bool { return c.config.Confirmed == nil || c.config.Confirmed(c.r) }
@@ -77,7 +77,7 @@ type listPage struct {
 	Query  string
 	Paging paging
 	Notice string
-	Closed string // why nothing can be made; empty: something can
+	Closed string // why a password cannot be created, or empty
 
 	New       string // address of the page to make one
 	RevokeAll string // address of the page to do so
@@ -121,12 +121,12 @@ func (c *call) row(cr sparekey.Credential, list, back string) row {
 	return row{
 		language: c.lang,
 		Ref:      refOf(cr),
-		Name:     shown(cr.Name),
-		AppID:    shown(cr.AppID),
+		Name:     displayText(cr.Name),
+		AppID:    displayText(cr.AppID),
 		UserList: list,
 		Created:  cr.Created,
 		LastUsed: cr.LastUsed,
-		LastIP:   shown(cr.LastIP),
+		LastIP:   displayText(cr.LastIP),
 		History:  c.historyURL(list, cr.UUID, back),
 		Rename:   below(list, "rename", cr.UUID, back),
 		Revoke:   below(list, "revoke", cr.UUID, back),
@@ -178,7 +178,6 @@ func pagingOf(n, total, size int, list string) paging {
 	return p
 }
 
-// showList is the page with a user's credentials.
 func showList(c *call) (*answer, error) {
 	o, err := c.owner()
 	if err != nil {
@@ -212,8 +211,8 @@ func showList(c *call) (*answer, error) {
 	return show("list", title, p), nil
 }
 
-// closed returns why an owner with so many credentials can have no other, so that no user
-// fills in a form in vain.
+// closed returns why an owner with so many credentials cannot create another one, so that users
+// learn it before they fill in the form.
 func (c *call) closed(o owner, total int) string {
 	policy := c.svc.Policy()
 	err := policy.MayHave(o.User)
@@ -251,7 +250,7 @@ func withStatus(problem error) func(*answer, error) (*answer, error) {
 // renamePage is the form to rename a credential.
 type renamePage struct {
 	view
-	Name    string // it has
+	Name    string // the present one
 	Typed   string
 	Problem string
 	Action  string
@@ -267,7 +266,7 @@ func showRename(c *call) (*answer, error) {
 }
 
 func (c *call) renamePage(o owner, cr sparekey.Credential, typed, problem string) *answer {
-	name := shown(cr.Name)
+	name := displayText(cr.Name)
 	return show("rename", c.lang.T("rename.title", "name", name), &renamePage{
 		Name: name, Typed: editable(typed), Problem: problem, Action: c.r.URL.RequestURI(), Back: c.back(o.List),
 	})
@@ -278,8 +277,8 @@ func rename(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, c.r.URL.RequestURI()); redirected != nil {
+		return redirected, nil
 	}
 	_, err = c.manager().Rename(c.r.Context(), o.ID, cr.UUID, c.field("name"))
 	if problem := c.formProblem(err); problem != "" {
@@ -291,7 +290,6 @@ func rename(c *call) (*answer, error) {
 	return redirect(done(c.back(o.List), "renamed")), nil
 }
 
-// credential is the one that the path names, with its owner.
 func (c *call) credential() (owner, sparekey.Credential, error) {
 	o, err := c.owner()
 	if err != nil {
@@ -301,12 +299,12 @@ func (c *call) credential() (owner, sparekey.Credential, error) {
 	return o, cr, err
 }
 
-// confirmPage asks before something that cannot be undone. Its form goes to its
-// own address, where everything stands already.
+// confirmPage asks before an action that cannot be undone. Its form is sent to the page's own URL,
+// which has all parameters.
 type confirmPage struct {
 	view
 	Text   string
-	Items  []string // what it is about, if it is several
+	Items  []string // the credentials, if there are several
 	More   int      // how many items are not listed
 	Button string
 	Action string
@@ -323,10 +321,10 @@ func confirmRevoke(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, c.r.URL.RequestURI()); redirected != nil {
+		return redirected, nil
 	}
-	a, _ := c.confirmPage(c.lang.T("revoke.title", "name", shown(cr.Name)), &confirmPage{
+	a, _ := c.confirmPage(c.lang.T("revoke.title", "name", displayText(cr.Name)), &confirmPage{
 		Text: c.lang.T("revoke.text"), Button: c.lang.T("revoke.button"), Back: c.back(o.List),
 	})
 	return a, nil
@@ -337,8 +335,8 @@ func revoke(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, c.r.URL.RequestURI()); redirected != nil {
+		return redirected, nil
 	}
 	_, err = c.manager().Revoke(c.r.Context(), o.ID, c.r.PathValue("uuid"))
 	if err != nil && !errors.Is(err, sparekey.ErrNotFound) { // already revoked is what the user wanted
@@ -352,8 +350,8 @@ func confirmRevokeAll(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, c.r.URL.RequestURI()); redirected != nil {
+		return redirected, nil
 	}
 	list, err := c.manager().List(c.r.Context(), o.ID)
 	if err != nil {
@@ -375,11 +373,10 @@ func confirmRevokeAll(c *call) (*answer, error) {
 	return a, nil
 }
 
-// itemsOf names credentials, as many as a page has room for. The owner's name
-// stands with each, unless of is nil.
+// itemsOf names the credentials that fit on a page, with their owners' names unless of is nil.
 func itemsOf(list []sparekey.Credential, of func(userID string) (string, error)) (names []string, more int, err error) {
 	for _, cr := range list[:min(len(list), perPage)] {
-		name := shown(cr.Name)
+		name := displayText(cr.Name)
 		if of != nil {
 			owner, err := of(cr.UserID)
 			if err != nil {
@@ -397,8 +394,8 @@ func revokeAll(c *call) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, c.r.URL.RequestURI()); redirected != nil {
+		return redirected, nil
 	}
 	gone, err := c.manager().RevokeAll(c.r.Context(), o.ID)
 	if err != nil {
@@ -416,12 +413,11 @@ func (c *call) back(list string) string {
 	return list
 }
 
-// done is the address of a list with the notice that something was done.
+// done is the address of a list with a notice.
 func done(list, what string) string {
 	return urlquery.Add(list, urlquery.Field{Name: "done", Value: what})
 }
 
-// doneWith is done with how many it was done to.
 func doneWith(list, what string, count int) string {
 	return urlquery.Add(done(list, what), urlquery.Field{Name: "count", Value: strconv.Itoa(count)})
 }
@@ -436,7 +432,7 @@ func (c *call) notice() string {
 		return strings.ReplaceAll(form, "#", strconv.FormatUint(count, 10))
 	}
 	if c.field("done") == "revoked_many" {
-		return "" // of how many is not said
+		return "" // without a count
 	}
-	return c.lang.T("done." + c.field("done")) // of what is not in the catalogue, nothing
+	return c.lang.T("done." + c.field("done")) // empty for an unknown key
 }

@@ -74,7 +74,7 @@ func TestFailedFormMaySentAgain(t *testing.T) {
 
 func TestSentForms(t *testing.T) {
 	t.Parallel()
-	sent := web.NewSentForms()
+	sent := web.NewIdempotency()
 	if !sent.Claim("a") || sent.Claim("a") || !sent.Claim("b") {
 		t.Error("a form is carried out twice, or not at all")
 	}
@@ -90,7 +90,7 @@ func TestSentForms(t *testing.T) {
 	for i := range 10000 {
 		sent.Claim(fmt.Sprint(i))
 	}
-	if got := sent.Remembered(); got > 5000 {
+	if got := sent.Size(); got > 5000 {
 		t.Errorf("%d forms are remembered", got)
 	}
 	if sent.Claim("9999") || !sent.Claim("b") {

@@ -93,15 +93,15 @@ func (f Frame) T(key string) string { return f.lang.T(key) }
 // "icon.svg".
 func (f Frame) Asset(name string) string { return f.assets.url(f.base, name) }
 
-// answer is what is to be written: a page or, where location is set, a redirect.
+// answer is a page or, if location is set, a redirect.
 type answer struct {
-	status   int
-	location string
-	template string
-	title    string
-	data     page
-	targets  []string // CSP sources to which forms of the page may lead, besides this site
-	away     bool     // the page's form leads away from this site, and only there
+	status     int
+	location   string
+	template   string
+	title      string
+	data       page
+	targets    []string // CSP sources to which forms of the page may lead, besides this site
+	leavesSite bool     // the page's form leads to other sites only
 }
 
 // page is what a page's template is executed with.
@@ -110,9 +110,9 @@ type page interface{ setView(v view) }
 // view is the part that all pages have.
 type view struct {
 	*language
-	Home    string // path of the viewer's own list
-	Title   string
-	ShownTo string // who is signed in, for forms
+	Home      string // path of the viewer's own list
+	Title     string
+	FormOwner string // for forms: see fieldFormOwner
 }
 
 func (v *view) setView(to view) { *v = to }
@@ -147,19 +147,19 @@ func (c *call) write(a *answer) {
 	c.w.Header().Set("Content-Language", c.lang.Tag)
 	c.w.WriteHeader(a.status)
 	if c.r.Method != http.MethodHead {
-		_, _ = page.WriteTo(c.w) // the client may be gone
+		_, _ = page.WriteTo(c.w) // the client may have disconnected
 	}
 }
 
 func (c *call) render(a *answer) (*bytes.Buffer, error) {
 	var head, content, whole bytes.Buffer
 	frame := c.frame(a.title)
-	a.data.setView(view{language: c.lang, Home: c.home(), Title: a.title, ShownTo: shownTo(c.signed.ID)})
+	a.data.setView(view{language: c.lang, Home: c.home(), Title: a.title, FormOwner: formOwner(c.signed.ID)})
 	for _, part := range []struct {
 		to   io.Writer
 		name string
 		data any
-	}{{&head, "head", headOf{frame, a.template == "authorize"}}, {&content, a.template, a.data}} {
+	}{{&head, "head", headData{frame, a.template == "authorize"}}, {&content, a.template, a.data}} {
 		if err := c.pages.ExecuteTemplate(part.to, part.name, part.data); err != nil {
 			return nil, err
 		}
@@ -172,8 +172,7 @@ func (c *call) render(a *answer) (*bytes.Buffer, error) {
 	return &whole, nil
 }
 
-// headOf is what the head of a page is made of.
-type headOf struct {
+type headData struct {
 	Frame
 	AsksForConsent bool // the page has the consent button, which needs a script
 }
@@ -207,7 +206,7 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 // and those without Fetch metadata would then look like another site's.
 func setHeaders(header http.Header, a *answer) {
 	actions := a.targets
-	if !a.away {
+	if !a.leavesSite {
 		actions = append([]string{"'self'"}, actions...)
 	}
 	header.Set("Content-Security-Policy", contentSecurityPolicy+strings.Join(actions, " "))
@@ -219,26 +218,24 @@ func setHeaders(header http.Header, a *answer) {
 	header.Set("Vary", "Accept-Language, Cookie")
 }
 
-// logBroken logs that a request could not be answered.
 func (c *call) logBroken(err error) {
 	c.config.Log.ErrorContext(c.r.Context(), "the page could not be made",
 		slog.String("path", c.r.URL.Path), slog.Any("error", err))
 }
 
-// Bounds on text that strangers chose, in characters.
+// Limits of text from users and applications, in characters.
 const (
 	maxShown    = 120
 	maxEditable = 200 // the maxlength of the fields for names
 )
 
-// shown is text that strangers chose, as pages show it: readable, and not too
-// much of it. The templates escape it.
-func shown(text string) string {
-	return upTo(readable(text), maxShown)
+// displayText returns text from users and applications for display: unescaped, without control
+// characters, and shortened. The templates escape it.
+func displayText(text string) string {
+	return upTo(unescaped(text), maxShown)
 }
 
-// upTo returns at most so many characters of a text, and an ellipsis in place of the
-// rest.
+// upTo shortens a text, with an ellipsis in place of the rest.
 func upTo(text string, characters int) string {
 	if cut := first(text, characters); cut != text {
 		return cut + "…"
@@ -246,21 +243,20 @@ func upTo(text string, characters int) string {
 	return text
 }
 
-// editable is such text in a field.
-func editable(text string) string { return first(readable(text), maxEditable) }
+// editable is like displayText, for a field of a form.
+func editable(text string) string { return first(unescaped(text), maxEditable) }
 
-// readable is text with the characters that the store escaped as such, and
-// without those that reorder the text around them.
-func readable(text string) string {
-	const enough = 16 * maxEditable // bytes; what follows need not cost more for more
+// unescaped undoes the escapes of a stored text, and removes characters that would reorder the
+// text around it.
+func unescaped(text string) string {
+	const enough = 16 * maxEditable // bytes; limits the cost of what follows
 	if len(text) > enough {
 		text = strings.ToValidUTF8(text[:enough], "")
 	}
 	return withoutControls(html.UnescapeString(text))
 }
 
-// withoutControls is text without what acts on the text around it instead of
-// being read.
+// withoutControls removes characters that change the text around them.
 func withoutControls(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
@@ -270,7 +266,6 @@ func withoutControls(text string) string {
 	}, text)
 }
 
-// first is the first characters of a text.
 func first(text string, characters int) string {
 	for at := range text {
 		if characters--; characters < 0 {

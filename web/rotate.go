@@ -31,15 +31,14 @@ func showRotate(c *call) (*answer, error) {
 	if !c.svc.HasGrace() {
 		graces = graces[:1]
 	}
-	p := &rotatePage{Name: shown(cr.Name), Action: c.r.URL.RequestURI(), Form: newFormToken(), Back: c.back(o.List)}
+	p := &rotatePage{Name: displayText(cr.Name), Action: c.r.URL.RequestURI(), Form: newFormToken(), Back: c.back(o.List)}
 	for _, g := range graces {
 		p.Grace = append(p.Grace, choice{Value: g.value, Text: c.lang.T(g.key)})
 	}
 	return show("rotate", c.lang.T("rotate.title", "name", p.Name), p), nil
 }
 
-// rotate gives a credential another secret and shows it in the answer, the only time
-// that it is anywhere.
+// rotate shows the new secret in its answer, and nowhere else.
 func rotate(c *call) (*answer, error) {
 	o, cr, err := c.credential()
 	if err != nil {
@@ -48,18 +47,18 @@ func rotate(c *call) (*answer, error) {
 	if c.carriesBasic() {
 		return nil, errBasic
 	}
-	if detour := c.confirm(o, c.r.URL.RequestURI()); detour != nil {
-		return detour, nil
+	if redirected := c.confirm(o, c.r.URL.RequestURI()); redirected != nil {
+		return redirected, nil
 	}
 	grace, err := humantime.Parse(cmp.Or(strings.TrimSpace(c.field("grace")), "0s"))
 	if err != nil || grace < 0 || grace > sparekey.MaxGrace || grace > 0 && !c.svc.HasGrace() {
 		return nil, errBadForm
 	}
-	secret, cr, err := c.once(func() (sparekey.Secret, sparekey.Credential, error) {
+	secret, cr, err := c.idempotent(func() (sparekey.Secret, sparekey.Credential, error) {
 		return c.manager().Rotate(c.r.Context(), o.ID, cr.UUID, grace)
 	})
 	switch {
-	case errors.Is(err, errSent):
+	case errors.Is(err, errDuplicateForm):
 		return redirect(done(o.List, "already")), nil
 	case err != nil:
 		return nil, err

@@ -51,7 +51,6 @@ func (h *Handler) SignIn(gate Gate) http.Handler {
 	return mux
 }
 
-// pathOf is the path of a configured URL, which has been checked.
 func pathOf(target string) string {
 	u, err := url.Parse(target)
 	if err != nil || u.Path == "" {
@@ -60,25 +59,24 @@ func pathOf(target string) string {
 	return u.EscapedPath()
 }
 
-// gatekeeper is the sign-in pages.
 type gatekeeper struct{ gate Gate }
 
 // passwordPage asks for a main password: to sign in, or to confirm who it is.
 type passwordPage struct {
 	view
-	Login      string
-	Problem    string
-	Notice     string
-	RedirectTo string
-	Asks       string // which application asks to be connected; empty: none does
-	Focus      bool   // on the password
+	Login         string
+	Problem       string
+	Notice        string
+	RedirectTo    string
+	RequestingApp string // which application asks to be connected, or empty
+	Focus         bool   // on the password
 }
 
 // signOutPage offers to sign out, here or everywhere.
 type signOutPage struct {
 	view
-	RedirectTo string // once signed in again; empty for the list
-	Back       string // for who stays
+	RedirectTo string // after the next sign-in; empty: the list
+	Back       string // for a user who stays signed in
 }
 
 func (g gatekeeper) showSignIn(c *call) (*answer, error) {
@@ -93,18 +91,18 @@ func (g gatekeeper) showSignIn(c *call) (*answer, error) {
 
 func (c *call) signInPage(p *passwordPage) *answer {
 	p.RedirectTo = c.redirectTo()
-	p.Asks = c.asks(p.RedirectTo)
+	p.RequestingApp = c.requestingApp(p.RedirectTo)
 	return show("signin", c.lang.T("signin.title", "site", c.config.SiteName), p)
 }
 
-// asks says which application asks to be connected, where signing in leads on to the
-// screen for that.
-func (c *call) asks(next string) string {
+// requestingApp says which application asks to be connected, if signing in continues at the
+// authorize screen.
+func (c *call) requestingApp(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || !strings.HasSuffix(u.Path, "/authorize") && !strings.HasSuffix(u.Path, "/authorize-application.php") {
 		return ""
 	}
-	if app := shown(wpname.Sanitize(u.Query().Get("app_name"))); app != "" {
+	if app := displayText(wpname.Sanitize(u.Query().Get("app_name"))); app != "" {
 		return c.lang.T("signin.asks", "app", app)
 	}
 	return c.lang.T("signin.asks_unnamed")
@@ -173,25 +171,23 @@ func (c *call) gateProblem(err error, key string) (problem string, status int) {
 	return c.lang.T(key), http.StatusForbidden
 }
 
-// retryAfter says when to try again (RFC 9110, section 10.2.3).
 func (c *call) retryAfter(wait time.Duration) {
 	if seconds := math.Ceil(wait.Seconds()); seconds > 0 {
 		c.w.Header().Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
 }
 
-// showSignOut leads who has signed out already on from here, once they sign in
-// again, and not back to this page.
+// showSignOut does not make a user who signed out already come back to it after signing in.
 func (g gatekeeper) showSignOut(c *call) (*answer, error) {
-	if detour, err := c.identify(c.redirectTo()); detour != nil || err != nil {
-		return detour, err
+	if redirected, err := c.identify(c.redirectTo()); redirected != nil || err != nil {
+		return redirected, err
 	}
 	return show("signout", c.lang.T("signout.title"), &signOutPage{RedirectTo: c.field("redirect_to"), Back: c.redirectTo()}), nil
 }
 
 func (g gatekeeper) signOut(c *call) (*answer, error) {
-	if c.recognise(); c.signed.ID != "" {
-		if err := c.checkShownTo(); err != nil {
+	if c.identifyOptional(); c.signed.ID != "" {
+		if err := c.checkFormOwner(); err != nil {
 			return nil, err
 		}
 	}
@@ -209,7 +205,6 @@ func (g gatekeeper) signOut(c *call) (*answer, error) {
 	return redirect(to), nil
 }
 
-// redirectTo is where to go on after signing in.
 func (c *call) redirectTo() string {
 	if to := c.field("redirect_to"); localPath(to) {
 		return to

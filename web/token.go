@@ -68,7 +68,6 @@ func (h *Handler) Token() http.Handler {
 	})
 }
 
-// members are the fields of a grant under their names.
 func members(g authorize.Grant) map[string]string {
 	m := map[string]string{}
 	for _, f := range g.Fields() {
@@ -77,7 +76,6 @@ func members(g authorize.Grant) map[string]string {
 	return m
 }
 
-// grantTypes are the ways to come for a password that a user has approved.
 var grantTypes = map[string]func(*Handler, *http.Request, url.Values) (authorize.Grant, error){
 	"authorization_code": (*Handler).exchangeCode,
 }
@@ -136,8 +134,8 @@ func jsonParameters(body io.Reader) (url.Values, error) {
 	return values, nil
 }
 
-// exchangeCode makes the password that a code stands for. Every attempt uses the code up, so
-// that a thief cannot try several verifiers.
+// exchangeCode creates the approved password. Each attempt invalidates the code, so that a thief
+// cannot try several verifiers.
 func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (authorize.Grant, error) {
 	code, verifier := parameters.Get("code"), parameters.Get("code_verifier")
 	if code == "" || verifier == "" {
@@ -148,8 +146,8 @@ func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (authoriz
 	if !ok || !a.provenBy(verifier) || successURL != "" && successURL != a.successURL {
 		return authorize.Grant{}, invalidGrant("the code is unknown, used or too old, or is another application's")
 	}
-	secret, err := h.makeApproved(r.Context(), a)
-	if err != nil && sparekey.Refused(err) { // what was right when the user agreed is so no longer
+	secret, err := h.createApproved(r.Context(), a)
+	if err != nil && sparekey.Refused(err) { // it changed since the approval
 		return authorize.Grant{}, invalidGrant("the password cannot be made: " + reason(err))
 	}
 	if err != nil {
@@ -158,13 +156,13 @@ func (h *Handler) exchangeCode(r *http.Request, parameters url.Values) (authoriz
 	return authorize.Grant{SiteURL: a.siteURL, Login: a.user.Login, Secret: secret}, nil
 }
 
-// undoTime bounds the revocation of a password that was made and is not wanted.
-const undoTime = 10 * time.Second
+// undoTimeout limits the revocation of a password that must not be returned.
+const undoTimeout = 10 * time.Second
 
-// makeApproved makes what a user agreed to, if they still may, and do.
-func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret, error) {
+// createApproved creates the password, if the approval is still valid.
+func (h *Handler) createApproved(ctx context.Context, a approval) (sparekey.Secret, error) {
 	var err error
-	if a.user, err = h.svc.Directory().UserByID(ctx, a.user.ID); err != nil { // their roles may be others by now
+	if a.user, err = h.svc.Directory().UserByID(ctx, a.user.ID); err != nil { // with the present roles
 		return sparekey.Secret{}, err
 	}
 	if err := h.stillApproved(ctx, a); err != nil {
@@ -174,7 +172,7 @@ func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret
 	var secret sparekey.Secret
 	var made sparekey.Credential
 	list := func() ([]sparekey.Credential, error) { return m.List(ctx, a.user.ID) }
-	err = numbered(list, a.credential, func(n sparekey.NewCredential) (err error) {
+	err = withFreeName(list, a.credential, func(n sparekey.NewCredential) (err error) {
 		secret, made, err = m.Create(ctx, a.user.ID, n)
 		return err
 	})
@@ -182,22 +180,22 @@ func (h *Handler) makeApproved(ctx context.Context, a approval) (sparekey.Secret
 		return sparekey.Secret{}, err
 	}
 	a.others = slices.DeleteFunc(slices.Clone(a.others), func(uuid string) bool { return slices.Contains(a.credential.Replaces, uuid) })
-	if err := h.stillApproved(ctx, a); err != nil { // it ended before this one was there to be revoked
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime) // also where the client has left
+	if err := h.stillApproved(ctx, a); err != nil { // it was withdrawn before this password existed
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout) // even after a disconnect
 		defer cancel()
 		if _, undo := h.svc.As(a.user).Revoke(ctx, a.user.ID, made.UUID); undo != nil && !sparekey.Refused(undo) {
-			err = undo // the secret was handed to no client
+			err = undo // the client does not get the secret
 		}
 		return sparekey.Secret{}, err
 	}
 	return secret, nil
 }
 
-// stillApproved refuses once the session has ended in which a user agreed, or nothing
-// is left of what they had then: they have revoked everything.
+// stillApproved refuses if the session of the approval ended, or if the user revoked all
+// passwords that they had then.
 func (h *Handler) stillApproved(ctx context.Context, a approval) error {
-	if a.lasts != nil {
-		if ok, err := a.lasts(ctx); err != nil || !ok {
+	if a.sessionLasts != nil {
+		if ok, err := a.sessionLasts(ctx); err != nil || !ok {
 			return cmp.Or(err, errWithdrawn)
 		}
 	}
@@ -211,8 +209,7 @@ func (h *Handler) stillApproved(ctx context.Context, a approval) error {
 	return err
 }
 
-// reason says why a password cannot be made, without more than the application
-// has to know.
+// reason says why a password cannot be created, without details about the user.
 func reason(err error) string {
 	for _, known := range []error{
 		sparekey.ErrDuplicateName, sparekey.ErrUnavailable, sparekey.ErrUnavailableForUser, sparekey.ErrForbidden,

@@ -386,7 +386,7 @@ func TestCodesAreBounded(t *testing.T) {
 		s.clock.Pass(time.Second)
 	}
 	other := s.code("ann", "App")
-	if got := s.pages.WaitingCodes(); got != 8+1 {
+	if got := s.pages.PendingCodes(); got != 8+1 {
 		t.Errorf("%d codes wait", got)
 	}
 	if answer := s.exchange(url.Values{"code": {codes[0]}, "code_verifier": {verifier}}); answer.field("error") != "invalid_grant" {
@@ -399,12 +399,12 @@ func TestCodesAreBounded(t *testing.T) {
 	}
 	s.as("").post(authorizePath, url.Values{"success_url": {"https://a.example/"}, "approve": {"1"}, "response_type": {"code"},
 		"code_challenge": {challengeOf(verifier)}, "code_challenge_method": {"S256"}}).want(http.StatusSeeOther)
-	if got := s.pages.WaitingCodes(); got != 7 {
+	if got := s.pages.PendingCodes(); got != 7 {
 		t.Errorf("a stranger left something behind: %d codes wait", got)
 	}
 	s.clock.Pass(web.CodeLifetime)
 	s.code("bob", "Last")
-	if got := s.pages.WaitingCodes(); got != 1 {
+	if got := s.pages.PendingCodes(); got != 1 {
 		t.Errorf("old codes stay: %d wait", got)
 	}
 }

@@ -68,7 +68,7 @@ type Handler struct {
 	layout      *template.Template
 	crossOrigin *http.CrossOriginProtection
 	codes       *codes
-	sent        *sentForms
+	idempotency *idempotency
 	mux         *http.ServeMux
 }
 
@@ -90,7 +90,7 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 		pages:       newTemplates(),
 		crossOrigin: http.NewCrossOriginProtection(),
 		codes:       newCodes(config.Now),
-		sent:        newSentForms(),
+		idempotency: newIdempotency(),
 		mux:         http.NewServeMux(),
 	}
 	if h.layout = config.Layout; h.layout == nil {
@@ -152,9 +152,9 @@ func (h *Handler) Authorize() http.Handler {
 // users, such as one of a WordPress network: applications get siteURL as the address of the
 // site. It must be an absolute URL.
 func (h *Handler) AuthorizeFor(siteURL string) http.Handler {
-	there := *h
-	there.config.SiteURL = normalSiteURL(siteURL)
-	return there.Authorize()
+	other := *h
+	other.config.SiteURL = normalSiteURL(siteURL)
+	return other.Authorize()
 }
 
 // home is the path of the viewer's own list.

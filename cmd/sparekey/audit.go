@@ -73,7 +73,7 @@ func (s auditSettings) openLog(b backend, observe func(context.Context, sparekey
 	if observe != nil {
 		config.Operator = "server" // what it manages by itself, as the policy says
 		config.Failed = func(err error) {
-			observe(context.Background(), sparekey.Event{Kind: sparekey.KindUsageNotKept, Time: time.Now().UTC(), Err: err})
+			observe(context.Background(), sparekey.Event{Kind: sparekey.KindUsageWriteFailed, Time: time.Now().UTC(), Err: err})
 		}
 	}
 	return audit.New(store, config), nil
@@ -225,7 +225,7 @@ func auditRow(line audit.Line) row {
 	switch {
 	case r.Operator != "":
 		who = r.Operator
-	case r.Folded:
+	case r.Overflow:
 		who = "(several)"
 	}
 	return row{
@@ -235,7 +235,7 @@ func auditRow(line audit.Line) row {
 		"user": textOrNil(r.User), "credential": textOrNil(r.Credential), "actor": textOrNil(r.Actor), "actor_login": textOrNil(r.ActorLogin),
 		"operator": textOrNil(r.Operator), "by": textOrNil(r.By), "method": textOrNil(r.Method), "path": textOrNil(r.Path), "rule": textOrNil(r.Rule),
 		"expires": timeOrNil(r.Expires), "scopes": textOrNil(strings.Join(r.Scopes, ", ")), "networks": textOrNil(strings.Join(r.Networks, ", ")),
-		"max_uses": int64(r.MaxUses), "old_until": timeOrNil(r.OldUntil), "roles": textOrNil(strings.Join(r.Roles, ",")), "since": timeOrNil(r.Since), "folded": strconv.FormatBool(r.Folded),
+		"max_uses": int64(r.MaxUses), "old_until": timeOrNil(r.OldUntil), "roles": textOrNil(strings.Join(r.Roles, ",")), "since": timeOrNil(r.Since), "folded": strconv.FormatBool(r.Overflow),
 		"through": int64(r.Through), "prev": r.Prev.String(), "hash": r.Hash.String(),
 	}
 }

@@ -31,17 +31,17 @@ func (c *doctorCommand) Validate() error {
 	return nil
 }
 
-// Run examines a site and exits with the status of the first culprit.
+// Run examines a site and exits with the status of the first finding.
 func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
-	patient := doctor.Patient{URL: c.URL, Login: c.Login, Prefix: c.Prefix}
+	target := doctor.Target{URL: c.URL, Login: c.Login, Prefix: c.Prefix}
 	if c.Login != "" {
 		secret, err := c.secret(t)
 		if err != nil {
 			return err
 		}
-		patient.Secret = secret
+		target.Secret = secret
 	}
-	report, err := doctor.Examine(ctx, patient)
+	report, err := doctor.Examine(ctx, target)
 	if err != nil {
 		return err
 	}
@@ -53,11 +53,11 @@ func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
 }
 
 func (c *doctorCommand) print(t terminal, r doctor.Report) {
-	for _, text := range r.Fine {
+	for _, text := range r.OK {
 		fmt.Fprintf(t.out, "%s       %s\n", t.paint(green, "ok"), escapeControls(text))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(t.out, "%s  %s: %s\n         %s\n", t.paint(red, "PROBLEM"), f.Culprit, escapeControls(f.What), c.advice(f.Culprit))
+		fmt.Fprintf(t.out, "%s  %s: %s\n         %s\n", t.paint(red, "PROBLEM"), f.Cause, escapeControls(f.What), c.advice(f.Cause))
 	}
 	switch {
 	case len(r.Findings) > 0:
@@ -68,15 +68,15 @@ func (c *doctorCommand) print(t terminal, r doctor.Report) {
 	}
 }
 
-// advice says what to do about a culprit, and what else there is to try.
-func (c *doctorCommand) advice(culprit doctor.Culprit) string {
+// advice says what to do about a cause, and what else there is to try.
+func (c *doctorCommand) advice(cause doctor.Cause) string {
 	switch {
-	case culprit == doctor.NoEffect && c.Login == "":
-		return culprit.Advice() + " With --login, doctor can find out more."
-	case culprit == doctor.NotAnAPI && c.Prefix == "":
-		return culprit.Advice() + " If the server has a --prefix, give doctor the same."
+	case cause == doctor.NoEffect && c.Login == "":
+		return cause.Advice() + " With --login, doctor can find out more."
+	case cause == doctor.NotAnAPI && c.Prefix == "":
+		return cause.Advice() + " If the server has a --prefix, give doctor the same."
 	}
-	return culprit.Advice()
+	return cause.Advice()
 }
 
 // secret is the application password: never an argument, which other users of the

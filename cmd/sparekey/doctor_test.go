@@ -35,10 +35,10 @@ func runDoctor(t *testing.T, secret string, args ...string) (said string, status
 }
 
 // wantDoctor compares exit statuses: they are those of docs/guides/troubleshooting.md.
-func wantDoctor(t *testing.T, want int, culprit, secret string, args ...string) {
+func wantDoctor(t *testing.T, want int, cause, secret string, args ...string) {
 	t.Helper()
-	if said, status := runDoctor(t, secret, args...); status != want || !strings.Contains(said, culprit) {
-		t.Errorf("%q exits with %d, want %d and %q:\n%s", args, status, want, culprit, said)
+	if said, status := runDoctor(t, secret, args...); status != want || !strings.Contains(said, cause) {
+		t.Errorf("%q exits with %d, want %d and %q:\n%s", args, status, want, cause, said)
 	}
 }
 
@@ -124,8 +124,8 @@ func TestDoctorBehindNginx(t *testing.T) {
 	ann := newAccount(t, database)
 	application := newApplication(t)
 	for _, c := range []struct {
-		directive, culprit string
-		status             int
+		directive, cause string
+		status           int
 	}{
 		{`proxy_set_header X-Real-IP $remote_addr;`, "Nothing is wrong.", 0},
 		{`proxy_set_header Authorization "";`, "authorization_stripped", 15},
@@ -150,7 +150,7 @@ http {
 		}
 		cmd := exec.Command(nginx, "-p", dir, "-e", "stderr", "-c", file)
 		testproc.Start(t, cmd, filepath.Join(dir, "log"), testproc.Accepts("tcp", "127.0.0.1:"+port))
-		wantDoctor(t, c.status, c.culprit, ann.secret, "http://127.0.0.1:"+port, "--login=ann", "--secret-stdin")
-		wantDoctor(t, c.status, c.culprit, ann.secret, "http://127.0.0.1:"+frontPort, "--login=ann", "--secret-stdin")
+		wantDoctor(t, c.status, c.cause, ann.secret, "http://127.0.0.1:"+port, "--login=ann", "--secret-stdin")
+		wantDoctor(t, c.status, c.cause, ann.secret, "http://127.0.0.1:"+frontPort, "--login=ann", "--secret-stdin")
 	}
 }

@@ -334,7 +334,7 @@ func (c *serveCommand) proxy(site *site, database string, places *places, rules 
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),
-		Refuse:               c.refuses(database),
+		Block:                c.refuses(database),
 		Ended:                site.numbers.ended(),
 		Log:                  log,
 	}), nil

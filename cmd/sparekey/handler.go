@@ -217,9 +217,9 @@ func logEvents(log *slog.Logger) func(context.Context, sparekey.Event) {
 		case sparekey.KindPublic: // the gateway reports these to the audit log alone
 		case sparekey.KindBroken: // the handler that answers logs why; this is for those that do not
 			log.DebugContext(ctx, string(e.Kind), "addr", e.Addr, "error", e.Err)
-		case sparekey.KindUsageNotKept:
+		case sparekey.KindUsageWriteFailed:
 			log.ErrorContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "error", e.Err)
-		case sparekey.KindRevokedAgain, sparekey.KindPutBack, sparekey.KindLost:
+		case sparekey.KindReRevoked, sparekey.KindRestored, sparekey.KindConflict:
 			log.WarnContext(ctx, string(e.Kind), "user", e.User.ID, "credential", e.Credential)
 		case sparekey.KindExpiring:
 			log.WarnContext(ctx, string(e.Kind), "user", e.User.Login, "credential", e.Credential, "expires", e.Expires)

@@ -9,7 +9,7 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway"
 )
 
-// dialect is how a proxy tells of the request that it has got. The client's address is in
+// dialect is how a proxy describes the request that it received. The client's address is in
 // X-Forwarded-For in all of them, and the scheme in X-Forwarded-Proto, unless url is set.
 type dialect struct {
 	// The headers with the client's method, request-target and Host. Empty: the
@@ -21,42 +21,41 @@ type dialect struct {
 	// another path; the client's own has been replaced.
 	url string
 
-	// deniesOnly says that the proxy understands no other refusals than 401 and
-	// 403. The status that the client is to get is in HeaderStatus.
-	deniesOnly bool
+	// only401And403: the proxy understands only these refusals. HeaderStatus has the status for
+	// the client.
+	only401And403 bool
 
-	// ownAuthorization is how the proxy learns what of Authorization is for the
-	// application. The others find it out by themselves: all that is not Basic.
-	ownAuthorization ownAuthorization
+	// authorizationHint is how the proxy learns which Authorization is for the application. A
+	// proxy without a hint decides by itself: all schemes except Basic.
+	authorizationHint authorizationHint
 }
 
-// ownAuthorization is a way to tell a proxy that can put or take headers only as the
-// answer says.
-type ownAuthorization int
+// authorizationHint is for a proxy that sets or removes headers only as the answer says.
+type authorizationHint int
 
 const (
-	_            ownAuthorization = iota
-	isAnswered                    // the answer has the Authorization that the application is to get, if any
-	isNotRemoved                  // the answer names the headers to remove, for Envoy
+	_           authorizationHint = iota
+	valueHint                     // the answer has the Authorization for the application, if any
+	removalHint                   // the answer names the headers to remove, for Envoy
 )
 
 // headerRemove has the names of the headers that Envoy removes from the request before
 // it passes it on ("headers_to_remove" of its ext_authz over HTTP).
 const headerRemove = "X-Envoy-Auth-Headers-To-Remove"
 
-// tell sets what an allowing answer says about the client's Authorization. remove are
-// other headers of the client that must not reach the application.
-func (o ownAuthorization) tell(answer, client http.Header, remove []string) {
+// set adds the hint to an answer that allows. remove are other headers of the client that must
+// not reach the application.
+func (o authorizationHint) set(answer, client http.Header, remove []string) {
 	const name = "Authorization"
 	own := http.Header{name: client[name]}
 	gateway.StripCredential(own)
 	values, isOwn := own[name]
 	switch {
-	case o == isAnswered && isOwn && len(values) > 0:
+	case o == valueHint && isOwn && len(values) > 0:
 		answer[name] = values
-	case o == isNotRemoved && !isOwn:
+	case o == removalHint && !isOwn:
 		answer.Set(headerRemove, strings.Join(append(remove, name, "Proxy-Authorization"), ", "))
-	case o == isNotRemoved:
+	case o == removalHint:
 		answer.Set(headerRemove, strings.Join(append(remove, "Proxy-Authorization"), ", "))
 	}
 }
@@ -68,20 +67,20 @@ const (
 	HeaderMessage = "X-Sparekey-Message"
 )
 
-// dialects are the proxies that are answered, by the last part of the path.
+// dialects are the supported proxies, by the last part of the path.
 var dialects = map[string]dialect{
-	"nginx":   {method: "X-Original-Method", target: "X-Original-Uri", host: "X-Original-Host", deniesOnly: true},
+	"nginx":   {method: "X-Original-Method", target: "X-Original-Uri", host: "X-Original-Host", only401And403: true},
 	"haproxy": {method: "X-Original-Method", target: "X-Original-Uri", host: "X-Original-Host"},
-	"traefik": {method: "X-Forwarded-Method", target: "X-Forwarded-Uri", host: "X-Forwarded-Host", ownAuthorization: isAnswered},
+	"traefik": {method: "X-Forwarded-Method", target: "X-Forwarded-Uri", host: "X-Forwarded-Host", authorizationHint: valueHint},
 	"caddy":   {method: "X-Forwarded-Method", target: "X-Forwarded-Uri", host: "X-Forwarded-Host"},
-	"envoy":   {ownAuthorization: isNotRemoved},
+	"envoy":   {authorizationHint: removalHint},
 	"ingress-nginx": {
-		method: "X-Original-Method", url: "X-Original-Url", deniesOnly: true, ownAuthorization: isAnswered,
+		method: "X-Original-Method", url: "X-Original-Url", only401And403: true, authorizationHint: valueHint,
 	},
 }
 
-// read returns the client's request, or the decision that there is none to be made
-// out. rest is what follows the dialect's own path.
+// read returns the client's request, or a refusal if the proxy does not describe it well. rest
+// follows the dialect's own path.
 func (d dialect) read(g *gateway.Gateway, r *http.Request, rest string) (*http.Request, *gateway.Decision) {
 	client := r.WithContext(r.Context())
 	switch {
@@ -96,7 +95,7 @@ func (d dialect) read(g *gateway.Gateway, r *http.Request, rest string) (*http.R
 			header string
 			value  *string
 			read   func(http.Header, string) (string, *gateway.Decision)
-		}{{d.method, &client.Method, only}, {d.target, &client.RequestURI, only}, {d.host, &client.Host, atMostOne}} {
+		}{{d.method, &client.Method, requiredHeader}, {d.target, &client.RequestURI, requiredHeader}, {d.host, &client.Host, optionalHeader}} {
 			value, refusal := field.read(r.Header, field.header)
 			if refusal != nil {
 				return nil, refusal
@@ -113,14 +112,13 @@ func (d dialect) read(g *gateway.Gateway, r *http.Request, rest string) (*http.R
 	return client, nil
 }
 
-// readURL reads the client's method and address into the request, and takes the words of
-// the proxy out of its headers.
+// readURL reads the client's method and URL into the request, and removes the proxy's headers.
 func (d dialect) readURL(client *http.Request) *gateway.Decision {
-	method, refusal := only(client.Header, d.method)
+	method, refusal := requiredHeader(client.Header, d.method)
 	if refusal != nil {
 		return refusal
 	}
-	address, refusal := only(client.Header, d.url)
+	address, refusal := requiredHeader(client.Header, d.url)
 	if refusal != nil {
 		return refusal
 	}
@@ -141,8 +139,7 @@ func (d dialect) readURL(client *http.Request) *gateway.Decision {
 // path has a scheme of its own, as a client may send it, does not have one.
 var isHost = regexp.MustCompile(`^([A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?$`)
 
-// only returns the value of a header that must be there once.
-func only(h http.Header, name string) (string, *gateway.Decision) {
+func requiredHeader(h http.Header, name string) (string, *gateway.Decision) {
 	switch values := h[name]; {
 	case len(values) == 1 && values[0] != "":
 		return values[0], nil
@@ -152,14 +149,13 @@ func only(h http.Header, name string) (string, *gateway.Decision) {
 	return "", refuse("The proxy must set the header " + name + ".")
 }
 
-// atMostOne is only for a header that may be missing, or empty: the one with the host, since a
-// client that speaks HTTP/1.0 need not send it (RFC 9112, section 3.2). Anything that depends
-// on the host, such as an absolute Destination, is then refused.
-func atMostOne(h http.Header, name string) (string, *gateway.Decision) {
+// optionalHeader is for the host, which a client of HTTP/1.0 need not send (RFC 9112, section
+// 3.2). A request that depends on it, for example by an absolute Destination, is then refused.
+func optionalHeader(h http.Header, name string) (string, *gateway.Decision) {
 	if values := h[name]; len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return "", nil
 	}
-	return only(h, name)
+	return requiredHeader(h, name)
 }
 
 func refuse(message string) *gateway.Decision {

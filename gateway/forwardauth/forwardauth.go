@@ -75,8 +75,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if d.deniesOnly {
-		w = &denying{ResponseWriter: w}
+	if d.only401And403 {
+		w = &statusRewriter{ResponseWriter: w}
 	}
 	client, refusal := h.read(d, r, rest)
 	if refusal != nil {
@@ -101,19 +101,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			header.Set(name, "")
 		}
 	}
-	d.ownAuthorization.tell(header, client.Header, h.unset())
+	d.authorizationHint.set(header, client.Header, h.otherIdentityHeaders())
 	h.gateway.SetIdentity(header, client.Method, client.RequestURI, decision)
 	w.WriteHeader(http.StatusOK)
 }
 
-// unset returns the headers in which other gateways say who is asking, without those that
-// the answer has.
-func (h *Handler) unset() []string {
+// otherIdentityHeaders returns the identity headers of other gateways, except those that the
+// answer has.
+func (h *Handler) otherIdentityHeaders() []string {
 	own := h.gateway.LoginHeaders()
 	return slices.DeleteFunc(gateway.UsualIdentityHeaders(), func(name string) bool { return slices.Contains(own, name) })
 }
 
-// split separates the name of a dialect from what follows it.
 func split(path string) (name, rest string) {
 	if at := strings.IndexAny(path, "/?"); at >= 0 {
 		return path[:at], path[at:]
@@ -121,12 +120,12 @@ func split(path string) (name, rest string) {
 	return path, ""
 }
 
-// read returns the client's request as a named proxy tells of it.
+// read returns the client's request as a trusted proxy describes it.
 func (h *Handler) read(d dialect, r *http.Request, rest string) (*http.Request, *gateway.Decision) {
 	if !h.isProxy(r) {
 		return nil, refuse("Only proxies that the server was started with may ask here: give --trusted-proxy with the proxy's address.")
 	}
-	if _, refusal := only(r.Header, "X-Forwarded-For"); refusal != nil {
+	if _, refusal := requiredHeader(r.Header, "X-Forwarded-For"); refusal != nil {
 		return nil, refusal
 	}
 	if !h.origin(r).Addr.IsValid() {
@@ -139,21 +138,21 @@ func (h *Handler) read(d dialect, r *http.Request, rest string) (*http.Request, 
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, d gateway.Decision) {
-	if refusing, ok := w.(*denying); ok {
-		refusing.message = d.Message()
+	if rewriter, ok := w.(*statusRewriter); ok {
+		rewriter.message = d.Message()
 	}
 	h.gateway.Fail(w, r, d)
 }
 
-// denying answers with 403 instead of what the proxy would not understand, and
-// says in headers what the client is to get.
-type denying struct {
+// statusRewriter answers 403 in place of a status that the proxy does not understand, and puts
+// the client's status and message into headers.
+type statusRewriter struct {
 	http.ResponseWriter
 	message string
 }
 
 // WriteHeader is part of http.ResponseWriter.
-func (d *denying) WriteHeader(status int) {
+func (d *statusRewriter) WriteHeader(status int) {
 	if status != http.StatusOK {
 		d.Header().Set(HeaderStatus, strconv.Itoa(status))
 		d.Header().Set(HeaderMessage, gateway.HeaderText(d.message))

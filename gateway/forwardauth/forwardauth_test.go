@@ -305,14 +305,14 @@ func TestStatuses(t *testing.T) {
 		for login, want := range map[string]int{"eve": http.StatusTooManyRequests, "down": http.StatusServiceUnavailable} {
 			w, _ := ask(t, dialect, func(r *http.Request) { r.SetBasicAuth(login, "x") })
 			status := want
-			deniesOnly := dialect == "nginx" || dialect == "ingress-nginx"
-			if deniesOnly {
+			only401And403 := dialect == "nginx" || dialect == "ingress-nginx"
+			if only401And403 {
 				status = http.StatusForbidden
 			}
 			if w.Code != status || (login == "eve") != (w.Header().Get("Retry-After") == "60") {
 				t.Errorf("%s: %d %v", dialect, w.Code, w.Header())
 			}
-			if deniesOnly && (w.Header().Get(forwardauth.HeaderStatus) != map[string]string{"eve": "429", "down": "503"}[login] || w.Header().Get(forwardauth.HeaderMessage) == "") {
+			if only401And403 && (w.Header().Get(forwardauth.HeaderStatus) != map[string]string{"eve": "429", "down": "503"}[login] || w.Header().Get(forwardauth.HeaderMessage) == "") {
 				t.Errorf("%v", w.Header())
 			}
 		}

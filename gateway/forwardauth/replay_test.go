@@ -34,9 +34,9 @@ type replay struct {
 	apply func(out, answer http.Header)
 	// broken is the client's status where Sparekey does not answer.
 	broken int
-	// deniesOnly says that it understands no refusals except 401 and 403. The replay answers as
+	// only401And403 says that it understands no refusals except 401 and 403. The replay answers as
 	// the example of nginx does.
-	deniesOnly bool
+	only401And403 bool
 }
 
 func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
@@ -63,7 +63,7 @@ func (p replay) start(t *testing.T, site *gatewaytest.Site) gatewaytest.Front {
 			}
 		}
 		status := answer.StatusCode
-		if said, err := strconv.Atoi(answer.Header.Get(forwardauth.HeaderStatus)); p.deniesOnly && err == nil && status == http.StatusForbidden {
+		if said, err := strconv.Atoi(answer.Header.Get(forwardauth.HeaderStatus)); p.only401And403 && err == nil && status == http.StatusForbidden {
 			status = said // else this would be 403, too: the suite looks for the reason
 		}
 		w.WriteHeader(status)
@@ -247,7 +247,7 @@ func TestIngressNginx(t *testing.T) {
 	}
 	path := listed(t, file, `auth-url: http://[^/]+(/\S+)`)[0]
 	removed := listed(t, file, `(?m)^  ([A-Z][A-Za-z0-9-]+): ""$`)
-	p := replay{broken: http.StatusInternalServerError, deniesOnly: true}
+	p := replay{broken: http.StatusInternalServerError, only401And403: true}
 	p.ask = func(site *gatewaytest.Site, client *http.Request) *http.Request {
 		if client.Method == http.MethodConnect || client.Method == http.MethodTrace { // which nginx refuses
 			return nil

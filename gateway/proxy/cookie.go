@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// dropCookies takes the cookies of these names out of a request's headers, and
-// leaves the others byte for byte as they are. A name is what net/http takes for it.
+// dropCookies removes the cookies of these names, as net/http reads names, from a request's
+// headers. The others stay byte for byte as they are.
 func dropCookies(h http.Header, names []string) {
 	lines := h["Cookie"]
 	if !slices.ContainsFunc(lines, func(line string) bool { return hasCookie(line, names) }) {
 		return
 	}
-	var kept []string // another slice: the one at hand is the client's request's as well
+	var kept []string // a new slice: the client's request shares the present one
 	for _, line := range lines {
 		if line = withoutCookies(line, names); line != "" {
 			kept = append(kept, line)
@@ -45,7 +45,6 @@ func withoutCookies(line string, names []string) string {
 	return strings.TrimLeft(strings.Join(cookies, ";"), " \t")
 }
 
-// cookieName is the name of one cookie of a line.
 func cookieName(cookie string) string {
 	name, _, _ := strings.Cut(cookie, "=")
 	return textproto.TrimString(name)

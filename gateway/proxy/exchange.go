@@ -26,41 +26,41 @@ const unconfirmedLimit = 30 * time.Second
 // recheckTimeout bounds one round of checks, and the check at the end of a body.
 const recheckTimeout = 5 * time.Second
 
-// endGrace is how long a client has to take what it was sent before its request ended.
+// endGrace is how long a client has to read the rest of an answer after its request was ended.
 const endGrace = 500 * time.Millisecond
 
 // errEnded is the cause of what fails because a request was ended.
 var errEnded = errors.New("the request is no longer allowed")
 
-// exchange is a request under way, and the context that carries it to rewrite.
+// exchange is a request in progress, and its context, by which rewrite finds it.
 type exchange struct {
 	context.Context //nolint:containedctx // it is one
 
-	in       *http.Request // the client's
-	target   string        // as the client sent it
-	there    string        // with the application
-	origin   clientip.Origin
-	decision gateway.Decision
-	trailer  http.Header // of the request to the application
-	reach    reach
-	cut      atomic.Bool // the client's body did not arrive whole
-	arrived  atomic.Bool // it has no body, or all of it has come
+	in             *http.Request // the client's
+	target         string        // as received
+	upstreamTarget string        // the request-target for the application
+	origin         clientip.Origin
+	decision       gateway.Decision
+	trailer        http.Header // of the request to the application
+	delivery       delivery
+	truncated      atomic.Bool // the client's body is incomplete
+	bodyRead       atomic.Bool // the whole body was read, or there is none
 	// forbidden says that the client's body has a field that limits do not allow.
 	forbidden atomic.Bool
 
-	// For requests whose decision can change; hold is nil for the others.
-	hold      *gateway.Hold
-	began     time.Time
-	confirmed time.Time // when the decision was last known to stand; the watch's alone
-	cancel    context.CancelCauseFunc
-	register  *time.Timer
+	// hold is nil if the decision cannot change; then the fields below it are unused.
+	hold         *gateway.Hold
+	began        time.Time
+	confirmed    time.Time // when the decision was last confirmed; used by the rechecker alone
+	cancel       context.CancelCauseFunc
+	recheckTimer *time.Timer
 
-	mu      sync.Mutex
-	quiet   bool                     // the client may take its time with the rest of its body
-	control *http.ResponseController // not to be used once over is true
-	conn    net.Conn                 // of a client that switched to websocket
-	over    bool                     // ServeHTTP has returned
-	ended   *gateway.Decision        // why it was ended, if it was
+	mu             sync.Mutex
+	noReadDeadline bool                     // the rest of the body has no deadline, or one in the past
+	control        *http.ResponseController // invalid once returned is true
+	conn           net.Conn                 // of a websocket
+	returned       bool                     // ServeHTTP has returned
+	ended          *gateway.Decision        // why it was ended, or nil
 }
 
 type exchangeKey struct{}
@@ -73,7 +73,6 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// endedBy returns the decision that ended the request, if one did.
 func (x *exchange) endedBy() (gateway.Decision, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -89,63 +88,58 @@ func (x *exchange) isEnded() bool {
 	return x.ended != nil
 }
 
-// setReadDeadline sets until when the client may send a part of its body, unless the
-// request has ended. Where it cannot be set, in tests, there is none.
+// setReadDeadline ignores connections without deadlines, which only tests have.
 func (x *exchange) setReadDeadline(t time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.over && x.ended == nil && x.conn == nil && !x.quiet {
+	if !x.returned && x.ended == nil && x.conn == nil && !x.noReadDeadline {
 		_ = x.control.SetReadDeadline(t)
 	}
 }
 
-// answering is called when the answer begins. Over HTTP/2, where both sides may send at
-// once, it may be a conversation, such as a stream of gRPC, in which the client is quiet
-// for as long as it likes: its request then lasts for as long as the application keeps
-// its answer open. Over HTTP/1 it is a client that is still to send its body.
-func (x *exchange) answering() {
+// responseStarted removes the read deadline over HTTP/2, where both sides can send at the same
+// time: in a stream such as gRPC's the client may pause for any time, and the request lasts until
+// the application ends its answer. Over HTTP/1, the client still has to send its body.
+func (x *exchange) responseStarted() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.in.ProtoMajor >= 2 && !x.quiet && !x.over && x.ended == nil {
-		x.quiet = true
+	if x.in.ProtoMajor >= 2 && !x.noReadDeadline && !x.returned && x.ended == nil {
+		x.noReadDeadline = true
 		_ = x.control.SetReadDeadline(time.Time{})
 	}
 }
 
-// setWriteDeadline is setReadDeadline for a part of the answer.
 func (x *exchange) setWriteDeadline(t time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.over && x.ended == nil && x.conn == nil {
+	if !x.returned && x.ended == nil && x.conn == nil {
 		_ = x.control.SetWriteDeadline(t)
 	}
 }
 
-// answered is called when all of the answer has come. The rest of the client's body has no
-// reader then, though a transport may still wait for it, and the answer for that.
-func (x *exchange) answered() {
+// responseRead aborts the rest of the client's body once the whole answer was read: the
+// application no longer reads it, but the transport may wait for it, and delay the answer.
+func (x *exchange) responseRead() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if !x.arrived.Load() && !x.over && x.ended == nil && x.conn == nil {
-		x.quiet = true // no later deadline
+	if !x.bodyRead.Load() && !x.returned && x.ended == nil && x.conn == nil {
+		x.noReadDeadline = true // keep later calls from extending the deadline
 		_ = x.control.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
-// answer is the body of the application's answer.
-type answer struct {
+type responseBody struct {
 	io.ReadCloser
 	exchange *exchange
 }
 
 // Close is part of io.Closer.
-func (a answer) Close() error {
-	a.exchange.answered()
+func (a responseBody) Close() error {
+	a.exchange.responseRead()
 	return a.ReadCloser.Close()
 }
 
-// hijack takes the client's connection over from the server, and keeps it to be able to
-// end it.
+// hijack keeps the connection, so that end can close it.
 func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -159,35 +153,34 @@ func (x *exchange) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffered, err
 }
 
-// follow has a request checked again if it lasts and its decision can change. A short
-// request costs a context and a timer that never fires.
-func (p *Proxy) follow(x *exchange) {
+// startRechecks checks a long request again if its decision can change. A short request costs a
+// context and a timer that does not fire.
+func (p *Proxy) startRechecks(x *exchange) {
 	if x.hold == nil {
 		return
 	}
 	x.Context, x.cancel = context.WithCancelCause(x.Context)
 	x.began = p.config.Now()
 	x.confirmed = x.began
-	x.register = time.AfterFunc(p.config.RecheckInterval, func() { p.watch.add(x) })
+	x.recheckTimer = time.AfterFunc(p.config.RecheckInterval, func() { p.rechecker.add(x) })
 }
 
-// leave is the end of follow: the request has ended, and nothing touches its connection
-// from now on.
-func (p *Proxy) leave(x *exchange) {
+// finish undoes startRechecks. The connection must not be used after it.
+func (p *Proxy) finish(x *exchange) {
 	x.mu.Lock()
-	x.over = true
+	x.returned = true
 	x.mu.Unlock()
 	if x.hold == nil {
 		return
 	}
-	if !x.register.Stop() {
-		p.watch.remove(x)
+	if !x.recheckTimer.Stop() {
+		p.rechecker.remove(x)
 	}
 	x.cancel(nil)
 }
 
-// confirm reports whether a request is still allowed, and ends it if not. It also ends a
-// request that cannot be checked, since what is carried out cannot be undone.
+// confirm checks a request again, and ends it if it is no longer allowed. It also ends a request
+// that cannot be checked, since the application cannot undo it.
 func (p *Proxy) confirm(x *exchange) bool {
 	if x.hold == nil {
 		return true
@@ -198,14 +191,14 @@ func (p *Proxy) confirm(x *exchange) bool {
 	if d.Outcome == gateway.Allowed {
 		return true
 	}
-	if x.Err() == nil { // else the client has gone, or the request was ended meanwhile
+	if x.Err() == nil { // else the client disconnected, or the request was ended meanwhile
 		p.end(x, d)
 	}
 	return false
 }
 
-// judged does what a decision about a request under way demands.
-func (p *Proxy) judged(x *exchange, d gateway.Decision) {
+// apply ends the request if the decision says so.
+func (p *Proxy) apply(x *exchange, d gateway.Decision) {
 	now := p.config.Now()
 	switch {
 	case d.Outcome == gateway.Allowed:
@@ -215,11 +208,11 @@ func (p *Proxy) judged(x *exchange, d gateway.Decision) {
 	}
 }
 
-// end ends a request: the one to the application, the client's body and the answer.
-// Whatever of the answer has not begun is the refusal; see fail.
+// end cancels the request to the application, the client's body and the answer. If the answer has
+// not started, fail sends the refusal.
 func (p *Proxy) end(x *exchange, d gateway.Decision) {
 	x.mu.Lock()
-	if x.over || x.ended != nil {
+	if x.returned || x.ended != nil {
 		x.mu.Unlock()
 		return
 	}

@@ -183,7 +183,7 @@ func TestHeldRequest(t *testing.T) {
 			r, conn := l.dial(t, parts[0])
 			<-app.begun
 			io.WriteString(conn, parts[1])
-			if res, body := answer(t, r); res.StatusCode != http.StatusOK || body != "done" || app.whole.Swap(0) != 1 {
+			if res, body := responseBody(t, r); res.StatusCode != http.StatusOK || body != "done" || app.whole.Swap(0) != 1 {
 				t.Fatalf("without a revocation: %d %s", res.StatusCode, body)
 			}
 			<-app.done
@@ -193,7 +193,7 @@ func TestHeldRequest(t *testing.T) {
 				<-app.begun
 				l.revoke(t, c)
 				io.WriteString(conn, parts[1])
-				if res, body := answer(t, r); res.StatusCode != http.StatusUnauthorized || res.Header.Get("WWW-Authenticate") == "" {
+				if res, body := responseBody(t, r); res.StatusCode != http.StatusUnauthorized || res.Header.Get("WWW-Authenticate") == "" {
 					t.Errorf("the client got %d %s", res.StatusCode, body)
 				}
 				<-app.done
@@ -260,7 +260,7 @@ func TestHeldRequestBroken(t *testing.T) {
 	<-app.begun
 	l.away.is.Store(true)
 	io.WriteString(conn, heldBodies["length"][1])
-	if res, body := answer(t, r); res.StatusCode != http.StatusServiceUnavailable || app.whole.Load() > 0 {
+	if res, body := responseBody(t, r); res.StatusCode != http.StatusServiceUnavailable || app.whole.Load() > 0 {
 		t.Errorf("%d %s, %d carried out", res.StatusCode, body, app.whole.Load())
 	}
 	<-app.done
@@ -426,7 +426,7 @@ func TestUnderWayEnds(t *testing.T) {
 			})
 			for path, r := range open {
 				if path == "/wait" || path == "/upload" {
-					if res, body := answer(t, r); res.StatusCode != c.status {
+					if res, body := responseBody(t, r); res.StatusCode != c.status {
 						t.Errorf("%s: the client got %d %s", path, res.StatusCode, body)
 					}
 					continue

@@ -16,9 +16,8 @@ const headerLoop = "Cdn-Loop"
 // that send it are refused, and gain nothing.
 func newLoopID() string { return "sparekey-" + strings.ToLower(rand.Text()) }
 
-// wentThrough reports whether a request has been passed on by the proxy of this
-// name before.
-func wentThrough(h http.Header, id string) bool {
+// isLoop reports whether the Proxy with this name has forwarded the request before.
+func isLoop(h http.Header, id string) bool {
 	return slices.ContainsFunc(h[headerLoop], func(list string) bool {
 		for name := range strings.SplitSeq(list, ",") {
 			name, _, _ = strings.Cut(name, ";") // parameters follow

@@ -67,9 +67,9 @@ type Config struct {
 	// lets a service worker have more of the host than the folder of its script.
 	Cookies []string
 
-	// Refuse says, in one line for people, why an allowed request must not reach the
-	// application all the same, or nothing. Default: every allowed one may.
-	Refuse func(r *http.Request, d gateway.Decision) string
+	// Block returns, in one line for people, why an allowed request must still not reach the
+	// application, and "" if it may. Default: all allowed requests may.
+	Block func(r *http.Request, d gateway.Decision) string
 
 	// Idle is how long a client may neither send anything of a body nor take anything of an
 	// answer. The whole exchange has no limit. Default: one minute.
@@ -110,13 +110,13 @@ const flushInterval = 50 * time.Millisecond
 
 // Proxy is a reverse proxy. It is safe for concurrent use.
 type Proxy struct {
-	gateway  *gateway.Gateway
-	upstream *url.URL
-	folder   string // the path of upstream, without a slash at its end
-	config   Config
-	loopID   string
-	reverse  *httputil.ReverseProxy
-	watch    *watch
+	gateway   *gateway.Gateway
+	upstream  *url.URL
+	folder    string // the path of upstream, without a slash at its end
+	config    Config
+	loopID    string
+	reverse   *httputil.ReverseProxy
+	rechecker *rechecker
 }
 
 // New returns a Proxy to the application at upstream, of which the scheme, the host and
@@ -141,17 +141,17 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 		config.Log = slog.New(slog.DiscardHandler)
 	}
 	if config.Now == nil {
-		config.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+		config.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	p := &Proxy{gateway: g, upstream: upstream, folder: strings.TrimRight(upstream.EscapedPath(), "/"), config: config, loopID: newLoopID()}
-	p.watch = &watch{every: config.RecheckInterval, judged: p.judged, open: make(map[*exchange]struct{})}
+	p.rechecker = &rechecker{every: config.RecheckInterval, apply: p.apply, open: make(map[*exchange]struct{})}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:        p.rewrite,
 		ModifyResponse: amend,
 		Transport:      forOwnHost(config),
 		FlushInterval:  flushInterval,
 		BufferPool:     BufferPool(),
-		ErrorLog:       slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug), // of clients that go away
+		ErrorLog:       slog.NewLogLogger(config.Log.Handler(), slog.LevelDebug), // of clients that disconnect
 		ErrorHandler:   p.fail,
 	}
 	return p
@@ -161,47 +161,47 @@ func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, ok := originForm(r)
 	if !ok {
-		p.gateway.Tell(w, r, http.StatusBadRequest, "The address must be a path, or begin with http:// or https://.")
+		p.gateway.Error(w, r, http.StatusBadRequest, "The address must be a path, or begin with http:// or https://.")
 		return
 	}
-	there, ok := p.there(target)
+	upstreamTarget, ok := p.upstreamTarget(target)
 	if !ok {
-		p.gateway.Tell(w, r, http.StatusNotFound, "The application is not at this address.")
+		p.gateway.Error(w, r, http.StatusNotFound, "The application is not at this address.")
 		return
 	}
-	if wentThrough(r.Header, p.loopID) {
+	if isLoop(r.Header, p.loopID) {
 		p.config.Log.ErrorContext(r.Context(), "requests to the application come back here: name the application's own address", "upstream", p.upstream.Host)
-		p.gateway.Tell(w, r, http.StatusLoopDetected, "The way to the application leads back here. The operator finds more in its log.")
+		p.gateway.Error(w, r, http.StatusLoopDetected, "The way to the application leads back here. The operator finds more in its log.")
 		return
 	}
-	x := &exchange{Context: r.Context(), in: r, target: target, there: there, origin: p.config.Origin(r), control: http.NewResponseController(w)}
-	x.arrived.Store(true)
+	x := &exchange{Context: r.Context(), in: r, target: target, upstreamTarget: upstreamTarget, origin: p.config.Origin(r), control: http.NewResponseController(w)}
+	x.bodyRead.Store(true)
 	x.decision, x.hold = p.decide(r, x.origin)
 	if x.decision.Outcome != gateway.Allowed {
 		p.gateway.Fail(w, r, x.decision)
 		return
 	}
-	p.follow(x)
-	defer p.leave(x)
+	p.startRechecks(x)
+	defer p.finish(x)
 	r = r.WithContext(x)
 	if p.gateway.CountsUse(x.decision) {
-		r = x.reach.traced(r)
+		r = x.delivery.traced(r)
 	}
-	paced := &writer{ResponseWriter: w, pace: p.pace(x)}
-	paced.unlimited()
+	paced := &deadlineWriter{ResponseWriter: w, idleTimeout: p.idleTimeout(x)}
+	paced.clearServerDeadlines()
 	if r.Body != nil && r.Body != http.NoBody {
-		x.arrived.Store(false)
-		r.Body = &body{ReadCloser: r.Body, pace: paced.pace, left: r.ContentLength, confirm: p.confirm}
+		x.bodyRead.Store(false)
+		r.Body = &deadlineBody{ReadCloser: r.Body, idleTimeout: paced.idleTimeout, left: r.ContentLength, confirm: p.confirm}
 	}
-	defer paced.end() // also when the answer breaks off, which ends this by a panic
+	defer paced.end() // also if an incomplete answer ends this by a panic
 	p.reverse.ServeHTTP(paced, r)
-	paced.whole = true
+	paced.complete = true
 }
 
 func (p *Proxy) decide(r *http.Request, origin clientip.Origin) (gateway.Decision, *gateway.Hold) {
 	d, hold := p.gateway.DecideProxied(r, origin)
-	if d.Outcome == gateway.Allowed && p.config.Refuse != nil {
-		if why := p.config.Refuse(r, d); why != "" {
+	if d.Outcome == gateway.Allowed && p.config.Block != nil {
+		if why := p.config.Block(r, d); why != "" {
 			p.returnUse(r.Context(), d)
 			d = gateway.Refuse(gateway.RuleRefuse, why)
 			p.gateway.Report(r.Context(), d)
@@ -216,54 +216,53 @@ func (p *Proxy) decide(r *http.Request, origin clientip.Origin) (gateway.Decisio
 // is set here.
 func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	x := pr.In.Context().Value(exchangeKey{}).(*exchange) //nolint:forcetypeassert // ServeHTTP put it there
-	x.reach.handed.Store(true)
+	x.delivery.sent.Store(true)
 	out := pr.Out
-	out.URL = p.address(x.there)
+	out.URL = p.upstreamURL(x.upstreamTarget)
 	out.Host = pr.In.Host
-	onlyWebsocket(out.Header)
+	keepOnlyWebsocket(out.Header)
 	if x.decision.KeepCredential || p.config.ForwardAuthorization && !x.decision.DropCredential {
 		gateway.ForwardCredential(out.Header, pr.In.Header)
 	} else {
 		gateway.StripCredential(out.Header)
 	}
-	x.trailer = p.announced(out)
+	x.trailer = p.trailers(out)
 	p.gateway.StripIdentity(out.Header)
 	gateway.StripForwarding(out.Header)
 	gateway.StripOddNames(out.Header)
 	dropCookies(out.Header, p.config.Cookies)
-	p.gateway.SetIdentity(out.Header, out.Method, x.there, x.decision)
+	p.gateway.SetIdentity(out.Header, out.Method, x.upstreamTarget, x.decision)
 	if x.origin.Addr.IsValid() {
 		out.Header.Set("X-Forwarded-For", x.origin.Addr.String())
 	}
 	if x.origin.Scheme != "" {
 		out.Header.Set("X-Forwarded-Proto", x.origin.Scheme)
 	}
-	if pr.In.Host != "" { // else the client speaks HTTP/1.0, and names none
+	if pr.In.Host != "" { // a client of HTTP/1.0 may send none
 		out.Header.Set("X-Forwarded-Host", pr.In.Host)
 	}
 	out.Header.Add(headerLoop, p.loopID)
 }
 
-// amend adds to an answer of the application what there is to warn its client of, and
-// what caches must know. It is done to the answer itself, since a 103 before it empties
-// the header that answers begin with.
+// amend adds warnings and the headers for caches to an answer of the application. It changes the
+// answer itself, since a 103 resets the headers that were set before.
 func amend(res *http.Response) error {
 	if x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		basicauth.Warn(res.Header, x.decision.Identity)
-		tellCaches(res, x.decision.Identity.User.ID == "")
+		setCacheHeaders(res, x.decision.Identity.User.ID == "")
 		if res.StatusCode != http.StatusSwitchingProtocols {
-			res.Body = answer{res.Body, x}
+			res.Body = responseBody{res.Body, x}
 		}
 	}
 	return nil
 }
 
-// fail answers where the application did not.
+// fail answers a request that the application did not.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var timeout net.Error
 	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
 	if ok {
-		if x.reach.isMissed() {
+		if x.delivery.failed() {
 			p.returnUse(x, x.decision)
 		}
 		if d, ended := x.endedBy(); ended {
@@ -276,22 +275,22 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 		d := gateway.Refuse(gateway.RuleField, fieldMessage(x.decision))
 		p.gateway.Report(r.Context(), d)
 		p.gateway.Fail(w, r, d)
-	case ok && x.cut.Load():
-		p.gateway.Tell(w, r, http.StatusBadRequest, "The request's body did not arrive whole.")
+	case ok && x.truncated.Load():
+		p.gateway.Error(w, r, http.StatusBadRequest, "The request's body did not arrive whole.")
 	case isStopped(r.Context()):
-		p.gateway.Tell(w, r, http.StatusServiceUnavailable, "The server stopped before the application had answered. Try again in a moment.")
-	case r.Context().Err() != nil: // the client has gone, so no answer arrives
+		p.gateway.Error(w, r, http.StatusServiceUnavailable, "The server stopped before the application had answered. Try again in a moment.")
+	case r.Context().Err() != nil: // the client disconnected, so no answer arrives
 		w.WriteHeader(http.StatusBadGateway)
 	case errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, os.ErrDeadlineExceeded):
 		p.config.Log.ErrorContext(r.Context(), "the application takes too long", "upstream", p.upstream.Host, "error", err)
-		p.gateway.Tell(w, r, http.StatusGatewayTimeout, "The application takes too long to answer. Try again in a moment.")
+		p.gateway.Error(w, r, http.StatusGatewayTimeout, "The application takes too long to answer. Try again in a moment.")
 	default:
 		message := "the application does not answer"
 		if _, unverified := errors.AsType[*tls.CertificateVerificationError](err); unverified {
 			message = "the certificate of the application cannot be verified: name its authority with --upstream-ca, or its host as the certificate has it"
 		}
 		p.config.Log.ErrorContext(r.Context(), message, "upstream", p.upstream.Host, "error", err)
-		p.gateway.Tell(w, r, http.StatusBadGateway, "The application does not answer. Try again in a moment.")
+		p.gateway.Error(w, r, http.StatusBadGateway, "The application does not answer. Try again in a moment.")
 	}
 }
 
@@ -307,8 +306,8 @@ func fieldMessage(d gateway.Decision) string {
 	return "This application password is limited, and " + field
 }
 
-// isStopped reports whether a request was ended with a cause, as a server does that stops;
-// the context of a client that has gone has none.
+// isStopped reports whether the request's context was canceled with a cause, as by a server that
+// stops. When a client disconnects, there is none.
 func isStopped(ctx context.Context) bool {
 	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), context.Canceled)
 }
@@ -328,5 +327,5 @@ func (b *buffers) Get() []byte {
 	return make([]byte, bufferSize)
 }
 
-// Put takes one back.
+// Put returns a buffer to the pool.
 func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }

@@ -90,10 +90,10 @@ func (f front) dial(t *testing.T, head string) (*bufio.Reader, net.Conn) {
 func (f front) send(t *testing.T, request string) (*http.Response, string) {
 	t.Helper()
 	r, _ := f.dial(t, request)
-	return answer(t, r)
+	return responseBody(t, r)
 }
 
-func answer(t *testing.T, r *bufio.Reader) (*http.Response, string) {
+func responseBody(t *testing.T, r *bufio.Reader) (*http.Response, string) {
 	t.Helper()
 	res, err := http.ReadResponse(r, nil)
 	if err != nil {
@@ -296,7 +296,7 @@ func TestSlowTransfersAreNotCut(t *testing.T) {
 		time.Sleep(deadline / 2)
 		io.WriteString(conn, "0123456789")
 	}
-	if _, body := answer(t, r); body != "40 <nil>\n"+strings.Repeat("more\n", 4) {
+	if _, body := responseBody(t, r); body != "40 <nil>\n"+strings.Repeat("more\n", 4) {
 		t.Errorf("%q", body)
 	}
 }
@@ -311,10 +311,10 @@ func TestWarning(t *testing.T) {
 		w.Header().Set("Sparekey-Expires", "never")
 	}), proxy.Config{})
 	r, _ := f.dial(t, "GET / HTTP/1.1\n\n")
-	if hint, _ := answer(t, r); hint.StatusCode != http.StatusEarlyHints || hint.Header.Get("Link") == "" {
+	if hint, _ := responseBody(t, r); hint.StatusCode != http.StatusEarlyHints || hint.Header.Get("Link") == "" {
 		t.Errorf("%d %v", hint.StatusCode, hint.Header)
 	}
-	if res, _ := answer(t, r); res.StatusCode != http.StatusOK || len(res.Header["Sparekey-Expires"]) != 1 || res.Header.Get("Sparekey-Expires") != "1970-01-01T00:00:00Z" {
+	if res, _ := responseBody(t, r); res.StatusCode != http.StatusOK || len(res.Header["Sparekey-Expires"]) != 1 || res.Header.Get("Sparekey-Expires") != "1970-01-01T00:00:00Z" {
 		t.Errorf("%d %v", res.StatusCode, res.Header)
 	}
 }
@@ -362,7 +362,7 @@ func TestStalledUploadIsCut(t *testing.T) {
 		io.Copy(io.Discard, r.Body)
 	}), proxy.Config{Idle: 200 * time.Millisecond})
 	r, _ := f.dial(t, "POST / HTTP/1.1\nContent-Length: 40\n\n0123")
-	if res, body := answer(t, r); res.StatusCode != http.StatusBadRequest || !strings.Contains(body, "did not arrive whole") {
+	if res, body := responseBody(t, r); res.StatusCode != http.StatusBadRequest || !strings.Contains(body, "did not arrive whole") {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }
@@ -448,7 +448,7 @@ func TestTrailers(t *testing.T) {
 	}), proxy.Config{})
 	r, _ := f.dial(t, "POST / HTTP/1.1\nTransfer-Encoding: chunked\nTrailer: X-Check, X-Sparekey-User, Authorization, Cookie, X_Forwarded_For\n\n"+
 		"2\nhi\n0\nX-Check: 1\nX-Sparekey-User: admin\nAuthorization: Basic eDp5\nCookie: sparekey=t\nX_Forwarded_For: 1.2.3.4\nX-Sparekey-Roles: admin\nX-More: 2\n\n")
-	res, body := answer(t, r)
+	res, body := responseBody(t, r)
 	if body != "map[X-Check:[1]]" || res.Trailer.Get("X-Sum") != "9" {
 		t.Errorf("the application got %s, the client %v", body, res.Trailer)
 	}
@@ -465,12 +465,12 @@ func TestExpectContinue(t *testing.T) {
 	}
 	r.ReadString('\n')
 	io.WriteString(conn, "hi")
-	if res, body := answer(t, r); res.StatusCode != http.StatusOK || body != "hi" {
+	if res, body := responseBody(t, r); res.StatusCode != http.StatusOK || body != "hi" {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 	f.authorization = "Basic eDp5" // x:y
 	r, _ = f.dial(t, "POST / HTTP/1.1\nContent-Length: 2\nExpect: 100-continue\n\n")
-	if res, body := answer(t, r); res.StatusCode != http.StatusUnauthorized {
+	if res, body := responseBody(t, r); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong credential was asked for its body: %d %s", res.StatusCode, body)
 	}
 }

@@ -35,7 +35,7 @@ func (o ownHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	clean := func(h http.Header) {
 		dropSetCookies(h, o.names)
-		keepServiceWorkerNarrow(h, target)
+		limitServiceWorker(h, target)
 	}
 	trace := &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
 		clean(http.Header(h)) // before ReverseProxy's own, which passes it on
@@ -48,20 +48,20 @@ func (o ownHost) RoundTrip(r *http.Request) (*http.Response, error) {
 	clean(res.Header)
 	dropFromTrailer(res.Trailer)
 	if res.StatusCode != http.StatusSwitchingProtocols && res.Body != nil {
-		res.Body = &trailed{res.Body, res}
+		res.Body = &trailerBody{res.Body, res}
 	}
 	return res, nil
 }
 
-// trailed is the body of an answer. Its trailers have come when it is closed, and are
-// passed on after that.
-type trailed struct {
+// trailerBody filters the trailers of an answer when it is closed: they have arrived by then, and
+// are passed on after that.
+type trailerBody struct {
 	io.ReadCloser
 	answer *http.Response
 }
 
 // Close implements [io.Closer].
-func (t *trailed) Close() error {
+func (t *trailerBody) Close() error {
 	err := t.ReadCloser.Close()
 	dropFromTrailer(t.answer.Trailer)
 	return err
@@ -81,7 +81,7 @@ const (
 	headerServiceWorkerAllowed = "Service-Worker-Allowed"
 )
 
-// dropSetCookies takes the lines out that could set one of these cookies.
+// dropSetCookies removes the lines that could set one of these cookies.
 func dropSetCookies(h http.Header, names []string) {
 	for _, header := range []string{headerSetCookie, headerSetCookie2} {
 		lines := h[header]
@@ -110,7 +110,6 @@ func setsCookie(line string, names []string) bool {
 	})
 }
 
-// endsCookie reports whether a cookie may end at a character.
 func endsCookie(r rune) bool { return strings.ContainsRune(",;\r\n\x00", r) }
 
 // beforeName reports whether a character around a cookie's name may be dropped by
@@ -119,11 +118,11 @@ func beforeName(r rune) bool {
 	return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 }
 
-// keepServiceWorkerNarrow takes out what would let a service worker have more than
-// the folder of its script, which target names (Service Workers, section "Update").
-// One that has more sees and answers requests for Sparekey's pages, also long after.
-// The header is resolved as an address, so only one that is plainly within stays.
-func keepServiceWorkerNarrow(h http.Header, target string) {
+// limitServiceWorker removes a header that would extend a service worker beyond the folder of its
+// script, which target names (Service Workers, section "Update"): it could see and answer
+// requests for Sparekey's pages, also later. Browsers resolve the header as a URL, so only a
+// value that is plainly inside stays.
+func limitServiceWorker(h http.Header, target string) {
 	script, _, _ := strings.Cut(target, "?")
 	folder := script[:strings.LastIndexByte(script, '/')+1]
 	for _, scope := range h[headerServiceWorkerAllowed] {

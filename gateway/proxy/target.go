@@ -25,33 +25,32 @@ func originForm(r *http.Request) (target string, ok bool) {
 	return target, r.Method != http.MethodConnect && gateway.IsOriginForm(target) && isSendable(target)
 }
 
-// isSendable reports whether a target can be sent as it is.
+// isSendable reports whether net/http sends a target unchanged.
 func isSendable(target string) bool {
-	return !strings.HasPrefix(target, "//") || locate(target).RequestURI() == target
+	return !strings.HasPrefix(target, "//") || parseTarget(target).RequestURI() == target
 }
 
-// there is the target of a request with the application, which has the path of its own URL
-// in place of the one that clients see. ok is false for a target outside of that, and for one
-// that programs may take for such.
-func (p *Proxy) there(target string) (there string, ok bool) {
+// upstreamTarget replaces the path that clients see by the path of the application's own URL. ok
+// is false for a target outside of it, and for one that programs may read so.
+func (p *Proxy) upstreamTarget(target string) (upstream string, ok bool) {
 	if p.config.Base == "" && p.folder == "" {
 		return target, true
 	}
 	path, query, hasQuery := strings.Cut(target, "?")
 	rest, ok := rawpath.CutFolder(path, p.config.Base)
-	if !ok || p.folder != "" && climbs(rest) {
+	if !ok || p.folder != "" && hasParentSegment(rest) {
 		return "", false
 	}
-	there = cmp.Or(p.folder+rest, "/")
+	upstream = cmp.Or(p.folder+rest, "/")
 	if hasQuery {
-		there += "?" + query
+		upstream += "?" + query
 	}
-	return there, isSendable(there)
+	return upstream, isSendable(upstream)
 }
 
-// climbs reports whether a program may find a segment ".." in a percent-encoded path, by
-// which it would leave the folder of the application.
-func climbs(path string) bool {
+// hasParentSegment reports whether a program may find a segment ".." in a percent-encoded path,
+// and so leave the folder of the application.
+func hasParentSegment(path string) bool {
 	path = strings.ReplaceAll(rawpath.Unescape(path), `\`, "/")
 	for segment := range strings.SplitSeq(path, "/") {
 		segment, _, _ = strings.Cut(segment, ";")
@@ -79,9 +78,9 @@ func afterAuthority(target string) (string, bool) {
 	return rest[at:], true
 }
 
-// locate returns a URL that is written as target, if at all possible. Opaque is written
-// unchanged, unless it begins with two slashes.
-func locate(target string) *url.URL {
+// parseTarget returns a URL that net/http writes as target, if possible. It writes Opaque
+// unchanged, unless that begins with two slashes.
+func parseTarget(target string) *url.URL {
 	path, query, asked := strings.Cut(target, "?")
 	u := &url.URL{Opaque: path, RawQuery: query, ForceQuery: asked}
 	if strings.HasPrefix(path, "//") {
@@ -91,16 +90,15 @@ func locate(target string) *url.URL {
 	return u
 }
 
-// address is where a target is with the application.
-func (p *Proxy) address(target string) *url.URL {
-	u := locate(target)
+func (p *Proxy) upstreamURL(target string) *url.URL {
+	u := parseTarget(target)
 	u.Scheme, u.Host = p.upstream.Scheme, p.upstream.Host
 	return u
 }
 
-// onlyWebsocket takes the wish for another protocol than websocket out of a
-// request. Whatever is sent after switching to h2c, say, would pass by the gateway.
-func onlyWebsocket(h http.Header) {
+// keepOnlyWebsocket removes requests to switch to other protocols than websocket. After a switch
+// to h2c, for example, further requests would bypass the gateway.
+func keepOnlyWebsocket(h http.Header) {
 	if upgrade := h["Upgrade"]; len(upgrade) > 1 || len(upgrade) == 1 && !strings.EqualFold(upgrade[0], "websocket") {
 		h.Del("Upgrade")
 		h.Del("Connection")

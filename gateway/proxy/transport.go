@@ -14,10 +14,10 @@ import (
 const (
 	dialTimeout   = 10 * time.Second
 	answerTimeout = 5 * time.Minute
-	// idleTimeout is less than the five seconds after which Apache closes a
+	// idleConnTimeout is less than the five seconds after which Apache closes a
 	// connection: a POST that just then is under way cannot be repeated.
-	idleTimeout = 4 * time.Second
-	idlePerHost = 256
+	idleConnTimeout = 4 * time.Second
+	idlePerHost     = 256
 )
 
 // TransportConfig says how a [NewTransport] reaches an application. The zero value is for
@@ -59,7 +59,7 @@ func newTransport(config TransportConfig) *http.Transport {
 	transport := &http.Transport{
 		DialContext:           dialer(config.Socket),
 		MaxIdleConnsPerHost:   idlePerHost,
-		IdleConnTimeout:       idleTimeout,
+		IdleConnTimeout:       idleConnTimeout,
 		TLSHandshakeTimeout:   dialTimeout,
 		ResponseHeaderTimeout: answerTimeout,
 		ExpectContinueTimeout: time.Second,

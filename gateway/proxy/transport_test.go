@@ -120,7 +120,7 @@ func TestWaysHeldRequest(t *testing.T) {
 					want, whole = http.StatusUnauthorized, 0
 				}
 				io.WriteString(conn, parts[1])
-				res, body := answer(t, r)
+				res, body := responseBody(t, r)
 				<-app.done
 				if n := app.whole.Swap(0); res.StatusCode != want || n != whole {
 					t.Errorf("%s, revoked=%v: %d %s, %d carried out", name, revokes, res.StatusCode, body, n)
@@ -141,7 +141,7 @@ func TestWaysAnswerBeforeTheBodyEnds(t *testing.T) {
 		}), proxy.Config{})
 		l.create(t, sparekey.Limits{})
 		r, _ := l.dial(t, "POST / HTTP/1.1\nContent-Length: 10000000\n\n")
-		if res, body := answer(t, r); res.StatusCode != http.StatusOK || body != "too large" {
+		if res, body := responseBody(t, r); res.StatusCode != http.StatusOK || body != "too large" {
 			t.Errorf("%d %q", res.StatusCode, body)
 		}
 		until(t, "the proxy is done with the request", func() bool { return l.open.Load() == 0 })

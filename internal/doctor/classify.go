@@ -8,8 +8,8 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
-// codes are the culprits by the code of an API: WordPress's, and Sparekey's own.
-var codes = map[string]Culprit{
+// codes are the error codes of the REST APIs of WordPress and Sparekey.
+var codes = map[string]Cause{
 	"invalid_username":                        WrongLogin,
 	"invalid_email":                           WrongLogin,
 	"incorrect_password":                      WrongSecret,
@@ -23,19 +23,18 @@ var codes = map[string]Culprit{
 	"too_many_attempts":                       Throttled,
 }
 
-// reasons are the culprits by the words of a guard, which has no codes.
-var reasons = map[sparekey.Reason]Culprit{
+// reasons have a fixed message in a guard's answer, which has no code.
+var reasons = map[sparekey.Reason]Cause{
 	sparekey.ReasonWrongSecret:     WrongCredential,
 	sparekey.ReasonInsecure:        TLSNotSeen,
 	sparekey.ReasonDisabled:        Disabled,
 	sparekey.ReasonDisabledForUser: DisabledForUser,
 }
 
-// phrases are what the words of a guard about a credential's limits have in them,
-// which vary with the credential.
+// phrases are parts of a guard's messages about limits, which vary with the credential.
 var phrases = []struct {
-	text    string
-	culprit Culprit
+	text  string
+	cause Cause
 }{
 	{"password expired on", Expired},
 	{"are used up", UsedUp},
@@ -45,9 +44,8 @@ var phrases = []struct {
 	{"has no scopes", OutOfScope},
 }
 
-// classify names the culprit of a reply, or "" where it is none of Sparekey's or
-// WordPress's.
-func classify(r reply) Culprit {
+// classify returns "" for a reply that is not a refusal by Sparekey or WordPress.
+func classify(r reply) Cause {
 	switch {
 	case r.status == http.StatusTooManyRequests || r.header.Get("X-Sparekey-Status") == "429":
 		return Throttled
@@ -66,18 +64,18 @@ func classify(r reply) Culprit {
 	}
 	for _, p := range phrases {
 		if strings.Contains(says, p.text) {
-			return p.culprit
+			return p.cause
 		}
 	}
 	return ""
 }
 
-// isNobody reports whether a guard of Sparekey says that it got no credential.
-func isNobody(r reply) bool {
+// saysAnonymous reports whether a guard of Sparekey says that it received no credential.
+func saysAnonymous(r reply) bool {
 	return strings.Contains(r.says(), basicauth.Message(&sparekey.AuthError{Reason: sparekey.ReasonMalformed}))
 }
 
-// concernsWho reports whether a culprit says that a credential was looked at.
-func (c Culprit) concernsWho() bool {
+// isWrongCredential means that the server received a credential and checked it.
+func (c Cause) isWrongCredential() bool {
 	return c == WrongLogin || c == WrongSecret || c == WrongCredential
 }

@@ -1,7 +1,7 @@
-// Package doctor finds out why a client gets nothing but 401. It asks a site from outside:
-// without a credential, with one that is certainly wrong, and with the real one, and compares
-// the answers. It sends the real one only to the origin that was named, even after a redirect,
-// and never over a network in the clear.
+// Package doctor finds out why every request of a client gets 401. It sends requests to a site
+// without a credential, with a wrong one and with the real one, and compares the answers. It
+// sends the real one only to the given origin, even after a redirect, and never unencrypted over
+// a network.
 package doctor
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
 )
 
-// Patient is what is to be examined.
-type Patient struct {
+// Target is the site to examine, and the credential to try.
+type Target struct {
 	URL           string // of a site, of its API, or of something guarded
 	Login, Secret string // both or neither
 
@@ -34,29 +34,29 @@ type Patient struct {
 	Now func() time.Time
 }
 
-// Finding is something that is wrong.
+// Finding is one problem.
 type Finding struct {
-	Culprit Culprit
-	What    string // what was seen
+	Cause Cause
+	What  string // what the site answered
 }
 
-// Report is what an examination found, both in their order. Its texts may hold
-// what the server said.
+// Report is the result of an examination, in the order of its steps. Its texts can quote the
+// server, so escape control characters in them.
 type Report struct {
-	Fine     []string // what is in order
+	OK       []string // what works
 	Findings []Finding
 }
 
-// ExitStatus is 0 where nothing was found, else that of the first culprit.
+// ExitStatus is that of the first finding's cause; 0 without findings.
 func (r Report) ExitStatus() int {
 	if len(r.Findings) == 0 {
 		return 0
 	}
-	return r.Findings[0].Culprit.ExitStatus()
+	return r.Findings[0].Cause.ExitStatus()
 }
 
-// probeLogin is the login of the credential that is certainly wrong, so that it
-// can be told from others in the server's log.
+// probeLogin is the login of the wrong credential, so that the server's log shows where it
+// comes from.
 const probeLogin = "sparekey-doctor"
 
 const (
@@ -65,31 +65,31 @@ const (
 	secretLen = 24
 )
 
-// exam is an examination under way.
-type exam struct {
-	Patient
+// run is one examination.
+type run struct {
+	Target
 	report Report
 
-	first     reply // to the URL, behind its redirects
-	root      string
-	target    string // where credentials are tried
-	isAPI     bool
-	isFront   bool  // an application that Sparekey may stand in front of
-	available bool  // the API says that there are application passwords
-	telling   bool  // the server tells an unknown login from a wrong secret
-	seen      *Seen // nil: the server does not say how requests arrive
-	nobody    reply
-	noEffect  bool // the wrong credential changed nothing
+	first        reply // to the URL, after its redirects
+	root         string
+	target       string // where credentials are tried
+	isAPI        bool
+	isProxied    bool     // Sparekey may be a proxy in front of an application
+	available    bool     // the API offers application passwords
+	revealsLogin bool     // the server's answers distinguish unknown logins from wrong secrets
+	arrival      *Arrival // nil: the server does not report how requests arrive
+	anonymous    reply
+	noEffect     bool // the wrong credential changed nothing
 }
 
-// Examine asks the site. An error says that it cannot be asked at all; whatever
-// is wrong with the site is in the report.
-func Examine(ctx context.Context, p Patient) (Report, error) {
+// Examine examines a site. It returns an error only for an invalid target; problems of the site
+// are in the report.
+func Examine(ctx context.Context, p Target) (Report, error) {
 	if p.Transport == nil {
 		p.Transport = http.DefaultTransport
 	}
 	if p.Now == nil {
-		p.Now = time.Now //nolint:forbidigo // the clock of those who bring none
+		p.Now = time.Now //nolint:forbidigo // the default clock
 	}
 	u, err := siteurl.Parse(p.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
@@ -100,53 +100,52 @@ func Examine(ctx context.Context, p Patient) (Report, error) {
 	}
 	u.Fragment = ""
 	p.URL = u.String()
-	e := &exam{Patient: p}
+	x := &run{Target: p}
 	for _, step := range []func(context.Context) bool{
-		e.reach, e.askServer, e.find, e.tryNobody, e.tryWrong, e.tryReal,
+		x.reach, x.askServer, x.discover, x.probeAnonymous, x.probeWrong, x.probeReal,
 	} {
 		if !step(ctx) {
 			break
 		}
 	}
-	return e.report, nil
+	return x.report, nil
 }
 
-func (e *exam) fine(format string, args ...any) {
-	e.report.Fine = append(e.report.Fine, fmt.Sprintf(format, args...))
+func (x *run) ok(format string, args ...any) {
+	x.report.OK = append(x.report.OK, fmt.Sprintf(format, args...))
 }
 
-func (e *exam) found(c Culprit, format string, args ...any) {
-	e.report.Findings = append(e.report.Findings, Finding{c, fmt.Sprintf(format, args...)})
+func (x *run) problem(c Cause, format string, args ...any) {
+	x.report.Findings = append(x.report.Findings, Finding{c, fmt.Sprintf(format, args...)})
 }
 
-// reach asks for the URL as anybody, and follows redirects.
-func (e *exam) reach(ctx context.Context) bool {
-	at := e.URL
+// reach requests the URL without a credential, and follows redirects.
+func (x *run) reach(ctx context.Context) bool {
+	at := x.URL
 	for range maxHops {
-		r, err := e.probe(ctx, at, nil)
+		r, err := x.probe(ctx, at, nil)
 		if err != nil {
-			e.unreachable(at, err)
+			x.unreachable(at, err)
 			return false
 		}
 		next := r.redirect()
 		if next == "" {
-			e.first = r
-			e.checkClock(r)
-			return e.checkScheme(at)
+			x.first = r
+			x.checkClock(r)
+			return x.checkScheme(at)
 		}
 		switch {
-		case !e.isNamed(next):
-			e.found(Redirect, "%s sends clients on to %s, another server. The credential is not tried there unless you give that address.", at, next)
+		case !x.isNamed(next):
+			x.problem(Redirect, "%s sends clients on to %s, another server. The credential is not tried there unless you give that address.", at, next)
 		case origin(next) != origin(at):
-			e.found(Redirect, "%s sends clients on to %s.", at, next)
+			x.problem(Redirect, "%s sends clients on to %s.", at, next)
 		}
 		at = next
 	}
-	e.found(Redirect, "%s leads to more than %d redirects, the last to %s.", e.URL, maxHops, at)
+	x.problem(Redirect, "%s leads to more than %d redirects, the last to %s.", x.URL, maxHops, at)
 	return false
 }
 
-// redirect is the URL that a reply sends to, or "".
 func (r reply) redirect() string {
 	if r.status < 300 || r.status > 399 || r.header.Get("Location") == "" {
 		return ""
@@ -163,40 +162,39 @@ func (r reply) redirect() string {
 	return next.String()
 }
 
-func (e *exam) unreachable(at string, err error) {
+func (x *run) unreachable(at string, err error) {
 	var urlError *url.Error
 	if errors.As(err, &urlError) {
 		err = urlError.Err
 	}
 	var cert *tls.CertificateVerificationError
 	if errors.As(err, &cert) {
-		e.found(Certificate, "%s has a certificate that clients refuse: %v.", at, cert.Err)
+		x.problem(Certificate, "%s has a certificate that clients refuse: %v.", at, cert.Err)
 		return
 	}
-	e.found(Unreachable, "%s does not answer: %v.", at, err)
+	x.problem(Unreachable, "%s does not answer: %v.", at, err)
 }
 
-// checkClock compares the clocks, give or take the time of the answer.
-func (e *exam) checkClock(r reply) {
+func (x *run) checkClock(r reply) {
 	date, err := http.ParseTime(r.header.Get("Date"))
 	if err != nil {
 		return
 	}
-	if skew := e.Now().Sub(date).Round(time.Second); skew.Abs() > maxSkew {
-		e.found(Clock, "The server's clock and this machine's differ by %v.", skew.Abs())
+	if skew := x.Now().Sub(date).Round(time.Second); skew.Abs() > maxSkew {
+		x.problem(Clock, "The server's clock and this machine's differ by %v.", skew.Abs())
 		return
 	}
-	e.fine("The clocks agree.")
+	x.ok("The clocks agree.")
 }
 
-// checkScheme wants TLS, except for this machine.
-func (e *exam) checkScheme(at string) bool {
+// checkScheme requires TLS, except on this machine.
+func (x *run) checkScheme(at string) bool {
 	u, err := url.Parse(at)
 	if err != nil || u.Scheme == "https" || isLoopback(u.Hostname()) {
-		e.fine("%s answers.", at)
+		x.ok("%s answers.", at)
 		return true
 	}
-	e.found(TLSNotSeen, "%s sends credentials in the clear, where application passwords are refused: use https.", at)
+	x.problem(TLSNotSeen, "%s sends credentials in the clear, where application passwords are refused: use https.", at)
 	return false
 }
 
@@ -205,12 +203,11 @@ func isLoopback(host string) bool {
 	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
-// isNamed reports whether a URL is of the server that was named: of the same scheme, host and
-// port, since another port of a host may belong to another program. The only exception leads
-// from http to https at their own ports, as sites redirect every client: the server there has
-// the certificate of the host that was named.
-func (e *exam) isNamed(to string) bool {
-	named, next := origin(e.URL), origin(to)
+// isNamed reports whether a URL has the scheme, host and port of the target: another port of a
+// host may belong to another program. The only exception is from http to https at their default
+// ports, as sites redirect every client: that server proves its host name by a certificate.
+func (x *run) isNamed(to string) bool {
+	named, next := origin(x.URL), origin(to)
 	if host, ok := strings.CutPrefix(named, "http://"); ok && next != named {
 		host, ok = strings.CutSuffix(host, ":80")
 		return ok && next == "https://"+host+":443"
@@ -218,7 +215,6 @@ func (e *exam) isNamed(to string) bool {
 	return named != "" && next == named
 }
 
-// origin is the scheme, host and port of a URL.
 func origin(text string) string {
 	u, err := siteurl.Parse(text)
 	if err != nil {
@@ -231,37 +227,36 @@ func origin(text string) string {
 	return u.Scheme + "://" + strings.ToLower(net.JoinHostPort(u.Hostname(), port))
 }
 
-// askServer asks how requests arrive, of a server that says so.
-func (e *exam) askServer(ctx context.Context) bool {
-	seen, ok := e.askAt(ctx)
+// askServer asks a server of Sparekey's how requests arrive.
+func (x *run) askServer(ctx context.Context) bool {
+	arrival, ok := x.askAt(ctx)
 	if !ok {
 		return true
 	}
-	e.seen = &seen
+	x.arrival = &arrival
 	switch {
-	case seen.Secure:
-		e.fine("The server sees that requests come over TLS, or from its own machine.")
+	case arrival.Secure:
+		x.ok("The server sees that requests come over TLS, or from its own machine.")
 		return true
-	case seen.Proto == "https":
-		e.found(TLSNotSeen, "The server gets X-Forwarded-Proto: https, but does not believe its sender, which was not named with --trusted-proxy.")
-	case seen.Proto == "absent":
-		e.found(TLSNotSeen, "The server gets no X-Forwarded-Proto, so it cannot know of the TLS in front of it.")
+	case arrival.Proto == "https":
+		x.problem(TLSNotSeen, "The server gets X-Forwarded-Proto: https, but does not believe its sender, which was not named with --trusted-proxy.")
+	case arrival.Proto == "absent":
+		x.problem(TLSNotSeen, "The server gets no X-Forwarded-Proto, so it cannot know of the TLS in front of it.")
 	default:
-		e.found(TLSNotSeen, "The server reads that requests come in the clear (X-Forwarded-Proto: %s): the last proxy reports how the one before it asked.", seen.Proto)
+		x.problem(TLSNotSeen, "The server reads that requests come in the clear (X-Forwarded-Proto: %s): the last proxy reports how the one before it asked.", arrival.Proto)
 	}
 	return false
 }
 
-// askAt asks how requests arrive, at the root of the host and below the site that the URL
-// names, which may be in a folder.
-func (e *exam) askAt(ctx context.Context) (Seen, bool) {
-	u, err := url.Parse(e.first.url)
+// askAt asks at the root of the host, and below the target's site, which may be in a folder.
+func (x *run) askAt(ctx context.Context) (Arrival, bool) {
+	u, err := url.Parse(x.first.url)
 	if err != nil {
-		return Seen{}, false
+		return Arrival{}, false
 	}
 	origin := u.Scheme + "://" + u.Host
 	homes := []string{origin}
-	if named, err := url.Parse(e.URL); err == nil && named.Host == u.Host {
+	if named, err := url.Parse(x.URL); err == nil && named.Host == u.Host {
 		folder, _, _ := strings.Cut(named.EscapedPath(), "/wp-json")
 		folder = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(folder, "/"), "/index.php"), "/")
 		if folder != "" {
@@ -269,18 +264,17 @@ func (e *exam) askAt(ctx context.Context) (Seen, bool) {
 		}
 	}
 	for _, home := range homes {
-		r, err := e.probe(ctx, home+strings.TrimRight(e.Prefix, "/")+Path, wrongCredential())
+		r, err := x.probe(ctx, home+strings.TrimRight(x.Prefix, "/")+Path, wrongCredential())
 		if err != nil || !r.isOK() {
 			continue
 		}
-		if seen, ok := readSeen(r); ok {
-			return seen, true
+		if arrival, ok := readArrival(r); ok {
+			return arrival, true
 		}
 	}
-	return Seen{}, false
+	return Arrival{}, false
 }
 
-// wrongCredential is certainly wrong.
 func wrongCredential() *credential {
 	return &credential{probeLogin, rand.Text()[:secretLen]}
 }

@@ -123,7 +123,7 @@ func (s *site) startProxy(o options) {
 // examine asks about the proxy's URL and a path.
 func (s *site) examine(path, login, secret string) doctor.Report {
 	s.t.Helper()
-	r, err := doctor.Examine(s.t.Context(), doctor.Patient{
+	r, err := doctor.Examine(s.t.Context(), doctor.Target{
 		URL: s.proxy.URL + path, Login: login, Secret: secret, Transport: s.proxy.Client().Transport,
 	})
 	if err != nil {
@@ -132,12 +132,12 @@ func (s *site) examine(path, login, secret string) doctor.Report {
 	return r
 }
 
-// want compares the first culprit, "" for none.
-func want(t *testing.T, r doctor.Report, want doctor.Culprit) {
+// want compares the first cause, "" for none.
+func want(t *testing.T, r doctor.Report, want doctor.Cause) {
 	t.Helper()
-	got := doctor.Culprit("")
+	got := doctor.Cause("")
 	if len(r.Findings) > 0 {
-		got = r.Findings[0].Culprit
+		got = r.Findings[0].Cause
 	}
 	if got != want {
 		t.Errorf("found %q, want %q: %+v", got, want, r)
@@ -147,8 +147,8 @@ func want(t *testing.T, r doctor.Report, want doctor.Culprit) {
 	}
 }
 
-// TestCulprits makes each thing go wrong that can, at an API and at a guard.
-func TestCulprits(t *testing.T) {
+// TestCauses makes each thing go wrong that can, at an API and at a guard.
+func TestCauses(t *testing.T) {
 	t.Parallel()
 	drop := func(r *httputil.ProxyRequest) { r.SetXForwarded(); r.Out.Header.Del("Authorization") }
 	silent := func(r *httputil.ProxyRequest) { r.Out.Header.Set("X-Forwarded-For", "192.0.2.1") }
@@ -164,7 +164,7 @@ func TestCulprits(t *testing.T) {
 	for name, c := range map[string]struct {
 		options
 		login, secret string // default: ann's
-		api, guard    doctor.Culprit
+		api, guard    doctor.Cause
 	}{
 		"nothing":                       {},
 		"Authorization is stripped":     {options: options{rewrite: drop}, api: doctor.Stripped, guard: doctor.Stripped},
@@ -198,13 +198,13 @@ func TestCulprits(t *testing.T) {
 			if secret == "" {
 				secret = s.secret
 			}
-			for path, culprit := range map[string]doctor.Culprit{
+			for path, cause := range map[string]doctor.Cause{
 				"": c.api, "/wp-json/": c.api, "/wp-json/wp/v2/users/me": c.api, "/api/x": c.guard,
 			} {
 				r := s.examine(path, login, secret)
-				want(t, r, culprit)
+				want(t, r, cause)
 				for _, f := range r.Findings {
-					if f.What == "" || f.Culprit.Advice() == "" || strings.Contains(f.What, s.secret) {
+					if f.What == "" || f.Cause.Advice() == "" || strings.Contains(f.What, s.secret) {
 						t.Errorf("%s says %+v", path, f)
 					}
 				}
@@ -256,7 +256,7 @@ func TestRedirects(t *testing.T) {
 		http.Redirect(w, r, s.proxy.URL+r.URL.Path, http.StatusMovedPermanently)
 	}))
 	defer elsewhere.Close()
-	r, err := doctor.Examine(t.Context(), doctor.Patient{URL: elsewhere.URL, Login: "ann", Secret: s.secret, Transport: s.proxy.Client().Transport})
+	r, err := doctor.Examine(t.Context(), doctor.Target{URL: elsewhere.URL, Login: "ann", Secret: s.secret, Transport: s.proxy.Client().Transport})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestRedirects(t *testing.T) {
 	}
 	loop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"x", http.StatusFound) }))
 	defer loop.Close()
-	r, err = doctor.Examine(t.Context(), doctor.Patient{URL: loop.URL})
+	r, err = doctor.Examine(t.Context(), doctor.Target{URL: loop.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestNotAnAPI(t *testing.T) {
 		},
 	} {
 		server := httptest.NewServer(h)
-		r, err := doctor.Examine(t.Context(), doctor.Patient{URL: server.URL, Login: "ann", Secret: "x"})
+		r, err := doctor.Examine(t.Context(), doctor.Target{URL: server.URL, Login: "ann", Secret: "x"})
 		server.Close()
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +311,7 @@ func TestOpenPage(t *testing.T) {
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	r, err := doctor.Examine(t.Context(), doctor.Patient{URL: server.URL, Login: "ann", Secret: "x"})
+	r, err := doctor.Examine(t.Context(), doctor.Target{URL: server.URL, Login: "ann", Secret: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +325,7 @@ func TestNothingThere(t *testing.T) {
 	for name, c := range map[string]struct {
 		path, login string
 		drop        bool // the proxy takes Authorization out
-		want        doctor.Culprit
+		want        doctor.Cause
 		says        string
 	}{
 		"with a login":    {"/nope", "ann", false, doctor.NotAnAPI, "/nope (404): examine http://127.0.0.1:"},
@@ -344,7 +344,7 @@ func TestNothingThere(t *testing.T) {
 				mux.ServeHTTP(w, r)
 			}))
 			t.Cleanup(server.Close)
-			r, err := doctor.Examine(t.Context(), doctor.Patient{URL: server.URL + c.path, Login: c.login, Secret: "x"})
+			r, err := doctor.Examine(t.Context(), doctor.Target{URL: server.URL + c.path, Login: c.login, Secret: "x"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -352,8 +352,8 @@ func TestNothingThere(t *testing.T) {
 			if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].What, c.says) {
 				t.Errorf("found %+v, want %q", r.Findings, c.says)
 			}
-			if strings.Contains(strings.Join(r.Fine, " "), "in front of") {
-				t.Errorf("in order is %q", r.Fine)
+			if strings.Contains(strings.Join(r.OK, " "), "in front of") {
+				t.Errorf("in order is %q", r.OK)
 			}
 		})
 	}
@@ -369,7 +369,7 @@ func TestAPIElsewhereIsNotAsked(t *testing.T) {
 		w.Header().Set("Link", `<`+thief.URL+`/wp-json/>; rel="https://api.w.org/"`)
 	}))
 	defer server.Close()
-	r, err := doctor.Examine(t.Context(), doctor.Patient{URL: server.URL, Login: "ann", Secret: "x"})
+	r, err := doctor.Examine(t.Context(), doctor.Target{URL: server.URL, Login: "ann", Secret: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,14 +387,14 @@ func TestUnreachable(t *testing.T) {
 	s := newSite(t, options{})
 	for _, c := range []struct {
 		url  string
-		want doctor.Culprit
+		want doctor.Cause
 	}{
 		{"http://" + addr, doctor.Unreachable},
 		{"https://" + strings.TrimPrefix(s.server.URL, "http://"), doctor.Unreachable}, // which speaks no TLS
 		{s.proxy.URL, doctor.Certificate},                                              // made for tests
 	} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}}
-		r, err := doctor.Examine(t.Context(), doctor.Patient{URL: c.url, Transport: transport})
+		r, err := doctor.Examine(t.Context(), doctor.Target{URL: c.url, Transport: transport})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -416,7 +416,7 @@ func TestInTheClear(t *testing.T) {
 		r.URL.Host = strings.TrimPrefix(s.server.URL, "http://")
 		return http.DefaultTransport.RoundTrip(r)
 	})
-	r, err := doctor.Examine(t.Context(), doctor.Patient{URL: "http://keys.example/", Login: "ann", Secret: s.secret, Transport: transport})
+	r, err := doctor.Examine(t.Context(), doctor.Target{URL: "http://keys.example/", Login: "ann", Secret: s.secret, Transport: transport})
 	if err != nil || asked == 0 {
 		t.Fatalf("%d requests, %v", asked, err)
 	}
@@ -430,7 +430,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestClock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
-	r, err := doctor.Examine(t.Context(), doctor.Patient{
+	r, err := doctor.Examine(t.Context(), doctor.Target{
 		URL: s.proxy.URL, Login: "ann", Secret: s.secret, Transport: s.proxy.Client().Transport,
 		Now: func() time.Time { return time.Now().Add(-26 * time.Hour) },
 	})
@@ -443,7 +443,7 @@ func TestClock(t *testing.T) {
 func TestWhatCannotBeExamined(t *testing.T) {
 	t.Parallel()
 	for _, u := range []string{"", "example.org", "ftp://example.org", "https://", "https://ann:hunter2@example.org/", "https://exa mple.org"} {
-		if _, err := doctor.Examine(t.Context(), doctor.Patient{URL: u}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		if _, err := doctor.Examine(t.Context(), doctor.Target{URL: u}); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", u, err)
 		}
 	}
@@ -452,8 +452,8 @@ func TestWhatCannotBeExamined(t *testing.T) {
 // TestExitStatuses are promised in docs/guides/troubleshooting.md.
 func TestExitStatuses(t *testing.T) {
 	t.Parallel()
-	all := doctor.Culprits()
-	if all[0].ExitStatus() != 10 || all[len(all)-1].ExitStatus() != 10+len(all)-1 || doctor.Culprit("moon").ExitStatus() != 1 {
+	all := doctor.Causes()
+	if all[0].ExitStatus() != 10 || all[len(all)-1].ExitStatus() != 10+len(all)-1 || doctor.Cause("moon").ExitStatus() != 1 {
 		t.Error("the statuses have moved")
 	}
 	for _, c := range all {

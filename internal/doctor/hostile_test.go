@@ -62,7 +62,7 @@ func FuzzHostileServer(f *testing.F) {
 		if isTLS {
 			url = "https://keys.example/"
 		}
-		if _, err := doctor.Examine(t.Context(), doctor.Patient{URL: url, Login: "ann", Secret: hunter, Transport: h}); err != nil {
+		if _, err := doctor.Examine(t.Context(), doctor.Target{URL: url, Login: "ann", Secret: hunter, Transport: h}); err != nil {
 			t.Error(err)
 		}
 		if h.requests > 20 {
@@ -83,7 +83,7 @@ func TestRedirectToAThief(t *testing.T) {
 		}
 		return h.RoundTrip(r)
 	})
-	r, err := doctor.Examine(t.Context(), doctor.Patient{URL: "http://keys.example/", Login: "ann", Secret: hunter, Transport: transport})
+	r, err := doctor.Examine(t.Context(), doctor.Target{URL: "http://keys.example/", Login: "ann", Secret: hunter, Transport: transport})
 	if err != nil || !asked {
 		t.Fatalf("asked %v, %v", asked, err)
 	}
@@ -127,7 +127,7 @@ func TestRedirectToAnotherOrigin(t *testing.T) {
 			}
 			return &http.Response{StatusCode: status, Request: r, Body: http.NoBody, Header: h}, nil
 		})
-		r, err := doctor.Examine(t.Context(), doctor.Patient{URL: c.named, Login: "ann", Secret: hunter, Transport: transport})
+		r, err := doctor.Examine(t.Context(), doctor.Target{URL: c.named, Login: "ann", Secret: hunter, Transport: transport})
 		if err != nil {
 			t.Fatal(err)
 		}

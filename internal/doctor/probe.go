@@ -16,10 +16,8 @@ const (
 	maxBody      = 1 << 20
 )
 
-// credential is what a probe presents.
 type credential struct{ login, secret string }
 
-// reply is what came back.
 type reply struct {
 	url    string
 	status int
@@ -27,7 +25,7 @@ type reply struct {
 	body   []byte
 }
 
-// problem is an error of the REST API, as WordPress tells them.
+// problem is an error of the REST API in WordPress's form.
 type problem struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
@@ -35,7 +33,7 @@ type problem struct {
 
 // probe sends one request, and does not follow redirects: the examination looks at where they
 // lead, and a credential goes only where the caller sends it.
-func (e *exam) probe(ctx context.Context, url string, as *credential) (reply, error) {
+func (x *run) probe(ctx context.Context, url string, as *credential) (reply, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return reply{}, err
@@ -43,15 +41,15 @@ func (e *exam) probe(ctx context.Context, url string, as *credential) (reply, er
 	if as != nil {
 		r.SetBasicAuth(as.login, as.secret)
 	}
-	return e.send(r)
+	return x.send(r)
 }
 
-func (e *exam) send(r *http.Request) (reply, error) {
+func (x *run) send(r *http.Request) (reply, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
 	defer cancel()
 	r.Header.Set("User-Agent", "sparekey-doctor")
 	r.Header.Set("Accept", "application/json, */*;q=0.5")
-	client := http.Client{Transport: e.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+	client := http.Client{Transport: x.Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	res, err := client.Do(r.WithContext(ctx))
@@ -66,15 +64,14 @@ func (e *exam) send(r *http.Request) (reply, error) {
 	return reply{r.URL.String(), res.StatusCode, res.Header, body}, nil
 }
 
-// problem is the error that a reply holds, if it holds one.
 func (r reply) problem() (p problem) {
 	if r.status >= http.StatusBadRequest {
-		_ = json.Unmarshal(r.body, &p) // else it is none
+		_ = json.Unmarshal(r.body, &p) // not JSON, so no problem
 	}
 	return p
 }
 
-// says is a line of what a reply says, for people.
+// says is the status and the message of a reply on one line, for people.
 func (r reply) says() string {
 	const most = 300
 	text := r.problem().Message
@@ -84,14 +81,14 @@ func (r reply) says() string {
 	if message := r.header.Get("X-Sparekey-Message"); message != "" {
 		text = message
 	}
-	text = strings.TrimPrefix(text, strconv.Itoa(r.status)+" ") // as Go's own pages begin
+	text = strings.TrimPrefix(text, strconv.Itoa(r.status)+" ") // Go's error pages repeat the status
 	text = strings.ToValidUTF8(text[:min(len(text), most)], "")
 	return strings.TrimSpace(fmt.Sprintf("%d %s", r.status, text))
 }
 
-// isLike reports whether two replies are the same answer: what the page holds does
-// not matter where everybody gets it.
-func (r reply) isLike(other reply) bool {
+// sameAs compares answers. It ignores the content of successful ones, which can change with
+// each request.
+func (r reply) sameAs(other reply) bool {
 	if r.isOK() && other.isOK() {
 		return true
 	}
@@ -104,5 +101,4 @@ func (r reply) isLike(other reply) bool {
 	return string(r.body) == string(other.body) && r.header.Get("X-Sparekey-Message") == other.header.Get("X-Sparekey-Message")
 }
 
-// isOK reports whether the request was allowed.
 func (r reply) isOK() bool { return r.status >= 200 && r.status < 300 }

@@ -21,8 +21,8 @@ func TestPlainWordPress(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		config       wptest.Config
-		right, wrong doctor.Culprit
-		without      doctor.Culprit
+		right, wrong doctor.Cause
+		without      doctor.Cause
 	}{
 		"as it comes":               {wptest.Config{}, "", doctor.WrongCredential, doctor.NoEffect},
 		"Authorization is stripped": {wptest.Config{StripAuthorization: true}, doctor.Stripped, doctor.WrongCredential, doctor.NoEffect},
@@ -35,13 +35,13 @@ func TestPlainWordPress(t *testing.T) {
 			for _, path := range []string{"", "/wp-json/", "/?rest_route=/wp/v2/users/me"} {
 				for _, try := range []struct {
 					login, secret string
-					want          doctor.Culprit
+					want          doctor.Cause
 				}{
 					{wptest.Admin, secret, c.right},
 					{wptest.Admin, "abcd EFGH 1234 ijkl MNOP 6789", c.wrong},
 					{"", "", c.without},
 				} {
-					r, err := doctor.Examine(t.Context(), doctor.Patient{URL: site.URL + path, Login: try.login, Secret: try.secret})
+					r, err := doctor.Examine(t.Context(), doctor.Target{URL: site.URL + path, Login: try.login, Secret: try.secret})
 					if err != nil {
 						t.Fatal(err)
 					}

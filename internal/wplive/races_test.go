@@ -148,7 +148,7 @@ func TestRevokeRaces(t *testing.T) {
 			late++
 		}
 	}
-	revived := r.key.logged(t, string(sparekey.KindRevokedAgain))
+	revived := r.key.logged(t, string(sparekey.KindReRevoked))
 	t.Logf("%d trials: WordPress brought the revoked one back %d times; in %d of them it was in the row when all had their answers, for %s more at most",
 		trials, revived, late, slowest.Round(time.Millisecond))
 	if revived == 0 && !testing.Short() {

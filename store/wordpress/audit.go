@@ -14,13 +14,13 @@ import (
 
 var _ audit.Store = (*Store)(nil)
 
-// A user ID that no user has. All appends to the audit log lock its row, so that one waits for
-// another.
-const nobody = 0
+// dummyUser is an ID that WordPress never assigns. Look-ups of unknown users ask for it, and
+// writers of the audit log lock its row, so that they take turns.
+const dummyUser = 0
 
 // AppendAudit implements [audit.Store].
 func (s *Store) AppendAudit(ctx context.Context, build func(audit.Line) (audit.Addition, error)) error {
-	return failed("append to the audit log", s.inTurn(ctx, func(tx *sql.Tx) error {
+	return failed("append to the audit log", s.withAuditLock(ctx, func(tx *sql.Tx) error {
 		var last audit.Line
 		err := tx.QueryRowContext(ctx, s.queries.lastLine).Scan(&last.Seq, &last.Text)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -43,19 +43,19 @@ func (s *Store) AppendAudit(ctx context.Context, build func(audit.Line) (audit.A
 	}))
 }
 
-// inTurn runs do in a transaction that holds the lock of the audit log, and retries after
+// withAuditLock runs do in a transaction that holds the lock of the audit log. It retries after
 // conflicts.
-func (s *Store) inTurn(ctx context.Context, do func(tx *sql.Tx) error) error {
+func (s *Store) withAuditLock(ctx context.Context, do func(tx *sql.Tx) error) error {
 	if err := s.makeTables(ctx); err != nil {
 		return err
 	}
-	return s.again(ctx, func() error {
+	return s.retry(ctx, func() error {
 		tx, err := s.db.BeginTx(ctx, nil)
 		if err != nil {
 			return fmt.Errorf("begin: %w", err)
 		}
 		defer tx.Rollback()
-		if _, err := tx.ExecContext(ctx, s.queries.turn, nobody); err != nil {
+		if _, err := tx.ExecContext(ctx, s.queries.lockUser, dummyUser); err != nil {
 			return err
 		}
 		if err := do(tx); err != nil {
@@ -86,21 +86,21 @@ func (s *Store) ReadAudit(ctx context.Context, q audit.Query) (lines []audit.Lin
 // AddUsage implements [audit.Store]. Credentials that WordPress itself revoked leave their
 // counts behind.
 func (s *Store) AddUsage(ctx context.Context, all []audit.Usage, addresses int) error {
-	var known []audit.Usage
+	var existing []audit.Usage
 	for _, u := range all {
 		ok, err := s.has(ctx, u.User, u.Credential)
 		if err != nil {
 			return failed("count uses", err)
 		}
 		if ok {
-			known = append(known, u)
+			existing = append(existing, u)
 		}
 	}
-	if len(known) == 0 {
+	if len(existing) == 0 {
 		return nil
 	}
-	return failed("count uses", s.inTurn(ctx, func(tx *sql.Tx) error {
-		for _, u := range known {
+	return failed("count uses", s.withAuditLock(ctx, func(tx *sql.Tx) error {
+		for _, u := range existing {
 			if err := s.addUsage(ctx, tx, u, addresses); err != nil {
 				return err
 			}
@@ -109,17 +109,16 @@ func (s *Store) AddUsage(ctx context.Context, all []audit.Usage, addresses int) 
 	}))
 }
 
-// has reports whether a user has a credential. Where the row cannot be read, it is
-// not known to be there.
+// has reports whether a user has a credential. It is false for a row that cannot be read.
 func (s *Store) has(ctx context.Context, userID, uuid string) (bool, error) {
-	k, err := s.know(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if isRowError(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(k.index().list, func(c sparekey.Credential) bool { return c.UUID == uuid }), nil
+	return slices.ContainsFunc(snap.index().list, func(c sparekey.Credential) bool { return c.UUID == uuid }), nil
 }
 
 func (s *Store) addUsage(ctx context.Context, tx *sql.Tx, u audit.Usage, addresses int) error {
@@ -136,14 +135,14 @@ func (s *Store) addUsage(ctx context.Context, tx *sql.Tx, u audit.Usage, address
 		return err
 	}
 	for _, a := range all[min(addresses, len(all)):] {
-		if _, err := tx.ExecContext(ctx, s.queries.forgetAddress, u.Credential, a.Addr); err != nil {
+		if _, err := tx.ExecContext(ctx, s.queries.deleteAddress, u.Credential, a.Addr); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addresses returns those of a credential, the last seen first.
+// addresses returns a credential's addresses, the last seen first.
 func (s *Store) addresses(ctx context.Context, q queryer, uuid string) (all []audit.Address, err error) {
 	err = eachRow(ctx, q, s.queries.addresses, []any{uuid}, func(scan func(...any) error) error {
 		var a audit.Address

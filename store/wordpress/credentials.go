@@ -14,96 +14,95 @@ import (
 // application passwords are in use, without which WordPress accepts none.
 func (s *Store) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
 	c = c.WholeSeconds()
-	err := s.write(ctx, c.UserID, func(ctx context.Context, w *writing) error {
-		if err := w.isFree(ctx, c.UUID); err != nil {
+	err := s.writeRow(ctx, c.UserID, func(ctx context.Context, t *rowTx) error {
+		if err := t.isFree(ctx, c.UUID); err != nil {
 			return err
 		}
 		if check != nil {
-			if err := check(c, w.list()); err != nil {
+			if err := check(c, t.list()); err != nil {
 				return err
 			}
 		}
-		if err := w.unrevoke(ctx, c); err != nil {
+		if err := t.unrevoke(ctx, c); err != nil {
 			return err
 		}
-		if err := w.append(ctx, c); err != nil {
+		if err := t.append(ctx, c); err != nil {
 			return err
 		}
-		return w.setInUse(ctx)
+		return t.setInUse(ctx)
 	})
 	return failed("insert a credential", err)
 }
 
-// isFree refuses a UUID that another credential has.
-func (w *writing) isFree(ctx context.Context, uuid string) error {
+func (t *rowTx) isFree(ctx context.Context, uuid string) error {
 	if uuid == "" || len(uuid) > maxUUID {
 		return &sparekey.InvalidError{Field: "uuid", Problem: "must be a UUID"}
 	}
-	if indexOf(w.elements, uuid) >= 0 {
+	if indexOf(t.entries, uuid) >= 0 {
 		return sparekey.ErrConflict
 	}
 	var other uint64
-	err := w.tx.QueryRowContext(ctx, w.s.queries.elsewhere, uuid, w.user).Scan(&other)
+	err := t.tx.QueryRowContext(ctx, t.s.queries.elsewhere, uuid, t.user).Scan(&other)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	k, err := w.s.know(ctx, formatID(other)) // WordPress may have taken it away since
+	snap, err := t.s.snapshot(ctx, formatID(other)) // PHP may have removed it since
 	if err != nil {
 		return err
 	}
-	if indexOf(k.elements, uuid) >= 0 {
+	if indexOf(snap.entries, uuid) >= 0 {
 		return sparekey.ErrConflict
 	}
 	return nil
 }
 
-// unrevoke makes room for a credential with the UUID, or the secret, of one that
-// was revoked: who inserts it again means it to be valid.
-func (w *writing) unrevoke(ctx context.Context, c sparekey.Credential) error {
-	if !w.revoked.has(c) {
+// unrevoke deletes the tombstones of a credential that is inserted again, for example from a
+// backup.
+func (t *rowTx) unrevoke(ctx context.Context, c sparekey.Credential) error {
+	if !t.revoked.has(c) {
 		return nil
 	}
-	w.revoked = w.revoked.without(c)
-	if _, err := w.tx.ExecContext(ctx, w.s.queries.forgetRevoked, w.user, c.UUID); err != nil {
+	t.revoked = t.revoked.without(c)
+	if _, err := t.tx.ExecContext(ctx, t.s.queries.deleteRevoked, t.user, c.UUID); err != nil {
 		return err
 	}
 	sum := sumOf(c.Hash)
-	_, err := w.tx.ExecContext(ctx, w.s.queries.forgetRevokedHash, w.user, sum[:])
+	_, err := t.tx.ExecContext(ctx, t.s.queries.clearRevokedHash, t.user, sum[:])
 	return err
 }
 
 // Update implements [sparekey.Store].
 //
-// A $generic$ hash in place of an older one is not written to the row of a site
-// whose WordPress could not verify it, but kept beside the row.
+// A $generic$ hash that replaces an older one is kept in the sidecar if the site's WordPress
+// may not be able to verify it.
 func (s *Store) Update(ctx context.Context, userID, uuid string, change sparekey.Change, check sparekey.Check) (sparekey.Credential, error) {
 	var c sparekey.Credential
 	if _, ok := parseID(userID); !ok {
 		return c, sparekey.ErrNotFound
 	}
-	keepsBeside, err := s.keepsBeside(ctx)
+	genericInSidecar, err := s.keepsGenericInSidecar(ctx)
 	if err != nil {
 		return c, failed("update a credential", err)
 	}
-	err = s.write(ctx, userID, func(ctx context.Context, w *writing) error {
-		at := indexOf(w.elements, uuid)
+	err = s.writeRow(ctx, userID, func(ctx context.Context, t *rowTx) error {
+		at := indexOf(t.entries, uuid)
 		if at < 0 {
 			return sparekey.ErrNotFound
 		}
-		inRow := w.elements[at].credential
-		old, _ := w.known().effective(inRow)
+		inRow := t.entries[at].credential
+		old, _ := t.snapshot().effective(inRow)
 		if c, err = changed(old, change); err != nil || c == old {
 			return err
 		}
 		if check != nil {
-			if err := check(c, w.others(at)); err != nil {
+			if err := check(c, t.others(at)); err != nil {
 				return err
 			}
 		}
-		return w.replace(ctx, at, inRow, old, c, keepsBeside)
+		return t.replace(ctx, at, inRow, old, c, genericInSidecar)
 	})
 	if err != nil {
 		return sparekey.Credential{}, failed("update a credential", err)
@@ -111,7 +110,7 @@ func (s *Store) Update(ctx context.Context, userID, uuid string, change sparekey
 	return c, nil
 }
 
-// changed applies a change, which the UUID and the owner outlast.
+// changed applies a change, which cannot change the UUID or the owner.
 func changed(old sparekey.Credential, change sparekey.Change) (sparekey.Credential, error) {
 	c := old
 	if err := change(&c); err != nil {
@@ -121,48 +120,47 @@ func changed(old sparekey.Credential, change sparekey.Change) (sparekey.Credenti
 	return c.WholeSeconds(), nil
 }
 
-// others are the user's credentials but the one at a place.
-func (w *writing) others(at int) []sparekey.Credential {
-	k := w.known()
-	k.elements = slices.Delete(slices.Clone(w.elements), at, at+1)
-	return k.index().list
+func (t *rowTx) others(at int) []sparekey.Credential {
+	snap := t.snapshot()
+	snap.entries = slices.Delete(slices.Clone(t.entries), at, at+1)
+	return snap.index().list
 }
 
-// replace writes a credential that is to become another. The record in the row differs from it
-// if its hash is kept in the sidecar.
-func (w *writing) replace(ctx context.Context, at int, inRow, old, c sparekey.Credential, keepsBeside bool) error {
+// replace writes a changed credential. Its record in the row has a different hash if the
+// sidecar keeps the credential's own.
+func (t *rowTx) replace(ctx context.Context, at int, inRow, old, c sparekey.Credential, genericInSidecar bool) error {
 	row, rotated := c, false
 	switch {
 	case c.Hash == old.Hash,
-		keepsBeside && passhash.IsGeneric(c.Hash) && !passhash.IsGeneric(inRow.Hash) && inRow.Hash != "":
+		genericInSidecar && passhash.IsGeneric(c.Hash) && !passhash.IsGeneric(inRow.Hash) && inRow.Hash != "":
 		row.Hash = inRow.Hash
 	default:
 		rotated = true
-		if err := w.retire(ctx, inRow, c); err != nil {
+		if err := t.retire(ctx, inRow, c); err != nil {
 			return err
 		}
 	}
-	e := w.elements[at]
-	return w.change(ctx, at, e.with(changeRecord(e.value(), inRow, row)), besideOf(c, row.Hash, rotated))
+	e := t.entries[at]
+	return t.change(ctx, at, e.with(changeRecord(e.value(), inRow, row)), newSidecar(c, row.Hash, rotated))
 }
 
-// retire sees to it that a hash which was replaced does not come back with
-// something that PHP read before.
-func (w *writing) retire(ctx context.Context, old, c sparekey.Credential) error {
+// retire adds a tombstone for a replaced hash, so that PHP cannot bring it back with an
+// earlier row.
+func (t *rowTx) retire(ctx context.Context, old, c sparekey.Credential) error {
 	retired := sparekey.Credential{Hash: old.Hash}
-	if old.Hash == "" || slices.ContainsFunc(w.elements, func(e element) bool {
+	if old.Hash == "" || slices.ContainsFunc(t.entries, func(e entry) bool {
 		return e.credential.UUID != c.UUID && e.credential.Hash == old.Hash // another has the same secret
 	}) {
 		return nil
 	}
-	if w.revoked.hasHash(c.Hash) {
-		if err := w.unrevoke(ctx, sparekey.Credential{Hash: c.Hash}); err != nil {
+	if t.revoked.hasHash(c.Hash) {
+		if err := t.unrevoke(ctx, sparekey.Credential{Hash: c.Hash}); err != nil {
 			return err
 		}
 	}
-	w.revoked = w.revoked.with(retired)
+	t.revoked = t.revoked.with(retired)
 	sum := sumOf(old.Hash)
-	_, err := w.tx.ExecContext(ctx, w.s.queries.revoke, w.user, "", sum[:])
+	_, err := t.tx.ExecContext(ctx, t.s.queries.revoke, t.user, "", sum[:])
 	return err
 }
 
@@ -176,17 +174,17 @@ func (s *Store) Delete(ctx context.Context, userID, uuid string) (sparekey.Crede
 	if _, ok := parseID(userID); !ok {
 		return removed, sparekey.ErrNotFound
 	}
-	err := s.write(ctx, userID, func(ctx context.Context, w *writing) error {
-		at := indexOf(w.elements, uuid)
+	err := s.writeRow(ctx, userID, func(ctx context.Context, t *rowTx) error {
+		at := indexOf(t.entries, uuid)
 		if found = at >= 0; found {
-			removed, _ = w.known().effective(w.elements[at].credential)
-			return w.remove(ctx, []sparekey.Credential{w.elements[at].credential})
+			removed, _ = t.snapshot().effective(t.entries[at].credential)
+			return t.remove(ctx, []sparekey.Credential{t.entries[at].credential})
 		}
-		made, err := w.made(ctx, uuid)
-		if err != nil || len(made) == 0 {
+		written, err := t.ledgerEntries(ctx, uuid)
+		if err != nil || len(written) == 0 {
 			return err
 		}
-		return w.remove(ctx, made)
+		return t.remove(ctx, written)
 	})
 	if err == nil && !found {
 		err = sparekey.ErrNotFound
@@ -197,16 +195,16 @@ func (s *Store) Delete(ctx context.Context, userID, uuid string) (sparekey.Crede
 	return removed, nil
 }
 
-// made returns what Sparekey wrote for the user and still has on its list: one
-// credential or, without a UUID, all. Of each there is the UUID and the hash.
-func (w *writing) made(ctx context.Context, uuid string) (made []sparekey.Credential, err error) {
-	err = eachRow(ctx, w.tx, w.s.queries.made, []any{w.user, uuid, uuid}, func(scan func(...any) error) error {
+// ledgerEntries returns the UUID and hash of one credential that Sparekey wrote or, without a
+// UUID, of all.
+func (t *rowTx) ledgerEntries(ctx context.Context, uuid string) (written []sparekey.Credential, err error) {
+	err = eachRow(ctx, t.tx, t.s.queries.ledgerEntries, []any{t.user, uuid, uuid}, func(scan func(...any) error) error {
 		var c sparekey.Credential
 		err := scan(&c.UUID, &c.Hash)
-		made = append(made, c)
+		written = append(written, c)
 		return err
 	})
-	return made, err
+	return written, err
 }
 
 // DeleteAll implements [sparekey.Store]. As WordPress does, it leaves an empty
@@ -216,20 +214,20 @@ func (s *Store) DeleteAll(ctx context.Context, userID string) ([]sparekey.Creden
 	if _, ok := parseID(userID); !ok {
 		return nil, nil
 	}
-	err := s.write(ctx, userID, func(ctx context.Context, w *writing) error {
-		removed = w.list()
-		all, err := w.made(ctx, "")
-		if err != nil || len(w.elements) == 0 && len(all) == 0 {
+	err := s.writeRow(ctx, userID, func(ctx context.Context, t *rowTx) error {
+		removed = t.list()
+		all, err := t.ledgerEntries(ctx, "")
+		if err != nil || len(t.entries) == 0 && len(all) == 0 {
 			return err
 		}
-		for _, e := range w.elements {
+		for _, e := range t.entries {
 			if e.isRecord {
 				all = append(all, e.credential)
 			}
 		}
-		w.rowChanged = w.rowChanged || len(w.elements) > 0
-		w.elements = nil
-		return w.remove(ctx, all)
+		t.rowChanged = t.rowChanged || len(t.entries) > 0
+		t.entries = nil
+		return t.remove(ctx, all)
 	})
 	if err != nil {
 		return nil, failed("delete a user's credentials", err)

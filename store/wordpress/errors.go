@@ -9,7 +9,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// The errors of the server that mean something here.
+// Error numbers of the server.
 const (
 	errNoSuchTable = 1146
 	errNoDatabase  = 1049
@@ -21,10 +21,10 @@ const (
 	errDeadlock    = 1213
 )
 
-// errLost says that another process wrote the row first.
-var errLost = errors.New("the row changed in between")
+// errRowChanged means that PHP wrote the row first.
+var errRowChanged = errors.New("the row changed in between")
 
-// failed says what could not be done. Refusals are answers, and stay as they are.
+// failed adds what was tried. Refusals are answers, and stay as they are.
 func failed(what string, err error) error {
 	if err == nil || sparekey.Refused(err) {
 		return err
@@ -56,13 +56,12 @@ func withAdvice(err error) error {
 	return err
 }
 
-// isPassing reports whether a write may succeed if it is tried again.
-func isPassing(err error) bool {
-	return errors.Is(err, errLost) || isServerError(err, errLockTimeout, errDeadlock)
+func isTransient(err error) bool {
+	return errors.Is(err, errRowChanged) || isServerError(err, errLockTimeout, errDeadlock)
 }
 
-// RowError says that the application passwords of one user cannot be read. They
-// are left as they are, and nothing is written for that user.
+// RowError reports that the application passwords of one user cannot be read. The row stays
+// as it is, and Sparekey writes nothing for that user.
 type RowError struct {
 	UserID string
 	MetaID int64 // umeta_id of the row

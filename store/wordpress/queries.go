@@ -12,47 +12,46 @@ const flagName = "using_application_passwords"
 type queries struct {
 	replace *strings.Replacer
 
-	ping, recognise                                    string
-	stamp, stampPlain, value                           string
-	rows, lock, lockedValue, update, updateOthers, add string
-	turn, schemaVersion                                string
-	revoked, beside                                    string
-	revoke, forgetRevoked, forgetRevokedHash           string
-	ledger, again, forget, made, elsewhere             string
-	inUse, setInUse, correctInUse, siteVersion         string
-	userByLogin, userByID, passwordHash, userRoles     string
-	sampleHashes                                       string
-	users, userCount, isAway, rights                   string
-	allUsers, seqs                                     string
-	findSession, saveSession, endSession, oldSessions  string
-	epoch, endSessions                                 string
-	recentWrites, recentRevoked, stamps, forgetRecords string
-	lastLine, appendLine, pruneLines, selectLines      string
-	addUses, addAddress, addresses, uses               string
-	forgetAddress, forgetUses, forgetUsedFrom          string
-	lastSweep, firstSweep, moveLastSweep               string
-	checkWritable                                      string
+	ping, recognise                                                  string
+	fingerprint, fingerprintPlain, value                             string
+	rows, lock, lockedValue, update, updateOthers, add               string
+	lockUser, schemaVersion                                          string
+	revoked, sidecars                                                string
+	revoke, deleteRevoked, clearRevokedHash                          string
+	saveLedger, saveRestored, deleteLedger, ledgerEntries, elsewhere string
+	inUse, setInUse, correctInUse, siteVersion                       string
+	userByLogin, userByID, passwordHash, userRoles                   string
+	sampleHashes                                                     string
+	users, userCount, isAway, rights                                 string
+	allUsers, seqs                                                   string
+	findSession, saveSession, endSession, oldSessions                string
+	epoch, endSessions                                               string
+	recentWrites, recentRevoked, fingerprints, emptyRecords          string
+	lastLine, appendLine, pruneLines, selectLines                    string
+	addUses, addAddress, addresses, uses                             string
+	deleteAddress, deleteUses, deleteAddresses                       string
+	lastSweep, firstSweep, moveLastSweep                             string
+	checkWritable                                                    string
 
-	sightingKey, drawSightingKey, sightings, saveSightings, forgetSightings  string
-	forgetAnswers, forgetQuestions, ask, questions, answerCommand, answersTo string
+	sightingKey, drawSightingKey, sightings, saveSightings, pruneSightings string
+	pruneAnswers, pruneQuestions, ask, questions, answerCommand, answersTo string
 }
 
-// digest tells one value of a column from another without carrying it over. For a
-// value so large that SHA-256 would take as long as all the rest, it is a CRC:
-// see "What a look-up costs" in README.md.
+// digest identifies the value of a column without transferring it. For large values it is a
+// CRC-32, since SHA-256 would dominate the cost of a look-up: see README.md.
 const digest = `COALESCE(IF(LENGTH(m.meta_value) > 131072, CAST(CRC32(m.meta_value) AS CHAR), SHA2(m.meta_value, 256)), '')`
 
-// exactly is the condition for a row of a user's application passwords; the
-// column's collation would let other keys pass.
+// exactly is the condition for a row of a user's application passwords. The column's
+// collation alone would also match other keys.
 const exactly = `m.meta_key = '` + metaKey + `' AND BINARY m.meta_key = '` + metaKey + `'`
 
 const (
 	// firstRow is the row that WordPress reads, or one of nulls.
 	firstRow = `FROM (SELECT 1) AS one LEFT JOIN {p}usermeta AS m ON m.umeta_id = (
 		SELECT MIN(m.umeta_id) FROM {p}usermeta AS m WHERE m.user_id = ? AND ` + exactly + `)`
-	besideColumns = `row_hash, hash, rotated, old_hash, old_until, expires, scopes, networks, max_uses, uses`
+	sidecarColumns = `row_hash, hash, rotated, old_hash, old_until, expires, scopes, networks, max_uses, uses`
 
-	stampColumns = `COALESCE(m.umeta_id, 0), COALESCE(LENGTH(m.meta_value), 0), ` + digest
+	fingerprintColumns = `COALESCE(m.umeta_id, 0), COALESCE(LENGTH(m.meta_value), 0), ` + digest
 
 	capabilitiesOfU = `(SELECT c.meta_value FROM {p}usermeta AS c WHERE c.user_id = u.ID AND c.meta_key = '{p}capabilities'
 		AND BINARY c.meta_key = '{p}capabilities' ORDER BY c.umeta_id LIMIT 1)`
@@ -65,7 +64,7 @@ const (
 		AND (? = '' OR EXISTS (SELECT 1 FROM {p}usermeta AS c WHERE c.user_id = u.ID
 			AND c.meta_key = '{p}capabilities' AND INSTR(c.meta_value, ?) > 0))`
 
-	// away is the condition for a user of a network who exists nowhere in Sparekey.
+	// away is the condition for a user of a network who does not exist for Sparekey.
 	away = `(u.spam <> 0 OR u.deleted <> 0)`
 
 	mainNetwork = `(SELECT MIN(id) FROM {p}site)`
@@ -81,14 +80,14 @@ func newQueries(prefix string) queries {
 	q.auditQueries()
 	q.throttleQueries()
 	for _, text := range []*string{
-		&q.recognise, &q.stamp, &q.stampPlain, &q.value, &q.rows, &q.lock, &q.lockedValue, &q.update, &q.updateOthers, &q.add,
-		&q.turn, &q.schemaVersion, &q.revoked, &q.beside, &q.revoke, &q.forgetRevoked, &q.forgetRevokedHash, &q.ledger, &q.again, &q.forget, &q.made,
+		&q.recognise, &q.fingerprint, &q.fingerprintPlain, &q.value, &q.rows, &q.lock, &q.lockedValue, &q.update, &q.updateOthers, &q.add,
+		&q.lockUser, &q.schemaVersion, &q.revoked, &q.sidecars, &q.revoke, &q.deleteRevoked, &q.clearRevokedHash, &q.saveLedger, &q.saveRestored, &q.deleteLedger, &q.ledgerEntries,
 		&q.elsewhere, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
-		&q.recentWrites, &q.recentRevoked, &q.stamps, &q.forgetRecords,
+		&q.recentWrites, &q.recentRevoked, &q.fingerprints, &q.emptyRecords,
 		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
-		&q.forgetAddress, &q.forgetUses, &q.forgetUsedFrom, &q.lastSweep, &q.firstSweep, &q.moveLastSweep, &q.checkWritable,
-		&q.sightingKey, &q.drawSightingKey, &q.sightings, &q.saveSightings, &q.forgetSightings,
-		&q.forgetAnswers, &q.forgetQuestions, &q.ask, &q.questions, &q.answerCommand, &q.answersTo,
+		&q.deleteAddress, &q.deleteUses, &q.deleteAddresses, &q.lastSweep, &q.firstSweep, &q.moveLastSweep, &q.checkWritable,
+		&q.sightingKey, &q.drawSightingKey, &q.sightings, &q.saveSightings, &q.pruneSightings,
+		&q.pruneAnswers, &q.pruneQuestions, &q.ask, &q.questions, &q.answerCommand, &q.answersTo,
 	} {
 		*text = q.replace.Replace(*text)
 	}
@@ -99,11 +98,11 @@ func (q *queries) credentialQueries() {
 	q.ping = `SELECT 1`
 	q.recognise = `SELECT COUNT(IF(table_name IN (?, ?, ?), 1, NULL)), COUNT(IF(table_name = ?, 1, NULL))
 		FROM information_schema.tables WHERE table_schema = DATABASE()`
-	q.stamp = `SELECT ` + stampColumns + `, COALESCE((SELECT version FROM {p}sparekey_users WHERE user_id = ?), 0) ` + firstRow
-	q.stampPlain = `SELECT ` + stampColumns + `, 0 ` + firstRow
+	q.fingerprint = `SELECT ` + fingerprintColumns + `, COALESCE((SELECT version FROM {p}sparekey_users WHERE user_id = ?), 0) ` + firstRow
+	q.fingerprintPlain = `SELECT ` + fingerprintColumns + `, 0 ` + firstRow
 	q.value = `SELECT meta_value FROM {p}usermeta WHERE umeta_id = ? AND LENGTH(meta_value) <= ?`
 	q.rows = `SELECT m.umeta_id FROM {p}usermeta AS m WHERE m.user_id = ? AND ` + exactly + ` ORDER BY m.umeta_id`
-	q.lock = `SELECT ` + stampColumns + `, COALESCE(SHA2(m.meta_value, 256), '') FROM {p}usermeta AS m WHERE m.umeta_id = ? FOR UPDATE`
+	q.lock = `SELECT ` + fingerprintColumns + `, COALESCE(SHA2(m.meta_value, 256), '') FROM {p}usermeta AS m WHERE m.umeta_id = ? FOR UPDATE`
 	q.lockedValue = q.value + ` FOR UPDATE`
 	q.update = `UPDATE {p}usermeta SET meta_value = ? WHERE umeta_id = ? AND COALESCE(SHA2(meta_value, 256), '') = ?`
 	q.updateOthers = `UPDATE {p}usermeta AS m SET m.meta_value = ? WHERE m.user_id = ? AND ` + exactly + ` AND m.umeta_id <> ?`
@@ -114,24 +113,24 @@ func (q *queries) credentialQueries() {
 // ownQueries are about Sparekey's own tables.
 func (q *queries) ownQueries() {
 	const now = `CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)`
-	q.turn = `INSERT INTO {p}sparekey_users (user_id, version) VALUES (?, LAST_INSERT_ID(1))
+	q.lockUser = `INSERT INTO {p}sparekey_users (user_id, version) VALUES (?, LAST_INSERT_ID(1))
 		ON DUPLICATE KEY UPDATE version = LAST_INSERT_ID(version + 1)`
 	q.schemaVersion = `SELECT version FROM {p}sparekey_schema`
 	q.revoked = `SELECT uuid, hash_sum FROM {p}sparekey_revoked WHERE user_id = ?`
-	q.beside = `SELECT uuid, ` + besideColumns + ` FROM {p}sparekey_credentials WHERE user_id = ? AND (hash <> '' OR rotated <> 0
+	q.sidecars = `SELECT uuid, ` + sidecarColumns + ` FROM {p}sparekey_credentials WHERE user_id = ? AND (hash <> '' OR rotated <> 0
 		OR old_hash <> '' OR expires IS NOT NULL OR scopes <> '' OR networks <> '' OR max_uses <> 0 OR uses <> 0)`
 	q.revoke = `INSERT INTO {p}sparekey_revoked (user_id, uuid, hash_sum, revoked_at) VALUES (?, ?, ?, ` + now + `)
 		ON DUPLICATE KEY UPDATE revoked_at = VALUES(revoked_at)`
-	q.forgetRevoked = `DELETE FROM {p}sparekey_revoked WHERE user_id = ? AND uuid = ?`
-	q.forgetRevokedHash = `UPDATE IGNORE {p}sparekey_revoked SET hash_sum = '' WHERE user_id = ? AND hash_sum = ?`
-	q.ledger = `INSERT INTO {p}sparekey_credentials (user_id, uuid, ` + besideColumns + `, record, earlier, written_at)
+	q.deleteRevoked = `DELETE FROM {p}sparekey_revoked WHERE user_id = ? AND uuid = ?`
+	q.clearRevokedHash = `UPDATE IGNORE {p}sparekey_revoked SET hash_sum = '' WHERE user_id = ? AND hash_sum = ?`
+	q.saveLedger = `INSERT INTO {p}sparekey_credentials (user_id, uuid, ` + sidecarColumns + `, record, earlier, written_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ` + now + `) ON DUPLICATE KEY UPDATE row_hash = VALUES(row_hash), hash = VALUES(hash),
 		rotated = VALUES(rotated), old_hash = VALUES(old_hash), old_until = VALUES(old_until), expires = VALUES(expires),
 		scopes = VALUES(scopes), networks = VALUES(networks), max_uses = VALUES(max_uses), uses = VALUES(uses),
 		record = VALUES(record), earlier = VALUES(earlier), written_at = VALUES(written_at)`
-	q.again = `UPDATE {p}sparekey_credentials SET record = ?, earlier = ?, written_at = ` + now + ` WHERE user_id = ? AND uuid = ?`
-	q.forget = `DELETE FROM {p}sparekey_credentials WHERE user_id = ? AND uuid = ?`
-	q.made = `SELECT uuid, row_hash FROM {p}sparekey_credentials WHERE user_id = ? AND (? = '' OR uuid = ?)`
+	q.saveRestored = `UPDATE {p}sparekey_credentials SET record = ?, earlier = ?, written_at = ` + now + ` WHERE user_id = ? AND uuid = ?`
+	q.deleteLedger = `DELETE FROM {p}sparekey_credentials WHERE user_id = ? AND uuid = ?`
+	q.ledgerEntries = `SELECT uuid, row_hash FROM {p}sparekey_credentials WHERE user_id = ? AND (? = '' OR uuid = ?)`
 	q.elsewhere = `SELECT user_id FROM {p}sparekey_credentials WHERE uuid = ? AND user_id <> ? LIMIT 1`
 	q.findSession = `SELECT data FROM {p}sparekey_sessions WHERE token = ? AND expires > ? AND data IS NOT NULL`
 	q.saveSession = `INSERT INTO {p}sparekey_sessions (token, data, expires) VALUES (?, ?, ?)
@@ -150,10 +149,10 @@ func (q *queries) ownQueries() {
 func (q *queries) watchQueries() {
 	q.recentWrites = `SELECT user_id, uuid, record, COALESCE(earlier, ''), written_at FROM {p}sparekey_credentials
 		WHERE written_at > ? AND record <> '' ORDER BY written_at LIMIT 1000`
-	q.forgetRecords = `UPDATE {p}sparekey_credentials SET record = '', earlier = NULL
+	q.emptyRecords = `UPDATE {p}sparekey_credentials SET record = '', earlier = NULL
 		WHERE written_at < CAST(UNIX_TIMESTAMP() AS SIGNED) * 1000 - 3600000 AND record <> '' LIMIT 10000`
 	q.recentRevoked = `SELECT DISTINCT user_id FROM {p}sparekey_revoked WHERE revoked_at > ? AND user_id > ? ORDER BY user_id LIMIT ?`
-	q.stamps = `SELECT m.user_id, m.umeta_id, COALESCE(LENGTH(m.meta_value), 0), ` + digest + `
+	q.fingerprints = `SELECT m.user_id, m.umeta_id, COALESCE(LENGTH(m.meta_value), 0), ` + digest + `
 		FROM {p}usermeta AS m WHERE m.user_id IN (?) AND ` + exactly + ` ORDER BY m.umeta_id DESC`
 }
 
@@ -168,9 +167,9 @@ func (q *queries) auditQueries() {
 		ON DUPLICATE KEY UPDATE first_seen = LEAST(first_seen, VALUES(first_seen)), last_seen = GREATEST(last_seen, VALUES(last_seen))`
 	q.uses = `SELECT count FROM {p}sparekey_uses WHERE uuid = ?`
 	q.addresses = `SELECT addr, first_seen, last_seen FROM {p}sparekey_use_addresses WHERE uuid = ? ORDER BY last_seen DESC, addr`
-	q.forgetAddress = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ? AND addr = ?`
-	q.forgetUses = `DELETE FROM {p}sparekey_uses WHERE uuid = ?`
-	q.forgetUsedFrom = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ?`
+	q.deleteAddress = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ? AND addr = ?`
+	q.deleteUses = `DELETE FROM {p}sparekey_uses WHERE uuid = ?`
+	q.deleteAddresses = `DELETE FROM {p}sparekey_use_addresses WHERE uuid = ?`
 	q.checkWritable = `INSERT INTO {p}sparekey_writable (id, checks) VALUES (1, 1) ON DUPLICATE KEY UPDATE checks = checks + 1`
 }
 
@@ -232,11 +231,11 @@ func (q *queries) throttleQueries() {
 	q.sightings = `SELECT hash, seen FROM {p}sparekey_sightings ORDER BY seen DESC LIMIT ?`
 	q.saveSightings = `INSERT INTO {p}sparekey_sightings (hash, seen) VALUES {rows}
 		ON DUPLICATE KEY UPDATE seen = GREATEST(seen, VALUES(seen))`
-	q.forgetSightings = `DELETE FROM {p}sparekey_sightings WHERE seen <
+	q.pruneSightings = `DELETE FROM {p}sparekey_sightings WHERE seen <
 		(SELECT seen FROM (SELECT seen FROM {p}sparekey_sightings ORDER BY seen DESC LIMIT 1 OFFSET ?) AS last)`
-	q.forgetAnswers = `DELETE FROM {p}sparekey_throttle_answers WHERE question NOT IN
+	q.pruneAnswers = `DELETE FROM {p}sparekey_throttle_answers WHERE question NOT IN
 		(SELECT id FROM {p}sparekey_throttle_questions WHERE asked > ?)`
-	q.forgetQuestions = `DELETE FROM {p}sparekey_throttle_questions WHERE asked <= ?`
+	q.pruneQuestions = `DELETE FROM {p}sparekey_throttle_questions WHERE asked <= ?`
 	q.ask = `INSERT INTO {p}sparekey_throttle_questions (asked, body) VALUES (?, ?)`
 	q.questions = `SELECT id, body FROM {p}sparekey_throttle_questions WHERE id > ? AND asked > ?`
 	q.answerCommand = `INSERT INTO {p}sparekey_throttle_answers (question, body) VALUES (?, ?)`

@@ -19,7 +19,7 @@ func parseID(id string) (user uint64, ok bool) {
 
 func formatID(user uint64) string { return strconv.FormatUint(user, 10) }
 
-// statements are prepared once, since they are what every request asks.
+// statements are prepared once, since every request runs them.
 type statements struct {
 	mu   sync.Mutex
 	made map[string]*sql.Stmt
@@ -59,87 +59,6 @@ func (s *Store) queryRow(ctx context.Context, query string, args []any, dest ...
 	return stmt.QueryRowContext(ctx, args...).Scan(dest...)
 }
 
-// current returns the stamp of a user's credentials as they are now. It is one
-// trip to the database, which carries nothing of the row.
-func (s *Store) current(ctx context.Context, user uint64) (st stamp, err error) {
-	err = s.queryRow(ctx, s.queries.stamp, []any{user, user}, &st.metaID, &st.length, &st.digest, &st.version)
-	if isServerError(err, errNoSuchTable) { // nothing was written yet that would need Sparekey's tables
-		err = s.queryRow(ctx, s.queries.stampPlain, []any{user}, &st.metaID, &st.length, &st.digest, &st.version)
-	}
-	return st, err
-}
-
-// know returns what there is about a user now.
-func (s *Store) know(ctx context.Context, userID string) (*known, error) {
-	user, ok := parseID(userID)
-	if !ok {
-		return newKnown(stamp{}, nil, tombstones{}, nil), nil
-	}
-	st, err := s.current(ctx, user)
-	if err != nil {
-		return nil, err
-	}
-	if user == nobody { // has no row, but costs as much as a user who does
-		return newKnown(stamp{}, nil, tombstones{}, nil), nil
-	}
-	k := s.cache.get(user, st)
-	if k == nil {
-		if k, err = s.read(ctx, userID, user, st); err != nil {
-			return nil, err
-		}
-		s.cache.put(user, k)
-	}
-	if k.err != nil {
-		return nil, k.err
-	}
-	if k.index().sick {
-		return s.cure(ctx, userID, user, k)
-	}
-	return k, nil
-}
-
-// cure has the row reconciled. Records without a UUID get one first, to be addressable; revoked
-// ones are ignored until Run removes them.
-func (s *Store) cure(ctx context.Context, userID string, user uint64, k *known) (*known, error) {
-	if _, without := giveUUIDs(k.elements); !without {
-		s.watcher.urge(user)
-		return k, nil
-	}
-	if err := s.repair(ctx, userID, user); err != nil {
-		return nil, fmt.Errorf("give UUIDs to those that have none: %w", err)
-	}
-	st, err := s.current(ctx, user)
-	if err != nil {
-		return nil, err
-	}
-	return s.read(ctx, userID, user, st)
-}
-
-// read reads the row of a stamp. If it is another one by now, so is the result: it
-// then has a stamp that is never asked for.
-func (s *Store) read(ctx context.Context, userID string, user uint64, st stamp) (*known, error) {
-	raw, err := s.readValue(ctx, s.db, s.queries.value, userID, st.metaID, st.length)
-	if rowErr, ok := errors.AsType[*RowError](err); ok {
-		k := newKnown(st, nil, tombstones{}, nil)
-		k.err = rowErr
-		return k, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	revoked, beside, err := s.readOwn(ctx, s.db, user, st.version)
-	if err != nil {
-		return nil, err
-	}
-	st = stampOf(st.metaID, raw, st.version)
-	elements, err := parseRow(userID, raw)
-	k := newKnown(st, elements, revoked, beside)
-	if err != nil {
-		k.err = &RowError{UserID: userID, MetaID: st.metaID, Err: err}
-	}
-	return k, nil
-}
-
 // queryer is the database, or a transaction in it.
 type queryer interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -156,15 +75,14 @@ func (s *Store) readValue(ctx context.Context, q queryer, query, userID string, 
 	}
 	var raw sql.Null[string]
 	err := q.QueryRowContext(ctx, query, metaID, maxRow).Scan(&raw)
-	if errors.Is(err, sql.ErrNoRows) { // deleted in between, or NULL
+	if errors.Is(err, sql.ErrNoRows) { // deleted in between
 		return "", nil
 	}
 	return raw.V, err
 }
 
-// readOwn returns what Sparekey's own tables have about a user.
-func (s *Store) readOwn(ctx context.Context, q queryer, user, version uint64) (tombstones, map[string]beside, error) {
-	if version == 0 { // they never had anything
+func (s *Store) readOwnTables(ctx context.Context, q queryer, user, revision uint64) (tombstones, map[string]sidecar, error) {
+	if revision == 0 { // Sparekey never wrote for this user
 		return tombstones{}, nil, nil
 	}
 	revoked := tombstones{uuids: map[string]bool{}, hashes: map[hashSum]bool{}}
@@ -182,10 +100,10 @@ func (s *Store) readOwn(ctx context.Context, q queryer, user, version uint64) (t
 	if err != nil {
 		return tombstones{}, nil, err
 	}
-	all := map[string]beside{}
-	err = eachRow(ctx, q, s.queries.beside, []any{user}, func(scan func(...any) error) error {
-		uuid, b, err := scanBeside(scan)
-		all[uuid] = b
+	all := map[string]sidecar{}
+	err = eachRow(ctx, q, s.queries.sidecars, []any{user}, func(scan func(...any) error) error {
+		uuid, sc, err := scanSidecar(scan)
+		all[uuid] = sc
 		return err
 	})
 	return revoked, all, err
@@ -208,42 +126,42 @@ func eachRow(ctx context.Context, q queryer, query string, args []any, do func(s
 
 // List implements [sparekey.Store].
 func (s *Store) List(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	k, err := s.know(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return nil, failed("list a user's credentials", err)
 	}
-	return append([]sparekey.Credential(nil), k.index().list...), nil
+	return append([]sparekey.Credential(nil), snap.index().list...), nil
 }
 
 // WasRevoked reports whether a credential of a user with this UUID was revoked
 // through Sparekey.
 func (s *Store) WasRevoked(ctx context.Context, userID, uuid string) (bool, error) {
-	k, err := s.know(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return false, failed("ask whether a credential was revoked", err)
 	}
-	return k.revoked.uuids[uuid], nil
+	return snap.revoked.uuids[uuid], nil
 }
 
 // Find implements [sparekey.Store]. Of credentials with equal hashes it is the
 // first in the row.
 func (s *Store) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
-	k, err := s.know(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return sparekey.Credential{}, failed("find a credential by its hash", err)
 	}
-	i, ok := k.index().byHash[hash]
+	i, ok := snap.index().byHash[hash]
 	if !ok {
 		return sparekey.Credential{}, sparekey.ErrNotFound
 	}
-	return k.index().list[i], nil
+	return snap.index().list[i], nil
 }
 
 // Legacy implements [sparekey.Store].
 func (s *Store) Legacy(ctx context.Context, userID string) ([]sparekey.Credential, error) {
-	k, err := s.know(ctx, userID)
+	snap, err := s.snapshot(ctx, userID)
 	if err != nil {
 		return nil, failed("list a user's credentials with other hashes", err)
 	}
-	return append([]sparekey.Credential(nil), k.index().legacy...), nil
+	return append([]sparekey.Credential(nil), snap.index().legacy...), nil
 }

@@ -16,23 +16,23 @@ import (
 // maxRow bounds how large a user's row may be: some 120,000 application passwords.
 const maxRow = 32 << 20
 
-// element is one entry of a user's row. An unchanged one is written as it was read.
-type element struct {
+// entry is one entry of a user's row. An unchanged one is written byte for byte as it was
+// read.
+type entry struct {
 	key        string // of the list, encoded
 	record     string // encoded
 	credential sparekey.Credential
-	isRecord   bool // credential is one; false: the entry is only kept
+	isRecord   bool // false: not a credential, and only kept
 	hasUUID    bool
 }
 
-func newElement(key, userID string, v phpserial.Value) element {
-	e := element{key: key, record: v.Encoding()}
+func newEntry(key, userID string, v phpserial.Value) entry {
+	e := entry{key: key, record: v.Encoding()}
 	e.credential, e.isRecord, e.hasUUID = readRecord(userID, v)
 	return e
 }
 
-// value reads the entry again.
-func (e element) value() phpserial.Value {
+func (e entry) value() phpserial.Value {
 	v, err := phpserial.Decode(e.record)
 	if err != nil {
 		panic("wordpress: a record that was read cannot be read: " + err.Error())
@@ -40,12 +40,10 @@ func (e element) value() phpserial.Value {
 	return v
 }
 
-// with returns the entry with another record, in the same place.
-func (e element) with(v phpserial.Value) element { return newElement(e.key, e.credential.UserID, v) }
+func (e entry) with(v phpserial.Value) entry { return newEntry(e.key, e.credential.UserID, v) }
 
-// parseRow reads a user's row.
-func parseRow(userID, raw string) ([]element, error) {
-	if raw == "" { // which WordPress takes for an empty list, and where there is nothing to lose
+func parseRow(userID, raw string) ([]entry, error) {
+	if raw == "" { // WordPress reads it as an empty list
 		return nil, nil
 	}
 	list, err := phpserial.Decode(raw)
@@ -55,23 +53,22 @@ func parseRow(userID, raw string) ([]element, error) {
 	if list.Kind() != phpserial.Array {
 		return nil, errors.New("the value is not a list")
 	}
-	elements := make([]element, 0, len(list.Pairs()))
+	entries := make([]entry, 0, len(list.Pairs()))
 	for _, p := range list.Pairs() {
-		elements = append(elements, newElement(p.Key.Encoding(), userID, p.Value))
+		entries = append(entries, newEntry(p.Key.Encoding(), userID, p.Value))
 	}
-	return elements, nil
+	return entries, nil
 }
 
-// formatRow is the row of these entries.
-func formatRow(elements []element) string {
+func formatRow(entries []entry) string {
 	size := 16
-	for _, e := range elements {
+	for _, e := range entries {
 		size += len(e.key) + len(e.record)
 	}
 	var b strings.Builder
 	b.Grow(size)
-	fmt.Fprintf(&b, "a:%d:{", len(elements))
-	for _, e := range elements {
+	fmt.Fprintf(&b, "a:%d:{", len(entries))
+	for _, e := range entries {
 		b.WriteString(e.key)
 		b.WriteString(e.record)
 	}
@@ -79,10 +76,10 @@ func formatRow(elements []element) string {
 	return b.String()
 }
 
-// nextKey is the key of an entry that is appended, as PHP counts.
-func nextKey(elements []element) (string, error) {
+// nextKey returns the key of an appended entry, as PHP numbers it.
+func nextKey(entries []entry) (string, error) {
 	next := int64(0)
-	for _, e := range elements {
+	for _, e := range entries {
 		n, isNumber := listIndex(e.key)
 		if !isNumber || n < next {
 			continue
@@ -95,7 +92,7 @@ func nextKey(elements []element) (string, error) {
 	return phpserial.NewInt(next).Encoding(), nil
 }
 
-// listIndex is the number of a key, which PHP makes of a text that is one, too.
+// listIndex returns the number of a key. PHP also turns a decimal text into a number.
 func listIndex(key string) (n int64, ok bool) {
 	text := strings.TrimSuffix(strings.TrimPrefix(key, "i:"), ";")
 	if _, quoted, isText := strings.Cut(key, `"`); isText {
@@ -108,19 +105,19 @@ func listIndex(key string) (n int64, ok bool) {
 	return n, err == nil
 }
 
-// giveUUIDs gives a UUID to each record that has none, at its end as WordPress
-// does. changed says whether there was one; the given entries stay as they are.
-func giveUUIDs(elements []element) (all []element, changed bool) {
-	for i, e := range elements {
+// giveUUIDs returns the entries with a UUID in each record, appended to the record as
+// WordPress does. It does not modify its argument; changed reports whether one was missing.
+func giveUUIDs(entries []entry) (all []entry, changed bool) {
+	for i, e := range entries {
 		if !e.isRecord || e.hasUUID {
 			continue
 		}
 		if !changed {
-			elements, changed = slices.Clone(elements), true
+			entries, changed = slices.Clone(entries), true
 		}
-		elements[i] = e.with(e.value().With("uuid", phpserial.NewString(newUUID())))
+		entries[i] = e.with(e.value().With("uuid", phpserial.NewString(newUUID())))
 	}
-	return elements, changed
+	return entries, changed
 }
 
 // newUUID returns a random UUID (RFC 9562, version 4) in lower case.
@@ -131,7 +128,7 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// indexOf is the place of the first credential with this UUID, or -1.
-func indexOf(elements []element, uuid string) int {
-	return slices.IndexFunc(elements, func(e element) bool { return e.isRecord && e.hasUUID && e.credential.UUID == uuid })
+// indexOf returns the first credential with this UUID, or -1.
+func indexOf(entries []entry, uuid string) int {
+	return slices.IndexFunc(entries, func(e entry) bool { return e.isRecord && e.hasUUID && e.credential.UUID == uuid })
 }

@@ -59,14 +59,14 @@ func (s *Store) hits(ctx context.Context, q sparekey.CredentialQuery) ([]hit, er
 	}
 	var hits []hit
 	for _, user := range users {
-		k, err := s.know(ctx, formatID(user))
-		if isRowError(err) { // this user's cannot be told
+		snap, err := s.snapshot(ctx, formatID(user))
+		if isRowError(err) { // and cannot be searched
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range k.index().list {
+		for _, c := range snap.index().list {
 			if q.Selects(c) {
 				hits = append(hits, hit{c, seqs[formatID(user)+" "+c.UUID]})
 			}
@@ -83,7 +83,7 @@ func (s *Store) NextPage(ctx context.Context, after sparekey.CredentialKey, limi
 }
 
 func (s *Store) nextPage(ctx context.Context, after sparekey.CredentialKey, limit int) (page []sparekey.Credential, err error) {
-	first, _ := parseID(after.UserID) // of none: 0, which is before all others
+	first, _ := parseID(after.UserID) // 0 without one, which is before all others
 	users, err := s.usersWithRows(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -92,14 +92,14 @@ func (s *Store) nextPage(ctx context.Context, after sparekey.CredentialKey, limi
 		if user < first {
 			continue
 		}
-		k, err := s.know(ctx, formatID(user))
+		snap, err := s.snapshot(ctx, formatID(user))
 		if isRowError(err) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		own := slices.DeleteFunc(slices.Clone(k.index().list), func(c sparekey.Credential) bool {
+		own := slices.DeleteFunc(slices.Clone(snap.index().list), func(c sparekey.Credential) bool {
 			return user == first && c.UUID <= after.UUID
 		})
 		slices.SortFunc(own, func(a, b sparekey.Credential) int { return strings.Compare(a.UUID, b.UUID) })

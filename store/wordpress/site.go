@@ -27,13 +27,12 @@ func readInUse(ctx context.Context, q queryer, query string) (bool, error) {
 	return value.V != "" && value.V != "0", err // what PHP takes for true
 }
 
-// setInUse sets the mark where it is not set.
-func (w *writing) setInUse(ctx context.Context) error {
-	inUse, err := readInUse(ctx, w.tx, w.s.queries.inUse)
+func (t *rowTx) setInUse(ctx context.Context) error {
+	inUse, err := readInUse(ctx, t.tx, t.s.queries.inUse)
 	if err != nil || inUse {
 		return err
 	}
-	version, err := w.s.siteVersion(ctx, w.tx)
+	version, err := t.s.siteVersion(ctx, t.tx)
 	if err != nil {
 		return err
 	}
@@ -44,8 +43,8 @@ func (w *writing) setInUse(ctx context.Context) error {
 	for _, statement := range []struct {
 		query string
 		args  []any
-	}{{w.s.queries.setInUse, []any{autoload}}, {w.s.queries.correctInUse, nil}} {
-		if _, err := w.tx.ExecContext(ctx, statement.query, statement.args...); err != nil {
+	}{{t.s.queries.setInUse, []any{autoload}}, {t.s.queries.correctInUse, nil}} {
+		if _, err := t.tx.ExecContext(ctx, statement.query, statement.args...); err != nil {
 			return fmt.Errorf("mark application passwords as in use: %w", err)
 		}
 	}
@@ -72,7 +71,7 @@ func (s *Store) siteVersion(ctx context.Context, q queryer) (int, error) {
 	}
 	version, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, nil //nolint:nilerr // no number, no version
+		return 0, nil //nolint:nilerr // an unknown version
 	}
 	return version, nil
 }
@@ -94,9 +93,9 @@ func parseHashChoice(said string) (hashChoice, error) {
 	return "", errors.New("?hashes= must be auto, generic (which WordPress verifies from 6.8 on) or phpass (which every WordPress does)")
 }
 
-// keepsBeside reports whether the site's WordPress may be one that cannot verify
-// $generic$ hashes, so that they are kept beside its rows.
-func (s *Store) keepsBeside(ctx context.Context) (bool, error) {
+// keepsGenericInSidecar reports whether the site's WordPress may be unable to verify
+// $generic$ hashes, so that they stay in the sidecar.
+func (s *Store) keepsGenericInSidecar(ctx context.Context) (bool, error) {
 	if s.hashes != hashesAuto {
 		return s.hashes == hashesPhpass, nil
 	}
@@ -107,11 +106,11 @@ func (s *Store) keepsBeside(ctx context.Context) (bool, error) {
 // HashNew implements [sparekey.Hasher]: the hash is one that the site's WordPress
 // can verify, too.
 func (s *Store) HashNew(ctx context.Context, secret sparekey.Secret) (string, error) {
-	old, err := s.keepsBeside(ctx)
+	phpass, err := s.keepsGenericInSidecar(ctx)
 	if err != nil {
 		return "", failed("choose the format of a hash", err)
 	}
-	if old {
+	if phpass {
 		return passhash.Phpass(secret.Reveal()), nil
 	}
 	return secret.Hash(), nil

@@ -1,16 +1,3 @@
-// Package wordpress keeps credentials where a WordPress site keeps them, in its MariaDB or
-// MySQL database, next to PHP that still reads and writes the same rows. The site's users are
-// the directory.
-//
-// All data that WordPress knows is in WordPress's own tables, in WordPress's own form. The rest
-// is in tables of Sparekey's own, which the first write makes: above all, revocations made
-// here. PHP rewrites all of a user's application passwords at once, from what it read earlier,
-// so that credentials that were revoked in between come back and new ones are lost. Sparekey
-// refuses a credential that came back, from the moment it was revoked; [Store.Run] removes it
-// from WordPress's row again, and restores lost ones.
-//
-// README.md beside this package has the schema; docs/guides/wordpress.md is for
-// operators.
 package wordpress
 
 import (
@@ -37,8 +24,8 @@ var (
 
 // Config has the options of a [Store]. The zero Config is right for most programs.
 type Config struct {
-	// Observe receives what was reconciled: [sparekey.KindRevokedAgain], [sparekey.KindPutBack]
-	// and [sparekey.KindLost]. Of the user, an event has the ID only. Default: none.
+	// Observe receives what was reconciled: [sparekey.KindReRevoked], [sparekey.KindRestored]
+	// and [sparekey.KindConflict]. Of the user, an event has the ID only. Default: none.
 	Observe func(ctx context.Context, e sparekey.Event)
 
 	// Changed receives the ID of a user whose row was written, so that it can drop what a
@@ -66,7 +53,7 @@ type Store struct {
 	statements statements
 	tablesMade atomic.Bool
 	cache      cache
-	lanes      lanes
+	userLocks  userLocks
 	watcher    watcher
 	roles      roleNames
 }
@@ -98,7 +85,7 @@ func open(ctx context.Context, target target, config Config) (_ *Store, err erro
 	}
 	s := &Store{
 		db: sql.OpenDB(connector), config: config, hashes: target.hashes, queries: newQueries(target.prefix),
-		cache: newCache(), lanes: newLanes(),
+		cache: newCache(), userLocks: newUserLocks(),
 	}
 	defer func() {
 		if err != nil {
@@ -138,8 +125,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	return failed("ping", s.db.QueryRowContext(ctx, s.queries.ping).Scan(&one))
 }
 
-// tell reports events of background work, which has no caller to return them to.
-func (s *Store) tell(ctx context.Context, events []sparekey.Event) {
+func (s *Store) observe(ctx context.Context, events []sparekey.Event) {
 	if s.config.Observe == nil {
 		return
 	}
@@ -149,7 +135,7 @@ func (s *Store) tell(ctx context.Context, events []sparekey.Event) {
 	}
 }
 
-func (s *Store) fail(ctx context.Context, err error) {
+func (s *Store) reportError(ctx context.Context, err error) {
 	if err != nil && s.config.Failed != nil {
 		s.config.Failed(ctx, err)
 	}

@@ -201,7 +201,7 @@ func TestAudit(t *testing.T) {
 	})
 }
 
-// TestStoreOnAnOldSite has hashes beside the rows.
+// TestStoreOnAnOldSite keeps hashes in the sidecar.
 func TestStoreOnAnOldSite(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)

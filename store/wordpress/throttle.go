@@ -48,7 +48,7 @@ func (s *Store) SaveSightings(ctx context.Context, seen map[[16]byte]time.Time, 
 			return failed("write sightings", err)
 		}
 	}
-	_, err := s.db.ExecContext(ctx, s.queries.forgetSightings, limit-1)
+	_, err := s.db.ExecContext(ctx, s.queries.pruneSightings, limit-1)
 	return failed("forget old sightings", err)
 }
 
@@ -60,7 +60,7 @@ func (s *Store) AskServers(ctx context.Context, question []byte) (id int64, err 
 	if err := s.makeTables(ctx); err != nil {
 		return 0, failed("ask the servers", err)
 	}
-	for _, query := range []string{s.queries.forgetAnswers, s.queries.forgetQuestions} {
+	for _, query := range []string{s.queries.pruneAnswers, s.queries.pruneQuestions} {
 		if _, err := s.db.ExecContext(ctx, query, s.oldestQuestion()); err != nil {
 			return 0, failed("forget old questions", err)
 		}

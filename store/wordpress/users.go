@@ -70,11 +70,11 @@ func (s *Store) oneUser(ctx context.Context, query string, args ...any) (spareke
 	if err != nil {
 		return sparekey.User{}, err
 	}
-	known, err := s.roles.known(ctx, s, r.siteRoles)
+	roles, err := s.roles.current(ctx, s, r.siteRoles)
 	if err != nil {
 		return sparekey.User{}, err
 	}
-	return r.user(known), nil
+	return r.user(roles), nil
 }
 
 // userRow is a user as the database has it.
@@ -99,21 +99,21 @@ func scanUser(scan func(...any) error) (r userRow, err error) {
 }
 
 // user is the user with those roles that the site has.
-func (r userRow) user(known map[string]bool) sparekey.User {
-	r.Roles = rolesOf(r.capabilities, known)
+func (r userRow) user(siteRoles map[string]bool) sparekey.User {
+	r.Roles = rolesOf(r.capabilities, siteRoles)
 	return r.User
 }
 
 // rolesOf reads the roles of a user: those keys of the capabilities that the site has roles
 // for. An unreadable value gives no role.
-func rolesOf(capabilities string, known map[string]bool) (roles []string) {
+func rolesOf(capabilities string, siteRoles map[string]bool) (roles []string) {
 	v, err := phpserial.Decode(capabilities)
 	if err != nil {
 		return nil
 	}
 	for _, p := range v.Pairs() {
 		role, isText := p.Key.Text()
-		if isText && isTrue(p.Value) && (known == nil || known[role]) {
+		if isText && isTrue(p.Value) && (siteRoles == nil || siteRoles[role]) {
 			roles = append(roles, role)
 		}
 	}
@@ -130,7 +130,7 @@ type roleNames struct {
 
 // known returns the names of the site's roles. digest is that of the option, as the
 // database gave it a moment ago; empty: the option does not exist.
-func (r *roleNames) known(ctx context.Context, s *Store, digest string) (map[string]bool, error) {
+func (r *roleNames) current(ctx context.Context, s *Store, digest string) (map[string]bool, error) {
 	if digest == "" {
 		return nil, nil
 	}
@@ -199,12 +199,12 @@ func (s *Store) Users(ctx context.Context, q sparekey.UserQuery) (users []sparek
 	if err != nil || len(rows) == 0 {
 		return nil, total, failed("list users", err)
 	}
-	known, err := s.roles.known(ctx, s, rows[0].siteRoles) // one statement, so all have the same
+	roles, err := s.roles.current(ctx, s, rows[0].siteRoles) // one statement, so all have the same
 	if err != nil {
 		return nil, 0, failed("list users", err)
 	}
 	for _, r := range rows {
-		users = append(users, r.user(known))
+		users = append(users, r.user(roles))
 	}
 	return users, total, nil
 }

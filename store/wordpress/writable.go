@@ -16,7 +16,7 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 		_, err = s.db.ExecContext(ctx, s.queries.checkWritable)
 	}
 	switch {
-	case err == nil || isPassing(err):
+	case err == nil || isTransient(err):
 		return nil
 	case ctx.Err() != nil: // the driver may say that differently
 		err = errors.Join(ctx.Err(), err)

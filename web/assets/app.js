@@ -33,14 +33,14 @@
   dialog.setAttribute('aria-labelledby', 'dialog-title');
 
   // The form owner: the user who saw the page. Another user may have signed in before a dialog opens.
-  const shownTo = (root) => root.querySelector('input[name="shown_to"]')?.value;
+  const formOwner = (root) => root.querySelector('input[name="shown_to"]')?.value;
 
   const showDialog = async (link) => {
     try {
       const response = await fetch(link.href);
       if (!response.ok || response.redirected) throw new Error('not a page for a dialog');
       const page = new DOMParser().parseFromString(await response.text(), 'text/html');
-      if ((shownTo(document) ?? shownTo(page)) !== shownTo(page)) throw new Error('not shown to the same user');
+      if ((formOwner(document) ?? formOwner(page)) !== formOwner(page)) throw new Error('not shown to the same user');
       const content = page.querySelector('[data-dialog-content]');
       content.querySelector('h1').id = 'dialog-title';
       dialog.replaceChildren(...content.childNodes);

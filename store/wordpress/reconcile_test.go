@@ -107,7 +107,7 @@ func insert(tb testing.TB, s *wordpress.Store, user, name string) sparekey.Crede
 	return c
 }
 
-// user is whose row the tests of repairs are about.
+// user is whose row the tests reconcile.
 const user = "7"
 
 // settles waits until the row of user has exactly these UUIDs, in this order, and goes on
@@ -137,7 +137,7 @@ func (w *site) uuids(user string) (uuids []string) {
 	return uuids
 }
 
-func TestRepairs(t *testing.T) {
+func TestReconcile(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
 	used := phpserial.NewInt(1795319999)
@@ -148,7 +148,7 @@ func TestRepairs(t *testing.T) {
 			theirs := before.create()
 			w.settles(t, theirs, ours.UUID)
 			wantFound(t, s, ours)
-			return []sparekey.Kind{sparekey.KindPutBack}
+			return []sparekey.Kind{sparekey.KindRestored}
 		},
 		"created, and PHP uses from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			theirs := w.php(user).create()
@@ -156,14 +156,14 @@ func TestRepairs(t *testing.T) {
 			ours := insert(t, s, user, "ours")
 			before.change(theirs, "last_used", used)
 			w.settles(t, theirs, ours.UUID)
-			return []sparekey.Kind{sparekey.KindPutBack}
+			return []sparekey.Kind{sparekey.KindRestored}
 		},
 		"two created, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			before := w.php(user)
 			first, second := insert(t, s, user, "first"), insert(t, s, user, "second")
 			theirs := before.create()
 			w.settles(t, theirs, first.UUID, second.UUID)
-			return []sparekey.Kind{sparekey.KindPutBack, sparekey.KindPutBack}
+			return []sparekey.Kind{sparekey.KindRestored, sparekey.KindRestored}
 		},
 		"created, and revoked in WordPress": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			theirs := w.php(user).create()
@@ -197,7 +197,7 @@ func TestRepairs(t *testing.T) {
 			before.delete(first.UUID)
 			w.settles(t, theirs, second.UUID)
 			wantNotFound(t, s, first)
-			return []sparekey.Kind{sparekey.KindPutBack}
+			return []sparekey.Kind{sparekey.KindRestored}
 		},
 		"revoked in WordPress, which loses backslashes of others": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			theirs := w.php(user).create()
@@ -220,7 +220,7 @@ func TestRepairs(t *testing.T) {
 			theirs := before.create()
 			wantNotFound(t, s, ours)
 			w.settles(t, theirs)
-			return []sparekey.Kind{sparekey.KindRevokedAgain}
+			return []sparekey.Kind{sparekey.KindReRevoked}
 		},
 		"one of WordPress's revoked, and PHP uses it from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			theirs := w.php(user).create()
@@ -230,7 +230,7 @@ func TestRepairs(t *testing.T) {
 			}
 			before.change(theirs, "last_used", used)
 			w.settles(t)
-			return []sparekey.Kind{sparekey.KindRevokedAgain}
+			return []sparekey.Kind{sparekey.KindReRevoked}
 		},
 		"revoked, and back under another UUID": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			ours := insert(t, s, user, "ours")
@@ -241,7 +241,7 @@ func TestRepairs(t *testing.T) {
 			before.change(ours.UUID, "uuid", phpserial.NewString("f0ec248a-b1fb-4deb-a034-9dc03f1ac263"))
 			wantNotFound(t, s, ours)
 			w.settles(t)
-			return []sparekey.Kind{sparekey.KindRevokedAgain}
+			return []sparekey.Kind{sparekey.KindReRevoked}
 		},
 		"renamed, and PHP creates from before": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			theirs := w.php(user).create()
@@ -252,7 +252,7 @@ func TestRepairs(t *testing.T) {
 			if list, err := s.List(t.Context(), user); err != nil || list[0].Name != "renamed" {
 				t.Errorf("%+v, %v", list, err)
 			}
-			return []sparekey.Kind{sparekey.KindPutBack}
+			return []sparekey.Kind{sparekey.KindRestored}
 		},
 		"renamed, and renamed back in WordPress": func(t *testing.T, w *site, s *wordpress.Store) []sparekey.Kind {
 			theirs := w.php(user).create()
@@ -281,16 +281,16 @@ func TestRepairs(t *testing.T) {
 			if _, err := s.Find(t.Context(), user, fresh.Hash); err != nil {
 				t.Errorf("the new secret: %v", err)
 			}
-			return []sparekey.Kind{sparekey.KindPutBack}
+			return []sparekey.Kind{sparekey.KindRestored}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := server.newSite(t, singleSite)
-			told := &recorder{}
-			s := w.open(wordpress.Config{Observe: told.observe})
+			observed := &recorder{}
+			s := w.open(wordpress.Config{Observe: observed.observe})
 			runs(t, s)
-			if diff := cmp.Diff(run(t, w, s), told.kinds()); diff != "" {
-				t.Errorf("told (-want +got): %s", diff)
+			if diff := cmp.Diff(run(t, w, s), observed.kinds()); diff != "" {
+				t.Errorf("observed (-want +got): %s", diff)
 			}
 		})
 	}
@@ -320,12 +320,12 @@ func wantNotFound(t *testing.T, s *wordpress.Store, c sparekey.Credential) {
 	}
 }
 
-// TestRevokedIsDeadWithoutRun has no Run that reconciles rows.
-func TestRevokedIsDeadWithoutRun(t *testing.T) {
+// TestRevokedIsRejectedWithoutRun has no Run that reconciles rows.
+func TestRevokedIsRejectedWithoutRun(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
-	told := &recorder{}
-	s, other := w.open(wordpress.Config{Observe: told.observe}), w.open(wordpress.Config{})
+	observed := &recorder{}
+	s, other := w.open(wordpress.Config{Observe: observed.observe}), w.open(wordpress.Config{})
 	c := insert(t, s, user, "ours")
 	before := w.php(user)
 	wantFound(t, other, c)
@@ -347,12 +347,12 @@ func TestRevokedIsDeadWithoutRun(t *testing.T) {
 	if got := w.uuids(user); !slices.Equal(got, []string{theirs, fresh.UUID}) {
 		t.Errorf("after the next write the row has %v", got)
 	}
-	if !slices.Contains(told.kinds(), sparekey.KindRevokedAgain) {
-		t.Errorf("told %v", told.kinds())
+	if !slices.Contains(observed.kinds(), sparekey.KindReRevoked) {
+		t.Errorf("observed %v", observed.kinds())
 	}
 }
 
-// TestRevokedWhileItIsLost revokes what WordPress has lost at that moment.
+// TestRevokedWhileItIsLost revokes a credential that WordPress lost at that moment.
 func TestRevokedWhileItIsLost(t *testing.T) {
 	t.Parallel()
 	server := newServer(t)
@@ -389,7 +389,7 @@ func withDefault(text, otherwise string) string {
 	return text
 }
 
-// TestLateReturnIsFound has something come back that was revoked before Run began.
+// TestLateReturnIsFound has a credential come back that was revoked before Run began.
 func TestLateReturnIsFound(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
@@ -400,21 +400,21 @@ func TestLateReturnIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.exec(`UPDATE {p}sparekey_revoked SET revoked_at = revoked_at - 600000`)
-	told := &recorder{}
-	runs(t, w.open(wordpress.Config{Observe: told.observe}))
+	observed := &recorder{}
+	runs(t, w.open(wordpress.Config{Observe: observed.observe}))
 	time.Sleep(time.Second)
 	before.w.setRow(user, before.read)
 	began := time.Now()
 	w.settles(t)
 	t.Logf("it was gone %v after it came back, and stayed so", time.Since(began)-150*time.Millisecond)
-	if diff := cmp.Diff([]sparekey.Kind{sparekey.KindRevokedAgain}, told.kinds()); diff != "" {
-		t.Errorf("told (-want +got): %s", diff)
+	if diff := cmp.Diff([]sparekey.Kind{sparekey.KindReRevoked}, observed.kinds()); diff != "" {
+		t.Errorf("observed (-want +got): %s", diff)
 	}
 }
 
-// TestAnotherProgramsWriteIsPutBack has the command line create, and a server
-// repair.
-func TestAnotherProgramsWriteIsPutBack(t *testing.T) {
+// TestAnotherProgramsWriteIsRestored has the command line create a credential, and a server
+// restore it.
+func TestAnotherProgramsWriteIsRestored(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
 	commandLine := w.open(wordpress.Config{})
@@ -432,8 +432,8 @@ func TestAnotherProgramsWriteIsPutBack(t *testing.T) {
 func TestAgainstAFloodOfStaleWrites(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
-	told := &recorder{}
-	s := w.open(wordpress.Config{Observe: told.observe})
+	observed := &recorder{}
+	s := w.open(wordpress.Config{Observe: observed.observe})
 	runs(t, s)
 	w.php(user).create()
 	stop := make(chan struct{})
@@ -481,8 +481,8 @@ func TestAgainstAFloodOfStaleWrites(t *testing.T) {
 	// credentials may be given up. They are reported then.
 	wrong := func() (wrong []string) {
 		lost := map[string]bool{}
-		for _, e := range told.all() {
-			if e.Kind == sparekey.KindLost {
+		for _, e := range observed.all() {
+			if e.Kind == sparekey.KindConflict {
 				lost[e.Credential.UUID] = true
 			}
 		}
@@ -506,7 +506,7 @@ func TestAgainstAFloodOfStaleWrites(t *testing.T) {
 	for _, c := range revoked {
 		wantNotFound(t, s, c)
 	}
-	t.Logf("%d kept, %d revoked; repairs: %v", len(kept), len(revoked), count(told.kinds()))
+	t.Logf("%d kept, %d revoked; reconciled: %v", len(kept), len(revoked), count(observed.kinds()))
 }
 
 func count(kinds []sparekey.Kind) map[sparekey.Kind]int {
@@ -528,31 +528,31 @@ func TestJudge(t *testing.T) {
 	type state = wordpress.State
 	quick, slow := 20*time.Millisecond, time.Second
 	for _, tt := range []struct {
-		name                        string
-		states                      []state
-		ours                        []string
-		now                         state
-		blind                       time.Duration
-		putBack, accepted, doubtful []string
+		name                         string
+		states                       []state
+		ours                         []string
+		now                          state
+		gap                          time.Duration
+		restore, accepted, ambiguous []string
 	}{
-		{name: "nothing is missing", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"a": "1", "x": "1"}, blind: quick},
-		{name: "missing beside something new", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, putBack: []string{"a"}},
-		{name: "the same, seen too late", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, doubtful: []string{"a"}},
-		{name: "missing, and nothing else", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, accepted: []string{"a"}},
-		{name: "the same, seen too late", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: slow, accepted: []string{"a"}},
-		{name: "all missing", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{}, blind: quick, accepted: []string{"a", "b"}},
-		{name: "one revoked and one lost", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{"x": "1"}, blind: quick, putBack: []string{"b"}, accepted: []string{"a"}},
-		{name: "another deleted from before", states: []state{{"x": "1", "y": "1"}, {"x": "1", "y": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, blind: quick, putBack: []string{"a"}},
-		{name: "changed back, and nothing else", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "1"}, blind: quick, accepted: []string{"x"}},
-		{name: "changed back beside something new", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "1", "y": "1"}, blind: quick, putBack: []string{"x"}},
-		{name: "changed by both", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "3"}, blind: quick},
-		{name: "two requests one after the other", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1", "y": "1"}, blind: quick, putBack: []string{"a"}},
-		{name: "not ours", states: []state{{}, {"x": "1"}}, now: state{"y": "1"}, blind: quick},
+		{name: "nothing is missing", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"a": "1", "x": "1"}, gap: quick},
+		{name: "missing, with a new one", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, gap: quick, restore: []string{"a"}},
+		{name: "the same, seen too late", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, gap: slow, ambiguous: []string{"a"}},
+		{name: "missing, and nothing else", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, gap: quick, accepted: []string{"a"}},
+		{name: "the same, seen too late", states: []state{{"x": "1"}, {"x": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, gap: slow, accepted: []string{"a"}},
+		{name: "all missing", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{}, gap: quick, accepted: []string{"a", "b"}},
+		{name: "one revoked and one lost", states: []state{{"x": "1"}, {"x": "1", "a": "1"}, {"x": "1", "a": "1", "b": "1"}}, ours: []string{"a", "b"}, now: state{"x": "1"}, gap: quick, restore: []string{"b"}, accepted: []string{"a"}},
+		{name: "another deleted from before", states: []state{{"x": "1", "y": "1"}, {"x": "1", "y": "1", "a": "1"}}, ours: []string{"a"}, now: state{"x": "1"}, gap: quick, restore: []string{"a"}},
+		{name: "changed back, and nothing else", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "1"}, gap: quick, accepted: []string{"x"}},
+		{name: "changed back, with a new one", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "1", "y": "1"}, gap: quick, restore: []string{"x"}},
+		{name: "changed by both", states: []state{{"x": "1"}, {"x": "2"}}, ours: []string{"x"}, now: state{"x": "3"}, gap: quick},
+		{name: "two requests one after the other", states: []state{{}, {"a": "1"}}, ours: []string{"a"}, now: state{"x": "1", "y": "1"}, gap: quick, restore: []string{"a"}},
+		{name: "not ours", states: []state{{}, {"x": "1"}}, now: state{"y": "1"}, gap: quick},
 	} {
-		putBack, accepted, doubtful := wordpress.Judge(tt.states, tt.ours, tt.now, tt.blind)
-		got := [][]string{putBack, accepted, doubtful}
-		if diff := cmp.Diff([][]string{tt.putBack, tt.accepted, tt.doubtful}, got); diff != "" {
-			t.Errorf("%s: put back, accepted, doubtful (-want +got): %s", tt.name, diff)
+		restore, accepted, ambiguous := wordpress.Judge(tt.states, tt.ours, tt.now, tt.gap)
+		got := [][]string{restore, accepted, ambiguous}
+		if diff := cmp.Diff([][]string{tt.restore, tt.accepted, tt.ambiguous}, got); diff != "" {
+			t.Errorf("%s: restore, accepted, ambiguous (-want +got): %s", tt.name, diff)
 		}
 	}
 }

@@ -9,31 +9,29 @@ import (
 	"github.com/sparekey-dev/sparekey/clientip"
 )
 
-// Path is where a server tells a caller how the caller's own request arrived.
+// Path is the route at which a server reports how a request arrived.
 const Path = "/-/doctor"
 
-// Seen is how a request arrived. It holds nothing but what its sender, and the
-// proxies between, put into it: no secret, nothing about users, and no address of
-// a private network.
-type Seen struct {
+// Arrival is how a request arrived. It has only what the caller and the proxies sent: no secret,
+// no data of users, and no address of a private network.
+type Arrival struct {
 	Product       string `json:"product"`       // "sparekey"
-	Secure        bool   `json:"secure"`        // the server takes it to have come over TLS, or from its own machine
+	Secure        bool   `json:"secure"`        // the request came over TLS or from the same machine, as the server sees it
 	Proto         string `json:"proto"`         // the last X-Forwarded-Proto: "https" (also wss), "http" (also ws), "other" or "absent"
 	Authorization string `json:"authorization"` // "basic", "malformed", "other", "several" or "absent"
-	Address       string `json:"address"`       // of the caller: itself if it is public, else "private", "loopback" or "unknown"
+	Address       string `json:"address"`       // of the caller, if it is public; else "private", "loopback" or "unknown"
 }
 
 const product = "sparekey"
 
-// Answer tells callers how their requests arrived. origin is what the server
-// believes of them.
+// Answer reports to callers how their requests arrived, as origin reads them.
 func Answer(origin clientip.Resolver) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o := origin(r)
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_ = json.NewEncoder(w).Encode(Seen{ // a client that is gone needs no answer
+		_ = json.NewEncoder(w).Encode(Arrival{ // a client that is gone needs no answer
 			Product: product, Secure: o.Secure, Proto: proto(r.Header),
 			Authorization: authorization(r.Header.Values("Authorization")), Address: address(o.Addr),
 		})

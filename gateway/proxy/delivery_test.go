@@ -135,7 +135,7 @@ func (silent) RoundTrip(*http.Request) (*http.Response, error) { return nil, io.
 // TestRefusedAfterwardsIsNoUse has the proxy keep an allowed request from the application.
 func TestRefusedAfterwardsIsNoUse(t *testing.T) {
 	t.Parallel()
-	l := startLive(t, http.NotFoundHandler(), proxy.Config{Refuse: func(*http.Request, gateway.Decision) string { return "not today" }})
+	l := startLive(t, http.NotFoundHandler(), proxy.Config{Block: func(*http.Request, gateway.Decision) string { return "not today" }})
 	l.create(t, sparekey.Limits{MaxUses: 1})
 	if res, body := l.send(t, "GET / HTTP/1.1\n\n"); res.StatusCode != http.StatusForbidden || l.uses(t) != 0 {
 		t.Errorf("%d %s, %d uses", res.StatusCode, body, l.uses(t))
@@ -166,7 +166,7 @@ func TestRefusalsOfTheProxyAreReported(t *testing.T) {
 		r.Header.Set("Authorization", l.authorization)
 		r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
 		w := httptest.NewRecorder()
-		proxy.New(g, u, proxy.Config{Refuse: refuse}).ServeHTTP(w, r)
+		proxy.New(g, u, proxy.Config{Block: refuse}).ServeHTTP(w, r)
 		if got := fmt.Sprint(said); got != want || w.Code != http.StatusForbidden {
 			t.Errorf("%d, and %s was reported, want %s", w.Code, got, want)
 		}
@@ -187,7 +187,7 @@ func TestLastUseOfOneThatExpires(t *testing.T) {
 	}
 	l.clock.Pass(2 * time.Hour)
 	close(waits.goOn)
-	if res, body := answer(t, r); res.StatusCode != http.StatusBadGateway {
+	if res, body := responseBody(t, r); res.StatusCode != http.StatusBadGateway {
 		t.Errorf("%d %s", res.StatusCode, body)
 	}
 	if res, body := l.send(t, "GET / HTTP/1.1\n\n"); res.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "expired") {

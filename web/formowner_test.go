@@ -14,9 +14,9 @@ import (
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// TestFormShownToSomebodyElse shows forms to bob, and sends them once ann is signed
+// TestFormOfAnotherUser shows forms to bob, and sends them once ann is signed
 // in in the same browser.
-func TestFormShownToSomebodyElse(t *testing.T) {
+func TestFormOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	g := &gate{}
 	s := newSite(t).withGate(g)
@@ -65,7 +65,7 @@ func TestFormShownToSomebodyElse(t *testing.T) {
 	if list, err := s.store.List(t.Context(), s.bob.ID); err != nil || len(list) != 1 || list[0] != tablet {
 		t.Errorf("bob has %v, %v", list, err)
 	}
-	if got := s.pages.WaitingCodes(); got != 0 || len(g.calls) != 0 {
+	if got := s.pages.PendingCodes(); got != 0 || len(g.calls) != 0 {
 		t.Errorf("%d codes wait; calls %q", got, g.calls)
 	}
 	// Forms from other programs are judged as before.
@@ -115,13 +115,13 @@ func TestEveryFormSaysToWhom(t *testing.T) {
 	}
 }
 
-// TestShownTo keeps IDs apart that templates or browsers would make the same.
-func TestShownTo(t *testing.T) {
+// TestFormOwner keeps IDs apart that templates or browsers would make the same.
+func TestFormOwner(t *testing.T) {
 	t.Parallel()
 	plain := regexp.MustCompile(`^[A-Za-z0-9._~%+-]+$`)
 	of := map[string]string{}
 	for _, id := range []string{"1", "a b", "a+b", "a%20b", "a\nb", "a\r\nb", "a\rb", "\x00", "\xff", "\ufffd", `"><b>`, "&lt;", "<"} {
-		value := web.ShownTo(id)
+		value := web.FormOwner(id)
 		if other, taken := of[value]; taken || !plain.MatchString(value) {
 			t.Errorf("%q becomes %q, as %q does", id, value, other)
 		}

@@ -8,24 +8,23 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway"
 )
 
-// watch checks requests under way in rounds. Its goroutine runs only while there are any.
-type watch struct {
-	every  time.Duration
-	judged func(x *exchange, d gateway.Decision)
+// rechecker checks requests in progress in rounds. Its goroutine runs only while there are any.
+type rechecker struct {
+	every time.Duration
+	apply func(x *exchange, d gateway.Decision)
 
 	mu      sync.Mutex
 	open    map[*exchange]struct{}
 	running bool
 }
 
-// add has a request checked from the next round on, unless it has ended.
-func (w *watch) add(x *exchange) {
+func (w *rechecker) add(x *exchange) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	x.mu.Lock()
-	over := x.over
+	returned := x.returned
 	x.mu.Unlock()
-	if over { // else remove is yet to come
+	if returned { // remove was called already
 		return
 	}
 	w.open[x] = struct{}{}
@@ -35,19 +34,17 @@ func (w *watch) add(x *exchange) {
 	}
 }
 
-// remove undoes add, if it was called.
-func (w *watch) remove(x *exchange) {
+func (w *rechecker) remove(x *exchange) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.open, x)
 }
 
-// run makes rounds until nothing is open.
-func (w *watch) run() {
+func (w *rechecker) run() {
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
 	for range ticker.C {
-		open, holds := w.all()
+		open, holds := w.snapshot()
 		if len(open) == 0 {
 			return
 		}
@@ -55,8 +52,8 @@ func (w *watch) run() {
 	}
 }
 
-// all returns what is open. If that is nothing, the goroutine counts as ended.
-func (w *watch) all() (open []*exchange, holds []*gateway.Hold) {
+// snapshot returns the open requests. Without any, the goroutine counts as ended.
+func (w *rechecker) snapshot() (open []*exchange, holds []*gateway.Hold) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for x := range w.open {
@@ -66,8 +63,8 @@ func (w *watch) all() (open []*exchange, holds []*gateway.Hold) {
 	return open, holds
 }
 
-func (w *watch) round(open []*exchange, holds []*gateway.Hold) {
+func (w *rechecker) round(open []*exchange, holds []*gateway.Hold) {
 	ctx, cancel := context.WithTimeout(context.Background(), recheckTimeout) //nolint:forbidigo // a round belongs to several requests
 	defer cancel()
-	gateway.RecheckAll(ctx, holds, func(i int, d gateway.Decision) { w.judged(open[i], d) })
+	gateway.RecheckAll(ctx, holds, func(i int, d gateway.Decision) { w.apply(open[i], d) })
 }

@@ -9,30 +9,28 @@ import (
 	"github.com/sparekey-dev/sparekey/gateway"
 )
 
-// reach is how far a request got on its way to the application. A request that did not reach it
-// does not count as a use of its application password. In doubt it counts.
-type reach struct {
-	handed    atomic.Bool // to the transport
+// delivery is how far a request got on its way to the application. A request that did not reach
+// the application is not counted as a use of its application password. In doubt it counts.
+type delivery struct {
+	sent      atomic.Bool // to the transport
 	dialed    atomic.Bool // the transport looked for a connection
-	connected atomic.Bool // and had one, on which it may have sent something
+	connected atomic.Bool // it had one, and may have sent something
 }
 
-// traced returns a request of which the transport tells how far it got. A transport that
-// does not use httptrace, as [http.Transport] does, tells nothing.
-func (c *reach) traced(r *http.Request) *http.Request {
+// traced needs a transport with httptrace, such as [http.Transport]. With another one, requests
+// that fail are counted.
+func (c *delivery) traced(r *http.Request) *http.Request {
 	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
 		GetConn: func(string) { c.dialed.Store(true) },
 		GotConn: func(httptrace.GotConnInfo) { c.connected.Store(true) },
 	}))
 }
 
-// isMissed reports whether it is certain that a request that failed did not reach the
-// application.
-func (c *reach) isMissed() bool {
-	return !c.handed.Load() || c.dialed.Load() && !c.connected.Load()
+// failed reports whether it is certain that a request did not reach the application.
+func (c *delivery) failed() bool {
+	return !c.sent.Load() || c.dialed.Load() && !c.connected.Load()
 }
 
-// returnUse gives back the use of a request that did not reach the application.
 func (p *Proxy) returnUse(ctx context.Context, d gateway.Decision) {
 	if !p.gateway.CountsUse(d) {
 		return

@@ -1,48 +1,47 @@
 package doctor
 
-// Culprit is what keeps a client from being let in.
-type Culprit string
+// Cause is why a request with a credential fails.
+type Cause string
 
-// The culprits.
 const (
-	Unreachable     Culprit = "unreachable"
-	Certificate     Culprit = "certificate"
-	Redirect        Culprit = "redirect"
-	NotAnAPI        Culprit = "not_an_api"
-	TLSNotSeen      Culprit = "tls_not_seen"
-	Stripped        Culprit = "authorization_stripped"
-	NoEffect        Culprit = "no_effect"
-	Disabled        Culprit = "disabled"
-	DisabledForUser Culprit = "disabled_for_user"
-	WrongLogin      Culprit = "wrong_login"
-	WrongSecret     Culprit = "wrong_secret"
-	WrongCredential Culprit = "wrong_login_or_secret"
-	Expired         Culprit = "expired"
-	UsedUp          Culprit = "used_up"
-	Unused          Culprit = "unused"
-	OutOfScope      Culprit = "out_of_scope"
-	OutOfNetwork    Culprit = "out_of_network"
-	Throttled       Culprit = "throttled"
-	Clock           Culprit = "clock"
-	Broken          Culprit = "broken"
-	Refused         Culprit = "refused"
+	Unreachable     Cause = "unreachable"
+	Certificate     Cause = "certificate"
+	Redirect        Cause = "redirect"
+	NotAnAPI        Cause = "not_an_api"
+	TLSNotSeen      Cause = "tls_not_seen"
+	Stripped        Cause = "authorization_stripped"
+	NoEffect        Cause = "no_effect"
+	Disabled        Cause = "disabled"
+	DisabledForUser Cause = "disabled_for_user"
+	WrongLogin      Cause = "wrong_login"
+	WrongSecret     Cause = "wrong_secret"
+	WrongCredential Cause = "wrong_login_or_secret"
+	Expired         Cause = "expired"
+	UsedUp          Cause = "used_up"
+	Unused          Cause = "unused"
+	OutOfScope      Cause = "out_of_scope"
+	OutOfNetwork    Cause = "out_of_network"
+	Throttled       Cause = "throttled"
+	Clock           Cause = "clock"
+	Broken          Cause = "broken"
+	Refused         Cause = "refused"
 )
 
 // firstExitStatus leaves room for what shells and the program itself use.
 const firstExitStatus = 10
 
-// Culprits lists all, in the order of their exit statuses. New ones go to the end.
-func Culprits() []Culprit {
-	return []Culprit{
+// Causes lists all causes in the order of their exit statuses. Append new ones at the end.
+func Causes() []Cause {
+	return []Cause{
 		Unreachable, Certificate, Redirect, NotAnAPI, TLSNotSeen, Stripped, NoEffect, Disabled, DisabledForUser,
 		WrongLogin, WrongSecret, WrongCredential, Expired, UsedUp, Unused, OutOfScope, OutOfNetwork, Throttled,
 		Clock, Broken, Refused,
 	}
 }
 
-// ExitStatus is the status with which a program names a culprit: 10 or more.
-func (c Culprit) ExitStatus() int {
-	for i, known := range Culprits() {
+// ExitStatus is 10 or more, and 1 for an unknown cause.
+func (c Cause) ExitStatus() int {
+	for i, known := range Causes() {
 		if c == known {
 			return firstExitStatus + i
 		}
@@ -50,8 +49,8 @@ func (c Culprit) ExitStatus() int {
 	return 1
 }
 
-// Advice says what to do about a culprit.
-func (c Culprit) Advice() string {
+// Advice says what to do about a cause, in English.
+func (c Cause) Advice() string {
 	switch c {
 	case Unreachable:
 		return "Check the host and the port, that the server runs, and that a firewall does not block you."

@@ -16,8 +16,8 @@ import (
 // connection replaces.
 const fieldReplace = "replace"
 
-// maxBefore is how many earlier connections the authorise screen shows.
-const maxBefore = 10
+// maxEarlier is how many earlier connections the authorise screen shows.
+const maxEarlier = 10
 
 // connection is an earlier connection of an application, on the authorise screen.
 type connection struct {
@@ -28,9 +28,9 @@ type connection struct {
 	Chosen  bool
 }
 
-// before returns the user's application passwords with this app ID, newest first. An
-// application that has no app ID cannot be recognised.
-func (c *call) before(appID string) ([]sparekey.Credential, error) {
+// earlierConnections returns the user's application passwords with this app ID, newest first.
+// Without an app ID, there are none.
+func (c *call) earlierConnections(appID string) ([]sparekey.Credential, error) {
 	if appID == "" {
 		return nil, nil
 	}
@@ -43,34 +43,33 @@ func (c *call) before(appID string) ([]sparekey.Credential, error) {
 	return list, nil
 }
 
-// connections are the earlier connections as the screen shows them. Those that the user
-// has ticked stay ticked; what an application writes into the address ticks none.
+// connections describes the earlier connections for the screen. Only the user's own form ticks
+// one; parameters of the application do not.
 func (c *call) connections(appID string) ([]connection, error) {
-	list, err := c.before(appID)
-	var shownAs []connection
+	list, err := c.earlierConnections(appID)
+	var rows []connection
 	var ticked []string
 	if c.r.Method == http.MethodPost {
 		ticked = c.fields()[fieldReplace]
 	}
-	for _, cr := range list[:min(len(list), maxBefore)] {
-		shownAs = append(shownAs, connection{
-			UUID: cr.UUID, Name: shown(cr.Name), Created: cr.Created,
+	for _, cr := range list[:min(len(list), maxEarlier)] {
+		rows = append(rows, connection{
+			UUID: cr.UUID, Name: displayText(cr.Name), Created: cr.Created,
 			When:   c.lang.timed("authorize.before_when", cr.Created),
 			Chosen: slices.Contains(ticked, cr.UUID),
 		})
 	}
-	return shownAs, err
+	return rows, err
 }
 
-// replaced are the UUIDs of earlier connections of the same application that the user
-// chose to replace. Other UUIDs in the form count for nothing: a connection ends no
-// other application's.
+// replaced returns the earlier connections that the user chose to replace. It ignores UUIDs of
+// other applications' passwords.
 func (c *call) replaced(appID string) ([]string, error) {
 	chosen := c.fields()[fieldReplace]
 	if len(chosen) == 0 {
 		return nil, nil
 	}
-	list, err := c.before(appID)
+	list, err := c.earlierConnections(appID)
 	var uuids []string
 	for _, cr := range list {
 		if slices.Contains(chosen, cr.UUID) {
@@ -80,17 +79,15 @@ func (c *call) replaced(appID string) ([]string, error) {
 	return uuids, err
 }
 
-// maxNumbered is how often a name is numbered anew because another request took the
-// number meanwhile.
-const maxNumbered = 8
+// maxNameRetries is how often a numbered name is retried after another request took it.
+const maxNameRetries = 8
 
-// numbered calls do with a credential whose name is free, where names must be unique on
-// this site: an application cannot know which names its user has. A name that is taken
-// gets a number, as in "App (2)".
-func numbered(existing func() ([]sparekey.Credential, error), n sparekey.NewCredential, do func(sparekey.NewCredential) error) error {
+// withFreeName calls do with a name that is not in use. Where names must be unique, an application
+// cannot know which ones its user has, so a name in use gets a number, as in "App (2)".
+func withFreeName(existing func() ([]sparekey.Credential, error), n sparekey.NewCredential, do func(sparekey.NewCredential) error) error {
 	wanted := wpname.Sanitize(n.Name)
 	err := do(n)
-	for range maxNumbered {
+	for range maxNameRetries {
 		if !errors.Is(err, sparekey.ErrDuplicateName) {
 			return err
 		}
@@ -104,7 +101,7 @@ func numbered(existing func() ([]sparekey.Credential, error), n sparekey.NewCred
 	return err
 }
 
-// freeName is a name with the lowest number from 2 that no credential in a list has.
+// freeName adds the lowest free number from 2 on.
 func freeName(name string, list []sparekey.Credential) string {
 	taken := make(map[string]bool, len(list))
 	for _, cr := range list {
