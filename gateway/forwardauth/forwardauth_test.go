@@ -2,6 +2,7 @@ package forwardauth_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -337,4 +338,14 @@ func TestRefusalsOfProxiesAreReported(t *testing.T) {
 	if want := []string{"refused proxy", "refused proxy"}; !slices.Equal(rules, want) {
 		t.Errorf("%q were reported, want %q", rules, want)
 	}
+}
+
+func TestNewNeedsAGateway(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "forwardauth.New: ") {
+			t.Errorf("panic(%s)", p)
+		}
+	}()
+	forwardauth.New(nil, forwardauth.Config{})
 }

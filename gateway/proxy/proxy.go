@@ -122,6 +122,9 @@ type Proxy struct {
 // New returns a Proxy to the application at upstream, of which the scheme, the host and
 // the path count: the path takes the place of [Config.Base].
 func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
+	if g == nil || upstream == nil {
+		panic("proxy.New: a *gateway.Gateway and the URL of the application are required")
+	}
 	if config.Origin == nil {
 		config.Origin = clientip.FromPeer
 	}
