@@ -473,7 +473,7 @@ func (m Manager) edit(c *Credential, e Edit) error {
 }
 
 // HasGrace reports whether rotations can have a grace period; see [Config.NoGrace].
-func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
+func (s *Service) HasGrace() bool { return !s.config.NoGrace }
 
 // MaxGrace is the longest grace period of a rotation.
 const MaxGrace = 90 * day
@@ -500,7 +500,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, &InvalidError{"grace", "must be at most " + humantime.Format(MaxGrace)}
 	}
 	if grace > 0 && !m.service.HasGrace() {
-		return Secret{}, Credential{}, &InvalidError{"grace", m.service.config.NoGrace}
+		return Secret{}, Credential{}, &InvalidError{"grace", "must be 0: previous secrets are not accepted here"}
 	}
 	secret, now := NewSecret(), m.service.now()
 	hash, err := m.service.hashNew(ctx, secret)
