@@ -124,7 +124,7 @@ func (m Manager) Confirm(ctx context.Context) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("look for the acting application password: %w", err)
 	}
-	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || c.Limits != m.acting.Limits {
+	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || !c.Limits.Equal(m.acting.Limits) {
 		return ErrActingChanged
 	}
 	if spent := m.service.Spent(c); spent != "" && spent != ReasonUsedUp { // the use of this request is counted
