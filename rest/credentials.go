@@ -46,11 +46,37 @@ func (c *call) identify() error {
 	if c.jsonp() != nil {
 		return nil // any page may load a script, and would read what it says
 	}
-	if user, ok := c.h.viewer(c.r); ok && user.ID != "" {
-		c.caller = caller{user: user, signedIn: true}
-		return c.refuseCrossSite(true)
+	c.caller = c.h.signedIn(c.r)
+	return c.refuseCrossSite(c.caller.signedIn)
+}
+
+// signedIn returns the caller who is signed in by the application's own session, or an
+// anonymous one.
+func (h *Handler) signedIn(r *http.Request) caller {
+	user, ok := h.viewer(r)
+	if !ok || user.ID == "" {
+		return caller{}
 	}
-	return nil
+	return caller{user: user, signedIn: true}
+}
+
+// identifyAgain finds out whether the caller is still who identify said.
+func (c *call) identifyAgain() error {
+	id := c.caller.identity
+	if id == nil {
+		c.caller = c.h.signedIn(c.r)
+		return nil
+	}
+	err := c.h.guard.Recheck(c.r, *id)
+	if err == nil {
+		return nil
+	}
+	c.caller = caller{}
+	if isSwitchedOff(err) {
+		c.switchedOff = err
+		return c.refuseSwitchedOff()
+	}
+	return &credentialError{err}
 }
 
 // isSwitchedOff reports whether a credential was refused unseen, because

@@ -15,8 +15,9 @@ import (
 // call is one request on its way through the API, and what is known of it so far.
 type call struct {
 	h    *Handler
+	w    http.ResponseWriter
 	r    *http.Request
-	body io.Reader
+	body io.Reader // bounded; nil until readBody
 
 	method string // which counts: the request's or that of an override
 	path   string // below the API's root, without a slash at its end
