@@ -38,6 +38,12 @@ type call struct {
 	asked  bool  // whether denied is known
 	denied error // see mayManage
 
+	subjectAsked bool          // whether found and notFound are known
+	found        sparekey.User // see subject
+	notFound     error
+
+	editDenied map[string]error // by the ID of the user; see mayEdit
+
 	listAsked  bool  // whether listDenied is known
 	listDenied error // see mustListUsers
 }

@@ -30,7 +30,7 @@ type endpoint struct {
 	args    []arg
 
 	// permit tells whether the caller may. It is asked for the header Allow as
-	// well, so it changes nothing.
+	// well, of every endpoint of the route, so it changes nothing and looks nothing up twice.
 	permit func(*call) error
 	handle func(*call) (*response, error)
 
