@@ -252,6 +252,7 @@ func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status := Status(err)
 	ShowRefusal(w.Header(), r)
+	setReason(w.Header(), r, err)
 	if status == http.StatusUnauthorized {
 		g.Challenge(w.Header(), r)
 	}
