@@ -133,6 +133,20 @@ func (c *call) available() error {
 	return err
 }
 
+// tellReason has basicauth.HeaderReason, where it is set, tell no more than the code does.
+func tellReason(header http.Header, c code) {
+	if header.Get(basicauth.HeaderReason) == "" {
+		return
+	}
+	switch c {
+	case codeWrongCredential:
+		header.Set(basicauth.HeaderReason, string(sparekey.ReasonWrongSecret))
+	case codeDisabled:
+		header.Set(basicauth.HeaderReason, string(sparekey.ReasonDisabled))
+	default:
+	}
+}
+
 // failCredential writes the answer for a refused credential. It is never put into an
 // envelope, so that proxies see its status.
 func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status int, err error) {
@@ -142,6 +156,7 @@ func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status 
 	switch {
 	case errors.As(err, &refused):
 		p = credentialProblem(refused, h.config.WordPressErrors)
+		tellReason(w.Header(), p.code)
 	case errors.Is(err, basicauth.ErrCrossOrigin):
 		p = &apiError{code: codeCrossOrigin, message: basicauth.Message(err)}
 	case errors.Is(err, sparekey.ErrForbidden):

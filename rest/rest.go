@@ -258,6 +258,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &refused):
 		h.guard.Fail(w, r, refused.err)
 	case err != nil:
+		if c.switchedOff != nil { // the credential was not looked at
+			w.Header().Set(basicauth.HeaderReason, string(sparekey.ReasonDisabled))
+		}
 		c.write(w, c.failure(err))
 	default:
 		c.write(w, answer)

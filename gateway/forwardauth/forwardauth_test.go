@@ -349,3 +349,21 @@ func TestNewNeedsAGateway(t *testing.T) {
 	}()
 	forwardauth.New(nil, forwardauth.Config{})
 }
+
+// TestReasonHeader has proxies ask for callers who are refused.
+func TestReasonHeader(t *testing.T) {
+	t.Parallel()
+	for dialect := range tells {
+		for login, want := range map[string]string{"ann": "", "eve": "throttled", "down": "", "": ""} {
+			w, _ := ask(t, dialect, func(r *http.Request) {
+				r.SetBasicAuth(login, "x")
+				if login == "" {
+					r.Header.Del("Authorization")
+				}
+			})
+			if got := w.Header().Get("Sparekey-Reason"); got != want {
+				t.Errorf("%s, %q: got %q, want %q", dialect, login, got, want)
+			}
+		}
+	}
+}

@@ -248,9 +248,10 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 }
 
 // amend adds to an answer of the application what there is to warn its client of, and
-// what caches must know. It is done to the answer itself, since a 103 before it empties
+// what caches must know. It takes out what only Sparekey says: why a credential is refused. It is done to the answer itself, since a 103 before it empties
 // the header that answers begin with.
 func amend(res *http.Response) error {
+	res.Header.Del(basicauth.HeaderReason)
 	if x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		basicauth.Warn(res.Header, x.decision.Identity)
 		tellCaches(res, x.decision.Identity.User.ID == "")

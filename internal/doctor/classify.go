@@ -23,26 +23,19 @@ var codes = map[string]Culprit{
 	"too_many_attempts":                       Throttled,
 }
 
-// reasons are the culprits by the words of a guard, which has no codes.
+// reasons are the culprits by basicauth.HeaderReason, which every refusal of Sparekey has. A
+// malformed credential is not among them: a proxy may have added it.
 var reasons = map[sparekey.Reason]Culprit{
 	sparekey.ReasonWrongSecret:     WrongCredential,
 	sparekey.ReasonInsecure:        TLSNotSeen,
 	sparekey.ReasonDisabled:        Disabled,
 	sparekey.ReasonDisabledForUser: DisabledForUser,
-}
-
-// phrases are what the words of a guard about a credential's limits have in them,
-// which vary with the credential.
-var phrases = []struct {
-	text    string
-	culprit Culprit
-}{
-	{"password expired on", Expired},
-	{"are used up", UsedUp},
-	{"was not used for so long", Unused},
-	{"is not to be used from", OutOfNetwork},
-	{"may not do that", OutOfScope},
-	{"has no scopes", OutOfScope},
+	sparekey.ReasonExpired:         Expired,
+	sparekey.ReasonUsedUp:          UsedUp,
+	sparekey.ReasonUnused:          Unused,
+	sparekey.ReasonOutOfScope:      OutOfScope,
+	sparekey.ReasonOutOfNetwork:    OutOfNetwork,
+	sparekey.ReasonThrottled:       Throttled,
 }
 
 // classify names the culprit of a reply, or "" where it is none of Sparekey's or
@@ -58,18 +51,7 @@ func classify(r reply) Culprit {
 	if c, ok := codes[r.problem().Code]; ok {
 		return c
 	}
-	says := r.says()
-	for reason, c := range reasons {
-		if strings.Contains(says, basicauth.Message(&sparekey.AuthError{Reason: reason})) {
-			return c
-		}
-	}
-	for _, p := range phrases {
-		if strings.Contains(says, p.text) {
-			return p.culprit
-		}
-	}
-	return ""
+	return reasons[sparekey.Reason(r.header.Get(basicauth.HeaderReason))]
 }
 
 // isNobody reports whether a guard of Sparekey says that it got no credential.
