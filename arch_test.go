@@ -35,7 +35,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/loginname":   {own: []string{"internal/visible"}, ext: []string{"golang.org/x/text/unicode/norm"}},
 	"basicauth":            {own: []string{".", "clientip", "internal/loginname", "gateway/upstream"}},
 	"explain":              {own: []string{".", "scope", "internal/humantime"}},
-	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/humantime", "internal/siteurl", "internal/prefetch"}},
+	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/humantime", "internal/siteurl"}},
 	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/humantime", "internal/siteurl", "internal/visible", "internal/wpname", "web/internal/authorize", "web/internal/urlquery"}},
 	"internal/prefetch":    {},
 	"internal/login":       {own: []string{".", "audit", "passhash", "internal/loginname", "throttle", "internal/prefetch"}, ext: []string{"github.com/alexedwards/scs/v2"}},

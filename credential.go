@@ -15,8 +15,8 @@ import (
 	"github.com/sparekey-dev/sparekey/passhash"
 )
 
-// Credential is the stored record of one application password. Times are UTC
-// in whole seconds.
+// Credential is the stored record of one application password. Times are in whole seconds;
+// compare records with Equal.
 type Credential struct {
 	UUID     string // version 4, lower case; identifies the credential to clients
 	UserID   string // the owner
@@ -36,6 +36,17 @@ type Credential struct {
 	// HashUnused says that Hash is from a rotation, and that no use of its secret was
 	// recorded since. See [Manager.Rotate].
 	HashUnused bool
+}
+
+// Equal reports whether both records are the same. Unlike ==, it takes times for equal that
+// are the same instant.
+func (c Credential) Equal(other Credential) bool {
+	if !c.Created.Equal(other.Created) || !c.LastUsed.Equal(other.LastUsed) ||
+		!c.OldUntil.Equal(other.OldUntil) || !c.Limits.Equal(other.Limits) {
+		return false
+	}
+	c.Created, c.LastUsed, c.OldUntil, c.Limits = other.Created, other.LastUsed, other.OldUntil, other.Limits
+	return c == other
 }
 
 // IsLegacy reports whether a secret has to be tried on the credential, because it cannot be

@@ -12,9 +12,9 @@ import (
 )
 
 // Limits narrow what a credential can be used for. With the zero Limits, it can do everything
-// that its user can. They are comparable with ==.
+// that its user can.
 type Limits struct {
-	// Expires is when the credential stops being accepted, in UTC with whole
+	// Expires is when the credential stops being accepted, in whole
 	// seconds. Zero: never.
 	Expires time.Time
 	// Scopes are the requests that it can make. Empty: all.
@@ -26,7 +26,17 @@ type Limits struct {
 }
 
 // IsZero reports whether no limit is set.
-func (l Limits) IsZero() bool { return l == Limits{} }
+func (l Limits) IsZero() bool { return l.Equal(Limits{}) }
+
+// Equal reports whether both are the same limits. Unlike ==, it takes times for equal that
+// are the same instant, such as those of a store that returns them in another location.
+func (l Limits) Equal(other Limits) bool {
+	if !l.Expires.Equal(other.Expires) {
+		return false
+	}
+	l.Expires = other.Expires
+	return l == other
+}
 
 // Within reports whether l allows nothing that parent does not allow. It returns false if it
 // cannot decide.

@@ -221,9 +221,9 @@ func (neverUpdates) Update(context.Context, string, string, sparekey.Change, spa
 
 func TestNoGrace(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, sparekey.Config{NoGrace: "must be 0: because"})
+	s := newSite(t, sparekey.Config{NoGrace: true})
 	secret, c := s.limited(t, "app", sparekey.Limits{})
-	if _, _, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, time.Second); !errors.Is(err, sparekey.ErrInvalid) || err.Error() != "grace must be 0: because" {
+	if _, _, err := s.As(s.ann).Rotate(t.Context(), s.ann.ID, c.UUID, time.Second); !errors.Is(err, sparekey.ErrInvalid) || !strings.HasPrefix(err.Error(), "grace must be 0") {
 		t.Errorf("with grace: %v", err)
 	}
 	if _, err := s.Authenticate(t.Context(), attempt("ann", secret)); err != nil {
@@ -818,5 +818,88 @@ func TestParseNetworks(t *testing.T) {
 	}
 	if _, err := sparekey.ParseNetworks(make([]string, sparekey.MaxNetworks+1)); err == nil {
 		t.Error("more than MaxNetworks were taken")
+	}
+}
+
+// eastern is a store whose driver returns times in the location of the database.
+type eastern struct{ sparekey.Store }
+
+func inTheEast(c *sparekey.Credential) {
+	east := time.FixedZone("east", 2*60*60)
+	for _, t := range []*time.Time{&c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil} {
+		*t = t.In(east)
+	}
+}
+
+func (s eastern) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
+	c, err := s.Store.Find(ctx, userID, hash)
+	inTheEast(&c)
+	return c, err
+}
+
+func (s eastern) Update(ctx context.Context, userID, uuid string, change sparekey.Change, check sparekey.Check) (sparekey.Credential, error) {
+	return s.Store.Update(ctx, userID, uuid, func(c *sparekey.Credential) error {
+		inTheEast(c)
+		return change(c)
+	}, check)
+}
+
+// TestTimesOfAnotherLocation has a caller whose credential comes back with the same times,
+// written in another way: nothing about it has changed.
+func TestTimesOfAnotherLocation(t *testing.T) {
+	t.Parallel()
+	for name, limits := range map[string]sparekey.Limits{
+		"never expires": {},
+		"expires":       {Expires: newClock().Now().Add(time.Hour)},
+	} {
+		clock := newClock()
+		s := newSite(t, sparekey.Config{Now: clock.Now})
+		_, acting := s.limited(t, name, limits)
+		svc := sparekey.New(eastern{s.store}, s.store, sparekey.Config{Now: clock.Now})
+		m := svc.AsCaller(sparekey.Identity{User: s.ann, Credential: acting})
+		if err := m.Confirm(t.Context()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, _, err := m.Create(t.Context(), s.ann.ID, sparekey.NewCredential{Name: "made by one that " + name}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		clock.Pass(2 * time.Hour)
+		_, _, err := svc.AsOperator().Rotate(t.Context(), s.ann.ID, acting.UUID, 0)
+		if end := limits.Expires.Format("2006-01-02 15:04 UTC"); (err == nil) != limits.IsZero() || err != nil && !strings.Contains(err.Error(), end) {
+			t.Errorf("%s: %v, want the end %s in it", name, err, end)
+		}
+	}
+}
+
+func TestEqual(t *testing.T) {
+	t.Parallel()
+	east := time.FixedZone("east", 2*60*60)
+	at := time.Date(2026, time.March, 4, 5, 6, 7, 0, time.UTC)
+	l := sparekey.Limits{Expires: at, Scopes: "read", MaxUses: 3}
+	c := sparekey.Credential{UUID: "c0ffee", Created: at, LastUsed: at.Add(time.Hour), OldUntil: at, Limits: l}
+	same := c
+	for _, t := range []*time.Time{&same.Created, &same.LastUsed, &same.Limits.Expires, &same.OldUntil} {
+		*t = t.In(east)
+	}
+	if !c.Equal(same) || !l.Equal(same.Limits) {
+		t.Error("the same times in another location are not equal")
+	}
+	if !(sparekey.Limits{Expires: time.Time{}.In(east)}).IsZero() {
+		t.Error("no time, in another location, is a limit")
+	}
+	for name, change := range map[string]func(*sparekey.Credential){
+		"UUID":      func(c *sparekey.Credential) { c.UUID = "other" },
+		"created":   func(c *sparekey.Credential) { c.Created = c.Created.Add(time.Second) },
+		"last used": func(c *sparekey.Credential) { c.LastUsed = time.Time{} },
+		"old until": func(c *sparekey.Credential) { c.OldUntil = time.Time{} },
+		"expires":   func(c *sparekey.Credential) { c.Limits.Expires = time.Time{} },
+		"scopes":    func(c *sparekey.Credential) { c.Limits.Scopes = "" },
+		"max uses":  func(c *sparekey.Credential) { c.Limits.MaxUses++ },
+	} {
+		other := same
+		change(&other)
+		if c.Equal(other) {
+			t.Errorf("%s does not count", name)
+		}
 	}
 }

@@ -124,7 +124,7 @@ func (m Manager) Confirm(ctx context.Context) error {
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("look for the acting application password: %w", err)
 	}
-	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || c.Limits != m.acting.Limits {
+	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || !c.Limits.Equal(m.acting.Limits) {
 		return ErrActingChanged
 	}
 	if spent := m.service.Spent(c); spent != "" && spent != ReasonUsedUp { // the use of this request is counted
@@ -473,7 +473,7 @@ func (m Manager) edit(c *Credential, e Edit) error {
 }
 
 // HasGrace reports whether rotations can have a grace period; see [Config.NoGrace].
-func (s *Service) HasGrace() bool { return s.config.NoGrace == "" }
+func (s *Service) HasGrace() bool { return !s.config.NoGrace }
 
 // MaxGrace is the longest grace period of a rotation.
 const MaxGrace = 90 * day
@@ -500,7 +500,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, &InvalidError{"grace", "must be at most " + humantime.Format(MaxGrace)}
 	}
 	if grace > 0 && !m.service.HasGrace() {
-		return Secret{}, Credential{}, &InvalidError{"grace", m.service.config.NoGrace}
+		return Secret{}, Credential{}, &InvalidError{"grace", "must be 0: previous secrets are not accepted here"}
 	}
 	secret, now := NewSecret(), m.service.now()
 	hash, err := m.service.hashNew(ctx, secret)

@@ -58,6 +58,7 @@ func TestMemoKeepsEverything(t *testing.T) {
 		"roles, but none":  {sparekey.Identity{User: sparekey.User{Roles: []string{}}}, sparekey.Identity{User: sparekey.User{Roles: []string{}}}},
 		"an empty role":    {sparekey.Identity{User: sparekey.User{Roles: []string{""}}}, sparekey.Identity{User: sparekey.User{Roles: []string{""}}}},
 		"another time":     {local, sparekey.Identity{User: sparekey.User{Registered: time.Unix(5, 7).UTC()}}},
+		"another expiry":   {expires(time.Unix(5, 0).In(time.FixedZone("", 3600))), expires(time.Unix(5, 0).UTC())},
 		"the longest name": {named(sparekey.MaxNameLength), named(sparekey.MaxNameLength)},
 	} {
 		got, ok := sparekey.Remembered(tt.id)
@@ -68,6 +69,10 @@ func TestMemoKeepsEverything(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+}
+
+func expires(at time.Time) sparekey.Identity {
+	return sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{Expires: at}}}
 }
 
 func named(length int) sparekey.Identity {

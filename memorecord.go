@@ -33,9 +33,9 @@ func (id *Identity) texts() [14]*string {
 // newRecord encodes an identity. ok is false if decoding would not return exactly the same
 // identity, which then must not be cached.
 func newRecord(id Identity) (record string, ok bool) {
-	id.User.Registered = id.User.Registered.UTC().Round(0) // of a directory that may have it from anywhere
 	var w recordWriter
 	for _, t := range id.times() {
+		*t = t.UTC().Round(0) // a directory or a store may have it from anywhere
 		w.time(*t)
 	}
 	for _, n := range id.numbers() {

@@ -94,7 +94,7 @@ func (p Policy) apply(l Limits, c Credential) (Limits, error) {
 		}
 		if l.Expires.After(latest) && !l.Expires.Equal(c.Limits.Expires) {
 			return l, &InvalidError{"expires", fmt.Sprintf("must be no later than %s: an application password lasts at most %s here",
-				latest.Format(time.RFC3339), humantime.Format(p.MaxLifetime))}
+				latest.UTC().Format(time.RFC3339), humantime.Format(p.MaxLifetime))}
 		}
 	}
 	if p.RequireExpiry && l.Expires.IsZero() {

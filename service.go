@@ -98,9 +98,9 @@ type Config struct {
 	// hash is stored instead, which authenticates faster.
 	KeepHashes bool
 
-	// NoGrace is a message for people: why rotations cannot have a grace period, such as
-	// "must be 0: …". Default: empty, and they can.
-	NoGrace string
+	// NoGrace says that rotations cannot have a grace period, for example because another
+	// program verifies the secrets as well and knows only the newest. Default: they can.
+	NoGrace bool
 
 	// Available reports whether application passwords are available on this site. Default:
 	// they are.

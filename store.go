@@ -15,7 +15,8 @@ import (
 //   - a write that returned nil is visible to every later call of any process, and survives a
 //     crash of the program;
 //   - no concurrent write is lost, and a deleted credential never comes back;
-//   - times are kept in UTC with whole seconds, and the zero time stays the zero time;
+//   - times are kept with whole seconds, in any location, and the zero time stays the zero
+//     time;
 //   - a missing credential is an error that matches [ErrNotFound]; errors that match none of
 //     this package's errors mean that the store is broken;
 //   - after its context has ended, a call fails with such an error and writes nothing.

@@ -58,7 +58,7 @@ func (s *Service) spentError(c Credential) error {
 	spent, policy := s.Spent(c), s.config.Policy
 	switch {
 	case spent == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
-		return &SpentError{"expires", "it expired on " + c.Limits.Expires.Format(minutes) + ". Let it expire later" + orNew}
+		return &SpentError{"expires", "it expired on " + c.Limits.Expires.UTC().Format(minutes) + ". Let it expire later" + orNew}
 	case spent == ReasonExpired:
 		return &SpentError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", humantime.Format(policy.MaxLifetime))}
 	case spent == ReasonUsedUp:

@@ -180,6 +180,23 @@ func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool,
 	return id, presented, err
 }
 
+// Recheck reports whether a request that Identify found to be from id would still be
+// accepted, for a handler that took long since, for example to read a body. Errors are those
+// of [sparekey.Service.Recheck]. An Authenticator without that method is not asked.
+func (g *Guard) Recheck(r *http.Request, id sparekey.Identity) error {
+	again, ok := g.auth.(interface {
+		Recheck(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error
+	})
+	if !ok {
+		return nil
+	}
+	var a sparekey.Attempt
+	if _, err := g.read(&a, r, g.config.Origin); err != nil {
+		return err
+	}
+	return again.Recheck(r.Context(), id, a)
+}
+
 // Attempt returns the attempt of a request that another program will answer. Its origin
 // is known already, for example from a proxy that asks about the request. It reads
 // r.Method, r.RequestURI, r.Host and r.Header. presented is false where the request
@@ -235,6 +252,7 @@ func (g *Guard) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status := Status(err)
 	ShowRefusal(w.Header(), r)
+	setReason(w.Header(), r, err)
 	if status == http.StatusUnauthorized {
 		g.Challenge(w.Header(), r)
 	}

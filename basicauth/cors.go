@@ -57,7 +57,7 @@ func ShowRefusal(h http.Header, r *http.Request) {
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Add("Vary", "Origin")
 	if h.Get("Access-Control-Expose-Headers") == "" {
-		h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate")
+		h.Set("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, "+HeaderReason)
 	}
 }
 

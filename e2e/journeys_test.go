@@ -607,7 +607,7 @@ func ageSession(b *tab, s *site) {
 	key := base64.RawURLEncoding.EncodeToString(token[:])
 	confirmed := regexp.MustCompile(`"Confirmed":(\d+)`)
 	s.withStore(func(ctx context.Context, store *sqlite.Store) error {
-		data, found, err := store.FindSession(ctx, key)
+		data, _, found, err := store.FindSession(ctx, key)
 		if err != nil || !found {
 			return fmt.Errorf("session of %s: found is %t: %w", s.url, found, err)
 		}

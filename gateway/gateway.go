@@ -94,6 +94,9 @@ type Gateway struct {
 
 // New returns a Gateway that asks auth.
 func New(auth basicauth.Authenticator, config Config) *Gateway {
+	if auth == nil {
+		panic("gateway.New: an Authenticator is required")
+	}
 	if config.Upstream == nil {
 		config.Upstream = upstream.Generic()
 	}

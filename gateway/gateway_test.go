@@ -275,3 +275,13 @@ func FuzzIdentityHeaders(f *testing.F) {
 		}
 	})
 }
+
+func TestNewNeedsAnAuthenticator(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "gateway.New: ") {
+			t.Errorf("panic(%s)", p)
+		}
+	}()
+	gateway.New(nil, gateway.Config{})
+}

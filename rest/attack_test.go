@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/rest"
 )
 
 // TestPathCannotBeReplaced sends another user and another UUID everywhere except in the path.
@@ -371,6 +373,95 @@ func TestRequestUnderWayWhenRevoked(t *testing.T) {
 	}
 	wantError(t, <-answer, http.StatusUnauthorized, "incorrect_password")
 	if got := s.names(t, "sub"); len(got) != 0 {
+		t.Errorf("application passwords are now %v", got)
+	}
+}
+
+// counted is a body that counts what is read of it.
+type counted struct {
+	io.Reader
+	n int
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += n
+	return n, err
+}
+
+// TestLittleIsReadOfStrangers sends a large body without a right credential: nothing of it is
+// read where the answer does not depend on it, and little otherwise.
+func TestLittleIsReadOfStrangers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	large := `{"name":"` + strings.Repeat("x", 1<<19) + `"}`
+	for name, c := range map[string]struct {
+		path, contentType string
+		login             string // with a wrong secret
+		most              int
+		status            int
+		code              string
+	}{
+		"a wrong secret":                 {s.passwords("sub"), "application/json", "sub", 0, http.StatusUnauthorized, "incorrect_password"},
+		"an unknown login":               {s.passwords("sub"), "application/json", "unknown", 0, http.StatusUnauthorized, "incorrect_password"},
+		"text":                           {"/wp-json/wp/v2/users/me", "text/plain", "", 0, http.StatusUnauthorized, "rest_not_logged_in"},
+		"no route":                       {"/wp-json/nowhere", "application/json", "", 0, http.StatusNotFound, "rest_no_route"},
+		"an anonymous caller's JSON":     {s.passwords("sub"), "application/json", "", 1 << 14, http.StatusUnauthorized, "rest_cannot_create_application_passwords"},
+		"an anonymous caller's own ones": {"/wp-json/wp/v2/users/me/application-passwords", "application/json", "", 1 << 14, http.StatusUnauthorized, "rest_not_logged_in"},
+		"an anonymous caller's form":     {s.passwords("sub"), "application/x-www-form-urlencoded", "", 1 << 14, http.StatusUnauthorized, "rest_cannot_create_application_passwords"},
+		"for an unknown user":            {"/wp-json/wp/v2/users/99/application-passwords", "application/json", "", 1 << 14, http.StatusNotFound, "rest_user_invalid_id"},
+	} {
+		body := &counted{Reader: strings.NewReader(large)}
+		r := s.request("POST", c.path, "", body)
+		r.Header.Set("Content-Type", c.contentType)
+		if c.login != "" {
+			r.SetBasicAuth(c.login, sparekey.NewSecret().Chunked())
+		}
+		w := s.send(r)
+		if w.Code != c.status || code(t, w) != c.code {
+			t.Errorf("%s: %d %s, want %d %s", name, w.Code, w.Body, c.status, c.code)
+		}
+		if body.n > c.most+1 {
+			t.Errorf("%s: %d bytes were read, want at most %d", name, body.n, c.most)
+		}
+	}
+	r := s.request("GET", "/wp-json/", "", strings.NewReader(large))
+	r.Header.Set("Content-Type", "application/json")
+	wantError(t, s.send(r), http.StatusRequestEntityTooLarge, "rest_body_too_large")
+}
+
+// TestSessionUnderWayWhenEnded takes its time with a body, and has the session that it came
+// with ended meanwhile.
+func TestSessionUnderWayWhenEnded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	var ended atomic.Bool
+	api := rest.New(s.svc, func(r *http.Request) (sparekey.User, bool) {
+		u, ok := s.viewer(r)
+		return u, ok && !ended.Load()
+	}, rest.Config{BaseURL: "https://example.org/wp-json", Now: now})
+	body, more := io.Pipe()
+	r := s.request("POST", s.passwords("sub"), "", body)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Session", "sub")
+	answer := make(chan *httptest.ResponseRecorder, 1)
+	go func() {
+		w := httptest.NewRecorder()
+		api.ServeHTTP(w, r)
+		answer <- w
+	}()
+	if _, err := io.WriteString(more, `{"name":`); err != nil { // which the server has begun to read
+		t.Fatal(err)
+	}
+	ended.Store(true)
+	if _, err := io.WriteString(more, `"survivor"}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := more.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, <-answer, http.StatusUnauthorized, "rest_cannot_create_application_passwords")
+	if got := s.names(t, "sub"); len(got) != 1 {
 		t.Errorf("application passwords are now %v", got)
 	}
 }

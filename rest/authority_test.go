@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sparekey-dev/sparekey"
@@ -71,6 +72,55 @@ func TestAuthorityDecides(t *testing.T) {
 			if total := w.Header().Get("X-Wp-Total"); total != strconv.Itoa(want) {
 				t.Errorf("%s: %s users are listed, want %d", name, total, want)
 			}
+		}
+	}
+}
+
+// lookups is a directory that counts the questions after one user.
+type lookups struct {
+	*memory.Store
+	n atomic.Int32
+}
+
+func (l *lookups) UserByID(ctx context.Context, id string) (sparekey.User, error) {
+	l.n.Add(1)
+	return l.Store.UserByID(ctx, id)
+}
+
+// TestAllowAsksNothingAgain counts what a request asks the directory: once who the user in
+// its path is, and once whether the caller may manage that user. The header Allow follows from
+// that, whatever the answer is.
+func TestAllowAsksNothingAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	directory := &lookups{Store: s.store}
+	svc := sparekey.New(s.store, directory, sparekey.Config{Allow: sparekey.AllowAdministrators, Now: now})
+	s.api = rest.New(svc, s.viewer, rest.Config{BaseURL: "https://example.org/wp-json", Now: now})
+	user := "/wp-json/wp/v2/users/" + s.users["other"].ID
+	for name, c := range map[string]struct {
+		method, path, as string
+		status           int
+		allow            string
+		most             int32
+	}{
+		"a user":              {"GET", user, "admin", 200, "GET, POST, PUT, PATCH, DELETE", 2},
+		"a change of one":     {"POST", user, "admin", 501, "GET, POST, PUT, PATCH, DELETE", 2},
+		"a deletion":          {"DELETE", user, "admin", 501, "GET, POST, PUT, PATCH, DELETE", 2},
+		"what it may not see": {"GET", user, "sub", 403, "", 2},
+		"an unknown user":     {"GET", "/wp-json/wp/v2/users/99", "admin", 404, "", 1},
+		"anonymous":           {"GET", user, "", 401, "", 1},
+		"a mistake":           {"GET", user + "?context=x", "admin", 400, "GET, POST, PUT, PATCH, DELETE", 2},
+		"OPTIONS":             {"OPTIONS", user, "admin", 200, "GET, POST, PUT, PATCH, DELETE", 2},
+		"oneself":             {"GET", "/wp-json/wp/v2/users/me", "admin", 200, "GET, POST, PUT, PATCH, DELETE", 0},
+		"its passwords":       {"GET", user + "/application-passwords", "admin", 200, "GET, POST, DELETE", 2},
+	} {
+		directory.n.Store(0)
+		w := s.do(c.method, c.path, c.as, "")
+		if allow := w.Header().Get("Allow"); w.Code != c.status || allow != c.allow {
+			t.Errorf("%s: %d with Allow %q, want %d with %q", name, w.Code, allow, c.status, c.allow)
+		}
+		if n := directory.n.Load(); n > c.most {
+			t.Errorf("%s: %d look-ups, want at most %d", name, n, c.most)
 		}
 	}
 }

@@ -44,11 +44,37 @@ func (c *call) identify() error {
 	if c.jsonp() != nil {
 		return nil // any page may load a script, and would read what it says
 	}
-	if user, ok := c.h.viewer(c.r); ok && user.ID != "" {
-		c.caller = caller{user: user, signedIn: true}
-		return c.refuseCrossSite(true)
+	c.caller = c.h.signedIn(c.r)
+	return c.refuseCrossSite(c.caller.signedIn)
+}
+
+// signedIn returns the caller who is signed in by the application's own session, or an
+// anonymous one.
+func (h *Handler) signedIn(r *http.Request) caller {
+	user, ok := h.viewer(r)
+	if !ok || user.ID == "" {
+		return caller{}
 	}
-	return nil
+	return caller{user: user, signedIn: true}
+}
+
+// identifyAgain finds out whether the caller is still who identify said.
+func (c *call) identifyAgain() error {
+	id := c.caller.identity
+	if id == nil {
+		c.caller = c.h.signedIn(c.r)
+		return nil
+	}
+	err := c.h.guard.Recheck(c.r, *id)
+	if err == nil {
+		return nil
+	}
+	c.caller = caller{}
+	if isUnavailable(err) {
+		c.unavailableErr = err
+		return c.refuseUnavailable()
+	}
+	return &credentialError{err}
 }
 
 // isUnavailable reports whether a credential was not checked, because application passwords are
@@ -104,6 +130,20 @@ func (c *call) available() error {
 	return err
 }
 
+// tellReason has basicauth.HeaderReason, where it is set, tell no more than the code does.
+func tellReason(header http.Header, c code) {
+	if header.Get(basicauth.HeaderReason) == "" {
+		return
+	}
+	switch c {
+	case codeWrongCredential:
+		header.Set(basicauth.HeaderReason, string(sparekey.ReasonWrongSecret))
+	case codeDisabled:
+		header.Set(basicauth.HeaderReason, string(sparekey.ReasonDisabled))
+	default:
+	}
+}
+
 // failCredential writes the answer for a refused credential. It is never put into an
 // envelope, so that proxies see its status.
 func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status int, err error) {
@@ -113,6 +153,7 @@ func (h *Handler) failCredential(w http.ResponseWriter, r *http.Request, status 
 	switch {
 	case errors.As(err, &refused):
 		p = credentialProblem(refused, h.config.WordPressErrors)
+		tellReason(w.Header(), p.code)
 	case errors.Is(err, basicauth.ErrCrossOrigin):
 		p = &apiError{code: codeCrossOrigin, message: basicauth.Message(err)}
 	case errors.Is(err, sparekey.ErrForbidden):

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"time"
@@ -151,9 +152,16 @@ func rotateArgs() []arg {
 	return []arg{integerArg("grace", "For how many seconds the secret that it has is accepted as well.", 0, 0, int(sparekey.MaxGrace/time.Second))}
 }
 
+const noGrace = "Must be 0: the application behind this server would refuse the previous secret at once. " +
+	"The operator can change that with --signing-key and the plugin of docs/guides/wordpress-gateway.md."
+
 func (c *call) rotatePassword() (*response, error) {
 	grace := time.Duration(c.number("grace")) * time.Second
 	secret, credential, err := c.manager().Rotate(c.r.Context(), c.userID(), c.vars["uuid"], grace)
+	var invalid *sparekey.InvalidError
+	if errors.As(err, &invalid) && invalid.Field == "grace" { // the argument was valid, so the site has no grace periods
+		return nil, invalidParams([]argError{{param: "grace", code: argErrPattern, message: noGrace}})
+	}
 	if err != nil {
 		return nil, err
 	}

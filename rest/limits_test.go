@@ -94,6 +94,20 @@ func TestRotateSpent(t *testing.T) {
 	wantError(t, s.do("POST", s.passwords("sub")+"/"+spent+"/rotate", "sub", `{"grace":60}`), http.StatusConflict, "application_password_spent")
 }
 
+// TestNoGrace is about a site that accepts no previous secret: the answer says what its
+// operator can do about that.
+func TestNoGrace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{service: sparekey.Config{NoGrace: true}})
+	path := s.passwords("sub") + "/" + s.uuids["sub"] + "/rotate"
+	w := s.do("POST", path, "sub", `{"grace":60}`)
+	wantError(t, w, http.StatusBadRequest, "rest_invalid_param")
+	if !strings.Contains(w.Body.String(), `"grace":"Must be 0: `) || !strings.Contains(w.Body.String(), "--signing-key") {
+		t.Errorf("the answer is %s", w.Body)
+	}
+	wantStatus(t, s.do("POST", path, "sub", `{}`), http.StatusCreated)
+}
+
 func TestWarningHeaders(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -107,11 +108,39 @@ func unhex(c byte) byte {
 	return c&0xf + 9 // letters of either case
 }
 
-// readBody reads the parameters of a request's body. JSON counts with every
+// maxAnonymousBody is how many bytes are read of an anonymous request: enough for all that
+// an anonymous caller can ask for.
+const maxAnonymousBody = 16 << 10
+
+// readBody reads the parameters of a request's body, and finds out again who sent it: a
+// client can take its time with a body, and a session or a credential that has ended by then
+// must not be good for what is in it. An anonymous request with a large body gets the answer
+// that it would get without one, if that is a refusal.
+func (c *call) readBody() error {
+	limit := c.h.config.MaxBody
+	isAnonymous := !c.caller.signedIn
+	if isAnonymous {
+		limit = min(limit, maxAnonymousBody)
+	}
+	c.body = http.MaxBytesReader(c.w, c.r.Body, limit)
+	err := c.readParams()
+	if !isAnonymous && c.r.ContentLength != 0 {
+		if err := c.identifyAgain(); err != nil {
+			return err
+		}
+	}
+	var problem *apiError
+	if isAnonymous && errors.As(err, &problem) && problem.code == codeBodyTooLarge {
+		return cmp.Or(c.endpoint.authorize(c), err)
+	}
+	return err
+}
+
+// readParams reads the parameters of the body. JSON counts with every
 // method. A form counts with the methods that change something, but multipart with a
 // real POST alone, because PHP reads it with no other, and what has no Content-Type
 // with all of them but POST. Bodies of other types are not read.
-func (c *call) readBody() error {
+func (c *call) readParams() error {
 	contentType := c.r.Header.Get("Content-Type")
 	mediaType, _, _ := strings.Cut(contentType, ";")
 	mediaType = strings.ToLower(strings.TrimSpace(mediaType))

@@ -1,6 +1,7 @@
 package rest_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -84,6 +85,27 @@ func TestIsFor(t *testing.T) {
 		r.RequestURI = target
 		if got := api.IsFor(r); got != want {
 			t.Errorf("%q: %v", target, got)
+		}
+	}
+}
+
+// TestReasonHeader wants programs to be told no more than the body tells.
+func TestReasonHeader(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[sparekey.Reason]string{
+		sparekey.ReasonWrongSecret: "wrong_secret", sparekey.ReasonUnknownLogin: "wrong_secret", sparekey.ReasonUnknownEmail: "wrong_secret",
+		sparekey.ReasonMalformed: "wrong_secret", sparekey.ReasonExpired: "expired", sparekey.ReasonOutOfScope: "out_of_scope",
+		sparekey.ReasonDisabled: "disabled", sparekey.ReasonInsecure: "disabled", sparekey.ReasonThrottled: "throttled", "a_hooks": "",
+	} {
+		refuse := func(context.Context, sparekey.Attempt) error { return sparekey.Refuse(reason, "No.") }
+		s := newSite(t, options{service: sparekey.Config{Admit: refuse}})
+		for _, path := range []string{"/wp-json/", s.passwords("sub")} {
+			if got := s.do("GET", path, "sub", "").Header().Get("Sparekey-Reason"); got != want {
+				t.Errorf("%s at %s: got %q, want %q", reason, path, got, want)
+			}
+			if got := s.do("GET", path, "", "").Header().Get("Sparekey-Reason"); got != "" {
+				t.Errorf("%s at %s, anonymous: got %q", reason, path, got)
+			}
 		}
 	}
 }

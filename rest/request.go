@@ -15,8 +15,9 @@ import (
 // call is one request, with the state of its processing.
 type call struct {
 	h    *Handler
+	w    http.ResponseWriter
 	r    *http.Request
-	body io.Reader
+	body io.Reader // bounded; nil until readBody
 
 	method string // which counts: the request's or that of an override
 	path   string // below the API's root, without a slash at its end
@@ -36,6 +37,12 @@ type call struct {
 
 	manageChecked bool  // manageErr is known
 	manageErr     error // see mayManage
+
+	subjectChecked bool // found and notFound are known
+	found          sparekey.User
+	notFound       error // see subject
+
+	editErrs map[string]error // by the ID of the user; see mayEdit
 
 	listChecked bool  // listErr is known
 	listErr     error // see mustListUsers

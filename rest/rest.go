@@ -40,7 +40,6 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
-	"github.com/sparekey-dev/sparekey/internal/prefetch"
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
 	"github.com/sparekey-dev/sparekey/scope"
 )
@@ -114,7 +113,8 @@ type Config struct {
 	// logins exist. Default: all of them are incorrect_password.
 	WordPressErrors bool
 
-	// MaxBody bounds the body of a request, in bytes. Default: DefaultMaxBody.
+	// MaxBody bounds the body of a request, in bytes. Of an anonymous one, at most 16 KiB are
+	// read. Default: DefaultMaxBody.
 	MaxBody int64
 
 	// Now is the clock. Default: time.Now.
@@ -248,7 +248,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !scope.IsSafe(r.Method) {
 		r = r.WithContext(sparekey.WithCaller(r.Context(), h.config.Origin(r).Addr, r.Method, r.RequestURI))
 	}
-	c := &call{h: h, r: r, body: prefetch.Body(http.MaxBytesReader(w, r.Body, h.config.MaxBody))}
+	c := &call{h: h, w: w, r: r}
 	answer, err := c.answer()
 	if c.caller.identity != nil {
 		basicauth.Warn(w.Header(), *c.caller.identity)
@@ -258,13 +258,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &refused):
 		h.guard.Fail(w, r, refused.err)
 	case err != nil:
+		if c.unavailableErr != nil { // the credential was not looked at
+			w.Header().Set(basicauth.HeaderReason, string(sparekey.ReasonDisabled))
+		}
 		c.write(w, c.failure(err))
 	default:
 		c.write(w, answer)
 	}
 }
 
-// answer processes a request in WordPress's order: caller, route, parameters, permission.
+// answer processes a request in WordPress's order: caller, route, parameters, permission. It
+// reads nothing of the body before the caller is known.
 func (c *call) answer() (*response, error) {
 	if err := c.readQuery(); err != nil {
 		return nil, err

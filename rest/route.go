@@ -29,8 +29,8 @@ type endpoint struct {
 	methods []string
 	args    []arg
 
-	// authorize refuses callers without permission. It is asked for the header Allow as
-	// well, so it changes nothing.
+	// authorize refuses callers without permission. It is asked for the header Allow as well, of
+	// every endpoint of the route, so it changes nothing and looks nothing up twice.
 	authorize func(*call) error
 	handle    func(*call) (*response, error)
 

@@ -157,7 +157,7 @@ func (c *call) userMethods(u sparekey.User) []string {
 // mayEdit reports whether the caller may edit a user: themselves, and whose
 // application passwords they may manage. Where those are not available, that was not
 // asked yet: the directory decides if it is a [sparekey.Authority], and otherwise the
-// caller's roles do.
+// caller's roles do. It asks once per user.
 func (c *call) mayEdit(u sparekey.User) error {
 	if c.caller.is(u) {
 		return nil
@@ -165,6 +165,18 @@ func (c *call) mayEdit(u sparekey.User) error {
 	if !c.caller.signedIn {
 		return sparekey.ErrForbidden
 	}
+	denied, asked := c.editErrs[u.ID]
+	if !asked {
+		denied = c.askToEdit(u)
+		if c.editErrs == nil {
+			c.editErrs = map[string]error{}
+		}
+		c.editErrs[u.ID] = denied
+	}
+	return denied
+}
+
+func (c *call) askToEdit(u sparekey.User) error {
 	_, err := c.manager().Target(c.r.Context(), u.ID)
 	switch {
 	case errors.Is(err, sparekey.ErrUnavailable), errors.Is(err, sparekey.ErrUnavailableForUser):
@@ -208,8 +220,16 @@ func (c *call) requires(capability string) error {
 	return sparekey.ErrForbidden
 }
 
-// subject is the user in the path.
+// subject is the user in the path. It asks the directory once per request.
 func (c *call) subject() (sparekey.User, error) {
+	if !c.subjectChecked {
+		c.subjectChecked = true
+		c.found, c.notFound = c.lookUpSubject()
+	}
+	return c.found, c.notFound
+}
+
+func (c *call) lookUpSubject() (sparekey.User, error) {
 	if c.isMe() {
 		if !c.caller.signedIn {
 			return sparekey.User{}, refuse(codeNotLoggedIn)

@@ -53,7 +53,7 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"sorts by creation":                    {"Order", func() sparekey.Store { return sortsByCreation{memory.New()} }},
 		"cuts names":                           {"RoundTrip", func() sparekey.Store { return cutsNames{memory.New()} }},
 		"ends names at control characters":     {"RoundTrip", func() sparekey.Store { return endsAtControl{memory.New()} }},
-		"forgets UTC":                          {"Times", func() sparekey.Store { return local{memory.New()} }},
+		"loses the time zone":                  {"Times", func() sparekey.Store { return losesZone{memory.New()} }},
 		"keeps sub-seconds":                    {"Times", func() sparekey.Store { return subSeconds{memory.New()} }},
 		"zero time is 1970":                    {"Times", func() sparekey.Store { return epoch{memory.New()} }},
 		"finds whatever the user":              {"Isolation", func() sparekey.Store { return findsAnybodys{memory.New()} }},

@@ -66,13 +66,17 @@ func list(tb testing.TB, s sparekey.Store, userID string) []sparekey.Credential 
 	return list
 }
 
-// wantList compares what a user has. Times are compared with their location,
-// which is UTC.
+// wantList compares what a user has.
 func wantList(tb testing.TB, s sparekey.Store, userID string, want ...sparekey.Credential) {
 	tb.Helper()
-	if got := list(tb, s, userID); !slices.Equal(got, want) {
+	if got := list(tb, s, userID); !sameList(got, want) {
 		tb.Errorf("List(%s):\ngot  %+v\nwant %+v", userID, got, want)
 	}
+}
+
+// sameList compares credentials. Their times can be in any location.
+func sameList(a, b []sparekey.Credential) bool {
+	return slices.EqualFunc(a, b, sparekey.Credential.Equal)
 }
 
 func wantInUse(tb testing.TB, s sparekey.Store, want bool) {

@@ -80,7 +80,7 @@ func testSearch(tb testing.TB, s sparekey.Store) {
 		{"beyond the end", sparekey.CredentialQuery{Offset: 9, Limit: 2}, 4, nil},
 	} {
 		got, total, err := searcher.Search(tb.Context(), c.query)
-		if err != nil || total != c.total || !slices.Equal(got, c.want) {
+		if err != nil || total != c.total || !sameList(got, c.want) {
 			tb.Errorf("Search, %s:\ngot  %+v, %d, %v\nwant %+v, %d", c.name, got, total, err, c.want, c.total)
 		}
 	}
@@ -117,7 +117,7 @@ func wantPages(tb testing.TB, s sparekey.Store, limit int, want []sparekey.Crede
 	byUUID := func(a, b sparekey.Credential) int { return strings.Compare(a.UUID, b.UUID) }
 	slices.SortFunc(got, byUUID)
 	slices.SortFunc(want, byUUID)
-	if !slices.Equal(got, want) {
+	if !sameList(got, want) {
 		tb.Errorf("pages of %d: got %d credentials, want %d", limit, len(got), len(want))
 	}
 }

@@ -69,7 +69,7 @@ func createdUser(tb testing.TB, s Users, u sparekey.User) sparekey.User {
 // sameUser compares users. Nil and empty roles are equal.
 func sameUser(a, b sparekey.User) bool {
 	return a.ID == b.ID && a.Login == b.Login && a.Email == b.Email && a.DisplayName == b.DisplayName &&
-		a.Registered == b.Registered && //nolint:staticcheck // as wanted, in UTC
+		a.Registered.Equal(b.Registered) &&
 		slices.Equal(a.Roles, b.Roles)
 }
 
@@ -104,7 +104,7 @@ func testUserRoundTrip(tb testing.TB, s Users) {
 	local := user("timed", "", "")
 	local.Registered = created.Add(time.Millisecond).In(time.FixedZone("east", 2*60*60))
 	got, err := s.CreateUser(tb.Context(), local, "")
-	if err != nil || got.Registered != created {
+	if err != nil || !got.Registered.Equal(created) {
 		tb.Errorf("CreateUser: got registered %v, %v, want %v", got.Registered, err, created)
 	}
 	wantByID(tb, s, got)

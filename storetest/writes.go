@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 
 	"github.com/sparekey-dev/sparekey"
@@ -39,7 +38,7 @@ func testInsertCheck(tb testing.TB, s sparekey.Store) {
 	called := false
 	refuse := func(got sparekey.Credential, others []sparekey.Credential) error {
 		called = true
-		if got != c || !slices.Equal(others, have) {
+		if !got.Equal(c) || !sameList(others, have) {
 			tb.Errorf("check: got %+v beside %+v, want %+v beside %+v", got, others, c, have)
 		}
 		return refusal
@@ -61,7 +60,7 @@ func testUpdate(tb testing.TB, s sparekey.Store) {
 	ctx := tb.Context()
 	want := inserted(tb, s, alice, "first", "second", "third")
 	change := func(c *sparekey.Credential) error {
-		if *c != want[1] {
+		if !c.Equal(want[1]) {
 			tb.Errorf("change: got %+v, want %+v", *c, want[1])
 		}
 		c.Name, c.AppID = "renamed", newUUID()
@@ -72,7 +71,7 @@ func testUpdate(tb testing.TB, s sparekey.Store) {
 		tb.Fatalf("Update: %v", err)
 	}
 	want[1].Name, want[1].AppID = "renamed", got.AppID
-	if err := touch(&want[1]); err != nil || got != want[1] {
+	if err := touch(&want[1]); err != nil || !got.Equal(want[1]) {
 		tb.Errorf("Update: got %+v, want %+v", got, want[1])
 	}
 	wantList(tb, s, alice, want...)
@@ -85,7 +84,7 @@ func testUpdateKeepsIdentity(tb testing.TB, s sparekey.Store) {
 		return nil
 	}, nil)
 	want[1].Name = "renamed"
-	if err != nil || got != want[1] {
+	if err != nil || !got.Equal(want[1]) {
 		tb.Errorf("Update: got %+v, %v, want %+v", got, err, want[1])
 	}
 	wantList(tb, s, alice, want...)
@@ -99,7 +98,7 @@ func testUpdateUnchanged(tb testing.TB, s sparekey.Store) {
 		return sparekey.ErrDuplicateName
 	}
 	got, err := s.Update(tb.Context(), alice, c.UUID, rename(c.Name), check)
-	if err != nil || got != c {
+	if err != nil || !got.Equal(c) {
 		tb.Errorf("Update: got %+v, %v, want %+v", got, err, c)
 	}
 	wantList(tb, s, alice, c)
@@ -127,7 +126,7 @@ func testUpdateCheck(tb testing.TB, s sparekey.Store) {
 	called := false
 	refuse := func(c sparekey.Credential, got []sparekey.Credential) error {
 		called = true
-		if c != want || !slices.Equal(got, others) {
+		if !c.Equal(want) || !sameList(got, others) {
 			tb.Errorf("check: got %+v beside %+v, want %+v beside %+v", c, got, want, others)
 		}
 		return refusal
@@ -140,7 +139,7 @@ func testUpdateCheck(tb testing.TB, s sparekey.Store) {
 	wantList(tb, s, alice, have...)
 
 	allow := func(sparekey.Credential, []sparekey.Credential) error { return nil }
-	if got, err := s.Update(ctx, alice, want.UUID, rename("renamed"), allow); err != nil || got != want {
+	if got, err := s.Update(ctx, alice, want.UUID, rename("renamed"), allow); err != nil || !got.Equal(want) {
 		tb.Errorf("Update with the check's consent: got %+v, %v, want %+v", got, err, want)
 	}
 }
@@ -168,7 +167,7 @@ func testDelete(tb testing.TB, s sparekey.Store) {
 	ctx := tb.Context()
 	have := inserted(tb, s, alice, "first", "second", "third")
 	got, err := s.Delete(ctx, alice, have[1].UUID)
-	if err != nil || got != have[1] {
+	if err != nil || !got.Equal(have[1]) {
 		tb.Errorf("Delete: got %+v, %v, want %+v", got, err, have[1])
 	}
 	_, err = s.Delete(ctx, alice, have[1].UUID)
@@ -185,7 +184,7 @@ func testDeleteAll(tb testing.TB, s sparekey.Store) {
 	ctx := tb.Context()
 	have := inserted(tb, s, alice, "first", "second", "third")
 	other := inserted(tb, s, bob, "stays")
-	if got, err := s.DeleteAll(ctx, alice); err != nil || !slices.Equal(got, have) {
+	if got, err := s.DeleteAll(ctx, alice); err != nil || !sameList(got, have) {
 		tb.Errorf("DeleteAll: got %+v, %v, want %+v", got, err, have)
 	}
 	for _, c := range have {

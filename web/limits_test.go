@@ -268,7 +268,7 @@ func TestRotateSpent(t *testing.T) {
 // TestNoGrace is about a site that cannot accept the password from before.
 func TestNoGrace(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, func(o *options) { o.service.NoGrace = "must be 0" })
+	s := newSite(t, func(o *options) { o.service.NoGrace = true })
 	p := s.as("bob").get(home+"new").form().set("name", "App").submit()
 	first := p.secret()
 	page := s.as("bob").get(s.as("bob").get(home).link("Replace the password of App"))

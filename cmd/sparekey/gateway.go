@@ -232,17 +232,10 @@ func (s *gatewaySettings) kind(database string) string {
 }
 
 // checkedTwice reports whether WordPress checks the application passwords that
-// Sparekey lets through by what it knows itself, rather than by signed headers.
+// Sparekey lets through by what it knows itself, rather than by signed headers. It would
+// refuse the previous secret at once, so that rotations can have no grace period.
 func (s *gatewaySettings) checkedTwice(database string) bool {
 	return s.Upstream != "" && isWordPress(database) && s.forwards(database) && s.SigningKey == ""
-}
-
-// noGrace says why rotations can have no grace period, or nothing.
-func (s *gatewaySettings) noGrace(database string) string {
-	if !s.checkedTwice(database) {
-		return ""
-	}
-	return "must be 0: WordPress behind this server would refuse the secret from before at once. The operator can change that with --signing-key and the plugin of docs/guides/wordpress-gateway.md"
 }
 
 // warn tells the log of settings that do not go together.

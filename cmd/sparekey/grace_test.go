@@ -37,8 +37,8 @@ func TestWordPressIdentity(t *testing.T) {
 		if warned := strings.Contains(log.String(), "--no-forward-authorization"); warned != c.warned || !c.warned && log.Len() > 0 {
 			t.Errorf("%s: the log says %q", name, log.String())
 		}
-		if (c.settings.noGrace(c.database) != "") != c.refused {
-			t.Errorf("%s: no grace is %q", name, c.settings.noGrace(c.database))
+		if c.settings.checkedTwice(c.database) != c.refused {
+			t.Errorf("%s: checked twice is %v", name, !c.refused)
 		}
 		for _, old := range []bool{false, true} {
 			why := ""

@@ -159,7 +159,7 @@ func (c *serveCommand) run(ctx context.Context, all *commands, t terminal, log *
 		return err
 	}
 	defer listener.Close()
-	config := sparekey.Config{Observe: notices.observe(numbers.observe(logEvents(log))), NoGrace: c.noGrace(all.Database)}
+	config := sparekey.Config{Observe: notices.observe(numbers.observe(logEvents(log))), NoGrace: c.checkedTwice(all.Database)}
 	limiter := func(b backend) *throttle.Limiter { return c.limiter(ctx, b, counts, log) }
 	site, err := all.open(ctx, opening{create: true, log: log, limiter: limiter}, config)
 	if err != nil {

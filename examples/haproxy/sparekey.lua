@@ -11,7 +11,7 @@ local dropped = {
 
 -- What the answer says, and the variables for it.
 local said = {
-    ["www-authenticate"] = "challenge", ["retry-after"] = "wait", ["x-sparekey-user"] = "user", ["x-sparekey-user-id"] = "user_id",
+    ["www-authenticate"] = "challenge", ["retry-after"] = "wait", ["sparekey-reason"] = "reason", ["x-sparekey-user"] = "user", ["x-sparekey-user-id"] = "user_id",
     ["x-sparekey-roles"] = "roles", ["x-sparekey-credential"] = "credential", ["x-sparekey-scopes"] = "scopes",
     ["x-sparekey-signature"] = "signature",
     -- For scripts of other origins, so that they can read a refusal.

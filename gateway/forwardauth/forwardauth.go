@@ -53,6 +53,9 @@ type Handler struct {
 
 // New returns a Handler that asks g.
 func New(g *gateway.Gateway, config Config) *Handler {
+	if g == nil {
+		panic("forwardauth.New: a *gateway.Gateway is required")
+	}
 	if config.Log == nil {
 		config.Log = slog.New(slog.DiscardHandler)
 	}

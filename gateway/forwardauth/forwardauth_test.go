@@ -2,6 +2,7 @@ package forwardauth_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -336,5 +337,33 @@ func TestRefusalsOfProxiesAreReported(t *testing.T) {
 	}
 	if want := []string{"refused proxy", "refused proxy"}; !slices.Equal(rules, want) {
 		t.Errorf("%q were reported, want %q", rules, want)
+	}
+}
+
+func TestNewNeedsAGateway(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "forwardauth.New: ") {
+			t.Errorf("panic(%s)", p)
+		}
+	}()
+	forwardauth.New(nil, forwardauth.Config{})
+}
+
+// TestReasonHeader has proxies ask for callers who are refused.
+func TestReasonHeader(t *testing.T) {
+	t.Parallel()
+	for dialect := range tells {
+		for login, want := range map[string]string{"ann": "", "eve": "throttled", "down": "", "": ""} {
+			w, _ := ask(t, dialect, func(r *http.Request) {
+				r.SetBasicAuth(login, "x")
+				if login == "" {
+					r.Header.Del("Authorization")
+				}
+			})
+			if got := w.Header().Get("Sparekey-Reason"); got != want {
+				t.Errorf("%s, %q: got %q, want %q", dialect, login, got, want)
+			}
+		}
 	}
 }

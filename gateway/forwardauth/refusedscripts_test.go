@@ -21,6 +21,9 @@ func TestScriptsCanReadRefusals(t *testing.T) {
 			t.Parallel()
 			site := gatewaytest.NewSite(t)
 			front := start(t, site)
+			reasons := map[string]string{
+				"wrong": "wrong_secret", "expired": "expired", "scoped": "out_of_scope", "networked": "out_of_network", "throttled": "throttled",
+			}
 			for as, status := range map[string]int{
 				"": http.StatusUnauthorized, "wrong": http.StatusUnauthorized, "expired": http.StatusUnauthorized,
 				"scoped": http.StatusForbidden, "networked": http.StatusForbidden, "throttled": http.StatusTooManyRequests, "broken": http.StatusServiceUnavailable,
@@ -31,6 +34,9 @@ func TestScriptsCanReadRefusals(t *testing.T) {
 				}
 				for _, origin := range []string{"https://app.example", "http://localhost:5173"} {
 					a := site.Send(t, front, request+"Origin: "+origin+"\n\n")
+					if reason := a.Header.Get("Sparekey-Reason"); reason != reasons[as] {
+						t.Errorf("%q from %s: the reason is %q", as, origin, reason)
+					}
 					if a.Status != status || !canRead(a.Header, origin) {
 						t.Errorf("%q from %s: %d %v", as, origin, a.Status, a.Header)
 					}

@@ -137,3 +137,30 @@ func TestBlanksInHTTP2(t *testing.T) {
 		}
 	}
 }
+
+// TestReasonIsSparekeys has the application send what only Sparekey says: why a credential is
+// refused.
+func TestReasonIsSparekeys(t *testing.T) {
+	t.Parallel()
+	application := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["sparekey-reason"] = []string{"expired"}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(application.Close)
+	u, err := url.Parse(application.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := startBefore(t, u, proxy.Config{}, gateway.Config{Optional: true})
+	for name, c := range map[string]struct{ authorization, want string }{
+		"right":        {f.authorization, ""},
+		"anonymous":    {"", ""},
+		"wrong secret": {"Basic YW5uOndyb25n", "wrong_secret"},
+	} {
+		f.authorization = c.authorization
+		res, _ := f.send(t, "GET / HTTP/1.1\n\n")
+		if got := res.Header.Get("Sparekey-Reason"); res.StatusCode != http.StatusUnauthorized || got != c.want {
+			t.Errorf("%s: %d with the reason %q, want %q", name, res.StatusCode, got, c.want)
+		}
+	}
+}

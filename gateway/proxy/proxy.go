@@ -122,6 +122,9 @@ type Proxy struct {
 // New returns a Proxy to the application at upstream, of which the scheme, the host and
 // the path count: the path takes the place of [Config.Base].
 func New(g *gateway.Gateway, upstream *url.URL, config Config) *Proxy {
+	if g == nil || upstream == nil {
+		panic("proxy.New: a *gateway.Gateway and the URL of the application are required")
+	}
 	if config.Origin == nil {
 		config.Origin = clientip.FromPeer
 	}
@@ -244,9 +247,11 @@ func (p *Proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.Header.Add(headerLoop, p.loopID)
 }
 
-// amend adds warnings and the headers for caches to an answer of the application. It changes the
-// answer itself, since a 103 resets the headers that were set before.
+// amend adds warnings and the headers for caches to an answer of the application, and removes
+// what only Sparekey says: why a credential is refused. It changes the answer itself, since a 103
+// resets the headers that were set before.
 func amend(res *http.Response) error {
+	res.Header.Del(basicauth.HeaderReason)
 	if x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		basicauth.Warn(res.Header, x.decision.Identity)
 		setCacheHeaders(res, x.decision.Identity.User.ID == "")

@@ -521,3 +521,20 @@ func TestNobody(t *testing.T) {
 }
 
 func quiet() *log.Logger { return slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo) }
+
+func TestNewNeedsAGatewayAndAnApplication(t *testing.T) {
+	t.Parallel()
+	for name, try := range map[string]func(){
+		"no gateway":     func() { proxy.New(nil, &url.URL{Scheme: "http", Host: "127.0.0.1"}, proxy.Config{}) },
+		"no application": func() { proxy.New(gateway.New(accounts{}, gateway.Config{}), nil, proxy.Config{}) },
+	} {
+		func() {
+			defer func() {
+				if p := fmt.Sprint(recover()); !strings.HasPrefix(p, "proxy.New: ") {
+					t.Errorf("%s: panic(%s)", name, p)
+				}
+			}()
+			try()
+		}()
+	}
+}

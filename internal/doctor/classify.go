@@ -23,25 +23,19 @@ var codes = map[string]Cause{
 	"too_many_attempts":                       Throttled,
 }
 
-// reasons have a fixed message in a guard's answer, which has no code.
+// reasons are the causes by basicauth.HeaderReason, which every refusal of Sparekey has. A
+// malformed credential is not among them: a proxy may have added it.
 var reasons = map[sparekey.Reason]Cause{
 	sparekey.ReasonWrongSecret:     WrongCredential,
 	sparekey.ReasonInsecure:        TLSNotSeen,
 	sparekey.ReasonDisabled:        Disabled,
 	sparekey.ReasonDisabledForUser: DisabledForUser,
-}
-
-// phrases are parts of a guard's messages about limits, which vary with the credential.
-var phrases = []struct {
-	text  string
-	cause Cause
-}{
-	{"password expired on", Expired},
-	{"are used up", UsedUp},
-	{"was not used for so long", Unused},
-	{"is not to be used from", OutOfNetwork},
-	{"may not do that", OutOfScope},
-	{"has no scopes", OutOfScope},
+	sparekey.ReasonExpired:         Expired,
+	sparekey.ReasonUsedUp:          UsedUp,
+	sparekey.ReasonUnused:          Unused,
+	sparekey.ReasonOutOfScope:      OutOfScope,
+	sparekey.ReasonOutOfNetwork:    OutOfNetwork,
+	sparekey.ReasonThrottled:       Throttled,
 }
 
 // classify returns "" for a reply that is not a refusal by Sparekey or WordPress.
@@ -56,18 +50,7 @@ func classify(r reply) Cause {
 	if c, ok := codes[r.problem().Code]; ok {
 		return c
 	}
-	says := r.says()
-	for reason, c := range reasons {
-		if strings.Contains(says, basicauth.Message(&sparekey.AuthError{Reason: reason})) {
-			return c
-		}
-	}
-	for _, p := range phrases {
-		if strings.Contains(says, p.text) {
-			return p.cause
-		}
-	}
-	return ""
+	return reasons[sparekey.Reason(r.header.Get(basicauth.HeaderReason))]
 }
 
 // saysAnonymous reports whether a guard of Sparekey says that it received no credential.

@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -236,6 +238,24 @@ func notAtNight(context.Context, sparekey.Identity, sparekey.Attempt) error {
 
 // longAgo is when credentials are made.
 func longAgo() time.Time { return time.Now().Add(-48 * time.Hour) }
+
+// TestReasonNotMessage has a proxy put its own page in place of every message: the reason is
+// in a header.
+func TestReasonNotMessage(t *testing.T) {
+	t.Parallel()
+	ownPages := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			maps.Copy(w.Header(), answer.Header())
+			w.Header().Del("Content-Length")
+			w.WriteHeader(answer.Code)
+			fmt.Fprintln(w, "Kein Zutritt.")
+		})
+	}
+	s := newSite(t, options{limits: sparekey.Limits{Expires: time.Now().Add(-24 * time.Hour)}, front: ownPages})
+	want(t, s.examine("/api/x", "ann", s.secret), doctor.Expired)
+}
 
 // TestWithoutACredential finds what is between here and the server.
 func TestWithoutACredential(t *testing.T) {

@@ -133,7 +133,7 @@ func (g *Gate) Load(next http.Handler) http.Handler {
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = prefetch.Body(http.MaxBytesReader(w, r.Body, maxForm))
 		}
-		load.ServeHTTP(w, r)
+		load.ServeHTTP(w, r.WithContext(withStored(r.Context())))
 	})
 }
 

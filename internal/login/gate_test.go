@@ -424,18 +424,74 @@ func TestSessionEndsWithThePasswordAndTheUser(t *testing.T) {
 	})
 }
 
+// sessionWrites counts what is written of sessions, and takes them to be older than they are.
+type sessionWrites struct {
+	store
+	n   int
+	age time.Duration
+}
+
+func (s *sessionWrites) FindSession(ctx context.Context, token string) (data []byte, expires time.Time, found bool, err error) {
+	data, expires, found, err = s.store.FindSession(ctx, token)
+	return data, expires.Add(-s.age), found, err
+}
+
+func (s *sessionWrites) SaveSession(ctx context.Context, token string, data []byte, expires time.Time) error {
+	s.n++
+	return s.store.SaveSession(ctx, token, data, expires)
+}
+
+// TestPagesWriteNoSession looks at pages: a session is written when it changes, and now and
+// then to say that it is in use.
+func TestPagesWriteNoSession(t *testing.T) {
+	t.Parallel()
+	onEveryStore(t, func(t *testing.T, s store) {
+		counted := &sessionWrites{store: s}
+		h := newHouse(t, counted, false)
+		b := h.browser(t)
+		writes := func(want int, what string) {
+			t.Helper()
+			if counted.n != want {
+				t.Errorf("%s: %d writes, want %d", what, counted.n, want)
+			}
+			counted.n = 0
+		}
+		b.want("/who", nobody)
+		writes(0, "an anonymous page")
+		b.want(right, "ok")
+		writes(1, "signing in")
+		for range 3 {
+			b.want("/who", annHere)
+		}
+		writes(0, "three pages")
+		counted.age = 11 * time.Minute // of two hours
+		b.want("/who", annHere)
+		writes(0, "a page 11 minutes later")
+		counted.age = 13 * time.Minute
+		b.want("/who", annHere)
+		writes(1, "a page 13 minutes later")
+		counted.age = 0
+		b.want("/confirm?password=correct+horse&from=192.0.2.1", "ok")
+		writes(1, "a confirmation")
+		b.want("/out", "ok")
+		b.want("/who", nobody)
+		writes(0, "signing out")
+	})
+}
+
 // TestEndedSessionStaysEnded saves a session as a request does that began before
 // it was ended and finishes after.
 func TestEndedSessionStaysEnded(t *testing.T) {
 	t.Parallel()
 	onEveryStore(t, func(t *testing.T, s store) {
-		later := time.Now().Add(time.Hour)
+		later := time.Now().Add(time.Hour).Truncate(time.Second)
 		steps := []error{
 			s.SaveSession(t.Context(), "token", []byte("a"), later),
 			s.SaveSession(t.Context(), "token", []byte("b"), later),
 		}
-		if data, found, err := s.FindSession(t.Context(), "token"); string(data) != "b" || !found || err != nil {
-			t.Errorf("%q, %v, %v", data, found, err)
+		data, expires, found, err := s.FindSession(t.Context(), "token")
+		if string(data) != "b" || !expires.Equal(later) || !found || err != nil {
+			t.Errorf("%q until %v, %v, %v", data, expires, found, err)
 		}
 		steps = append(steps,
 			s.EndSession(t.Context(), "token"),
@@ -446,7 +502,7 @@ func TestEndedSessionStaysEnded(t *testing.T) {
 			t.Error(err)
 		}
 		for _, token := range []string{"token", "old", "unknown"} {
-			if data, found, err := s.FindSession(t.Context(), token); found || err != nil {
+			if data, _, found, err := s.FindSession(t.Context(), token); found || err != nil {
 				t.Errorf("%s: %q, %v", token, data, err)
 			}
 		}

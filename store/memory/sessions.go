@@ -16,17 +16,17 @@ func (s session) hasExpired() bool {
 	return !s.expires.After(time.Now()) //nolint:forbidigo // sessions end by the wall clock
 }
 
-// FindSession returns the data of a session that has neither expired nor ended.
-func (s *Store) FindSession(ctx context.Context, token string) (data []byte, found bool, err error) {
+// FindSession returns the data and the expiry of a session that has neither expired nor ended.
+func (s *Store) FindSession(ctx context.Context, token string) (data []byte, expires time.Time, found bool, err error) {
 	if err := s.rlock(ctx); err != nil {
-		return nil, false, err
+		return nil, time.Time{}, false, err
 	}
 	defer s.mu.RUnlock()
 	one, ok := s.sessions[token]
 	if !ok || one.data == nil || one.hasExpired() {
-		return nil, false, nil
+		return nil, time.Time{}, false, nil
 	}
-	return slices.Clone(one.data), true, nil
+	return slices.Clone(one.data), one.expires, true, nil
 }
 
 // SaveSession keeps the data of a session, unless it has ended.

@@ -56,13 +56,11 @@ const (
 )
 
 const (
-	queryFindSession = `SELECT data FROM sessions WHERE token = ? AND data IS NOT NULL AND expires > ?`
+	queryFindSession = `SELECT data, expires FROM sessions WHERE token = ? AND data IS NOT NULL AND expires > ?`
 
-	// A session is saved with every request, to say that it is in use. Nothing is
-	// written for less than a minute of that.
 	querySaveSession = `INSERT INTO sessions (token, data, expires) VALUES (?, ?, ?)
 		ON CONFLICT (token) DO UPDATE SET data = excluded.data, expires = excluded.expires
-		WHERE data IS NOT NULL AND (data <> excluded.data OR abs(expires - excluded.expires) >= 60)`
+		WHERE data IS NOT NULL`
 
 	queryEndSession = `UPDATE sessions SET data = NULL WHERE token = ?`
 

@@ -132,7 +132,7 @@ func (q *queries) ownQueries() {
 	q.deleteLedger = `DELETE FROM {p}sparekey_credentials WHERE user_id = ? AND uuid = ?`
 	q.ledgerEntries = `SELECT uuid, row_hash FROM {p}sparekey_credentials WHERE user_id = ? AND (? = '' OR uuid = ?)`
 	q.elsewhere = `SELECT user_id FROM {p}sparekey_credentials WHERE uuid = ? AND user_id <> ? LIMIT 1`
-	q.findSession = `SELECT data FROM {p}sparekey_sessions WHERE token = ? AND expires > ? AND data IS NOT NULL`
+	q.findSession = `SELECT data, expires FROM {p}sparekey_sessions WHERE token = ? AND expires > ? AND data IS NOT NULL`
 	q.saveSession = `INSERT INTO {p}sparekey_sessions (token, data, expires) VALUES (?, ?, ?)
 		ON DUPLICATE KEY UPDATE expires = IF(data IS NULL, expires, VALUES(expires)), data = IF(data IS NULL, NULL, VALUES(data))`
 	q.endSession = `UPDATE {p}sparekey_sessions SET data = NULL WHERE token = ?`

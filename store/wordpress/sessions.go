@@ -7,14 +7,15 @@ import (
 	"time"
 )
 
-// FindSession returns the data of a session of Sparekey's pages that has neither
-// expired nor ended.
-func (s *Store) FindSession(ctx context.Context, token string) (data []byte, found bool, err error) {
-	err = s.db.QueryRowContext(ctx, s.queries.findSession, token, s.config.Now().Unix()).Scan(&data)
+// FindSession returns the data and the expiry of a session of Sparekey's pages that has
+// neither expired nor ended.
+func (s *Store) FindSession(ctx context.Context, token string) (data []byte, expires time.Time, found bool, err error) {
+	var seconds int64
+	err = s.db.QueryRowContext(ctx, s.queries.findSession, token, s.config.Now().Unix()).Scan(&data, &seconds)
 	if errors.Is(err, sql.ErrNoRows) || isServerError(err, errNoSuchTable) {
-		return nil, false, nil
+		return nil, time.Time{}, false, nil
 	}
-	return data, err == nil, failed("find a session", err)
+	return data, time.Unix(seconds, 0).UTC(), err == nil, failed("find a session", err)
 }
 
 // SaveSession keeps the data of a session, unless it has ended.

@@ -326,23 +326,24 @@ func TestSessions(t *testing.T) {
 	now := time.Unix(1795319925, 0)
 	s := w.open(wordpress.Config{Now: func() time.Time { return now }})
 	ctx := t.Context()
-	if _, found, err := s.FindSession(ctx, "none"); found || err != nil {
+	if _, _, found, err := s.FindSession(ctx, "none"); found || err != nil {
 		t.Errorf("before there are tables: %v, %v", found, err)
 	}
 	if err := errors.Join(s.EndSession(ctx, "none"), s.SaveSession(ctx, "a", []byte("data"), now.Add(time.Hour)), s.SaveSession(ctx, "A", []byte("other"), now.Add(time.Hour))); err != nil {
 		t.Fatal(err)
 	}
-	if data, found, err := s.FindSession(ctx, "a"); string(data) != "data" || !found || err != nil {
-		t.Errorf("%q, %v, %v", data, found, err)
+	data, expires, found, err := s.FindSession(ctx, "a")
+	if string(data) != "data" || !expires.Equal(now.Add(time.Hour)) || !found || err != nil {
+		t.Errorf("%q until %v, %v, %v", data, expires, found, err)
 	}
 	if err := errors.Join(s.EndSession(ctx, "a"), s.SaveSession(ctx, "a", []byte("back"), now.Add(time.Hour))); err != nil {
 		t.Fatal(err)
 	}
-	if data, found, err := s.FindSession(ctx, "a"); found || err != nil {
+	if data, _, found, err := s.FindSession(ctx, "a"); found || err != nil {
 		t.Errorf("an ended one came back: %q, %v", data, err)
 	}
 	now = now.Add(2 * time.Hour)
-	if _, found, err := s.FindSession(ctx, "A"); found || err != nil {
+	if _, _, found, err := s.FindSession(ctx, "A"); found || err != nil {
 		t.Errorf("an expired one: %v, %v", found, err)
 	}
 	before, err := s.SessionEpoch(ctx, "1")
