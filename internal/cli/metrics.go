@@ -1,0 +1,126 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/gateway"
+	"github.com/sparekey-dev/sparekey/metrics"
+	"github.com/sparekey-dev/sparekey/throttle"
+)
+
+// metricsSettings say where Prometheus finds the metrics.
+type metricsSettings struct {
+	MetricsListen string `help:"Address and port to serve metrics for Prometheus on, at /metrics, such as 127.0.0.1:9090. Default: none are served." env:"SPAREKEY_METRICS_LISTEN" placeholder:"ADDRESS" group:"Metrics"`
+	MetricsPublic bool   `help:"Let --metrics-listen be an address that other machines reach. The metrics have no authentication." env:"SPAREKEY_METRICS_PUBLIC" group:"Metrics"`
+}
+
+// validate is part of serveCommand.Validate.
+func (s metricsSettings) validate() error {
+	if s.MetricsListen == "" {
+		return nil
+	}
+	host, err := hostToListenOn("metrics-listen", s.MetricsListen, "127.0.0.1:9090")
+	switch {
+	case err != nil:
+		return err
+	case !isLoopback(host) && !s.MetricsPublic:
+		return fmt.Errorf("--metrics-listen %s can be read by other machines: use 127.0.0.1, or add --metrics-public if that is meant", s.MetricsListen)
+	}
+	return nil
+}
+
+// numbers is what a server counts, and where it shows that. nil counts nothing.
+type numbers struct {
+	*metrics.Metrics
+	throttled func(*throttle.Limiter) error // adds what a limiter does
+	handler   http.Handler
+	listener  net.Listener
+}
+
+// metrics makes the numbers that the settings ask for, and listens where they will
+// be shown.
+func (s metricsSettings) metrics(ctx context.Context) (*numbers, error) {
+	if s.MetricsListen == "" {
+		return nil, nil //nolint:nilnil // none is a way to count
+	}
+	registry := metrics.NewRegistry()
+	m, err := metrics.New(registry)
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics.Handler(registry))
+	listener, err := listen(ctx, "metrics-listen", s.MetricsListen)
+	if err != nil {
+		return nil, err
+	}
+	throttled := func(l *throttle.Limiter) error { return metrics.Throttle(registry, l) }
+	return &numbers{m, throttled, mux, listener}, nil
+}
+
+// throttle adds what a limiter does, if there is one.
+func (n *numbers) throttle(limiter *throttle.Limiter) error {
+	if n == nil || limiter == nil {
+		return nil
+	}
+	return n.throttled(limiter)
+}
+
+// close ends the listening.
+func (n *numbers) close() {
+	if n != nil {
+		_ = n.listener.Close() // serve may have
+	}
+}
+
+// observe counts events, and passes them on to another observer.
+func (n *numbers) observe(other func(context.Context, sparekey.Event)) func(context.Context, sparekey.Event) {
+	if n == nil {
+		return other
+	}
+	return sparekey.Observers(other, n.Observe)
+}
+
+// decided counts the decisions of a gateway.
+func (n *numbers) decided() func(context.Context, gateway.Decision) {
+	if n == nil {
+		return nil
+	}
+	return n.Decided
+}
+
+// ended counts the requests under way that a proxy ended.
+func (n *numbers) ended() func(context.Context, gateway.Decision) {
+	if n == nil {
+		return nil
+	}
+	return n.Ended
+}
+
+// serve shows the numbers until stop is called.
+func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func()) {
+	if n == nil {
+		return func() {}
+	}
+	server := &http.Server{
+		Handler:           n.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	log.InfoContext(ctx, "metrics", "url", "http://"+n.listener.Addr().String()+"/metrics")
+	return inBackground(context.WithoutCancel(ctx), func(ctx context.Context) {
+		context.AfterFunc(ctx, func() { _ = server.Close() })
+		if err := server.Serve(n.listener); ctx.Err() == nil {
+			log.ErrorContext(ctx, "metrics are no longer served", "error", err)
+		}
+	})
+}

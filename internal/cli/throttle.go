@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/store/sqlite"
+	"github.com/sparekey-dev/sparekey/store/wordpress"
+	"github.com/sparekey-dev/sparekey/throttle"
+	"github.com/sparekey-dev/sparekey/throttle/redis"
+)
+
+var ( // stores that keep what the throttle needs, by interfaces of plain types
+	_ throttle.Sightings = (*sqlite.Store)(nil)
+	_ throttle.Mailbox   = (*sqlite.Store)(nil)
+	_ throttle.Sightings = (*wordpress.Store)(nil)
+	_ throttle.Mailbox   = (*wordpress.Store)(nil)
+)
+
+// throttleSettings say how many attempts may fail.
+type throttleSettings struct {
+	Throttle           string        `help:"Refuse wrong attempts after too many failures: on, off, or the URL of a Redis or Valkey server, such as redis://127.0.0.1:6379/0, where several servers count together. A URL with a password is safer as @FILE, which reads the first line of a file, than on the command line. Default: on." type:"orfile" default:"on" env:"SPAREKEY_THROTTLE" placeholder:"on|off|URL" group:"Throttle"`
+	ThrottlePerLogin   throttle.Rate `help:"Failures of one login from one address, and the time in which they come back. Default: ${throttlePerLogin}." default:"${throttlePerLogin}" env:"SPAREKEY_THROTTLE_PER_LOGIN" placeholder:"N/TIME" group:"Throttle"`
+	ThrottlePerAddress throttle.Rate `help:"Failures from one address, whatever the login; an IPv6 address is its /64, and its /56 and /48 have 4 and 16 times as many. Default: ${throttlePerAddress}." default:"${throttlePerAddress}" env:"SPAREKEY_THROTTLE_PER_ADDRESS" placeholder:"N/TIME" group:"Throttle"`
+	ThrottleSite       throttle.Rate `help:"Failures of the whole site past which addresses that failed, and were never right, are throttled. Default: ${throttleSite}." default:"${throttleSite}" env:"SPAREKEY_THROTTLE_SITE" placeholder:"N/TIME" group:"Throttle"`
+}
+
+// throttleDefaults are for the texts of the flags.
+func throttleDefaults() map[string]string {
+	return map[string]string{
+		"throttlePerLogin":   throttle.DefaultPerLogin().String(),
+		"throttlePerAddress": throttle.DefaultPerAddress().String(),
+		"throttleSite":       throttle.DefaultSite().String(),
+	}
+}
+
+// validate is part of serveCommand.Validate.
+func (s throttleSettings) validate() error {
+	if s.Throttle == "on" || s.Throttle == "off" {
+		return nil
+	}
+	counts, err := redis.Open(s.Throttle)
+	if err != nil {
+		return fmt.Errorf("--throttle %q must be on, off, or the URL of a Redis server, such as redis://127.0.0.1:6379/0", redactURL(s.Throttle))
+	}
+	return counts.Close()
+}
+
+// counts are the counts that the settings name in Redis, or nil. The server starts also where Redis
+// is away, and counts for itself until it is there.
+func (s throttleSettings) counts(log *slog.Logger) (counts *redis.Counts, stop func() error, err error) {
+	stop = func() error { return nil }
+	if s.Throttle == "on" || s.Throttle == "off" {
+		return nil, stop, nil
+	}
+	redis.LogTo(log)
+	counts, err = redis.Open(s.Throttle)
+	if err != nil {
+		return nil, stop, err
+	}
+	return counts, counts.Close, nil
+}
+
+// limiter is the Limiter that the settings ask for on a database, or nil. counts may be nil.
+func (s throttleSettings) limiter(ctx context.Context, b backend, counts *redis.Counts, log *slog.Logger) *throttle.Limiter {
+	if s.Throttle == "off" {
+		return nil
+	}
+	config := throttle.Config{
+		PerLogin: s.ThrottlePerLogin, PerAddress: s.ThrottlePerAddress, Site: s.ThrottleSite, Users: b, Log: log,
+	}
+	config.Sightings, _ = b.(throttle.Sightings)
+	if counts != nil {
+		config.Shared, config.Sightings = counts, counts
+	}
+	l := throttle.New(config)
+	l.Reach(ctx)
+	if err := l.Load(ctx); err != nil {
+		log.WarnContext(ctx, "cannot read from where credentials were right", "error", err)
+	}
+	return l
+}
+
+// keepThrottle keeps what the limiter learns and answers "sparekey throttle", until stop is called.
+func (s *site) keepThrottle(ctx context.Context) (stop func()) {
+	ctx = context.WithoutCancel(ctx)
+	stopRun := inBackground(ctx, s.limiter.Run)
+	mailbox, ok := s.backend.(throttle.Mailbox)
+	if !ok {
+		return stopRun
+	}
+	stopAnswers := inBackground(ctx, func(ctx context.Context) { s.limiter.Attend(ctx, mailbox) })
+	return func() {
+		stopAnswers()
+		stopRun()
+	}
+}
+
+type throttleCommands struct {
+	List  throttleListCommand  `cmd:"" help:"List what is throttled now by the servers on this database."`
+	Clear throttleClearCommand `cmd:"" help:"Have the servers on this database forget failures."`
+}
+
+// askServers asks the servers on the database. It is an error if none answers.
+func (s *site) askServers(ctx context.Context, toClear *throttle.Selection) ([]throttle.Answer, error) {
+	mailbox, ok := s.backend.(throttle.Mailbox)
+	if !ok {
+		return nil, errors.New("no server shares this database, so none can be asked: name another one with --database")
+	}
+	answers, err := throttle.Ask(ctx, mailbox, toClear)
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) == 0 {
+		return nil, errors.New("no server answered: \"sparekey serve\" does not run on this database, or runs with --throttle=off. Start it, or name the database of a running one with --database")
+	}
+	var failed error
+	for _, a := range answers {
+		if a.Error != "" {
+			failed = fmt.Errorf("a server could answer only for its own counts: %s", a.Error)
+		}
+	}
+	return answers, failed
+}
+
+type throttleListCommand struct{ listFlags }
+
+func (c *throttleListCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return all.with(ctx, func(s *site) error {
+		answers, err := s.askServers(ctx, nil)
+		if len(answers) == 0 {
+			return err
+		}
+		list := listing{columns: []string{"kind", "address", "user", "until"}, id: "address", people: peopleReadThrottled()}
+		for _, e := range throttle.Merge(answers) {
+			user, userErr := s.throttledUser(ctx, e)
+			if userErr != nil {
+				return userErr
+			}
+			list.rows = append(list.rows, row{"kind": e.Kind, "address": e.Network, "user": user, "until": e.Until.Format(time.RFC3339)})
+		}
+		return errors.Join(c.print(t, list), err)
+	})
+}
+
+// throttledUser returns what is shown for the login that is throttled. The text typed for an
+// unknown user is not kept.
+func (s *site) throttledUser(ctx context.Context, e throttle.Entry) (string, error) {
+	switch {
+	case !e.Login:
+		return "", nil
+	case e.UserID == "":
+		return "(unknown)", nil
+	}
+	u, err := s.UserByID(ctx, e.UserID)
+	if errors.Is(err, sparekey.ErrUserNotFound) {
+		return "(deleted)", nil
+	}
+	return u.Login, err
+}
+
+type throttleClearCommand struct {
+	Address string `help:"Clear what is counted for this address, its IPv6 networks, and all logins from there." placeholder:"ADDRESS"`
+	User    string `help:"Clear what is counted for this user, named by ID, login or e-mail address. With --address, only from there." placeholder:"USER"`
+	All     bool   `help:"Clear everything."`
+}
+
+// Validate is called by kong.
+func (c *throttleClearCommand) Validate() error {
+	if c.All == (c.Address != "" || c.User != "") {
+		return errors.New("name what to clear: --address, --user or both, or else --all")
+	}
+	if _, err := netip.ParseAddr(c.Address); c.Address != "" && err != nil {
+		return fmt.Errorf("--address %q is not an IP address such as 192.0.2.1", c.Address)
+	}
+	return nil
+}
+
+func (c *throttleClearCommand) Run(ctx context.Context, all *commands, t terminal) error {
+	return all.with(ctx, func(s *site) error {
+		var selected throttle.Selection
+		if c.Address != "" {
+			selected.Addr = netip.MustParseAddr(c.Address) // Validate has seen to it
+		}
+		if c.User != "" {
+			u, err := s.findUser(ctx, c.User)
+			if err != nil {
+				return err
+			}
+			selected.UserID = u.ID
+		}
+		answers, err := s.askServers(ctx, &selected)
+		if len(answers) == 0 {
+			return err
+		}
+		cleared := 0
+		for _, a := range answers {
+			cleared += a.Cleared
+		}
+		fmt.Fprintf(t.out, "Counts cleared: %d. Servers that answered: %d.\n", cleared, len(answers))
+		return err
+	})
+}

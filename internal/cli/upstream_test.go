@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// unixServer starts an application on a Unix socket, and returns the path of that.
+func unixServer(t *testing.T, application http.Handler) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "app.sock")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(application)
+	server.Listener.Close()
+	server.Listener = listener
+	server.Config.Protocols = protocols(false)
+	server.Start()
+	t.Cleanup(server.Close)
+	return path
+}
+
+// tellProto reports the protocol, the host and the user of a request to an application.
+func tellProto(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintf(w, "%s %s %s", r.Proto, r.Host, r.Header.Get("X-Sparekey-User"))
+}
+
+func TestUpstreamOnSocket(t *testing.T) {
+	t.Parallel()
+	database := filepath.Join(t.TempDir(), "sparekey.db")
+	ann := newAccount(t, database)
+	socket := unixServer(t, http.HandlerFunc(tellProto))
+	for upstream, want := range map[string]string{
+		"unix:" + socket: "HTTP/1.1 %s ann", "unix://" + socket: "HTTP/1.1 %s ann", "unix+h2c:" + socket: "HTTP/2.0 %s ann",
+	} {
+		s := startServer(t, database, "--upstream", upstream)
+		want = fmt.Sprintf(want, strings.TrimPrefix(s.url, "http://"))
+		if status, body := s.ask(t, ann, "/about"); status != http.StatusOK || body != want {
+			t.Errorf("%s: %d %s, want %s", upstream, status, body, want)
+		}
+	}
+	s := startServer(t, database, "--upstream", "unix:"+socket+".gone")
+	if status, body := s.ask(t, ann, "/about"); status != http.StatusBadGateway || strings.Contains(body, socket) {
+		t.Errorf("without an application: %d %s", status, body)
+	}
+	s.log.waitFor(t, socket+".gone")
+}
+
+// TestUpstreamConversation has a client and an application speak in turn, as streams of
+// gRPC do: over HTTP/2 without TLS on both sides, and with TLS before the server. Then the
+// server stops in the middle of a conversation.
+func TestUpstreamConversation(t *testing.T) {
+	t.Parallel()
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).Flush()
+		for lines := bufio.NewScanner(r.Body); lines.Scan(); {
+			fmt.Fprintln(w, lines.Text())
+			http.NewResponseController(w).Flush()
+		}
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", "0")
+	}))
+	app.Config.Protocols = new(http.Protocols)
+	app.Config.Protocols.SetUnencryptedHTTP2(true)
+	app.Start()
+	t.Cleanup(app.Close)
+	dir := t.TempDir()
+	cert, key, roots := certificate(t, dir)
+	database := filepath.Join(dir, "sparekey.db")
+	ann := newAccount(t, database)
+	for name, args := range map[string][]string{"without TLS": nil, "with TLS": {"--tls-cert", cert, "--tls-key", key}} {
+		s := startServer(t, database, append(args, "--upstream", "h2c://"+app.Listener.Addr().String())...)
+		transport := &http.Transport{Protocols: new(http.Protocols), TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
+		transport.Protocols.SetHTTP2(true)
+		transport.Protocols.SetUnencryptedHTTP2(true)
+		t.Cleanup(transport.CloseIdleConnections)
+		talk := func() (*http.Response, *io.PipeWriter) {
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			t.Cleanup(cancel)
+			body, write := io.Pipe()
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/talks.Talks/Echo", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/grpc")
+			r.Header.Set("TE", "trailers")
+			r.SetBasicAuth(ann.login, ann.secret)
+			res, err := transport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(write, "hello\n")
+			if back, err := io.ReadAll(io.LimitReader(res.Body, 6)); string(back) != "hello\n" {
+				t.Fatalf("%s: %q %v", name, back, err)
+			}
+			return res, write
+		}
+		res, write := talk()
+		write.Close()
+		if rest, err := io.ReadAll(res.Body); len(rest) > 0 || err != nil || res.Trailer.Get("Grpc-Status") != "0" {
+			t.Errorf("%s: %q %v %v", name, rest, err, res.Trailer)
+		}
+		res, write = talk()
+		if err := s.stop(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, s.log)
+		}
+		if _, err := io.ReadAll(res.Body); err == nil {
+			t.Errorf("%s: the client got the end of an answer that did not end", name)
+		}
+		write.Close()
+	}
+}
+
+// TestUpstreamAuthority has the application's certificate signed by an authority that no
+// system knows.
+func TestUpstreamAuthority(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	database := filepath.Join(dir, "sparekey.db")
+	ann := newAccount(t, database)
+	certFile, keyFile, _ := certificate(t, dir)
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := httptest.NewUnstartedServer(http.HandlerFunc(tellProto))
+	app.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	app.EnableHTTP2 = true
+	app.StartTLS()
+	t.Cleanup(app.Close)
+	s := startServer(t, database, "--upstream", app.URL, "--upstream-ca", certFile)
+	if status, body := s.ask(t, ann, "/about"); status != http.StatusOK || !strings.HasPrefix(body, "HTTP/2.0 ") {
+		t.Errorf("%d %s", status, body)
+	}
+	unknown := startServer(t, database, "--upstream", app.URL)
+	if status, _ := unknown.ask(t, ann, "/about"); status != http.StatusBadGateway {
+		t.Errorf("without --upstream-ca: %d", status)
+	}
+	unknown.log.waitFor(t, "certificate of the application cannot be verified")
+}
+
+// TestUpstreamOfNoKind names addresses that are not applications, and files that are not
+// authorities.
+func TestUpstreamOfNoKind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	_, key, _ := certificate(t, dir)
+	const form = "must be a scheme and a host"
+	for _, c := range []struct{ upstream, authority, want string }{
+		{"127.0.0.1:8088", "", form},
+		{"h2c:127.0.0.1:8088", "", form},
+		{"h2c://", "", form},
+		{"h2c://127.0.0.1:99999", "", form},
+		{"h2c://ann:hidden@127.0.0.1:8088", "", form},
+		{"grpc://127.0.0.1:50051", "", form},
+		{"http://unix:/run/app.sock", "", form},
+		{"/run/app.sock", "", form},
+		{"unix:app.sock", "", "by its whole path"},
+		{"unix://app.sock", "", "by its whole path"},
+		{"unix:", "", "by its whole path"},
+		{"unix:/run/", "", "by its whole path"},
+		{"unix+h2c:run/app.sock", "", "by its whole path"},
+		{"unix:/" + strings.Repeat("a", 107), "", "of 108 bytes"},
+		{"h2c://127.0.0.1:8080", "", "the address of --listen"},
+		{"https://a.internal", filepath.Join(dir, "gone"), "no such file"},
+		{"https://a.internal", dir, "is a directory"},
+		{"https://a.internal", write("empty", ""), "has no certificate"},
+		{"https://a.internal", write("text", "certificate"), "has no certificate"},
+		{"https://a.internal", key, "has no certificate"},
+		{"https://a.internal", write("bad", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "certificate 1 cannot be read"},
+		{"http://a.internal", write("any", ""), "needs an --upstream that begins with https://"},
+		{"unix:/run/app.sock", key, "needs an --upstream that begins with https://"},
+		{"", key, "needs an --upstream that begins with https://"},
+	} {
+		err := (&gatewaySettings{Upstream: c.upstream, UpstreamCA: c.authority}).validate("127.0.0.1:8080", "")
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hidden") {
+			t.Errorf("--upstream %s --upstream-ca %s: %v", c.upstream, c.authority, err)
+		}
+	}
+	for _, upstream := range []string{"unix:/" + strings.Repeat("a", 106), "unix:///run/app.sock", "unix+h2c:/run/a b.sock", "h2c://127.0.0.1:50051", "h2c://[::1]:1", "h2c://a.internal"} {
+		if err := (&gatewaySettings{Upstream: upstream}).validate("127.0.0.1:8080", ""); err != nil {
+			t.Errorf("%s: %v", upstream, err)
+		}
+	}
+}
