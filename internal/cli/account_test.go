@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // visitor is a browser with cookies of its own.
@@ -83,7 +84,7 @@ func TestRevokedWhileHashed(t *testing.T) {
 			t.Parallel()
 			database := filepath.Join(t.TempDir(), "sparekey.db")
 			newAccount(t, database)
-			s, err := (&commands{siteSettings: siteSettings{Database: database}}).open(t.Context(), opening{}, sparekey.Config{})
+			s, err := (&commands{Site: config.Site{Database: database}}).open(t.Context(), opening{}, sparekey.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,14 +14,9 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/humantime"
 )
-
-// auditSettings are those of the audit log, which all commands write to.
-type auditSettings struct {
-	AuditKeep duration `help:"For how long records of the audit log are kept, such as 90d; \"serve\" removes older ones. 0: forever." default:"0" env:"SPAREKEY_AUDIT_KEEP" placeholder:"DURATION" group:"Settings of the site"`
-	AuditKey  string   `help:"A file with the key that the hashes of the audit log are made with, so that an attacker with only the database cannot make them." env:"SPAREKEY_AUDIT_KEY" placeholder:"FILE" group:"Settings of the site"`
-}
 
 // moment is a time on the command line.
 type moment struct{ time.Time }
@@ -41,35 +36,17 @@ func (m *moment) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
-const minAuditKey = 16 // bytes
-
-// key reads the key of the audit log, if there is one.
-func (s auditSettings) key() (audit.Key, error) {
-	if s.AuditKey == "" {
-		return nil, nil
-	}
-	data, err := os.ReadFile(s.AuditKey)
-	if err != nil {
-		return nil, fmt.Errorf("--audit-key must be a file with the key of the audit log, which \"openssl rand -hex 32\" makes: %w", err)
-	}
-	key := audit.Key(strings.TrimRight(string(data), "\r\n"))
-	if len(key) < minAuditKey {
-		return nil, fmt.Errorf("the key of the audit log, %s, has fewer than %d bytes: make one with \"openssl rand -hex 32\"", s.AuditKey, minAuditKey)
-	}
-	return key, nil
-}
-
 // observe receives the same events, for a server.
-func (s auditSettings) openLog(b backend, observe func(context.Context, sparekey.Event)) (*audit.Log, error) {
+func (c *commands) openLog(b backend, observe func(context.Context, sparekey.Event)) (*audit.Log, error) {
 	store, ok := b.(audit.Store)
 	if !ok {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	key, err := s.key()
+	key, err := c.AuditLogKey()
 	if err != nil {
 		return nil, err
 	}
-	config := audit.Config{Key: key, Operator: accountName(), Keep: time.Duration(s.AuditKeep)}
+	config := audit.Config{Key: key, Operator: accountName(), Keep: time.Duration(c.AuditKeep)}
 	if observe != nil {
 		config.Operator = "server" // what it manages by itself, as the policy says
 		config.Failed = func(err error) {
@@ -388,14 +365,14 @@ func (c *auditVerifyCommand) Run(ctx context.Context, all *commands, t terminal)
 }
 
 func (c *auditVerifyCommand) verify(ctx context.Context, all *commands, t terminal) (report audit.Report, err error) {
-	key, err := all.key()
+	key, err := all.AuditLogKey()
 	if err != nil {
 		return report, err
 	}
 	if c.File != "" {
 		f, err := os.Open(c.File)
 		if err != nil {
-			return report, fmt.Errorf("the export %s cannot be read: %w: name another file, or none to verify the log itself", c.File, reason(err))
+			return report, fmt.Errorf("the export %s cannot be read: %w: name another file, or none to verify the log itself", c.File, config.Reason(err))
 		}
 		defer f.Close()
 		return audit.VerifyExport(f, key, c.Kept...)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // FuzzConfigFile reads any file: what is not said to be wrong are settings as the
@@ -23,7 +25,7 @@ func FuzzConfigFile(f *testing.F) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		settings, problems := readConfig(path, model)
+		settings, problems := config.ReadFile(path, model)
 		for name, value := range settings {
 			if _, isText := value.(string); !isText && name != "scopes" && len(problems) == 0 {
 				t.Errorf("%s is %T, and no text", name, value)

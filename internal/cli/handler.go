@@ -10,6 +10,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/doctor"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/internal/rawpath"
@@ -22,7 +23,7 @@ import (
 func (c *serveCommand) api(site *site, database, base, home string, log *slog.Logger) *rest.Handler {
 	var users rest.UserChanger
 	var pageOf func(sparekey.User) string // on WordPress, the page of an author
-	if !isWordPress(database) {
+	if !config.IsWordPress(database) {
 		users = ownAccounts{site: site}
 		pageOf = func(sparekey.User) string { return home + "/" } // users have no pages of their own
 	}
@@ -62,7 +63,7 @@ func (c *serveCommand) handler(site *site, sites *upstream.Sites, database, home
 	mux.Handle("GET "+p.own(readyPath), &ready{backend: site, log: log})
 	handle := func(pattern string, page http.Handler) { mux.Handle(pattern, a.discover(page)) }
 	handlePages(p, gate, pages, handle)
-	if !isWordPress(database) {
+	if !config.IsWordPress(database) {
 		handleAccount(site, gate, p, pages, handle)
 	}
 	return apiFirst(a.api, p, orNoPage(mux, gate.Load(pages))), a
@@ -85,10 +86,10 @@ func orNoPage(mux *http.ServeMux, pages http.Handler) http.Handler {
 func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger) (*login.Gate, *web.Handler) {
 	p := c.paths(home)
 	account := p.own(profilePath)
-	if isWordPress(database) {
+	if config.IsWordPress(database) {
 		account = ""
 	}
-	callbacks, _ := c.callbacks() // Validate has read them
+	callbacks, _ := c.Callbacks() // Validate has read them
 	cookie := login.Cookie{Secure: strings.HasPrefix(home, "https:"), Path: p.base}
 	gate := login.NewGate(site.accounts, site, cookie, site.limiter, log)
 	return gate, web.New(site.service, gate.Viewer, web.Config{

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // commandsOf are a command and all below it.
@@ -60,7 +62,7 @@ func TestSettingsHelp(t *testing.T) {
 	}
 	var c commands
 	app := newParser(&c, terminal{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}}).Model
-	known := configurable(app)
+	known := config.Configurable(app)
 	if len(known) < 20 {
 		t.Fatalf("only %d settings", len(known))
 	}

@@ -1,27 +1,13 @@
 package cli
 
 import (
-	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/sparekey-dev/sparekey/clientip"
 )
-
-// hstsValue is what --hsts takes: the header of RFC 6797, section 6.1, or off.
-var hstsValue = regexp.MustCompile(
-	`^(?i:off|max-age=[0-9]{1,10}(; *(includeSubDomains|preload))*)$`)
-
-func (c *serveCommand) validateHSTS() error {
-	if !hstsValue.MatchString(c.HSTS) {
-		return fmt.Errorf("--hsts %q must be off, or a header such as \"max-age=31536000\" "+
-			"or \"max-age=31536000; includeSubDomains\"", c.HSTS)
-	}
-	return nil
-}
 
 // withHSTS has browsers reach the host of home over TLS alone, once they have seen an answer of
 // next (RFC 6797). It leaves out localhost, where it would affect every other program, and

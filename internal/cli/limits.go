@@ -15,6 +15,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/explain"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/scope"
 )
@@ -110,8 +111,8 @@ func (f limitFlags) confirmMethods(t terminal) error {
 	unusual := list.UnusualMethods()
 	for _, method := range unusual {
 		advice := "usual ones are GET, POST, PUT, PATCH and DELETE."
-		if found := similar(method, []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}); len(found) > 0 {
-			advice = didYouMean(found)
+		if found := config.Similar(method, []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}); len(found) > 0 {
+			advice = config.DidYouMean(found)
 		}
 		fmt.Fprintf(t.err, "Warning: HTTP has no method %s, %s Unless an application has it, this scope covers nothing.\n", method, advice)
 	}
@@ -131,8 +132,8 @@ func (f limitFlags) suggestBundle(svc *sparekey.Service, err error) error {
 		if !scope.IsName(name) || slices.Contains(bundles, name) || !strings.Contains(err.Error(), strconv.Quote(name)) {
 			continue
 		}
-		if found := similar(name, bundles); len(found) > 0 {
-			return fmt.Errorf("--scope: no bundle is named %q, %s", name, didYouMean(found))
+		if found := config.Similar(name, bundles); len(found) > 0 {
+			return fmt.Errorf("--scope: no bundle is named %q, %s", name, config.DidYouMean(found))
 		}
 	}
 	return err
@@ -195,7 +196,7 @@ func listOrNil(list []string) any {
 
 type passwordRotateCommand struct {
 	credential
-	Grace duration `help:"How long the previous secret keeps working, such as 1h or 7d; at most 90d." default:"0" placeholder:"DURATION"`
+	Grace config.Duration `help:"How long the previous secret keeps working, such as 1h or 7d; at most 90d." default:"0" placeholder:"DURATION"`
 	newSecretFlags
 }
 
@@ -209,7 +210,7 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 		if err != nil {
 			return c.explain(flagNames(err))
 		}
-		if c.Grace > 0 && isWordPress(all.Database) {
+		if c.Grace > 0 && config.IsWordPress(all.Database) {
 			fmt.Fprint(t.err, "Warning: WordPress itself accepts the new secret only, from now on. The one before is accepted by Sparekey, and "+
 				"by a WordPress behind \"sparekey serve --upstream\" only with --signing-key and the plugin of docs/guides/wordpress-gateway.md.\n")
 		}
@@ -332,7 +333,7 @@ func (c *passwordExplainCommand) answer(s *site, all *commands, found sparekey.C
 	}
 	a := sparekey.Attempt{Request: asked, Addr: from}
 	profile := upstream.Generic()
-	if isWordPress(all.Database) {
+	if config.IsWordPress(all.Database) {
 		profile = upstream.WordPress(upstream.WordPressConfig{})
 		a.Upstream = &upstream.Reader{
 			Profile: profile,

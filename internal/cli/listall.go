@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // stateFilters select application passwords by how they are. Several narrow the list.
 type stateFilters struct {
-	Expired   bool     `help:"Only those that no longer work: expired, used up, or revoked for not being used." group:"State"`
-	Expiring  bool     `help:"Only those that expire within 14 days." group:"State"`
-	Unlimited bool     `help:"Only those that never expire and have no limits." group:"State"`
-	Unused    bool     `help:"Only those that were never used." group:"State"`
-	UnusedFor duration `help:"Only those that were not used for so long, such as 90d." placeholder:"DURATION" group:"State"`
+	Expired   bool            `help:"Only those that no longer work: expired, used up, or revoked for not being used." group:"State"`
+	Expiring  bool            `help:"Only those that expire within 14 days." group:"State"`
+	Unlimited bool            `help:"Only those that never expire and have no limits." group:"State"`
+	Unused    bool            `help:"Only those that were never used." group:"State"`
+	UnusedFor config.Duration `help:"Only those that were not used for so long, such as 90d." placeholder:"DURATION" group:"State"`
 }
 
 // Validate is called by kong.

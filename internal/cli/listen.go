@@ -9,18 +9,6 @@ import (
 	"syscall"
 )
 
-// hostToListenOn is the host of an address that a flag names, whose port is one.
-func hostToListenOn(flag, listen, example string) (string, error) {
-	host, port, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", fmt.Errorf("--%s %q must be an address and a port, such as %s", flag, listen, example)
-	}
-	if _, err := net.LookupPort("tcp", port); err != nil {
-		return "", fmt.Errorf("--%s %q must have a port from 0 to 65535, such as %s", flag, listen, example)
-	}
-	return host, nil
-}
-
 // listen listens on an address that a flag names.
 func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -12,27 +11,6 @@ import (
 	"github.com/sparekey-dev/sparekey/metrics"
 	"github.com/sparekey-dev/sparekey/throttle"
 )
-
-// metricsSettings say where Prometheus finds the metrics.
-type metricsSettings struct {
-	MetricsListen string `help:"Address and port to serve metrics for Prometheus on, at /metrics, such as 127.0.0.1:9090. Default: none are served." env:"SPAREKEY_METRICS_LISTEN" placeholder:"ADDRESS" group:"Metrics"`
-	MetricsPublic bool   `help:"Let --metrics-listen be an address that other machines reach. The metrics have no authentication." env:"SPAREKEY_METRICS_PUBLIC" group:"Metrics"`
-}
-
-// validate is part of serveCommand.Validate.
-func (s metricsSettings) validate() error {
-	if s.MetricsListen == "" {
-		return nil
-	}
-	host, err := hostToListenOn("metrics-listen", s.MetricsListen, "127.0.0.1:9090")
-	switch {
-	case err != nil:
-		return err
-	case !isLoopback(host) && !s.MetricsPublic:
-		return fmt.Errorf("--metrics-listen %s can be read by other machines: use 127.0.0.1, or add --metrics-public if that is meant", s.MetricsListen)
-	}
-	return nil
-}
 
 // numbers is what a server counts, and where it shows that. nil counts nothing.
 type numbers struct {
@@ -44,7 +22,7 @@ type numbers struct {
 
 // metrics makes the numbers that the settings ask for, and listens where they will
 // be shown.
-func (s metricsSettings) metrics(ctx context.Context) (*numbers, error) {
+func (s *serveCommand) metrics(ctx context.Context) (*numbers, error) {
 	if s.MetricsListen == "" {
 		return nil, nil //nolint:nilnil // none is a way to count
 	}

@@ -9,52 +9,12 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/sparekey-dev/sparekey"
 )
-
-// notifySettings name the program that warns of application passwords that expire soon.
-type notifySettings struct {
-	NotifyCommand string `help:"A program to run for every application password that expires soon: 14 days, 7 days and one day before. It reads one JSON document on its standard input. Default: none." env:"SPAREKEY_NOTIFY_COMMAND" placeholder:"FILE" group:"Expiry warnings"`
-}
-
-// validate is part of serveCommand.Validate.
-func (s notifySettings) validate() error {
-	if s.NotifyCommand == "" {
-		return nil
-	}
-	if _, err := s.program(); err != nil {
-		return fmt.Errorf("--notify-command: %w", err)
-	}
-	return nil
-}
-
-// program is the absolute path of what is to be run, so that it is looked for
-// nowhere else.
-func (s notifySettings) program() (string, error) {
-	path, err := filepath.Abs(s.NotifyCommand)
-	if err != nil {
-		return "", err
-	}
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("%s cannot be found: %w: name a program that is there", path, reason(err))
-	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%s is not a file: name a program", path)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0:
-		return "", fmt.Errorf("everybody on this machine may change %s, and have the server run what they like: chmod o-w", path)
-	}
-	if _, err := exec.LookPath(path); err != nil {
-		return "", fmt.Errorf("this account may not run %s (chmod +x?): %w", path, errors.Unwrap(err))
-	}
-	return path, nil
-}
 
 const (
 	// notifyTimeout is how long the program may take for one application password.
@@ -80,11 +40,11 @@ type notifier struct {
 }
 
 // notifier makes the one that the settings ask for.
-func (s notifySettings) notifier(log *slog.Logger) (*notifier, error) {
+func (s *serveCommand) notifier(log *slog.Logger) (*notifier, error) {
 	if s.NotifyCommand == "" {
 		return nil, nil //nolint:nilnil // no program is set
 	}
-	program, err := s.program()
+	program, err := s.NotifyProgram()
 	if err != nil {
 		return nil, err
 	}

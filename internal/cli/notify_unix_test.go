@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // script writes a program for /bin/sh.
@@ -42,7 +43,7 @@ func write(t *testing.T, path, text string) {
 func newNotifier(t *testing.T, program string, timeout time.Duration) (*notifier, *lines) {
 	t.Helper()
 	log := &lines{}
-	n, err := notifySettings{NotifyCommand: program}.notifier(slog.New(slog.NewTextHandler(log, nil)))
+	n, err := (&serveCommand{config.Server{NotifySettings: config.NotifySettings{NotifyCommand: program}}}).notifier(slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -143,24 +142,4 @@ func (c *serveCommand) paths(home string) paths {
 	}
 	p.prefix, _ = siteurl.Path(c.Prefix) // Validate has seen to it
 	return p
-}
-
-// validatePrefix refuses what --prefix cannot be.
-func (c *serveCommand) validatePrefix() error {
-	if c.Prefix == "" {
-		return nil
-	}
-	prefix, err := siteurl.Path(c.Prefix)
-	switch {
-	case !strings.HasPrefix(c.Prefix, "/") || prefix == "" && err == nil:
-		return fmt.Errorf("--prefix %q must be a path such as /.sparekey", c.Prefix)
-	case err != nil:
-		return fmt.Errorf("--prefix %q must be a path such as /.sparekey: %w", c.Prefix, err)
-	}
-	for _, taken := range []string{"/wp-json", "/wp-admin", "/index.php"} {
-		if _, below := rawpath.CutFolder(strings.ToLower(prefix), taken); below {
-			return fmt.Errorf("--prefix %q is a path of WordPress: choose another one, such as /.sparekey", c.Prefix)
-		}
-	}
-	return nil
 }

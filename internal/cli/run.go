@@ -14,6 +14,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/throttle"
@@ -22,8 +23,8 @@ import (
 // commands are all that the program can do. The names follow wp-cli where it has
 // the same command, so that fingers know them already.
 type commands struct {
-	siteSettings
-	Config      configFlag       `help:"Read settings from this YAML file." placeholder:"FILE" env:"SPAREKEY_CONFIG" group:"Settings of the site"`
+	config.Site
+	Config      config.File      `help:"Read settings from this YAML file." placeholder:"FILE" env:"SPAREKEY_CONFIG" group:"Settings of the site"`
 	ShowVersion kong.VersionFlag `name:"version" help:"Print the version." group:"Settings of the site"`
 
 	Serve       serveCommand              `cmd:"" help:"Serve application passwords over HTTP."`
@@ -69,7 +70,9 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 	}
 	parsed, err := parser.Parse(args)
 	if err == nil {
-		warnOfEnvironment(parser.Model, os.Environ(), t)
+		for _, name := range config.UnknownVariables(parser.Model, os.Environ()) {
+			fmt.Fprintf(t.err, "Warning: the environment variable %s is not a setting: \"sparekey help settings\" lists those that are\n", escapeControls(name))
+		}
 		c.warnOfDatabaseFiles(parsed.Command(), t)
 		parsed.BindTo(ctx, (*context.Context)(nil))
 		err = parsed.Run(&c, t)
@@ -90,10 +93,10 @@ func report(err error, args []string, t terminal) (status int) {
 	case errors.As(err, &usage) && isIncomplete(usage):
 		reportIncomplete(usage, t)
 	case errors.As(err, &usage):
-		fmt.Fprintf(t.err, "Error: %s\n", redactText(usageText(usage, args)))
+		fmt.Fprintf(t.err, "Error: %s\n", config.RedactText(usageText(usage, args)))
 		fmt.Fprintf(t.err, "Run \"%s --help\" to see how it is used.\n", commandOf(usage.Context).FullPath())
 	default:
-		fmt.Fprintf(t.err, "Error: %s\n", redactText(err.Error()))
+		fmt.Fprintf(t.err, "Error: %s\n", config.RedactText(err.Error()))
 	}
 	return 1
 }
@@ -118,6 +121,12 @@ func commandOf(c *kong.Context) *kong.Node {
 	return c.Model.Node
 }
 
+// Validate is called by kong.
+func (c *commands) Validate() error {
+	_, err := findStore(c.Database)
+	return errors.Join(c.Site.Validate(), err)
+}
+
 func newParser(c *commands, t terminal) *kong.Kong {
 	return kong.Must(c,
 		kong.Name("sparekey"),
@@ -125,14 +134,14 @@ func newParser(c *commands, t terminal) *kong.Kong {
 		kong.Writers(t.out, t.err),
 		kong.Exit(func(code int) { panic(exitStatus(code)) }),
 		kong.Help(c.printHelp(t)),
-		kong.NamedMapper("orfile", kong.MapperFunc(orFile)),
+		kong.NamedMapper("orfile", kong.MapperFunc(config.OrFile)),
 		kong.Vars{
 			"version":       version(),
 			"usageInterval": humantime.Format(sparekey.DefaultUsageInterval),
 			"roles":         strings.Join(login.Roles(), ", "),
 			"defaultRole":   login.DefaultRole,
 		},
-		kong.Vars(throttleDefaults()),
+		kong.Vars(config.ThrottleDefaults()),
 	)
 }
 
@@ -148,38 +157,38 @@ type site struct {
 
 // open opens the database that the settings name. Events of its repairs go to the observer of
 // all other events.
-func (c *commands) open(ctx context.Context, how opening, config sparekey.Config) (*site, error) {
+func (c *commands) open(ctx context.Context, how opening, rules sparekey.Config) (*site, error) {
 	how.observe = func(ctx context.Context, e sparekey.Event) {
-		if config.Observe != nil {
-			config.Observe(ctx, e)
+		if rules.Observe != nil {
+			rules.Observe(ctx, e)
 		}
 	}
 	b, err := openDatabase(ctx, c.Database, how)
 	if err != nil {
 		return nil, err
 	}
-	config.UniqueNames = c.DuplicateNames == "reject"
-	config.UsageInterval = time.Duration(c.UsageInterval)
-	config.Bundles, config.Policy = c.Scopes.Bundles, c.policy()
+	rules.UniqueNames = c.DuplicateNames == "reject"
+	rules.UsageInterval = time.Duration(c.UsageInterval)
+	rules.Bundles, rules.Policy = c.Scopes.Bundles, c.Policy()
 	if _, ok := b.(sparekey.Authority); !ok { // the directory has no rule of its own
-		config.Allow, config.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
+		rules.Allow, rules.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
 	}
-	log, err := c.openLog(b, config.Observe)
+	log, err := c.openLog(b, rules.Observe)
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	var accountLog login.Log
 	if log != nil {
-		accountLog, config.Record = log, log.Record
-		if config.Observe != nil {
-			config.Observe = sparekey.Observers(config.Observe, log.Observe)
+		accountLog, rules.Record = log, log.Record
+		if rules.Observe != nil {
+			rules.Observe = sparekey.Observers(rules.Observe, log.Observe)
 		}
 	}
 	var limiter *throttle.Limiter
 	if how.limiter != nil {
 		limiter = how.limiter(b)
 	}
-	service := sparekey.New(b, b, limiter.Protect(config))
+	service := sparekey.New(b, b, limiter.Protect(rules))
 	return &site{backend: b, service: service, accounts: login.New(b, accountLog, time.Now), log: log, limiter: limiter}, nil
 }
 

@@ -5,8 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/alecthomas/kong"
+
+	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // suggestCommands suggests commands for one in which words are missing, as in "sparekey
@@ -26,7 +27,7 @@ func suggestCommands(usage *kong.ParseError, args []string) error {
 	}
 	for n := len(words); n > 0; n-- { // the last ones may be arguments
 		if found := commandsWith(usage.Context.Model.Node, wordParts(words[:n])); len(found) > 0 {
-			return fmt.Errorf("unexpected argument %s, %s", word, didYouMean(found))
+			return fmt.Errorf("unexpected argument %s, %s", word, config.DidYouMean(found))
 		}
 	}
 	return usage
@@ -53,28 +54,4 @@ func wordParts(words []string) (parts []string) {
 		}
 	}
 	return parts
-}
-
-// didYouMean asks in the words in which kong asks about flags.
-func didYouMean(names []string) string {
-	var quoted []string
-	for _, name := range names {
-		quoted = append(quoted, fmt.Sprintf("%q", name))
-	}
-	if len(quoted) == 1 {
-		return "did you mean " + quoted[0] + "?"
-	}
-	return "did you mean one of " + strings.Join(quoted, ", ") + "?"
-}
-
-// similar are the names that begin with a text, or differ from it in two letters
-// at most: those that kong names for an unknown flag.
-func similar(text string, names []string) (found []string) {
-	const most = 2
-	for _, name := range names {
-		if text != "" && strings.HasPrefix(name, text) || levenshtein.ComputeDistance(text, name) <= most {
-			found = append(found, name)
-		}
-	}
-	return found
 }

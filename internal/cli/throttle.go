@@ -22,38 +22,9 @@ var ( // stores that keep what the throttle needs, by interfaces of plain types
 	_ throttle.Mailbox   = (*wordpress.Store)(nil)
 )
 
-// throttleSettings say how many attempts may fail.
-type throttleSettings struct {
-	Throttle           string        `help:"Refuse wrong attempts after too many failures: on, off, or the URL of a Redis or Valkey server, such as redis://127.0.0.1:6379/0, where several servers count together. A URL with a password is safer as @FILE, which reads the first line of a file, than on the command line. Default: on." type:"orfile" default:"on" env:"SPAREKEY_THROTTLE" placeholder:"on|off|URL" group:"Throttle"`
-	ThrottlePerLogin   throttle.Rate `help:"Failures of one login from one address, and the time in which they come back. Default: ${throttlePerLogin}." default:"${throttlePerLogin}" env:"SPAREKEY_THROTTLE_PER_LOGIN" placeholder:"N/TIME" group:"Throttle"`
-	ThrottlePerAddress throttle.Rate `help:"Failures from one address, whatever the login; an IPv6 address is its /64, and its /56 and /48 have 4 and 16 times as many. Default: ${throttlePerAddress}." default:"${throttlePerAddress}" env:"SPAREKEY_THROTTLE_PER_ADDRESS" placeholder:"N/TIME" group:"Throttle"`
-	ThrottleSite       throttle.Rate `help:"Failures of the whole site past which addresses that failed, and were never right, are throttled. Default: ${throttleSite}." default:"${throttleSite}" env:"SPAREKEY_THROTTLE_SITE" placeholder:"N/TIME" group:"Throttle"`
-}
-
-// throttleDefaults are for the texts of the flags.
-func throttleDefaults() map[string]string {
-	return map[string]string{
-		"throttlePerLogin":   throttle.DefaultPerLogin().String(),
-		"throttlePerAddress": throttle.DefaultPerAddress().String(),
-		"throttleSite":       throttle.DefaultSite().String(),
-	}
-}
-
-// validate is part of serveCommand.Validate.
-func (s throttleSettings) validate() error {
-	if s.Throttle == "on" || s.Throttle == "off" {
-		return nil
-	}
-	counts, err := redis.Open(s.Throttle)
-	if err != nil {
-		return fmt.Errorf("--throttle %q must be on, off, or the URL of a Redis server, such as redis://127.0.0.1:6379/0", redactURL(s.Throttle))
-	}
-	return counts.Close()
-}
-
 // counts are the counts that the settings name in Redis, or nil. The server starts also where Redis
 // is away, and counts for itself until it is there.
-func (s throttleSettings) counts(log *slog.Logger) (counts *redis.Counts, stop func() error, err error) {
+func (s *serveCommand) counts(log *slog.Logger) (counts *redis.Counts, stop func() error, err error) {
 	stop = func() error { return nil }
 	if s.Throttle == "on" || s.Throttle == "off" {
 		return nil, stop, nil
@@ -67,7 +38,7 @@ func (s throttleSettings) counts(log *slog.Logger) (counts *redis.Counts, stop f
 }
 
 // limiter is the Limiter that the settings ask for on a database, or nil. counts may be nil.
-func (s throttleSettings) limiter(ctx context.Context, b backend, counts *redis.Counts, log *slog.Logger) *throttle.Limiter {
+func (s *serveCommand) limiter(ctx context.Context, b backend, counts *redis.Counts, log *slog.Logger) *throttle.Limiter {
 	if s.Throttle == "off" {
 		return nil
 	}

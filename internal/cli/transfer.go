@@ -11,6 +11,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/passhash"
 	"github.com/sparekey-dev/sparekey/scope"
@@ -34,7 +35,7 @@ type wordPressCommands struct {
 type wordPressSchemaCommand struct{}
 
 func (wordPressSchemaCommand) Run(all *commands, t terminal) error {
-	if !isWordPress(all.Database) {
+	if !config.IsWordPress(all.Database) {
 		return errors.New("--database must be that of a WordPress site: a URL such as wordpress://user:password@127.0.0.1:3306/database?prefix=wp_")
 	}
 	database, _, err := objectCache(all.Database)
@@ -59,7 +60,7 @@ type transferFlags struct {
 type importWordPressCommand struct{ transferFlags }
 
 func (c *importWordPressCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if !isWordPress(c.From) || isWordPress(c.To) {
+	if !config.IsWordPress(c.From) || config.IsWordPress(c.To) {
 		return errors.New("--from must be the database of a WordPress site (wordpress://…), and --to one of Sparekey's own, such as sparekey.db")
 	}
 	return c.run(ctx, all, t, true)
@@ -68,7 +69,7 @@ func (c *importWordPressCommand) Run(ctx context.Context, all *commands, t termi
 type exportWordPressCommand struct{ transferFlags }
 
 func (c *exportWordPressCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if isWordPress(c.From) || !isWordPress(c.To) {
+	if config.IsWordPress(c.From) || !config.IsWordPress(c.To) {
 		return errors.New("--from must be a database of Sparekey's own, such as sparekey.db, and --to that of a WordPress site (wordpress://…)")
 	}
 	return c.run(ctx, all, t, false)
@@ -129,7 +130,7 @@ func (f transferFlags) open(ctx context.Context, all *commands, database string,
 	}
 	one := *all
 	one.Database = database
-	if _, err := os.Stat(database); create && f.DryRun && errors.Is(err, fs.ErrNotExist) && !isWordPress(database) {
+	if _, err := os.Stat(database); create && f.DryRun && errors.Is(err, fs.ErrNotExist) && !config.IsWordPress(database) {
 		nothing := memoryBackend{memory.New()}
 		return &site{backend: nothing, accounts: login.New(nothing, nil, time.Now)}, nil
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/internal/testdb"
 	"github.com/sparekey-dev/sparekey/internal/wptest"
@@ -168,7 +169,7 @@ func TestNoPasswordIsPrinted(t *testing.T) {
 		"wordpress://u:sesame@h:1/db?prefix=wp_", "wordpress://u:s?sesame@h:1/db", "wordpress://h:1/db?cache=redis%3A%2F%2F%3Asesame%40h",
 		"wordpress://u:sesame@h:1/db?cache=redis://:sesame@h", "wordpress://u:ses%40sesame@h:1/db",
 	} {
-		if got := redactURL(database); strings.Contains(got, "sesame") || !strings.Contains(got, "h") {
+		if got := config.RedactURL(database); strings.Contains(got, "sesame") || !strings.Contains(got, "h") {
 			t.Errorf("%s is printed as %s", database, got)
 		}
 		status, out, problems := sparekeyCommand(t, "user", "list", "--database", database)

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/login"
 )
 
@@ -90,7 +91,7 @@ func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) 
 // of these.
 func mainPassword(flag, file string, t terminal) (password string, isRandom bool, err error) {
 	if file != "" {
-		password, err = firstLine(file)
+		password, err = config.FirstLine(file)
 		return password, false, err
 	}
 	switch flag {
@@ -151,7 +152,7 @@ type userListCommand struct {
 }
 
 func (c *userListCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if hasOwnRoles(all.Database) && c.Role != "" && !slices.Contains(login.Roles(), c.Role) {
+	if config.HasOwnRoles(all.Database) && c.Role != "" && !slices.Contains(login.Roles(), c.Role) {
 		return fmt.Errorf("--role: unknown role %q: the roles are %s", c.Role, strings.Join(login.Roles(), ", "))
 	}
 	return all.with(ctx, func(s *site) error {
@@ -187,7 +188,7 @@ type userDeleteCommand struct {
 }
 
 func (c *userDeleteCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if isWordPress(all.Database) { // before their application passwords are revoked
+	if config.IsWordPress(all.Database) { // before their application passwords are revoked
 		return errors.New("the users of this database are WordPress's: delete them in its dashboard, or with \"wp user delete\"; nothing was done")
 	}
 	return all.toChange(ctx, func(s *site) error {
@@ -285,7 +286,7 @@ type userSetRoleCommand struct {
 }
 
 func (c *userSetRoleCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if hasOwnRoles(all.Database) && !slices.Contains(login.Roles(), c.Role) {
+	if config.HasOwnRoles(all.Database) && !slices.Contains(login.Roles(), c.Role) {
 		return fmt.Errorf("role must be one of %s", strings.Join(login.Roles(), ", "))
 	}
 	return all.toChange(ctx, func(s *site) error {
@@ -388,7 +389,7 @@ func (c *userUpdateCommand) Validate() error {
 }
 
 func (c *userUpdateCommand) Run(ctx context.Context, all *commands, t terminal) error {
-	if isWordPress(all.Database) {
+	if config.IsWordPress(all.Database) {
 		return errors.New("the users of this database are WordPress's: change them in its dashboard, or with \"wp user update\"; nothing was done")
 	}
 	change := sparekey.UserChange{Email: c.UserEmail, DisplayName: c.DisplayName}

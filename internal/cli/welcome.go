@@ -78,7 +78,7 @@ To create an application password and use it, paste this into another terminal, 
     SECRET=$(%[2]s user application-password create %[1]s "My first app"%[4]s --porcelain)
     curl -u "%[1]s:$SECRET" %[3]s
 
-`, firstAdministrator, self, first.route, firstLimits(all.policy()))
+`, firstAdministrator, self, first.route, firstLimits(all.Policy()))
 }
 
 // firstLimits are the flags without which the site's policy refuses a new

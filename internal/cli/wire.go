@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/internal/wpcache"
 	"github.com/sparekey-dev/sparekey/store/memory"
@@ -114,9 +115,6 @@ func objectCache(database string) (without string, cache *wpcache.Cache, err err
 	return u.String(), cache, err
 }
 
-// isWordPress reports whether a database is WordPress's.
-func isWordPress(database string) bool { return strings.HasPrefix(database, "wordpress:") }
-
 // sqlitePath is the path of a SQLite file that is given as a path or as a URL.
 func sqlitePath(database string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
@@ -152,7 +150,7 @@ func findStore(database string) (opener, error) {
 	open, ok := stores[scheme]
 	if !ok {
 		return nil, fmt.Errorf("database %q: unknown scheme %q: give the path of a SQLite file, or a URL with one of the schemes %s",
-			redactURL(database), scheme, strings.Join(slices.Sorted(maps.Keys(stores)), ", "))
+			config.RedactURL(database), scheme, strings.Join(slices.Sorted(maps.Keys(stores)), ", "))
 	}
 	return open, nil
 }
@@ -168,7 +166,7 @@ func openDatabase(ctx context.Context, database string, how opening) (backend, e
 	}
 	b, err := open(ctx, database, how)
 	if err != nil {
-		return nil, fmt.Errorf("open database %q: %w", redactURL(database), err)
+		return nil, fmt.Errorf("open database %q: %w", config.RedactURL(database), err)
 	}
 	return b, nil
 }

@@ -1,4 +1,4 @@
-package cli
+package config
 
 import (
 	"bytes"
@@ -85,7 +85,7 @@ func settingValue(flag *kong.Flag, node *yaml.Node) (any, error) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
-	if flag.Target.Type() == reflect.TypeFor[bundles]() {
+	if flag.Target.Type() == reflect.TypeFor[Bundles]() {
 		var value any
 		err := node.Decode(&value)
 		return value, err

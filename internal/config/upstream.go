@@ -1,11 +1,10 @@
-package cli
+package config
 
 import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,37 +14,37 @@ import (
 	"github.com/sparekey-dev/sparekey/internal/siteurl"
 )
 
-// application is where the application of --upstream is, and how it is reached.
-type application struct {
-	// url is an http or https URL. Of an application on a Unix socket its host is one that
+// Application is where the application of --upstream is, and how it is reached.
+type Application struct {
+	// URL is an http or https URL. Of an application on a Unix socket its host is one that
 	// requests have which name none.
-	url       *url.URL
-	transport proxy.TransportConfig
+	URL       *url.URL
+	Transport proxy.TransportConfig
 }
 
 // maxSocketPath is how many bytes the path of a Unix socket may have (sun_path of Linux,
 // which ends with a NUL).
 const maxSocketPath = 107
 
-// parseUpstream reads what --upstream names:
+// ParseUpstream reads what --upstream names:
 //
 //	http://127.0.0.1:8088      HTTP/1.1
 //	https://app.internal       TLS, with HTTP/2 where the application has it
 //	h2c://127.0.0.1:50051      HTTP/2 without TLS
 //	unix:/run/app.sock         HTTP/1.1 over a Unix socket
 //	unix+h2c:/run/app.sock     HTTP/2 over a Unix socket
-func parseUpstream(text string) (application, error) {
-	var a application
+func ParseUpstream(text string) (Application, error) {
+	var a Application
 	scheme, rest, _ := strings.Cut(text, ":")
 	switch scheme {
 	case "unix+h2c", "unix":
-		a.transport.UnencryptedHTTP2 = scheme == "unix+h2c"
-		a.url = &url.URL{Scheme: "http", Host: "localhost"}
+		a.Transport.UnencryptedHTTP2 = scheme == "unix+h2c"
+		a.URL = &url.URL{Scheme: "http", Host: "localhost"}
 		var err error
-		a.transport.Socket, err = socketPath(rest)
+		a.Transport.Socket, err = socketPath(rest)
 		return a, err
 	case "h2c":
-		a.transport.UnencryptedHTTP2 = true
+		a.Transport.UnencryptedHTTP2 = true
 		text = "http:" + rest
 	}
 	if strings.HasPrefix(rest, "//unix:") { // as nginx writes it
@@ -58,7 +57,7 @@ func parseUpstream(text string) (application, error) {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return a, errUpstream
 	}
-	a.url = u
+	a.URL = u
 	return a, nil
 }
 
@@ -80,18 +79,18 @@ func socketPath(rest string) (string, error) {
 	return path, nil
 }
 
-// application returns where the application is. There must be one.
-func (s *gatewaySettings) application() (application, error) {
-	a, err := parseUpstream(s.Upstream)
+// Application returns where the application is. There must be one.
+func (s *GatewaySettings) Application() (Application, error) {
+	a, err := ParseUpstream(s.Upstream)
 	if err != nil {
-		return a, fmt.Errorf("--upstream %q %w", redactURL(s.Upstream), err)
+		return a, fmt.Errorf("--upstream %q %w", RedactURL(s.Upstream), err)
 	}
-	a.transport.RootCAs, err = s.authorities()
+	a.Transport.RootCAs, err = s.Authorities()
 	return a, err
 }
 
-// authorities are those of --upstream-ca, or nil for those of the system.
-func (s *gatewaySettings) authorities() (*x509.CertPool, error) {
+// Authorities are those of --upstream-ca, or nil for those of the system.
+func (s *GatewaySettings) Authorities() (*x509.CertPool, error) {
 	if s.UpstreamCA == "" {
 		return nil, nil //nolint:nilnil // as in tls.Config
 	}
@@ -118,43 +117,13 @@ func (s *gatewaySettings) authorities() (*x509.CertPool, error) {
 }
 
 // validateAuthorities refuses authorities that cannot be read, or that nothing would ask.
-func (s *gatewaySettings) validateAuthorities() error {
+func (s *GatewaySettings) validateAuthorities() error {
 	if s.UpstreamCA == "" {
 		return nil
 	}
 	if !strings.HasPrefix(s.Upstream, "https:") && !strings.HasPrefix(s.UpstreamIndex, "https:") {
 		return errors.New("--upstream-ca needs an --upstream that begins with https://: the application has no certificate otherwise")
 	}
-	_, err := s.authorities()
+	_, err := s.Authorities()
 	return err
-}
-
-// index returns the address of the REST index of the WordPress behind this server, or "",
-// and what asks it, or nil for http.DefaultTransport.
-func (s *gatewaySettings) index() (address string, transport http.RoundTripper) {
-	if s.UpstreamIndex != "" {
-		if pool, err := s.authorities(); pool != nil && err == nil { // Validate has seen to it
-			transport = proxy.NewTransport(proxy.TransportConfig{RootCAs: pool})
-		}
-		return s.UpstreamIndex, transport
-	}
-	if s.Upstream == "" {
-		return "", nil
-	}
-	a, err := s.application()
-	if err != nil { // Validate has seen to it
-		return "", nil
-	}
-	return strings.TrimRight(a.url.String(), "/") + "/?rest_route=/", proxy.NewTransport(a.transport)
-}
-
-// protocols are those that a server speaks. Without TLS it also takes HTTP/2 whose client
-// knows beforehand (RFC 9113, section 3.3), as gRPC and nginx's grpc_pass do; no request
-// can switch to that.
-func protocols(encrypted bool) *http.Protocols {
-	p := new(http.Protocols)
-	p.SetHTTP1(true)
-	p.SetHTTP2(encrypted)
-	p.SetUnencryptedHTTP2(!encrypted)
-	return p
 }

@@ -1,4 +1,4 @@
-package cli
+package config
 
 import (
 	"errors"
@@ -13,10 +13,10 @@ import (
 // maxSecretFile bounds what is read of a file that a setting names, in bytes.
 const maxSecretFile = 64 << 10
 
-// orFile reads a setting that may have a password in it: "@" and the path of a file stand
+// OrFile reads a setting that may have a password in it: "@" and the path of a file stand
 // for the first line of that file, so that the password is on no command line, which
 // every account of the machine can see. It is kong's mapper for type:"orfile".
-func orFile(ctx *kong.DecodeContext, target reflect.Value) error {
+func OrFile(ctx *kong.DecodeContext, target reflect.Value) error {
 	var text string
 	if err := ctx.Scan.PopValueInto("string", &text); err != nil {
 		return err
@@ -26,7 +26,7 @@ func orFile(ctx *kong.DecodeContext, target reflect.Value) error {
 			return errors.New(`the name of a file must follow the "@"`)
 		}
 		var err error
-		if text, err = firstLine(path); err != nil {
+		if text, err = FirstLine(path); err != nil {
 			return err
 		}
 	}
@@ -34,18 +34,18 @@ func orFile(ctx *kong.DecodeContext, target reflect.Value) error {
 	return nil
 }
 
-// firstLine returns the first line of a file, which must have something in it.
-func firstLine(path string) (string, error) {
+// FirstLine returns the first line of a file, which must have something in it.
+func FirstLine(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", fmt.Errorf("the file %s cannot be read: %w", path, reason(err))
+		return "", fmt.Errorf("the file %s cannot be read: %w", path, Reason(err))
 	}
 	if info.Size() > maxSecretFile {
 		return "", fmt.Errorf("the file %s has more than %d bytes: it must have the value in its first line", path, maxSecretFile)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("the file %s cannot be read: %w", path, reason(err))
+		return "", fmt.Errorf("the file %s cannot be read: %w", path, Reason(err))
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	if line = strings.TrimRight(line, "\r"); line == "" {

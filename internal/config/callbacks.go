@@ -1,4 +1,4 @@
-package cli
+package config
 
 import (
 	"fmt"
@@ -6,12 +6,12 @@ import (
 	"github.com/sparekey-dev/sparekey/web"
 )
 
-// callbacks are the rules of --allow-callback.
-func (c *serveCommand) callbacks() (all []web.Callback, err error) {
+// Callbacks are the rules of --allow-callback.
+func (c *Server) Callbacks() (all []web.Callback, err error) {
 	for _, text := range c.AllowCallback {
 		rule, err := web.ParseCallback(text)
 		if err != nil {
-			return nil, fmt.Errorf("--allow-callback %q %w", redactURL(text), err)
+			return nil, fmt.Errorf("--allow-callback %q %w", RedactURL(text), err)
 		}
 		all = append(all, rule)
 	}

@@ -1,13 +1,13 @@
-package cli
+package config
 
 import (
 	"regexp"
 	"strings"
 )
 
-// redactURL leaves the user, the password and the parameters out of a URL that is to
+// RedactURL leaves the user, the password and the parameters out of a URL that is to
 // be printed, or out of what was meant to be one.
-func redactURL(text string) string {
+func RedactURL(text string) string {
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		scheme, rest = "", text
@@ -41,9 +41,9 @@ func looksLikeURL(text string) bool {
 // of its own its scheme, if it is certainly one.
 var passwordInText = regexp.MustCompile(`((?:wordpress|rediss?|https?)://)[^\s"']*@|[^\s"']*:[^\s"']*@`)
 
-// redactText is a message without passwords of URLs, from whatever source. It runs last before
+// RedactText is a message without passwords of URLs, from whatever source. It runs last before
 // people and logs see the message.
-func redactText(message string) string {
+func RedactText(message string) string {
 	return passwordInText.ReplaceAllStringFunc(message, func(found string) string {
 		if strings.HasSuffix(found, "://user:password@") { // of an example
 			return found

@@ -1,4 +1,4 @@
-package cli
+package config
 
 import (
 	"errors"
@@ -17,24 +17,24 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
-// policySettings are what the site demands of application passwords. They are the
+// PolicySettings are what the site demands of application passwords. They are the
 // site's, so that the server and the command line agree.
-type policySettings struct {
-	MaxLifetime           duration `help:"How long an application password works at most after its creation, such as 90d. 0: forever." default:"0" env:"SPAREKEY_MAX_LIFETIME" group:"Policy of the site" placeholder:"DURATION"`
+type PolicySettings struct {
+	MaxLifetime           Duration `help:"How long an application password works at most after its creation, such as 90d. 0: forever." default:"0" env:"SPAREKEY_MAX_LIFETIME" group:"Policy of the site" placeholder:"DURATION"`
 	RequireExpiry         bool     `help:"Refuse to make application passwords that never expire." env:"SPAREKEY_REQUIRE_EXPIRY" group:"Policy of the site"`
 	RequireScopes         bool     `help:"Refuse to make and to accept application passwords that are not limited to scopes." env:"SPAREKEY_REQUIRE_SCOPES" group:"Policy of the site"`
 	Creators              []string `help:"The roles whose users may have application passwords made. Default: all." env:"SPAREKEY_CREATORS" group:"Policy of the site" placeholder:"ROLE,…"`
 	MaxPerUser            int      `help:"How many application passwords a user may have. 0: any number." default:"0" env:"SPAREKEY_MAX_PER_USER" group:"Policy of the site" placeholder:"N"`
-	RevokeUnused          duration `help:"Revoke application passwords that were not used for so long, such as 180d. 0: never." default:"0" env:"SPAREKEY_REVOKE_UNUSED" group:"Policy of the site" placeholder:"DURATION"`
-	KeepExpired           duration `help:"For how long application passwords that expired or are used up stay in the lists before they are removed, such as 30d. 0: forever." default:"0" env:"SPAREKEY_KEEP_EXPIRED" group:"Policy of the site" placeholder:"DURATION"`
+	RevokeUnused          Duration `help:"Revoke application passwords that were not used for so long, such as 180d. 0: never." default:"0" env:"SPAREKEY_REVOKE_UNUSED" group:"Policy of the site" placeholder:"DURATION"`
+	KeepExpired           Duration `help:"For how long application passwords that expired or are used up stay in the lists before they are removed, such as 30d. 0: forever." default:"0" env:"SPAREKEY_KEEP_EXPIRED" group:"Policy of the site" placeholder:"DURATION"`
 	RevokeOnPasswordReset bool     `help:"Revoke a user's application passwords when their main password is reset." env:"SPAREKEY_REVOKE_ON_PASSWORD_RESET" group:"Policy of the site"`
 	ManageNeedsScope      bool     `help:"Let an application password manage application passwords only where a scope says so." env:"SPAREKEY_MANAGE_NEEDS_SCOPE" group:"Policy of the site"`
-	Scopes                bundles  `help:"Names for scopes, as YAML or JSON: {\"deploy\": [\"POST /hooks/*\"]}. In a configuration file, a map." env:"SPAREKEY_SCOPES" group:"Policy of the site" placeholder:"BUNDLES"`
+	Scopes                Bundles  `help:"Names for scopes, as YAML or JSON: {\"deploy\": [\"POST /hooks/*\"]}. In a configuration file, a map." env:"SPAREKEY_SCOPES" group:"Policy of the site" placeholder:"BUNDLES"`
 }
 
 // problems lists what is wrong with the policy of a site with this database.
-func (p policySettings) problems(database string, usageInterval time.Duration) (problems []error) {
-	for flag, d := range map[string]duration{"max-lifetime": p.MaxLifetime, "revoke-unused": p.RevokeUnused, "keep-expired": p.KeepExpired} {
+func (p PolicySettings) problems(database string, usageInterval time.Duration) (problems []error) {
+	for flag, d := range map[string]Duration{"max-lifetime": p.MaxLifetime, "revoke-unused": p.RevokeUnused, "keep-expired": p.KeepExpired} {
 		if d < 0 {
 			problems = append(problems, fmt.Errorf("--%s must not be negative", flag))
 		}
@@ -47,22 +47,22 @@ func (p policySettings) problems(database string, usageInterval time.Duration) (
 			humantime.Format(usageInterval)))
 	}
 	for _, role := range p.Creators {
-		if hasOwnRoles(database) && !slices.Contains(login.Roles(), role) {
+		if HasOwnRoles(database) && !slices.Contains(login.Roles(), role) {
 			problems = append(problems, fmt.Errorf("--creators: unknown role %q: the roles are %s", role, strings.Join(login.Roles(), ", ")))
 		}
 	}
 	return problems
 }
 
-// hasOwnRoles reports whether the users of a database have the roles of this
+// HasOwnRoles reports whether the users of a database have the roles of this
 // program, rather than those of another one.
-func hasOwnRoles(database string) bool {
+func HasOwnRoles(database string) bool {
 	scheme, _, isURL := strings.Cut(database, "://")
 	return !isURL || scheme == "sqlite"
 }
 
-// policy is the policy in the domain's words.
-func (p policySettings) policy() sparekey.Policy {
+// Policy is the policy in the domain's words.
+func (p PolicySettings) Policy() sparekey.Policy {
 	return sparekey.Policy{
 		MaxLifetime:           time.Duration(p.MaxLifetime),
 		RequireExpiry:         p.RequireExpiry,
@@ -76,25 +76,25 @@ func (p policySettings) policy() sparekey.Policy {
 	}
 }
 
-// duration is a duration as people give it, such as 90d.
-type duration time.Duration
+// Duration is a duration as people give it, such as 90d.
+type Duration time.Duration
 
 // UnmarshalText is called by kong.
-func (d *duration) UnmarshalText(text []byte) error {
+func (d *Duration) UnmarshalText(text []byte) error {
 	if string(text) == "0" {
 		*d = 0
 		return nil
 	}
 	parsed, err := humantime.Parse(string(text))
-	*d = duration(parsed)
+	*d = Duration(parsed)
 	return err
 }
 
-// bundles are an operator's named scopes.
-type bundles struct{ scope.Bundles }
+// Bundles are an operator's named scopes.
+type Bundles struct{ scope.Bundles }
 
 // Decode is called by kong, with a map from a configuration file or with a text.
-func (b *bundles) Decode(ctx *kong.DecodeContext) error {
+func (b *Bundles) Decode(ctx *kong.DecodeContext) error {
 	token, err := ctx.Scan.PopValue("scopes")
 	if err != nil {
 		return err
@@ -140,3 +140,6 @@ func ruleLists(own map[string]any) (map[string][]string, error) {
 	}
 	return lists, errors.Join(problems...)
 }
+
+// IsWordPress reports whether a database is WordPress's.
+func IsWordPress(database string) bool { return strings.HasPrefix(database, "wordpress:") }
