@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -10,20 +9,16 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // visitor is a browser with cookies of its own.
 type visitor struct {
 	t *testing.T
-	s *server
+	s *serverProcess
 	http.Client
 }
 
-func (s *server) visitor(t *testing.T) *visitor {
+func (s *serverProcess) visitor(t *testing.T) *visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -58,61 +53,6 @@ func (v *visitor) page(path string) (address, body string) {
 	v.t.Helper()
 	res, body := v.s.get(v.t, &v.Client, path)
 	return res.Request.URL.Path, body
-}
-
-// TestRevokedWhileHashed has application passwords revoked, rotated and limited while the
-// API hashes the new main password that a request with one of them brought.
-func TestRevokedWhileHashed(t *testing.T) {
-	t.Parallel()
-	password, email, name := "battery staple", "thief@example.org", "Thief"
-	for what, meanwhile := range map[string]func(m sparekey.Manager, c sparekey.Credential) error{
-		"nothing": func(sparekey.Manager, sparekey.Credential) error { return nil },
-		"revoked": func(m sparekey.Manager, c sparekey.Credential) error {
-			_, err := m.Revoke(t.Context(), c.UserID, c.UUID)
-			return err
-		},
-		"rotated": func(m sparekey.Manager, c sparekey.Credential) error {
-			_, _, err := m.Rotate(t.Context(), c.UserID, c.UUID, time.Hour)
-			return err
-		},
-		"limited": func(m sparekey.Manager, c sparekey.Credential) error {
-			_, err := m.Limit(t.Context(), c.UserID, c.UUID, sparekey.Limits{MaxUses: 9})
-			return err
-		},
-	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			database := filepath.Join(t.TempDir(), "sparekey.db")
-			newAccount(t, database)
-			s, err := (&commands{Site: config.Site{Database: database}}).open(t.Context(), opening{}, sparekey.Config{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer s.Close()
-			ann, err := s.UserByLogin(t.Context(), "ann")
-			if err != nil {
-				t.Fatal(err)
-			}
-			list, err := s.service.AsOperator().List(t.Context(), ann.ID)
-			if err != nil || len(list) != 1 {
-				t.Fatal(list, err)
-			}
-			by := sparekey.Identity{User: ann, Credential: list[0]}
-			if err := meanwhile(s.service.AsOperator(), list[0]); err != nil {
-				t.Fatal(err)
-			}
-			for _, change := range []sparekey.UserChange{{Password: &password}, {Email: &email}, {DisplayName: &name}} {
-				_, err := ownAccounts{site: s}.ChangeUser(t.Context(), by, ann.ID, change)
-				if errors.Is(err, sparekey.ErrActingChanged) != (what != "nothing") || what == "nothing" && err != nil {
-					t.Errorf("changed: %v", err)
-				}
-			}
-			_, err = s.accounts.Verify(t.Context(), "ann", password)
-			if now, _ := s.UserByLogin(t.Context(), "ann"); (err == nil) != (what == "nothing") || (now.Email == email) != (what == "nothing") {
-				t.Errorf("the account afterwards: %+v, sign-in %v", now, err)
-			}
-		})
-	}
 }
 
 // TestOwnAccount changes an account over the pages and the API of a

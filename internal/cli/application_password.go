@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/config"
 )
 
 // applicationPasswordCommands mirror those of wp-cli: the same arguments, flags,
@@ -54,7 +55,7 @@ func (o owner) manage(ctx context.Context, do func(*site, sparekey.Manager, spar
 		if err != nil {
 			return err
 		}
-		return do(s, s.service.AsOperator(), u)
+		return do(s, s.Service.AsOperator(), u)
 	}
 }
 
@@ -83,9 +84,9 @@ func (c *passwordCreateCommand) Run(ctx context.Context, all *commands, t termin
 			return fmt.Errorf("%s has the role %s, and by the setting creators only users with one of these may have application passwords: %s. Give %[1]s another role, or change the setting",
 				u.Login, cmp.Or(strings.Join(u.Roles, ", "), "none"), strings.Join(all.Creators, ", "))
 		case err != nil:
-			return c.suggestBundle(s.service, flagNames(err))
+			return c.suggestBundle(s.Service, flagNames(err))
 		case c.isForPrograms():
-			return c.print(t, s.service, u, secret, created)
+			return c.print(t, s.Service, u, secret, created)
 		}
 		fmt.Fprintf(t.out, "Created an application password for %s. It is shown this once.\nPassword: %s\nUUID: %s\n", u.Login, secret.Reveal(), created.UUID)
 		if !created.Limits.IsZero() {
@@ -171,8 +172,8 @@ func (c *passwordListCommand) Run(ctx context.Context, all *commands, t terminal
 			return err
 		}
 		now := time.Now()
-		list = slices.DeleteFunc(list, func(found sparekey.Credential) bool { return !c.stateFilters.selects(s.service, found, now) })
-		l := passwordListing(s.service, list)
+		list = slices.DeleteFunc(list, func(found sparekey.Credential) bool { return !c.stateFilters.selects(s.Service, found, now) })
+		l := passwordListing(s.Service, list)
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err
 		}
@@ -227,14 +228,14 @@ type credential struct {
 func (c credential) explain(err error) error {
 	var spent *sparekey.SpentError
 	if errors.As(err, &spent) && spent.Field != "" {
-		return fmt.Errorf("%w: \"sparekey user application-password update %s %s --%s=…\" does that", err, shellQuote(c.User), shellQuote(c.UUID), limitFlag[spent.Field])
+		return fmt.Errorf("%w: \"sparekey user application-password update %s %s --%s=…\" does that", err, config.ShellQuote(c.User), config.ShellQuote(c.UUID), limitFlag[spent.Field])
 	}
 	if errors.Is(err, sparekey.ErrNotFound) && c.UUID == "" {
-		return fmt.Errorf("the UUID is empty: \"sparekey user application-password list %s\" shows those of the user", shellQuote(c.User))
+		return fmt.Errorf("the UUID is empty: \"sparekey user application-password list %s\" shows those of the user", config.ShellQuote(c.User))
 	}
 	if errors.Is(err, sparekey.ErrNotFound) {
 		return fmt.Errorf("user %[1]s has no application password with the UUID %[2]q: \"sparekey user application-password list %[3]s\" shows them",
-			c.User, c.UUID, shellQuote(c.User))
+			c.User, c.UUID, config.ShellQuote(c.User))
 	}
 	return err
 }
@@ -250,8 +251,8 @@ func (c *passwordGetCommand) Run(ctx context.Context, all *commands, t terminal)
 		if err != nil {
 			return c.explain(err)
 		}
-		l := passwordListing(s.service, []sparekey.Credential{found})
-		l.people = peopleReadOne(s.service, u)
+		l := passwordListing(s.Service, []sparekey.Credential{found})
+		l.people = peopleReadOne(s.Service, u)
 		if err := s.addUsage(ctx, &l, c.outputFlags); err != nil {
 			return err
 		}
@@ -296,7 +297,7 @@ func (c *passwordUpdateCommand) Run(ctx context.Context, all *commands, t termin
 	return c.toChange(ctx, all, func(s *site, m sparekey.Manager, u sparekey.User) error {
 		found, err := m.Edit(ctx, u.ID, c.UUID, edit)
 		if err != nil {
-			return c.explain(c.suggestBundle(s.service, flagNames(err)))
+			return c.explain(c.suggestBundle(s.Service, flagNames(err)))
 		}
 		fmt.Fprintf(t.out, "The application password is named %q.\n", found.Name)
 		if hasLimits {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/humantime"
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 // moment is a time on the command line.
@@ -36,89 +36,9 @@ func (m *moment) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
-// observe receives the same events, for a server.
-func (c *commands) openLog(b backend, observe func(context.Context, sparekey.Event)) (*audit.Log, error) {
-	store, ok := b.(audit.Store)
-	if !ok {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	key, err := c.AuditLogKey()
-	if err != nil {
-		return nil, err
-	}
-	config := audit.Config{Key: key, Operator: accountName(), Keep: time.Duration(c.AuditKeep)}
-	if observe != nil {
-		config.Operator = "server" // what it manages by itself, as the policy says
-		config.Failed = func(err error) {
-			observe(context.Background(), sparekey.Event{Kind: sparekey.KindUsageWriteFailed, Time: time.Now().UTC(), Err: err})
-		}
-	}
-	return audit.New(store, config), nil
-}
-
-// checkKey refuses to go on with another key than that of the audit log.
-func (s *site) checkKey(ctx context.Context) error {
-	if s.log == nil {
-		return nil
-	}
-	return s.log.CheckKey(ctx)
-}
-
-// keyAdvice adds what to do about a key that is not the log's.
-func keyAdvice(err error) error {
-	var other *audit.KeyError
-	switch {
-	case !errors.As(err, &other):
-		return err
-	case other.Plain:
-		return fmt.Errorf("%w: leave --audit-key (SPAREKEY_AUDIT_KEY) out, since a log cannot get a key later", err)
-	}
-	return fmt.Errorf("%w: name the file that has the log's key with --audit-key (SPAREKEY_AUDIT_KEY)", err)
-}
-
-// accountName is who runs the program, as far as the operating system tells.
-func accountName() string {
-	name := "operator"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if by := os.Getenv("SUDO_USER"); by != "" && by != name {
-		name += " (sudo by " + by + ")"
-	}
-	return name
-}
-
-// keepLog writes what a server counts of uses and refusals, until stop is called.
-func (s *site) keepLog(ctx context.Context) (stop func()) {
-	if s.log == nil {
-		return func() {}
-	}
-	return inBackground(context.WithoutCancel(ctx), s.log.Run)
-}
-
-// inBackground runs something until stop is called, which waits for its end.
-func inBackground(ctx context.Context, run func(context.Context)) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-done
-	}
-}
-
-// history is what the database has of the audit log, or nil where it keeps none.
-func (s *site) history() audit.Store {
-	store, _ := s.backend.(audit.Store)
-	return store
-}
-
 // audited is history, for commands that are about nothing else.
 func (s *site) audited() (audit.Store, error) {
-	store := s.history()
+	store := s.History()
 	if store == nil {
 		return nil, errors.New("this database keeps no audit log")
 	}
@@ -154,7 +74,7 @@ func (f auditFilter) query(ctx context.Context, s *site) (audit.Query, error) {
 		} else if strings.Trim(f.User, "0123456789") != "" {
 			return q, err
 		}
-		if q.Credential, err = fullUUID(ctx, s.service.AsOperator(), q.User, q.Credential); err != nil {
+		if q.Credential, err = fullUUID(ctx, s.Service.AsOperator(), q.User, q.Credential); err != nil {
 			return q, err
 		}
 	}
@@ -315,7 +235,7 @@ func (c *auditFollowCommand) follow(ctx context.Context, store audit.Store, q au
 
 func (c *auditFollowCommand) print(t terminal, line audit.Line) {
 	if c.Format == "json" {
-		fmt.Fprintln(t.out, escapeControls(line.Text))
+		fmt.Fprintln(t.out, visible.Escape(line.Text))
 		return
 	}
 	r := auditRow(line)
@@ -347,10 +267,10 @@ func (c *auditVerifyCommand) Run(ctx context.Context, all *commands, t terminal)
 	var broken *audit.BrokenError
 	switch {
 	case errors.As(err, &broken):
-		fmt.Fprintf(t.err, "Error: %s\n", escapeControls(err.Error()))
+		fmt.Fprintf(t.err, "Error: %s\n", visible.Escape(err.Error()))
 		return exitCode(1)
 	case err != nil:
-		fmt.Fprintf(t.err, "Error: %s\n", escapeControls(err.Error()))
+		fmt.Fprintf(t.err, "Error: %s\n", visible.Escape(err.Error()))
 		return exitCode(2)
 	case c.Head:
 		fmt.Fprintln(t.out, report.Head)
@@ -422,7 +342,7 @@ var usageColumns = []string{"use_count", "recent_addresses"}
 // fills them in a row, which does nothing where they are not to be printed.
 func (s *site) usage(l *listing, flags outputFlags) (fill func(context.Context, row) error) {
 	nothing := func(context.Context, row) error { return nil }
-	store := s.history()
+	store := s.History()
 	if store == nil {
 		return nothing
 	}

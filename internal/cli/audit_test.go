@@ -165,7 +165,7 @@ func TestAuditOfAServer(t *testing.T) {
 }
 
 // signIn enters a login and a main password into the page.
-func (s *server) signIn(t *testing.T, login, password string, status int) {
+func (s *serverProcess) signIn(t *testing.T, login, password string, status int) {
 	t.Helper()
 	form := url.Values{"login": {login}, "password": {password}}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+signInPath, strings.NewReader(form.Encode()))

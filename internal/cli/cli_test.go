@@ -68,8 +68,8 @@ func mustCLI(t *testing.T, database string, args ...string) string {
 	return out
 }
 
-// server is a running "sparekey serve".
-type server struct {
+// serverProcess is a running "sparekey serve".
+type serverProcess struct {
 	cmd  *exec.Cmd
 	url  string
 	log  *lines
@@ -116,15 +116,15 @@ func (l *lines) waitFor(t *testing.T, text string) {
 var serving = regexp.MustCompile(`msg=serving .*listen=(\S+)|"msg":"serving",.*"listen":"([^"]+)"`)
 
 // startServer starts a server on a free port and waits until it serves.
-func startServer(t *testing.T, database string, args ...string) *server {
+func startServer(t *testing.T, database string, args ...string) *serverProcess {
 	t.Helper()
 	return startServerTo(t, io.Discard, database, args...)
 }
 
 // startServerTo is startServer, with what the server says to people in a writer.
-func startServerTo(t *testing.T, out io.Writer, database string, args ...string) *server {
+func startServerTo(t *testing.T, out io.Writer, database string, args ...string) *serverProcess {
 	t.Helper()
-	s := &server{log: &lines{}, done: make(chan error, 1)}
+	s := &serverProcess{log: &lines{}, done: make(chan error, 1)}
 	s.cmd = command(context.WithoutCancel(t.Context()), database, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	s.cmd.Stdout = out
 	stderr, err := s.cmd.StderrPipe()
@@ -163,7 +163,7 @@ func scheme(args []string) string {
 }
 
 // kill ends the server at once, as a power cut would.
-func (s *server) kill() {
+func (s *serverProcess) kill() {
 	if s.cmd.ProcessState == nil {
 		_ = s.cmd.Process.Kill()
 		s.done <- <-s.done
@@ -171,7 +171,7 @@ func (s *server) kill() {
 }
 
 // stop asks the server to end, and returns how it did.
-func (s *server) stop() error {
+func (s *serverProcess) stop() error {
 	if err := s.cmd.Process.Signal(os.Interrupt); err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ type answer struct {
 
 // send sends a request with an account's credentials and reads the JSON of the answer. It
 // returns an error if the answer is not complete.
-func (s *server) send(ctx context.Context, as account, method, path, body string) (answer, error) {
+func (s *serverProcess) send(ctx context.Context, as account, method, path, body string) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
@@ -218,7 +218,7 @@ func (s *server) send(ctx context.Context, as account, method, path, body string
 const mine = "/wp-json/wp/v2/users/me/application-passwords"
 
 // works reports whether a secret is accepted. Anything but yes or no fails.
-func (s *server) works(ctx context.Context, as account) (bool, error) {
+func (s *serverProcess) works(ctx context.Context, as account) (bool, error) {
 	a, err := s.send(ctx, as, http.MethodGet, mine+"/introspect", "")
 	switch {
 	case err != nil:

@@ -249,7 +249,7 @@ func (k *killed) wait(ctx context.Context, acks int) {
 
 // client creates application passwords and revokes every other one, until the
 // server is gone.
-func (k *killed) client(ctx context.Context, s *server, as account) {
+func (k *killed) client(ctx context.Context, s *serverProcess, as account) {
 	for i := 0; ctx.Err() == nil; i++ {
 		made, err := s.send(ctx, as, http.MethodPost, mine, `{"name":"app"}`)
 		if err != nil || made.status != http.StatusCreated {
@@ -271,7 +271,7 @@ func (k *killed) client(ctx context.Context, s *server, as account) {
 }
 
 // check tries some of what was acknowledged.
-func (k *killed) check(t *testing.T, s *server, some int) {
+func (k *killed) check(t *testing.T, s *serverProcess, some int) {
 	t.Helper()
 	for want, secrets := range map[bool]map[string]string{true: k.live, false: k.dead} {
 		n := 0

@@ -13,7 +13,7 @@ import (
 )
 
 // options sends OPTIONS with these headers.
-func (s *server) options(t *testing.T, target string, header ...string) *http.Response {
+func (s *serverProcess) options(t *testing.T, target string, header ...string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodOptions, s.url+target, nil)
 	if err != nil {

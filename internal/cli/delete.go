@@ -59,7 +59,7 @@ func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t termin
 // revokeInactive revokes the application passwords of all users that no longer work. It reads
 // them all before it revokes any.
 func revokeInactive(ctx context.Context, s *site, t terminal) error {
-	m := s.service.AsOperator()
+	m := s.Service.AsOperator()
 	users, err := s.usersWithInactive(ctx, newProgress(t, "Reading application passwords"))
 	if err != nil {
 		return searchAdvice(err)
@@ -85,13 +85,13 @@ func revokeInactive(ctx context.Context, s *site, t terminal) error {
 func (s *site) usersWithInactive(ctx context.Context, p *progress) (users []string, err error) {
 	defer p.end()
 	found, n := map[string]bool{}, 0
-	for c, err := range s.service.AsOperator().All(ctx) {
+	for c, err := range s.Service.AsOperator().All(ctx) {
 		if err != nil {
 			return nil, err
 		}
 		n++
 		p.at(n, 0)
-		if s.service.Spent(c) != "" && !found[c.UserID] {
+		if s.Service.Spent(c) != "" && !found[c.UserID] {
 			found[c.UserID] = true
 			users = append(users, c.UserID)
 		}

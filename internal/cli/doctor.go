@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sparekey-dev/sparekey/internal/doctor"
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 type doctorCommand struct {
@@ -54,10 +55,10 @@ func (c *doctorCommand) Run(ctx context.Context, t terminal) error {
 
 func (c *doctorCommand) print(t terminal, r doctor.Report) {
 	for _, text := range r.OK {
-		fmt.Fprintf(t.out, "%s       %s\n", t.paint(green, "ok"), escapeControls(text))
+		fmt.Fprintf(t.out, "%s       %s\n", t.paint(green, "ok"), visible.Escape(text))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(t.out, "%s  %s: %s\n         %s\n", t.paint(red, "PROBLEM"), f.Cause, escapeControls(f.What), c.advice(f.Cause))
+		fmt.Fprintf(t.out, "%s  %s: %s\n         %s\n", t.paint(red, "PROBLEM"), f.Cause, visible.Escape(f.What), c.advice(f.Cause))
 	}
 	switch {
 	case len(r.Findings) > 0:
@@ -91,7 +92,7 @@ func (c *doctorCommand) secret(t terminal) (string, error) {
 	}
 	in, ok := t.in.(*os.File)
 	if !c.SecretStdin && ok && term.IsTerminal(int(in.Fd())) {
-		fmt.Fprintf(t.err, "Application password of %s: ", escapeControls(c.Login))
+		fmt.Fprintf(t.err, "Application password of %s: ", visible.Escape(c.Login))
 		text, err := term.ReadPassword(int(in.Fd()))
 		fmt.Fprintln(t.err)
 		if err != nil {

@@ -14,6 +14,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 // listing is rows of named values, to be printed as wp-cli prints them.
@@ -67,20 +69,7 @@ func (r row) text(column string) string {
 
 // shown is text that does nothing to a terminal. Names are others' choice, and may have escape
 // sequences that hide a line from its reader.
-func (r row) shown(column string) string { return escapeControls(r.text(column)) }
-
-// escapeControls writes what cannot be seen as \uXXXX.
-func escapeControls(s string) string {
-	var b strings.Builder
-	for _, c := range s {
-		if unicode.IsPrint(c) {
-			b.WriteRune(c)
-		} else {
-			fmt.Fprintf(&b, `\u%04x`, c)
-		}
-	}
-	return b.String()
-}
+func (r row) shown(column string) string { return visible.Escape(r.text(column)) }
 
 // outputFlags choose what of a listing is printed, and how.
 type outputFlags struct {
@@ -462,7 +451,7 @@ func (l listing) json(r row) (json.RawMessage, error) {
 		if err != nil {
 			return nil, fmt.Errorf("write JSON: %w", err)
 		}
-		members = append(members, fmt.Sprintf("%q:%s", c, escapeControls(string(value))))
+		members = append(members, fmt.Sprintf("%q:%s", c, visible.Escape(string(value))))
 	}
 	return json.RawMessage("{" + strings.Join(members, ",") + "}"), nil
 }

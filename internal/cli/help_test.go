@@ -96,7 +96,7 @@ func TestSettingsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c commands
-	known := configurable(newParser(&c, terminal{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}}).Model)
+	known := config.Configurable(newParser(&c, terminal{strings.NewReader(""), &strings.Builder{}, &strings.Builder{}}).Model)
 	for _, row := range regexp.MustCompile("(?m)^\\| `--([a-z-]+)` \\| `(\\w+)` \\| ([^|]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		flag, ok := known[row[1]]
 		switch {

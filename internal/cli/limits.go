@@ -215,11 +215,11 @@ func (c *passwordRotateCommand) Run(ctx context.Context, all *commands, t termin
 				"by a WordPress behind \"sparekey serve --upstream\" only with --signing-key and the plugin of docs/guides/wordpress-gateway.md.\n")
 		}
 		if c.isForPrograms() {
-			return c.print(t, s.service, u, secret, changed)
+			return c.print(t, s.Service, u, secret, changed)
 		}
 		fmt.Fprintf(t.out, "The application password %q of %s has a new secret. It is shown this once.\nPassword: %s\n",
 			changed.Name, u.Login, secret.Reveal())
-		switch until := s.service.OldSecretUntil(changed); {
+		switch until := s.Service.OldSecretUntil(changed); {
 		case !until.IsZero() && changed.OldHash == before.OldHash: // the last rotation is repeated
 			fmt.Fprintf(t.out, "The secret of the last rotation was never used, and no longer works. The one before it is accepted until %s.\n", until.Format(time.RFC3339))
 		case !until.IsZero():
@@ -285,7 +285,7 @@ func (c *passwordExplainCommand) asked() (args []string, asked sparekey.Request,
 
 // printExplanation prints what an application password may do.
 func printExplanation(s *site, owner sparekey.User, c sparekey.Credential, t terminal) {
-	for _, sentence := range explain.Credential(s.service, owner, c) {
+	for _, sentence := range explain.Credential(s.Service, owner, c) {
 		fmt.Fprintln(t.out, explain.English(sentence))
 	}
 }
@@ -293,7 +293,7 @@ func printExplanation(s *site, owner sparekey.User, c sparekey.Credential, t ter
 // find finds the application password by its UUID, in those of the user if one is
 // named.
 func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []string) (sparekey.User, sparekey.Credential, error) {
-	manager, uuid := s.service.AsOperator(), args[len(args)-1]
+	manager, uuid := s.Service.AsOperator(), args[len(args)-1]
 	if len(args) == 2 {
 		user, err := s.findUser(ctx, args[0])
 		if err != nil {
@@ -318,7 +318,7 @@ func (c *passwordExplainCommand) find(ctx context.Context, s *site, args []strin
 		}
 		return sparekey.User{}, sparekey.Credential{}, fmt.Errorf("found no application password with the UUID %q: %s", uuid, advice)
 	}
-	user, err := s.service.Directory().UserByID(ctx, list[0].UserID)
+	user, err := s.Service.Directory().UserByID(ctx, list[0].UserID)
 	if errors.Is(err, sparekey.ErrUserNotFound) {
 		user, err = goneUser(list[0].UserID), nil
 	}
@@ -340,13 +340,13 @@ func (c *passwordExplainCommand) answer(s *site, all *commands, found sparekey.C
 			Request: upstream.Request{Method: asked.Method, Target: asked.Target},
 		}
 	}
-	allowed, sentence := explain.Request(s.service, found, a)
+	allowed, sentence := explain.Request(s.Service, found, a)
 	fmt.Fprintln(t.out, explain.English(sentence))
 	all.printPublicRequest(asked, from, profile, t.out)
 	if !allowed {
 		return exitCode(1)
 	}
-	if s.service.IsLimited(found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
+	if s.Service.IsLimited(found) && asked.Method == http.MethodPost && upstream.IsForAPI(asked.Target) {
 		fmt.Fprintln(t.out, "JSON and raw bodies pass. Forms are another matter: serve --upstream judges their fields, and behind a proxy that asks, few pass (docs/reference/scopes.md).")
 	}
 	return nil

@@ -100,7 +100,7 @@ func (o *owners) login(ctx context.Context, id string) (string, error) {
 func (s *site) rowsOf(ctx context.Context, all iter.Seq2[sparekey.Credential, error], p *progress, selects func(sparekey.Credential, row) (bool, error)) iter.Seq2[row, error] {
 	return func(yield func(row, error) bool) {
 		defer p.end()
-		names, n := owners{directory: s.service.Directory()}, 0
+		names, n := owners{directory: s.Service.Directory()}, 0
 		for c, err := range all {
 			if err != nil {
 				yield(nil, err)
@@ -108,7 +108,7 @@ func (s *site) rowsOf(ctx context.Context, all iter.Seq2[sparekey.Credential, er
 			}
 			n++
 			p.at(n, 0)
-			r := credentialRow(s.service, c)
+			r := credentialRow(s.Service, c)
 			ok, err := selects(c, r)
 			if err == nil && !ok {
 				continue
@@ -145,16 +145,16 @@ func newestFirst(rows iter.Seq2[row, error]) (kept []row, ok bool, err error) {
 // listAll lists the application passwords of all users.
 func (c *passwordListCommand) listAll(ctx context.Context, all *commands, t terminal) error {
 	return all.with(ctx, func(s *site) error {
-		l, now := allUsersListing(s.service), time.Now()
+		l, now := allUsersListing(s.Service), time.Now()
 		fill := s.usage(&l, c.outputFlags)
 		selects := func(found sparekey.Credential, r row) (bool, error) {
-			if !c.stateFilters.selects(s.service, found, now) || !c.selects(r) {
+			if !c.stateFilters.selects(s.Service, found, now) || !c.selects(r) {
 				return false, nil
 			}
 			return true, fill(ctx, r)
 		}
 		read := func(p *progress) iter.Seq2[row, error] {
-			return s.rowsOf(ctx, s.service.AsOperator().All(ctx), p, selects)
+			return s.rowsOf(ctx, s.Service.AsOperator().All(ctx), p, selects)
 		}
 		switch {
 		case c.isForPeople(c.Format, t, l):

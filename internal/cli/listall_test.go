@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/server"
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
@@ -32,7 +33,7 @@ func everyRow(sparekey.Credential, row) (bool, error) { return true, nil }
 func TestNewestFirst(t *testing.T) {
 	t.Parallel()
 	store := memory.New()
-	s := &site{service: sparekey.New(store, store, sparekey.Config{})}
+	s := &site{&server.Site{Service: sparekey.New(store, store, sparekey.Config{})}}
 	for n, isKept := range map[int]bool{0: true, 1: true, mostSorted: true, mostSorted + 1: false, 5000: false} {
 		runs := 0
 		rows := s.rowsOf(t.Context(), manyCredentials(n, &runs), nil, everyRow)
@@ -61,17 +62,17 @@ func TestNewestFirst(t *testing.T) {
 func TestStreamedFormats(t *testing.T) {
 	t.Parallel()
 	store := memory.New()
-	s := &site{service: sparekey.New(store, store, sparekey.Config{})}
+	s := &site{&server.Site{Service: sparekey.New(store, store, sparekey.Config{})}}
 	runs := 0
 	rows := s.rowsOf(t.Context(), manyCredentials(3, &runs), nil, everyRow)
-	kept := allUsersListing(s.service)
+	kept := allUsersListing(s.Service)
 	for r, err := range rows {
 		if err != nil {
 			t.Fatal(err)
 		}
 		kept.rows = append(kept.rows, r)
 	}
-	streamed := allUsersListing(s.service)
+	streamed := allUsersListing(s.Service)
 	streamed.stream = rows
 	for _, format := range []string{"table", "csv", "json", "yaml", "ids", "count", "auto"} {
 		var a, b strings.Builder
@@ -95,10 +96,10 @@ func TestStreamedFormats(t *testing.T) {
 func TestStreamFails(t *testing.T) {
 	t.Parallel()
 	store := memory.New()
-	s := &site{service: sparekey.New(store, store, sparekey.Config{})}
+	s := &site{&server.Site{Service: sparekey.New(store, store, sparekey.Config{})}}
 	broken := errors.New("the database is away")
 	for _, format := range []string{"table", "csv", "json", "yaml", "ids", "count"} {
-		l := allUsersListing(s.service)
+		l := allUsersListing(s.Service)
 		l.stream = s.rowsOf(t.Context(), func(yield func(sparekey.Credential, error) bool) {
 			if yield(sparekey.Credential{UserID: "1", UUID: "x"}, nil) {
 				yield(sparekey.Credential{}, broken)

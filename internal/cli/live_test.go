@@ -53,7 +53,7 @@ func newLastingApplication(t *testing.T) (url string, uploads <-chan error) {
 
 // open opens a request that lasts, and returns once the application has said hello, or at
 // once if it is an upload.
-func (s *server) open(t *testing.T, as account, path string) (*bufio.Reader, net.Conn) {
+func (s *serverProcess) open(t *testing.T, as account, path string) (*bufio.Reader, net.Conn) {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {

@@ -18,7 +18,7 @@ func TestSlashesInFront(t *testing.T) {
 	narrow := newNarrow(t, database)
 	anonymous := account{}
 	const index, pages = `"namespaces"`, "Sparekey"
-	for name, s := range map[string]*server{
+	for name, s := range map[string]*serverProcess{
 		"alone":    startServer(t, database),
 		"in front": startServer(t, database, "--upstream", newApplication(t)),
 	} {
@@ -74,7 +74,7 @@ func TestSlashesInFront(t *testing.T) {
 
 // askRaw sends a request whose target is in origin form, as it is written, and follows
 // no redirect.
-func (s *server) askRaw(t *testing.T, as account, target string) (int, string) {
+func (s *serverProcess) askRaw(t *testing.T, as account, target string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, nil)
 	if err != nil {

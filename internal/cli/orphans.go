@@ -17,7 +17,7 @@ func (s *site) findOwner(ctx context.Context, name string) (sparekey.User, error
 	if err == nil || name == "" || strings.Trim(name, "0123456789") != "" {
 		return u, err
 	}
-	if left, listErr := s.service.AsOperator().List(ctx, name); listErr == nil && len(left) > 0 {
+	if left, listErr := s.Service.AsOperator().List(ctx, name); listErr == nil && len(left) > 0 {
 		return goneUser(name), nil
 	}
 	return u, err
@@ -48,10 +48,10 @@ func (c *passwordOrphansCommand) Run(ctx context.Context, all *commands, t termi
 }
 
 func (c *passwordOrphansCommand) printOrphans(s *site, t terminal, orphans []sparekey.Credential) error {
-	l := passwordListing(s.service, orphans)
+	l := passwordListing(s.Service, orphans)
 	l.more = append(slices.Clone(l.columns), l.more...)
 	l.columns = []string{"user", "uuid", "name", "created", "last_used", "last_ip"}
-	l.people = peopleReadAll(s.service)
+	l.people = peopleReadAll(s.Service)
 	l.people.empty = "No application passwords of users who are gone."
 	for i, o := range orphans {
 		l.rows[i]["user"], l.rows[i]["user_login"] = o.UserID, o.UserID
@@ -62,8 +62,8 @@ func (c *passwordOrphansCommand) printOrphans(s *site, t terminal, orphans []spa
 // orphans are the application passwords whose users are gone. p shows how many were read.
 func (s *site) orphans(ctx context.Context, p *progress) (orphans []sparekey.Credential, err error) {
 	defer p.end()
-	isOrphan, n := s.service.OrphanCheck(ctx), 0
-	for c, err := range s.service.AsOperator().All(ctx) {
+	isOrphan, n := s.Service.OrphanCheck(ctx), 0
+	for c, err := range s.Service.AsOperator().All(ctx) {
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +90,7 @@ func (c *passwordOrphansCommand) revoke(ctx context.Context, s *site, t terminal
 	}
 	p = newProgress(t, "Revoking")
 	defer p.end()
-	m := s.service.AsOperator()
+	m := s.Service.AsOperator()
 	var revoked []sparekey.Credential
 	for i, o := range orphans {
 		p.at(i, len(orphans))

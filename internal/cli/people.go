@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 // How many characters a UUID has, and how many of them name an application password of one
@@ -33,7 +34,7 @@ func credentialCells(svc *sparekey.Service, c sparekey.Credential, now time.Time
 	row := cells(c.UUID, c.Name, onDay(c.Created, ""), fromNow(c.LastUsed, now, "never"),
 		fromNow(svc.Expires(c), now, "never"), limitsInShort(c), status)
 	if len(c.UUID) > shortUUID {
-		row[0].short = escapeControls(c.UUID[:shortUUID])
+		row[0].short = visible.Escape(c.UUID[:shortUUID])
 	}
 	row[6].style = look
 	if word, _, ok := strings.Cut(status, ":"); ok {

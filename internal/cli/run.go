@@ -6,18 +6,17 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kong"
 	kongcompletion "github.com/jotaen/kong-completion"
 	"github.com/posener/complete"
 
 	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/humantime"
 	"github.com/sparekey-dev/sparekey/internal/login"
-	"github.com/sparekey-dev/sparekey/throttle"
+	"github.com/sparekey-dev/sparekey/internal/server"
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 // commands are all that the program can do. The names follow wp-cli where it has
@@ -71,7 +70,7 @@ func run(ctx context.Context, args []string, t terminal) (status int) {
 	parsed, err := parser.Parse(args)
 	if err == nil {
 		for _, name := range config.UnknownVariables(parser.Model, os.Environ()) {
-			fmt.Fprintf(t.err, "Warning: the environment variable %s is not a setting: \"sparekey help settings\" lists those that are\n", escapeControls(name))
+			fmt.Fprintf(t.err, "Warning: the environment variable %s is not a setting: \"sparekey help settings\" lists those that are\n", visible.Escape(name))
 		}
 		c.warnOfDatabaseFiles(parsed.Command(), t)
 		parsed.BindTo(ctx, (*context.Context)(nil))
@@ -123,8 +122,7 @@ func commandOf(c *kong.Context) *kong.Node {
 
 // Validate is called by kong.
 func (c *commands) Validate() error {
-	_, err := findStore(c.Database)
-	return errors.Join(c.Site.Validate(), err)
+	return errors.Join(c.Site.Validate(), server.CheckDatabase(c.Database))
 }
 
 func newParser(c *commands, t terminal) *kong.Kong {
@@ -145,81 +143,38 @@ func newParser(c *commands, t terminal) *kong.Kong {
 	)
 }
 
-// site is an opened database with the rules on top.
-type site struct {
-	backend
-	service  *sparekey.Service
-	accounts *login.Accounts
-	log      *audit.Log        // nil where the database keeps none
-	limiter  *throttle.Limiter // nil: nothing is throttled
-	numbers  *numbers          // nil: nothing is counted
-}
+// site is an opened database, as the commands use it.
+type site struct{ *server.Site }
 
-// open opens the database that the settings name. Events of its repairs go to the observer of
-// all other events.
-func (c *commands) open(ctx context.Context, how opening, rules sparekey.Config) (*site, error) {
-	how.observe = func(ctx context.Context, e sparekey.Event) {
-		if rules.Observe != nil {
-			rules.Observe(ctx, e)
-		}
-	}
-	b, err := openDatabase(ctx, c.Database, how)
+// open opens the database that the settings name.
+func (c *commands) open(ctx context.Context, how server.Opening) (*site, error) {
+	s, err := server.Open(ctx, &c.Site, how, sparekey.Config{})
 	if err != nil {
 		return nil, err
 	}
-	rules.UniqueNames = c.DuplicateNames == "reject"
-	rules.UsageInterval = time.Duration(c.UsageInterval)
-	rules.Bundles, rules.Policy = c.Scopes.Bundles, c.Policy()
-	if _, ok := b.(sparekey.Authority); !ok { // the directory has no rule of its own
-		rules.Allow, rules.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
-	}
-	log, err := c.openLog(b, rules.Observe)
-	if err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	var accountLog login.Log
-	if log != nil {
-		accountLog, rules.Record = log, log.Record
-		if rules.Observe != nil {
-			rules.Observe = sparekey.Observers(rules.Observe, log.Observe)
-		}
-	}
-	var limiter *throttle.Limiter
-	if how.limiter != nil {
-		limiter = how.limiter(b)
-	}
-	service := sparekey.New(b, b, limiter.Protect(rules))
-	return &site{backend: b, service: service, accounts: login.New(b, accountLog, time.Now), log: log, limiter: limiter}, nil
-}
-
-// atomically makes one step of what do writes, as far as the database can.
-func (s *site) atomically(ctx context.Context, do func(context.Context) error) error {
-	if t, ok := s.backend.(sparekey.Transactor); ok {
-		return t.Atomically(ctx, do)
-	}
-	return do(ctx)
+	return &site{s}, nil
 }
 
 // with opens the database for the time of one command. It reports an error on closing, since
 // that may mean that something was not kept.
 func (c *commands) with(ctx context.Context, do func(*site) error) error {
-	return c.withDatabase(ctx, opening{}, do)
+	return c.withDatabase(ctx, server.Opening{}, do)
 }
 
 // withDatabase is with, on a database that is opened in a way of its own.
-func (c *commands) withDatabase(ctx context.Context, how opening, do func(*site) error) error {
-	s, err := c.open(ctx, how, sparekey.Config{})
+func (c *commands) withDatabase(ctx context.Context, how server.Opening, do func(*site) error) error {
+	s, err := c.open(ctx, how)
 	if err != nil {
 		return err
 	}
-	return errors.Join(keyAdvice(do(s)), s.Close())
+	return errors.Join(server.KeyAdvice(do(s)), s.Close())
 }
 
 // toChange is with, for what must be on record: it does nothing where that could
 // not be.
 func (c *commands) toChange(ctx context.Context, do func(*site) error) error {
 	return c.with(ctx, func(s *site) error {
-		if err := s.checkKey(ctx); err != nil {
+		if err := s.CheckKey(ctx); err != nil {
 			return err
 		}
 		return do(s)

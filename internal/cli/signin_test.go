@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sparekey-dev/sparekey/internal/login"
 	"github.com/sparekey-dev/sparekey/passhash"
 	"github.com/sparekey-dev/sparekey/store/sqlite"
 )
@@ -76,26 +75,5 @@ func TestSignInStoresAnew(t *testing.T) {
 	}
 	if out := mustCLI(t, database, "audit", "list", "--kind=password_reset", "--format=csv", "--fields=kind,login"); !strings.HasSuffix(out, "\npassword_reset,ann") {
 		t.Errorf("on record: %s", out)
-	}
-}
-
-// TestWhichPasswordsAreStoredAnew expects the passwords of Sparekey's own databases to be
-// rehashed, also through the wrappers of stores here, and WordPress's never.
-func TestWhichPasswordsAreStoredAnew(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		backend backend
-		anew    bool
-	}{
-		"SQLite":    {&sqlite.Store{}, true},
-		"memory":    {memoryBackend{}, true},
-		"WordPress": {wordPressBackend{}, false},
-	} {
-		if _, ok := c.backend.(login.Rehasher); ok != c.anew {
-			t.Errorf("%s: passwords are rehashed: %t, want %t", name, ok, c.anew)
-		}
-		if _, ok := c.backend.(login.HashSampler); !ok {
-			t.Errorf("%s cannot say in which formats passwords are", name)
-		}
 	}
 }

@@ -67,7 +67,7 @@ func TestURLHasOneForm(t *testing.T) {
 
 // signInFrom signs ann in as a browser does whose page is of an origin, which is not the
 // Host of the request, and returns the cookie.
-func (s *server) signInFrom(t *testing.T, origin string) string {
+func (s *serverProcess) signInFrom(t *testing.T, origin string) string {
 	t.Helper()
 	form := url.Values{"login": {"ann"}, "password": {"x"}}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+signInPath, strings.NewReader(form.Encode()))

@@ -85,7 +85,7 @@ func TestDoctorExplainsStagingLogins(t *testing.T) {
 }
 
 // stagingForms sends forms to pages: WordPress looks for a route in each of them.
-func (s *server) stagingForms(t *testing.T, as account) {
+func (s *serverProcess) stagingForms(t *testing.T, as account) {
 	t.Helper()
 	const form = "application/x-www-form-urlencoded"
 	multi := func(field string) (string, string) {

@@ -64,7 +64,7 @@ func newStreams(t *testing.T) string {
 
 // begin sends the beginning of a request and reads until the application has begun to
 // answer, if it does.
-func (s *server) begin(t *testing.T, as account, method, path, more, begun string) (net.Conn, *bufio.Reader) {
+func (s *serverProcess) begin(t *testing.T, as account, method, path, more, begun string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"unicode"
 
 	textwidth "golang.org/x/text/width"
+
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 // heading is a column of a table for people.
@@ -25,7 +27,7 @@ type cell struct {
 // cells are plain texts in a row, which do nothing to a terminal.
 func cells(texts ...string) (row []cell) {
 	for _, text := range texts {
-		row = append(row, cell{text: escapeControls(text)})
+		row = append(row, cell{text: visible.Escape(text)})
 	}
 	return row
 }

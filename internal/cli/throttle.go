@@ -4,73 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/store/sqlite"
-	"github.com/sparekey-dev/sparekey/store/wordpress"
 	"github.com/sparekey-dev/sparekey/throttle"
-	"github.com/sparekey-dev/sparekey/throttle/redis"
 )
-
-var ( // stores that keep what the throttle needs, by interfaces of plain types
-	_ throttle.Sightings = (*sqlite.Store)(nil)
-	_ throttle.Mailbox   = (*sqlite.Store)(nil)
-	_ throttle.Sightings = (*wordpress.Store)(nil)
-	_ throttle.Mailbox   = (*wordpress.Store)(nil)
-)
-
-// counts are the counts that the settings name in Redis, or nil. The server starts also where Redis
-// is away, and counts for itself until it is there.
-func (s *serveCommand) counts(log *slog.Logger) (counts *redis.Counts, stop func() error, err error) {
-	stop = func() error { return nil }
-	if s.Throttle == "on" || s.Throttle == "off" {
-		return nil, stop, nil
-	}
-	redis.LogTo(log)
-	counts, err = redis.Open(s.Throttle)
-	if err != nil {
-		return nil, stop, err
-	}
-	return counts, counts.Close, nil
-}
-
-// limiter is the Limiter that the settings ask for on a database, or nil. counts may be nil.
-func (s *serveCommand) limiter(ctx context.Context, b backend, counts *redis.Counts, log *slog.Logger) *throttle.Limiter {
-	if s.Throttle == "off" {
-		return nil
-	}
-	config := throttle.Config{
-		PerLogin: s.ThrottlePerLogin, PerAddress: s.ThrottlePerAddress, Site: s.ThrottleSite, Users: b, Log: log,
-	}
-	config.Sightings, _ = b.(throttle.Sightings)
-	if counts != nil {
-		config.Shared, config.Sightings = counts, counts
-	}
-	l := throttle.New(config)
-	l.Reach(ctx)
-	if err := l.Load(ctx); err != nil {
-		log.WarnContext(ctx, "cannot read from where credentials were right", "error", err)
-	}
-	return l
-}
-
-// keepThrottle keeps what the limiter learns and answers "sparekey throttle", until stop is called.
-func (s *site) keepThrottle(ctx context.Context) (stop func()) {
-	ctx = context.WithoutCancel(ctx)
-	stopRun := inBackground(ctx, s.limiter.Run)
-	mailbox, ok := s.backend.(throttle.Mailbox)
-	if !ok {
-		return stopRun
-	}
-	stopAnswers := inBackground(ctx, func(ctx context.Context) { s.limiter.Attend(ctx, mailbox) })
-	return func() {
-		stopAnswers()
-		stopRun()
-	}
-}
 
 type throttleCommands struct {
 	List  throttleListCommand  `cmd:"" help:"List what is throttled now by the servers on this database."`
@@ -79,7 +18,7 @@ type throttleCommands struct {
 
 // askServers asks the servers on the database. It is an error if none answers.
 func (s *site) askServers(ctx context.Context, toClear *throttle.Selection) ([]throttle.Answer, error) {
-	mailbox, ok := s.backend.(throttle.Mailbox)
+	mailbox, ok := s.Backend.(throttle.Mailbox)
 	if !ok {
 		return nil, errors.New("no server shares this database, so none can be asked: name another one with --database")
 	}

@@ -18,7 +18,7 @@ import (
 
 // knock asks for something with a credential, as a caller from an address that
 // the trusted proxy names.
-func (s *server) knock(t *testing.T, as account, addr, path string) *http.Response {
+func (s *serverProcess) knock(t *testing.T, as account, addr, path string) *http.Response {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
 	r.SetBasicAuth(as.login, as.secret)
@@ -28,7 +28,7 @@ func (s *server) knock(t *testing.T, as account, addr, path string) *http.Respon
 }
 
 // wantStatus compares what knock is answered with.
-func (s *server) wantStatus(t *testing.T, as account, addr string, want int) *http.Response {
+func (s *serverProcess) wantStatus(t *testing.T, as account, addr string, want int) *http.Response {
 	t.Helper()
 	res := s.knock(t, as, addr, mine+"/introspect")
 	if res.StatusCode != want {
@@ -251,7 +251,7 @@ func TestThrottleCommands(t *testing.T) {
 }
 
 // roundTrip sends a request to the server, whatever host it is for.
-func (s *server) roundTrip(t *testing.T, r *http.Request) *http.Response {
+func (s *serverProcess) roundTrip(t *testing.T, r *http.Request) *http.Response {
 	t.Helper()
 	r.URL.Scheme, r.URL.Host, r.RequestURI = "http", strings.TrimPrefix(s.url, "http://"), ""
 	r.Host = "keys.example"

@@ -12,10 +12,10 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/config"
-	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/server"
+	"github.com/sparekey-dev/sparekey/internal/visible"
 	"github.com/sparekey-dev/sparekey/passhash"
 	"github.com/sparekey-dev/sparekey/scope"
-	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/store/wordpress"
 )
 
@@ -38,11 +38,7 @@ func (wordPressSchemaCommand) Run(all *commands, t terminal) error {
 	if !config.IsWordPress(all.Database) {
 		return errors.New("--database must be that of a WordPress site: a URL such as wordpress://user:password@127.0.0.1:3306/database?prefix=wp_")
 	}
-	database, _, err := objectCache(all.Database)
-	if err != nil {
-		return err
-	}
-	statements, err := wordpress.Schema(database)
+	statements, err := server.WordPressSchema(all.Database)
 	if err != nil {
 		return err
 	}
@@ -107,7 +103,7 @@ func (f transferFlags) run(ctx context.Context, all *commands, t terminal, makes
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	x := &transfer{from: from, to: to, bundles: from.service.Bundles(), makesUsers: makesUsers, dryRun: f.DryRun, t: t}
+	x := &transfer{from: from, to: to, bundles: from.Service.Bundles(), makesUsers: makesUsers, dryRun: f.DryRun, t: t}
 	if x.oldSite, err = verifiesNoGeneric(ctx, to); err != nil {
 		return err
 	}
@@ -125,22 +121,21 @@ func (f transferFlags) run(ctx context.Context, all *commands, t terminal, makes
 // open opens one of the two databases. One that is yet to be made stays unmade
 // where nothing is to be changed.
 func (f transferFlags) open(ctx context.Context, all *commands, database string, create bool) (*site, error) {
-	if _, err := findStore(database); err != nil {
+	if err := server.CheckDatabase(database); err != nil {
 		return nil, err
 	}
 	one := *all
 	one.Database = database
 	if _, err := os.Stat(database); create && f.DryRun && errors.Is(err, fs.ErrNotExist) && !config.IsWordPress(database) {
-		nothing := memoryBackend{memory.New()}
-		return &site{backend: nothing, accounts: login.New(nothing, nil, time.Now)}, nil
+		one.Database = "memory:"
 	}
-	return one.open(ctx, opening{create: create && !f.DryRun}, sparekey.Config{})
+	return one.open(ctx, server.Opening{Create: create && !f.DryRun})
 }
 
 // verifiesNoGeneric reports whether a database is of a WordPress that cannot verify
 // $generic$ hashes.
 func verifiesNoGeneric(ctx context.Context, s *site) (bool, error) {
-	h, ok := s.backend.(sparekey.Hasher)
+	h, ok := s.Backend.(sparekey.Hasher)
 	if !ok {
 		return false, nil
 	}
@@ -177,7 +172,7 @@ func (x *transfer) users(ctx context.Context) error {
 func (x *transfer) refuse(u sparekey.User, why string) {
 	x.report.refused++
 	x.progress.end()
-	fmt.Fprintf(x.t.err, "Refused: user %s (%s): %s\n", escapeControls(u.ID), escapeControls(u.Login), escapeControls(why))
+	fmt.Fprintf(x.t.err, "Refused: user %s (%s): %s\n", visible.Escape(u.ID), visible.Escape(u.Login), visible.Escape(why))
 }
 
 // user copies one user. A problem of one user does not stop the copy of others.
@@ -263,7 +258,7 @@ func (x *transfer) credential(ctx context.Context, u, target sparekey.User, c sp
 		x.refuse(u, fmt.Sprintf("application password %s (%s) has no hash, so it could not be used", c.UUID, c.Name))
 		return nil
 	}
-	if keeps, ok := x.to.backend.(interface {
+	if keeps, ok := x.to.Backend.(interface {
 		WasRevoked(ctx context.Context, userID, uuid string) (bool, error)
 	}); ok && target.ID != "" {
 		revoked, err := keeps.WasRevoked(ctx, target.ID, c.UUID)
@@ -320,11 +315,11 @@ func withoutNUL(text string) string { return strings.ReplaceAll(text, "\x00", ""
 // makeUser adds a user, and puts that on record where there is a log.
 func (x *transfer) makeUser(ctx context.Context, u sparekey.User, hash string) (made sparekey.User, err error) {
 	u.DisplayName, u.Email = withoutNUL(u.DisplayName), withoutNUL(u.Email)
-	err = x.to.atomically(ctx, func(ctx context.Context) (err error) {
-		if made, err = x.to.CreateUser(ctx, u, hash); err != nil || x.to.log == nil {
+	err = x.to.Atomically(ctx, func(ctx context.Context) (err error) {
+		if made, err = x.to.CreateUser(ctx, u, hash); err != nil || x.to.Log == nil {
 			return err
 		}
-		return x.to.log.Record(ctx, sparekey.Event{Kind: audit.KindUserCreated, Time: time.Now().UTC().Truncate(time.Second), User: made})
+		return x.to.Log.Record(ctx, sparekey.Event{Kind: audit.KindUserCreated, Time: time.Now().UTC().Truncate(time.Second), User: made})
 	})
 	return made, err
 }
@@ -332,11 +327,11 @@ func (x *transfer) makeUser(ctx context.Context, u sparekey.User, hash string) (
 // insert adds an application password, and puts that on record where there is a
 // log.
 func (x *transfer) insert(ctx context.Context, target sparekey.User, c sparekey.Credential) error {
-	return x.to.atomically(ctx, func(ctx context.Context) error {
-		if err := x.to.Insert(ctx, c, nil); err != nil || x.to.log == nil {
+	return x.to.Atomically(ctx, func(ctx context.Context) error {
+		if err := x.to.Insert(ctx, c, nil); err != nil || x.to.Log == nil {
 			return err
 		}
-		return x.to.log.Record(ctx, sparekey.Event{
+		return x.to.Log.Record(ctx, sparekey.Event{
 			Kind: sparekey.KindCreated, Time: time.Now().UTC().Truncate(time.Second), User: target, Credential: c,
 		})
 	})

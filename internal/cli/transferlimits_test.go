@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
-	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/config"
+	"github.com/sparekey-dev/sparekey/internal/server"
 	"github.com/sparekey-dev/sparekey/scope"
-	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
 // TestTransferOfLimits copies application passwords whose limits a database may hold, and
@@ -35,7 +35,7 @@ func TestTransferOfLimits(t *testing.T) {
 	}
 	for _, dryRun := range []bool{false, true} {
 		for name, c := range cases {
-			from, to := memory.New(), memory.New()
+			from, to := inMemory(t), inMemory(t)
 			u, err := from.CreateUser(t.Context(), sparekey.User{Login: "ann"}, "")
 			if err != nil {
 				t.Fatal(err)
@@ -47,11 +47,8 @@ func TestTransferOfLimits(t *testing.T) {
 			if err := from.Insert(t.Context(), kept, nil); err != nil {
 				t.Fatal(err)
 			}
-			site := func(s *memory.Store) *site {
-				return &site{backend: memoryBackend{s}, service: sparekey.New(s, s, sparekey.Config{}), accounts: login.New(memoryBackend{s}, nil, time.Now)}
-			}
 			var said bytes.Buffer
-			x := &transfer{from: site(from), to: site(to), bundles: scope.BuiltIn(), dryRun: dryRun, t: terminal{out: &said, err: &said}}
+			x := &transfer{from: from, to: to, bundles: scope.BuiltIn(), dryRun: dryRun, t: terminal{out: &said, err: &said}}
 			if err := x.user(t.Context(), u); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -69,4 +66,14 @@ func TestTransferOfLimits(t *testing.T) {
 			}
 		}
 	}
+}
+
+// inMemory is a site without users.
+func inMemory(t *testing.T) *site {
+	t.Helper()
+	s, err := (&commands{Site: config.Site{Database: "memory:"}}).open(t.Context(), server.Opening{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -26,7 +26,9 @@ func unixServer(t *testing.T, application http.Handler) string {
 	server := httptest.NewUnstartedServer(application)
 	server.Listener.Close()
 	server.Listener = listener
-	server.Config.Protocols = protocols(false)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
 	server.Start()
 	t.Cleanup(server.Close)
 	return path

@@ -15,6 +15,8 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/config"
 	"github.com/sparekey-dev/sparekey/internal/login"
+	"github.com/sparekey-dev/sparekey/internal/server"
+	"github.com/sparekey-dev/sparekey/internal/visible"
 )
 
 type userCommands struct {
@@ -61,14 +63,14 @@ func (c *userCreateCommand) Run(ctx context.Context, all *commands, t terminal) 
 		return err
 	}
 	warnIfShort(password, t)
-	how := opening{create: true, made: func(path string) {
+	how := server.Opening{Create: true, Made: func(path string) {
 		if full, err := filepath.Abs(path); err == nil {
 			path = full
 		}
-		fmt.Fprintf(t.err, "made a new database %s\n", escapeControls(path))
+		fmt.Fprintf(t.err, "made a new database %s\n", visible.Escape(path))
 	}}
 	return all.withDatabase(ctx, how, func(s *site) error {
-		u, err := s.accounts.Create(ctx, login.NewAccount{
+		u, err := s.Accounts.Create(ctx, login.NewAccount{
 			Login: c.Login, Email: c.Email, DisplayName: c.DisplayName, Role: c.Role, Password: password,
 		})
 		if err != nil {
@@ -218,10 +220,10 @@ func (c *userDeleteCommand) deleteOne(ctx context.Context, s *site, t terminal, 
 		return fmt.Errorf("user %s was not deleted: answer y, or give --yes", u.Login)
 	}
 	err = c.keeping(ctx, s, u.ID, "delete", func(ctx context.Context) error {
-		if _, err := s.service.AsOperator().RevokeAll(ctx, u.ID); err != nil { // so that it is on record
+		if _, err := s.Service.AsOperator().RevokeAll(ctx, u.ID); err != nil { // so that it is on record
 			return err
 		}
-		_, err := s.accounts.Delete(ctx, u.ID)
+		_, err := s.Accounts.Delete(ctx, u.ID)
 		return err
 	})
 	if err != nil {
@@ -254,7 +256,7 @@ type lastAdministratorFlag struct {
 // keeping makes a change to a user in one transaction with check, so that two commands at the
 // same moment do not each rely on the administrator that the other removes.
 func (f lastAdministratorFlag) keeping(ctx context.Context, s *site, userID, verb string, change func(context.Context) error) error {
-	return s.atomically(ctx, func(ctx context.Context) error {
+	return s.Atomically(ctx, func(ctx context.Context) error {
 		if err := f.check(ctx, s, userID, verb); err != nil {
 			return err
 		}
@@ -299,7 +301,7 @@ func (c *userSetRoleCommand) Run(ctx context.Context, all *commands, t terminal)
 		}
 		id := u.ID
 		err = c.keeping(ctx, s, id, "demote", func(ctx context.Context) (err error) {
-			u, err = s.accounts.SetRole(ctx, id, c.Role)
+			u, err = s.Accounts.SetRole(ctx, id, c.Role)
 			return err
 		})
 		if err != nil {
@@ -338,7 +340,7 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 		return err
 	}
 	warnIfShort(password, t)
-	if err := s.accounts.SetPassword(ctx, u.ID, password); err != nil {
+	if err := s.Accounts.SetPassword(ctx, u.ID, password); err != nil {
 		return err
 	}
 	if err := s.afterPassword(ctx, u, t); err != nil {
@@ -358,7 +360,7 @@ func (c *userResetPasswordCommand) resetOne(ctx context.Context, s *site, t term
 // afterPassword says what the site's policy revoked once a user had another main
 // password.
 func (s *site) afterPassword(ctx context.Context, u sparekey.User, t terminal) error {
-	revoked, err := s.passwordChanged(ctx, u)
+	revoked, err := s.PasswordChanged(ctx, u)
 	if revoked > 0 {
 		fmt.Fprintf(t.err, "Revoked all application passwords of %s: %d.\n", u.Login, revoked)
 	}
@@ -420,7 +422,7 @@ func updateOne(ctx context.Context, s *site, t terminal, name string, change spa
 	if err != nil {
 		return err
 	}
-	if u, err = s.accounts.Change(ctx, u.ID, change, sparekey.Identity{}); err != nil {
+	if u, err = s.Accounts.Change(ctx, u.ID, change, sparekey.Identity{}); err != nil {
 		return err
 	}
 	if change.Password != nil {

@@ -21,13 +21,13 @@ type fault struct {
 
 // call sends a call that needs no login to an address and reads a fault, if the answer is
 // one.
-func (s *server) call(t *testing.T, as account, method, path string) (status, code int, text string) {
+func (s *serverProcess) call(t *testing.T, as account, method, path string) (status, code int, text string) {
 	t.Helper()
 	return s.callWith(t, as, method, path, `<?xml version="1.0"?><methodCall><methodName>demo.sayHello</methodName><params/></methodCall>`)
 }
 
 // callWith is call for a body.
-func (s *server) callWith(t *testing.T, as account, method, path, body string) (status, code int, text string) {
+func (s *serverProcess) callWith(t *testing.T, as account, method, path, body string) (status, code int, text string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, strings.NewReader(body))
 	if err != nil {
@@ -68,7 +68,7 @@ func TestXMLRPCFaults(t *testing.T) {
 	throttled := startServer(t, database, "--upstream", application, "--upstream-kind=wordpress", "--upstream-xmlrpc", "--throttle=on", "--throttle-per-login=1/1h")
 	throttled.call(t, account{"ann", "first"}, http.MethodPost, "/xmlrpc.php")
 	for _, c := range []struct {
-		s      *server
+		s      *serverProcess
 		as     account
 		method string
 		path   string

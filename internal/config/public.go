@@ -53,3 +53,12 @@ func (s PublicSettings) problems(bundles scope.Bundles) []error {
 	}
 	return nil
 }
+
+// Exceptions are the rules of settings that Validate has seen.
+func (s *Site) Exceptions() gateway.Public {
+	public, err := s.PublicRules(s.Scopes.Bundles)
+	if err != nil {
+		panic(err)
+	}
+	return public
+}

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"net/http"
@@ -135,7 +135,7 @@ func (p paths) cleaned(h http.Handler) http.Handler {
 }
 
 // paths are those of a server whose clients reach it under home.
-func (c *serveCommand) paths(home string) paths {
+func (c *server) paths(home string) paths {
 	var p paths
 	if u, err := url.Parse(home); err == nil { // home is in its normal form
 		p.base = u.EscapedPath()

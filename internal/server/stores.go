@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -22,8 +22,8 @@ import (
 	"github.com/sparekey-dev/sparekey/throttle"
 )
 
-// backend is what the program needs of a database.
-type backend interface {
+// Backend is what the program needs of a database.
+type Backend interface {
 	sparekey.Store
 	login.Store
 	login.SessionStore
@@ -31,17 +31,18 @@ type backend interface {
 	Close() error
 }
 
-// opening says how a database is to be opened.
-type opening struct {
-	create  bool                                        // make one that is not there
+// Opening says how a database is to be opened.
+type Opening struct {
+	Create bool              // make one that is not there
+	Made   func(path string) // receives the path of a new file; nil: not reported
+
 	observe func(ctx context.Context, e sparekey.Event) // receives what a database repairs; nil: not reported
 	log     *slog.Logger                                // nil: nothing is logged
-	made    func(path string)                           // receives the path of a new file; nil: not reported
-	limiter func(b backend) *throttle.Limiter           // makes the limiter of guesses for the database; nil: no limiter
+	limiter func(b Backend) *throttle.Limiter           // makes the limiter of guesses for the database; nil: no limiter
 }
 
 // opener opens a database.
-type opener func(ctx context.Context, database string, how opening) (backend, error)
+type opener func(ctx context.Context, database string, how Opening) (Backend, error)
 
 // repairer is a database that has to be looked after while the program serves.
 type repairer interface {
@@ -52,18 +53,15 @@ type repairer interface {
 // a SQLite file.
 var stores = map[string]opener{
 	"sqlite":    openSQLite,
-	"memory":    func(context.Context, string, opening) (backend, error) { return memoryBackend{memory.New()}, nil },
+	"memory":    func(context.Context, string, Opening) (Backend, error) { return memoryBackend{memory.New()}, nil },
 	"wordpress": openWordPress,
 }
 
-// keepRepaired looks after the database, if it is one that needs it, until stop is
-// called.
-func (s *site) keepRepaired(ctx context.Context) (stop func()) {
-	r, ok := s.backend.(repairer)
-	if !ok {
-		return func() {}
+// keepRepaired looks after the database, if it is one that needs it, until the context ends.
+func (s *Site) keepRepaired(ctx context.Context) {
+	if r, ok := s.Backend.(repairer); ok {
+		r.Run(ctx)
 	}
-	return inBackground(context.WithoutCancel(ctx), r.Run)
 }
 
 // wordPressBackend is the database of a WordPress site, and its object cache.
@@ -82,7 +80,7 @@ func (b wordPressBackend) Close() error {
 
 // openWordPress opens the database of a WordPress site. Its URL may have that of
 // the site's object cache in the parameter cache.
-func openWordPress(ctx context.Context, database string, how opening) (backend, error) {
+func openWordPress(ctx context.Context, database string, how Opening) (Backend, error) {
 	config := wordpress.Config{Observe: how.observe, Failed: func(ctx context.Context, err error) {
 		if how.log != nil {
 			how.log.ErrorContext(ctx, "WordPress is not in step", "error", err)
@@ -120,25 +118,41 @@ func sqlitePath(database string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(database, "sqlite:"), "//")
 }
 
-func openSQLite(ctx context.Context, database string, how opening) (backend, error) {
+func openSQLite(ctx context.Context, database string, how Opening) (Backend, error) {
 	path := sqlitePath(database)
 	info, err := os.Stat(path)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	isEmpty := err == nil && info.Mode().IsRegular() && info.Size() == 0
 	switch {
-	case isNew && !how.create:
+	case isNew && !how.Create:
 		return nil, errors.New("the file does not exist: name the database with --database; \"serve\" and \"user create\" make a new one")
-	case isEmpty && !how.create:
+	case isEmpty && !how.Create:
 		return nil, errors.New("this file is empty: name the database with --database; \"serve\" and \"user create\" make this one")
 	}
 	s, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	if isNew && how.made != nil {
-		how.made(path)
+	if isNew && how.Made != nil {
+		how.Made(path)
 	}
 	return s, nil
+}
+
+// CheckDatabase reports whether a path or a URL can be that of a database.
+func CheckDatabase(database string) error {
+	_, err := findStore(database)
+	return err
+}
+
+// WordPressSchema returns the statements that make Sparekey's own tables in the database of a
+// WordPress site.
+func WordPressSchema(database string) (string, error) {
+	database, _, err := objectCache(database)
+	if err != nil {
+		return "", err
+	}
+	return wordpress.Schema(database)
 }
 
 // findStore finds out how the database that a path or a URL names is opened.
@@ -156,7 +170,7 @@ func findStore(database string) (opener, error) {
 }
 
 // openDatabase opens the database that a path or a URL names.
-func openDatabase(ctx context.Context, database string, how opening) (backend, error) {
+func openDatabase(ctx context.Context, database string, how Opening) (Backend, error) {
 	if database == "" {
 		return nil, errors.New("--database is empty: give the path of a SQLite file, or the URL of a database")
 	}

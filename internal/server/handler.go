@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -20,14 +20,14 @@ import (
 
 // api is WordPress's REST API, as far as Sparekey has it, with the root base. home is the
 // URL of the site.
-func (c *serveCommand) api(site *site, database, base, home string, log *slog.Logger) *rest.Handler {
+func (c *server) api(site *Site, database, base, home string, log *slog.Logger) *rest.Handler {
 	var users rest.UserChanger
 	var pageOf func(sparekey.User) string // on WordPress, the page of an author
 	if !config.IsWordPress(database) {
 		users = ownAccounts{site: site}
 		pageOf = func(sparekey.User) string { return home + "/" } // users have no pages of their own
 	}
-	return rest.New(site.service, nil, rest.Config{
+	return rest.New(site.Service, nil, rest.Config{
 		Users:           users,
 		BaseURL:         base,
 		HomeURL:         home,
@@ -43,7 +43,7 @@ func (c *serveCommand) api(site *site, database, base, home string, log *slog.Lo
 
 // handler is everything that the server answers itself, and the places at which it answers
 // for a WordPress, which has these sites.
-func (c *serveCommand) handler(site *site, sites *upstream.Sites, database, home string, log *slog.Logger) (http.Handler, *places) {
+func (c *server) handler(site *Site, sites *upstream.Sites, database, home string, log *slog.Logger) (http.Handler, *places) {
 	p := c.paths(home)
 	if c.Upstream == "" {
 		sites = nil // WordPress is not behind this address
@@ -83,7 +83,7 @@ func orNoPage(mux *http.ServeMux, pages http.Handler) http.Handler {
 }
 
 // pages are what people see in a browser, and the gate that knows who is signed in to them.
-func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger) (*login.Gate, *web.Handler) {
+func (c *server) pages(site *Site, database, home string, log *slog.Logger) (*login.Gate, *web.Handler) {
 	p := c.paths(home)
 	account := p.own(profilePath)
 	if config.IsWordPress(database) {
@@ -91,8 +91,8 @@ func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger
 	}
 	callbacks, _ := c.Callbacks() // Validate has read them
 	cookie := login.Cookie{Secure: strings.HasPrefix(home, "https:"), Path: p.base}
-	gate := login.NewGate(site.accounts, site, cookie, site.limiter, log)
-	return gate, web.New(site.service, gate.Viewer, web.Config{
+	gate := login.NewGate(site.Accounts, site, cookie, site.limiter, log)
+	return gate, web.New(site.Service, gate.Viewer, web.Config{
 		BaseURL:         home + p.prefix + accountPath,
 		SiteURL:         home,
 		SiteName:        c.SiteName,
@@ -107,7 +107,7 @@ func (c *serveCommand) pages(site *site, database, home string, log *slog.Logger
 		Origin:          c.origin(),
 		NoQueryRedirect: c.NoQueryRedirect,
 		AllowCallbacks:  callbacks,
-		Audit:           site.history(),
+		Audit:           site.History(),
 		Log:             log,
 	})
 }

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func TestReady(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := &disk{memoryBackend: memoryBackend{memory.New()}, ping: c.ping, write: c.write}
-			h := &ready{backend: &site{backend: d}, log: slog.New(slog.DiscardHandler)}
+			h := &ready{backend: &Site{Backend: d}, log: slog.New(slog.DiscardHandler)}
 			for range 20 {
 				w := httptest.NewRecorder()
 				h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
@@ -65,7 +65,7 @@ func TestReadyWithoutWrites(t *testing.T) {
 	t.Parallel()
 	late := fmt.Errorf("wordpress: %w", context.DeadlineExceeded)
 	d := &disk{memoryBackend: memoryBackend{memory.New()}}
-	h := &ready{backend: &site{backend: d}, log: slog.New(slog.DiscardHandler)}
+	h := &ready{backend: &Site{Backend: d}, log: slog.New(slog.DiscardHandler)}
 	for i, c := range []struct {
 		write  error
 		status int

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"io/fs"
@@ -15,7 +15,7 @@ const openToOthers fs.FileMode = 0o027
 // warnOfKeyFiles tells of files with keys that others on the machine can read or
 // replace. It refuses none: where files have no such permissions, or a container has
 // one account, they say nothing.
-func (c *serveCommand) warnOfKeyFiles(auditKey string, log *slog.Logger) {
+func (c *server) warnOfKeyFiles(auditKey string, log *slog.Logger) {
 	if runtime.GOOS == "windows" { // which has other permissions
 		return
 	}

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"log/slog"
@@ -16,19 +16,19 @@ import (
 
 // hasNoDialogs reports whether no browser asks a person for a login at the site, because
 // of Sparekey or of the application behind it, and so none can remember one.
-func (s *serveCommand) hasNoDialogs(database string) bool {
-	return s.Upstream == "" || s.UpstreamAuth == "optional" && s.isWordPress(database)
+func (c *server) hasNoDialogs(database string) bool {
+	return c.Upstream == "" || c.UpstreamAuth == "optional" && c.isWordPress(database)
 }
 
 // isWordPress reports whether a WordPress stands behind.
-func (s *serveCommand) isWordPress(database string) bool {
-	return s.UpstreamKind == "" && config.IsWordPress(database) || s.UpstreamKind == "wordpress" || s.UpstreamKind == "wordpress-plugin"
+func (c *server) isWordPress(database string) bool {
+	return c.UpstreamKind == "" && config.IsWordPress(database) || c.UpstreamKind == "wordpress" || c.UpstreamKind == "wordpress-plugin"
 }
 
 // forwards reports whether the application gets the header Authorization.
-func (s *serveCommand) forwards(database string) bool {
-	if s.ForwardAuthorization != nil {
-		return *s.ForwardAuthorization
+func (c *server) forwards(database string) bool {
+	if c.ForwardAuthorization != nil {
+		return *c.ForwardAuthorization
 	}
 	return config.IsWordPress(database)
 }
@@ -36,8 +36,8 @@ func (s *serveCommand) forwards(database string) bool {
 // refuses returns what keeps an allowed request from the application: WordPress would
 // check it again, and knows only the new secret after a rotation. It returns nil where
 // WordPress does not check.
-func (s *serveCommand) refuses(database string) func(*http.Request, gateway.Decision) string {
-	if !s.checkedTwice(database) {
+func (c *server) refuses(database string) func(*http.Request, gateway.Decision) string {
+	if !c.checkedTwice(database) {
 		return nil
 	}
 	return func(_ *http.Request, d gateway.Decision) string {
@@ -50,8 +50,8 @@ func (s *serveCommand) refuses(database string) func(*http.Request, gateway.Deci
 
 // profile says how the application behind this server, or behind the proxies that ask
 // it, may read requests. sites are those of a WordPress, or nil.
-func (s *serveCommand) profile(database string, sites *upstream.Sites) upstream.Profile {
-	kind := s.kind(database)
+func (c *server) profile(database string, sites *upstream.Sites) upstream.Profile {
+	kind := c.kind(database)
 	switch kind {
 	case "generic":
 		return upstream.Generic()
@@ -60,7 +60,7 @@ func (s *serveCommand) profile(database string, sites *upstream.Sites) upstream.
 	case "rails":
 		return upstream.Rails()
 	}
-	config := upstream.WordPressConfig{XMLRPC: s.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
+	config := upstream.WordPressConfig{XMLRPC: c.UpstreamXmlrpc, AddressFirst: kind == "wordpress-plugin"}
 	if sites != nil {
 		config.Routes, config.Site = sites.Main.Routes, sites.MainSite
 	}
@@ -69,11 +69,11 @@ func (s *serveCommand) profile(database string, sites *upstream.Sites) upstream.
 
 // siteIndex is the index of the WordPress behind this server, or behind the proxies that
 // ask it, or nil. home is the URL of the site.
-func (s *serveCommand) siteIndex(database, home string, log *slog.Logger) *upstream.Index {
-	if !s.isWordPress(database) {
+func (c *server) siteIndex(database, home string, log *slog.Logger) *upstream.Index {
+	if !c.isWordPress(database) {
 		return nil
 	}
-	address, transport := s.index()
+	address, transport := c.index()
 	if address == "" {
 		return nil
 	}
@@ -86,11 +86,11 @@ func (s *serveCommand) siteIndex(database, home string, log *slog.Logger) *upstr
 
 // sites are those of the WordPress behind this server, or behind the proxies that ask it, or
 // nil.
-func (s *serveCommand) sites(index *upstream.Index, p paths) *upstream.Sites {
+func (c *server) sites(index *upstream.Index, p paths) *upstream.Sites {
 	if index == nil {
 		return nil
 	}
-	a, err := config.ParseUpstream(s.Upstream)
+	a, err := config.ParseUpstream(c.Upstream)
 	if err != nil { // there is none, and a proxy asks about the site's own addresses
 		return &upstream.Sites{Main: index}
 	}
@@ -100,10 +100,10 @@ func (s *serveCommand) sites(index *upstream.Index, p paths) *upstream.Sites {
 }
 
 // kind is what stands behind: that of --upstream-kind, or what the database suggests.
-func (s *serveCommand) kind(database string) string {
+func (c *server) kind(database string) string {
 	switch {
-	case s.UpstreamKind != "":
-		return s.UpstreamKind
+	case c.UpstreamKind != "":
+		return c.UpstreamKind
 	case config.IsWordPress(database):
 		return "wordpress"
 	}
@@ -112,30 +112,30 @@ func (s *serveCommand) kind(database string) string {
 
 // checkedTwice reports whether WordPress checks the application passwords that
 // Sparekey lets through by what it knows itself, rather than by signed headers.
-func (s *serveCommand) checkedTwice(database string) bool {
-	return s.Upstream != "" && config.IsWordPress(database) && s.forwards(database) && s.SigningKey == ""
+func (c *server) checkedTwice(database string) bool {
+	return c.Upstream != "" && config.IsWordPress(database) && c.forwards(database) && c.SigningKey == ""
 }
 
 // noGrace says why rotations can have no grace period, or nothing.
-func (s *serveCommand) noGrace(database string) string {
-	if !s.checkedTwice(database) {
+func (c *server) noGrace(database string) string {
+	if !c.checkedTwice(database) {
 		return ""
 	}
 	return "must be 0: WordPress behind this server would refuse the secret from before at once. The operator can change that with --signing-key and the plugin of docs/guides/wordpress-gateway.md"
 }
 
 // warn tells the log of settings that do not go together.
-func (s *serveCommand) warn(database string, log *slog.Logger) {
-	isUnsigned := s.Upstream != "" && s.SigningKey == ""
+func (c *server) warn(database string, log *slog.Logger) {
+	isUnsigned := c.Upstream != "" && c.SigningKey == ""
 	switch {
-	case isUnsigned && config.IsWordPress(database) && !s.forwards(database):
+	case isUnsigned && config.IsWordPress(database) && !c.forwards(database):
 		log.Warn("WordPress will refuse every application password: it gets neither Authorization nor signed headers. " +
 			"Leave out --no-forward-authorization, or give --signing-key and install the plugin of docs/guides/wordpress-gateway.md")
-	case isUnsigned && !config.IsWordPress(database) && strings.HasPrefix(s.UpstreamKind, "wordpress"):
+	case isUnsigned && !config.IsWordPress(database) && strings.HasPrefix(c.UpstreamKind, "wordpress"):
 		log.Warn("WordPress cannot tell who sends a request: it does not know the application passwords of this database, and gets no signed headers. " +
 			"Name WordPress's database with --database, or give --signing-key and install the plugin of docs/guides/wordpress-gateway.md")
 	}
-	if kind := s.kind(database); s.UpstreamIndex != "" && kind == "generic" {
+	if kind := c.kind(database); c.UpstreamIndex != "" && kind == "generic" {
 		log.Warn("--upstream-index has no effect: it is read only where a WordPress is behind", "kind", kind)
 	}
 }
@@ -143,19 +143,19 @@ func (s *serveCommand) warn(database string, log *slog.Logger) {
 // inFront puts own, which is everything that Sparekey answers itself, beside the answers to
 // proxies, and in front of the application, if there is one. rules are those of the gateway.
 // Refusals of requests for the API have its form.
-func (c *serveCommand) inFront(site *site, database string, rules gateway.Config, log *slog.Logger, places *places, own http.Handler) (http.Handler, error) {
+func (c *server) inFront(site *Site, database string, rules gateway.Config, log *slog.Logger, places *places, own http.Handler) (http.Handler, error) {
 	signer, err := c.Signer()
 	if err != nil {
 		return nil, err
 	}
 	c.warn(database, log)
 	rules.Realm, rules.Signer, rules.LoginHeaders, rules.AllowOrigins = c.SiteName, signer, c.IdentityHeader, c.AllowOrigin
-	rules.Fail, rules.Observe, rules.NoDialogs = failAs(places), site.numbers.decided(), c.hasNoDialogs(database)
+	rules.Fail, rules.Observe, rules.NoDialogs = failAs(places), c.numbers.decided(), c.hasNoDialogs(database)
 	asked := rules
 	asked.NoDialogs = c.isWordPress(database)
 	asked.Optional = c.ForwardAuth == "optional"
 	own = places.cleaned(own)
-	auth := forwardauth.New(gateway.New(site.service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
+	auth := forwardauth.New(gateway.New(site.Service, asked), forwardauth.Config{Proxies: c.proxies(), Log: log})
 	next := own
 	if c.Upstream != "" {
 		application, err := c.proxy(site, database, places, rules, log)
@@ -200,38 +200,38 @@ func failToClient(places *places) func(http.ResponseWriter, *http.Request, int, 
 }
 
 // proxy is the way to the application.
-func (c *serveCommand) proxy(site *site, database string, places *places, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
+func (c *server) proxy(site *Site, database string, places *places, rules gateway.Config, log *slog.Logger) (http.Handler, error) {
 	application, err := c.Application()
 	if err != nil {
 		return nil, err
 	}
 	rules.Optional = c.UpstreamAuth == "optional"
 	rules.Fail = failToClient(places)
-	return proxy.New(gateway.New(site.service, rules), application.URL, proxy.Config{
+	return proxy.New(gateway.New(site.Service, rules), application.URL, proxy.Config{
 		Transport:            proxy.NewTransport(application.Transport),
 		Base:                 places.base,
 		Origin:               c.origin(),
 		ForwardAuthorization: c.forwards(database),
 		Cookies:              login.CookieNames(),
 		Block:                c.refuses(database),
-		Ended:                site.numbers.ended(),
+		Ended:                c.numbers.ended(),
 		Log:                  log,
 	}), nil
 }
 
 // index returns the address of the REST index of the WordPress behind this server, or "",
 // and what asks it, or nil for http.DefaultTransport.
-func (s *serveCommand) index() (address string, transport http.RoundTripper) {
-	if s.UpstreamIndex != "" {
-		if pool, err := s.Authorities(); pool != nil && err == nil { // Validate has seen to it
+func (c *server) index() (address string, transport http.RoundTripper) {
+	if c.UpstreamIndex != "" {
+		if pool, err := c.Authorities(); pool != nil && err == nil { // Validate has seen to it
 			transport = proxy.NewTransport(proxy.TransportConfig{RootCAs: pool})
 		}
-		return s.UpstreamIndex, transport
+		return c.UpstreamIndex, transport
 	}
-	if s.Upstream == "" {
+	if c.Upstream == "" {
 		return "", nil
 	}
-	a, err := s.Application()
+	a, err := c.Application()
 	if err != nil { // Validate has seen to it
 		return "", nil
 	}

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -22,8 +22,8 @@ type numbers struct {
 
 // metrics makes the numbers that the settings ask for, and listens where they will
 // be shown.
-func (s *serveCommand) metrics(ctx context.Context) (*numbers, error) {
-	if s.MetricsListen == "" {
+func (c *server) metrics(ctx context.Context) (*numbers, error) {
+	if c.MetricsListen == "" {
 		return nil, nil //nolint:nilnil // none is a way to count
 	}
 	registry := metrics.NewRegistry()
@@ -33,7 +33,7 @@ func (s *serveCommand) metrics(ctx context.Context) (*numbers, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics.Handler(registry))
-	listener, err := listen(ctx, "metrics-listen", s.MetricsListen)
+	listener, err := listen(ctx, "metrics-listen", c.MetricsListen)
 	if err != nil {
 		return nil, err
 	}
@@ -50,10 +50,11 @@ func (n *numbers) throttle(limiter *throttle.Limiter) error {
 }
 
 // close ends the listening.
-func (n *numbers) close() {
+func (n *numbers) close() error {
 	if n != nil {
-		_ = n.listener.Close() // serve may have
+		_ = n.listener.Close() // the server may have
 	}
+	return nil
 }
 
 // observe counts events, and passes them on to another observer.
@@ -80,10 +81,10 @@ func (n *numbers) ended() func(context.Context, gateway.Decision) {
 	return n.Ended
 }
 
-// serve shows the numbers until stop is called.
-func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func()) {
+// server returns what shows the numbers until its context ends.
+func (n *numbers) server(ctx context.Context, log *slog.Logger) (run func(context.Context)) {
 	if n == nil {
-		return func() {}
+		return func(context.Context) {}
 	}
 	server := &http.Server{
 		Handler:           n.handler,
@@ -95,10 +96,10 @@ func (n *numbers) serve(ctx context.Context, log *slog.Logger) (stop func()) {
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	log.InfoContext(ctx, "metrics", "url", "http://"+n.listener.Addr().String()+"/metrics")
-	return inBackground(context.WithoutCancel(ctx), func(ctx context.Context) {
+	return func(ctx context.Context) {
 		context.AfterFunc(ctx, func() { _ = server.Close() })
 		if err := server.Serve(n.listener); ctx.Err() == nil {
 			log.ErrorContext(ctx, "metrics are no longer served", "error", err)
 		}
-	})
+	}
 }

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -16,12 +16,12 @@ import (
 // request or the command was interrupted meanwhile.
 const completionTime = 10 * time.Second
 
-// passwordChanged does what the site's policy wants after a user got another main
+// PasswordChanged does what the site's policy wants after a user got another main
 // password. It returns how many application passwords it revoked.
-func (s *site) passwordChanged(ctx context.Context, u sparekey.User) (revoked int, err error) {
+func (s *Site) PasswordChanged(ctx context.Context, u sparekey.User) (revoked int, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), completionTime)
 	defer cancel()
-	gone, err := s.service.PasswordChanged(ctx, u.ID)
+	gone, err := s.Service.PasswordChanged(ctx, u.ID)
 	if err != nil {
 		return 0, fmt.Errorf("user %s has a new main password, but their application passwords are not revoked: %w", u.Login, err)
 	}
@@ -30,7 +30,7 @@ func (s *site) passwordChanged(ctx context.Context, u sparekey.User) (revoked in
 
 // ownAccounts changes the accounts of a server that has its own.
 type ownAccounts struct {
-	site *site
+	site *Site
 	gate *login.Gate // nil: for the API alone
 }
 
@@ -38,7 +38,7 @@ type ownAccounts struct {
 func (o ownAccounts) ChangeAccount(ctx context.Context, present string, change sparekey.UserChange, addr netip.Addr) error {
 	u, err := o.gate.Change(ctx, present, change, addr)
 	if err == nil && change.Password != nil {
-		_, err = o.site.passwordChanged(ctx, u)
+		_, err = o.site.PasswordChanged(ctx, u)
 	}
 	return err
 }
@@ -46,16 +46,16 @@ func (o ownAccounts) ChangeAccount(ctx context.Context, present string, change s
 // ChangeUser implements [rest.UserChanger]. Callers of the server's API have an application
 // password. One that is revoked while a new main password is hashed changes nothing.
 func (o ownAccounts) ChangeUser(ctx context.Context, by sparekey.Identity, id string, change sparekey.UserChange) (sparekey.User, error) {
-	u, err := o.site.accounts.ChangeIf(ctx, id, change, by, o.site.service.AsCaller(by).Confirm)
+	u, err := o.site.Accounts.ChangeIf(ctx, id, change, by, o.site.Service.AsCaller(by).Confirm)
 	if err == nil && change.Password != nil {
-		_, err = o.site.passwordChanged(ctx, u)
+		_, err = o.site.PasswordChanged(ctx, u)
 	}
 	return u, err
 }
 
 // handleAccount adds the page of one's own account. On a WordPress database that is
 // WordPress's.
-func handleAccount(site *site, gate *login.Gate, p paths, pages *web.Handler, handle func(pattern string, page http.Handler)) {
+func handleAccount(site *Site, gate *login.Gate, p paths, pages *web.Handler, handle func(pattern string, page http.Handler)) {
 	handle(p.own(profilePath), gate.Load(pages.Account(ownAccounts{site, gate})))
 	toProfile := http.RedirectHandler(p.own(profilePath), http.StatusFound)
 	handle(changePasswordPath, toProfile)

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"bytes"
@@ -40,11 +40,11 @@ type notifier struct {
 }
 
 // notifier makes the one that the settings ask for.
-func (s *serveCommand) notifier(log *slog.Logger) (*notifier, error) {
-	if s.NotifyCommand == "" {
+func (c *server) notifier(log *slog.Logger) (*notifier, error) {
+	if c.NotifyCommand == "" {
 		return nil, nil //nolint:nilnil // no program is set
 	}
-	program, err := s.NotifyProgram()
+	program, err := c.NotifyProgram()
 	if err != nil {
 		return nil, err
 	}
@@ -107,17 +107,12 @@ func (n *notifier) Observe(ctx context.Context, e sparekey.Event) {
 	}
 }
 
-// start runs the program for what is noted, until stop is called.
-func (n *notifier) start(ctx context.Context) (stop func()) {
-	if n == nil {
-		return func() {}
-	}
-	return inBackground(context.WithoutCancel(ctx), n.Run)
-}
-
 // Run runs the program for the notices. When the context ends, waiting notices have some time
 // left, since they would not be made again.
 func (n *notifier) Run(ctx context.Context) {
+	if n == nil {
+		return
+	}
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() {

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"net/http"
@@ -13,7 +13,7 @@ import (
 // next (RFC 6797). It leaves out localhost, where it would affect every other program, and
 // addresses, from which browsers ignore the header. It is sent over TLS alone (section 7.2),
 // which a proxy on this machine may have ended.
-func (c *serveCommand) withHSTS(
+func (c *server) withHSTS(
 	home string, origin clientip.Resolver, next http.Handler,
 ) http.Handler {
 	u, err := url.Parse(home)

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,14 +49,6 @@ func finish(deadline context.Context, last func() error) error {
 	case <-deadline.Done():
 		return errNotWritten
 	}
-}
-
-// both does two things at the same time.
-func both(one, other func()) {
-	var all sync.WaitGroup
-	all.Go(one)
-	all.Go(other)
-	all.Wait()
 }
 
 // errStopping is the cause of the end of requests that are under way for too long when the
@@ -104,7 +95,7 @@ func (q *requests) wait(ctx context.Context) int64 {
 // untilDone serves until the context ends. Requests that are under way then have
 // drainTimeout to finish; those that remain are ended, which is not an error: a stream or
 // a websocket has no end of its own.
-func (c *serveCommand) untilDone(ctx context.Context, server *http.Server, listener net.Listener, log *slog.Logger) error {
+func (c *server) untilDone(ctx context.Context, server *http.Server, listener net.Listener, log *slog.Logger) error {
 	open := newRequests(ctx)
 	defer open.end(nil)
 	server.BaseContext = func(net.Listener) context.Context { return open.base }

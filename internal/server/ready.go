@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type writableChecker interface {
 
 // ready answers whether the database can be asked and written.
 type ready struct {
-	backend backend
+	backend Backend
 	log     *slog.Logger
 
 	mu      sync.Mutex // held during a check, so that one is made for all who ask
@@ -55,13 +55,13 @@ func (h *ready) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // writable returns why the database cannot be written, as it was found within writableFor.
 // One that is too busy to say so in time counts as one that can, for writableMisses checks.
 func (h *ready) writable(ctx context.Context) error {
-	if s, ok := h.backend.(*site); ok {
-		return h.check(ctx, s.backend)
+	if s, ok := h.backend.(*Site); ok {
+		return h.check(ctx, s.Backend)
 	}
 	return h.check(ctx, h.backend)
 }
 
-func (h *ready) check(ctx context.Context, b backend) error {
+func (h *ready) check(ctx context.Context, b Backend) error {
 	checker, ok := b.(writableChecker)
 	if !ok {
 		return nil

@@ -1,4 +1,4 @@
-package cli
+package server
 
 import (
 	"bytes"
@@ -40,6 +40,6 @@ func TestGatewayWarnings(t *testing.T) {
 }
 
 // inFrontOf is a server with these settings.
-func inFrontOf(settings config.GatewaySettings) *serveCommand {
-	return &serveCommand{config.Server{GatewaySettings: settings}}
+func inFrontOf(settings config.GatewaySettings) *server {
+	return &server{Server: config.Server{GatewaySettings: settings}}
 }
