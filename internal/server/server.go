@@ -60,7 +60,7 @@ func Run(ctx context.Context, all *config.Site, settings *config.Server, log *sl
 	return c.run(ctx, all, &parts, counts, log, greet)
 }
 
-// run starts the parts of the server, and serves. What it has started is in parts, also where it
+// run starts the parts of the server, and serves. parts has all that it started, also where it
 // returns an error.
 func (c *server) run(ctx context.Context, all *config.Site, parts *group, counts *redis.Counts, log *slog.Logger, greet func(FirstStart)) error {
 	notices, err := c.notifier(log)

@@ -70,8 +70,8 @@ func (s *Site) Atomically(ctx context.Context, do func(context.Context) error) e
 	return do(ctx)
 }
 
-// openLog is the audit log of a database, or nil where it keeps none. A server's observer is
-// told what could not be written.
+// openLog is the audit log of a database, or nil where it keeps none. A server's observer
+// receives an event for what could not be written.
 func openLog(settings *config.Site, b Backend, observe func(context.Context, sparekey.Event)) (*audit.Log, error) {
 	store, ok := b.(audit.Store)
 	if !ok {
