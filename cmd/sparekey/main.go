@@ -4,16 +4,9 @@
 package main
 
 import (
-	"context"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/sparekey-dev/sparekey/internal/cli"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the second signal ends the program at once, as if there were no handler
-	code := run(ctx, os.Args[1:], terminal{os.Stdin, os.Stdout, highlighted(os.Stderr)})
-	stop()
-	os.Exit(code)
-}
+func main() { os.Exit(cli.Main()) }

@@ -2,6 +2,7 @@
 package visible
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -21,4 +22,17 @@ func IsInvisible(c rune) bool {
 	}
 	return unicode.IsSpace(c) || c == brailleBlank || unicode.In(c, unicode.Z, unicode.Cc, unicode.Cf,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// Escape writes what cannot be seen as \uXXXX.
+func Escape(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if unicode.IsPrint(c) {
+			b.WriteRune(c)
+		} else {
+			fmt.Fprintf(&b, `\u%04x`, c)
+		}
+	}
+	return b.String()
 }
