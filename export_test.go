@@ -11,13 +11,13 @@ func Remembered(id Identity) (Identity, bool) {
 	return again, true
 }
 
-// Memo is a cache for results from a Versioned source.
+// Memo is a cache for results from a Revisioned source.
 type Memo struct{ *memo }
 
 // NewMemo returns an empty Memo.
-func NewMemo(source Versioned) Memo {
+func NewMemo(source Revisioned) Memo {
 	m := newMemo(nil, nil)
-	m.sources = []Versioned{source}
+	m.sources = []Revisioned{source}
 	return Memo{m}
 }
 

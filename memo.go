@@ -24,8 +24,8 @@ const (
 // Its entries have no pointers, so that 100,000 of them cost the garbage collector nothing.
 // Reads take no lock.
 type memo struct {
-	sources []Versioned // none: nothing is cached
-	salt    [16]byte    // of this process
+	sources []Revisioned // none: nothing is cached
+	salt    [16]byte     // of this process
 
 	mu    sync.Mutex // held while an entry is put
 	table atomic.Pointer[memoTable]
@@ -39,19 +39,19 @@ type memoKey [2]uint64
 // memoVersion is the state of the sources at which an entry was true.
 type memoVersion [2]uint64
 
-// newMemo returns a cache for store and users; it stays empty unless both are Versioned.
+// newMemo returns a cache for store and users; it stays empty unless both are Revisioned.
 func newMemo(store Store, users Directory) *memo {
 	m := &memo{}
 	m.table.Store(newMemoTable(memoVersion{}))
 	rand.Read(m.salt[:]) // never fails, as it documents
-	s, storeOK := store.(Versioned)
-	u, usersOK := users.(Versioned)
+	s, storeOK := store.(Revisioned)
+	u, usersOK := users.(Revisioned)
 	switch {
 	case !storeOK || !usersOK:
 	case reflect.ValueOf(s).Comparable() && reflect.ValueOf(u).Comparable() && s == u: // one object in both roles is asked once
-		m.sources = []Versioned{s}
+		m.sources = []Revisioned{s}
 	default:
-		m.sources = []Versioned{s, u}
+		m.sources = []Revisioned{s, u}
 	}
 	return m
 }
@@ -68,7 +68,7 @@ func (m *memo) key(a *Attempt) memoKey {
 // look-up whose result is put, so that an entry is never newer than it claims.
 func (m *memo) version() (v memoVersion, ok bool) {
 	for i, s := range m.sources {
-		if v[i], ok = s.Version(); !ok {
+		if v[i], ok = s.Revision(); !ok {
 			return v, false
 		}
 	}

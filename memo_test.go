@@ -96,7 +96,7 @@ func TestMemoKeepsOutWhatIsTooLong(t *testing.T) {
 // version is a source of which a test says when it changes.
 type version struct{ atomic.Uint64 }
 
-func (v *version) Version() (uint64, bool) { return v.Load(), true }
+func (v *version) Revision() (uint64, bool) { return v.Load(), true }
 
 func attemptOf(n int) sparekey.Attempt {
 	return sparekey.Attempt{Login: fmt.Sprint("user", n), Secret: sparekey.ParseSecret(fmt.Sprint("secret", n))}

@@ -321,7 +321,7 @@ func TestRecheckAsksTheHooks(t *testing.T) {
 // recorded.
 type still struct{ *memory.Store }
 
-func (still) Version() (uint64, bool) { return 1, true }
+func (still) Revision() (uint64, bool) { return 1, true }
 
 // TestRecheckAfterAnUnseenUse has another process record a use that the revision does not
 // tell of: what is in memory says that the credential was not used for too long.

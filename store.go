@@ -124,19 +124,19 @@ type Transactor interface {
 	Atomically(ctx context.Context, do func(ctx context.Context) error) error
 }
 
-// Versioned is an optional interface of a [Store] and of a [Directory] that know, at the cost
+// Revisioned is an optional interface of a [Store] and of a [Directory] that know, at the cost
 // of a memory access, whether anything in them changed. Recording a use is not a change. If
 // both have it, the [Service] caches the users and credentials it found, and asks again only
 // after a change, or when it has a use to record.
 //
-// A type that embeds a Versioned store inherits its Version method. If the type gives other
-// answers than the store, it must have its own Version method that also reports its changes,
+// A type that embeds a Revisioned store inherits its Revision method. If the type gives other
+// answers than the store, it must have its own Revision method that also reports its changes,
 // or one whose ok is always false.
-type Versioned interface {
-	// Version returns a number that differs after every change by any process, from the
+type Revisioned interface {
+	// Revision returns a number that differs after every change by any process, from the
 	// moment at which that change was acknowledged. ok is false when it is unknown. A change
 	// of only LastUsed, LastIP and Uses, which every use makes, need not change it.
-	Version() (version uint64, ok bool)
+	Revision() (revision uint64, ok bool)
 }
 
 // Hasher is an optional interface of a [Store] that other programs read, which cannot verify

@@ -20,7 +20,7 @@ import (
 
 func version(tb testing.TB, s *sqlite.Store) uint64 {
 	tb.Helper()
-	version, ok := s.Version()
+	version, ok := s.Revision()
 	if !ok {
 		tb.Fatal("Version cannot be told")
 	}
@@ -231,7 +231,7 @@ func TestVersionCannotBeAsked(t *testing.T) {
 	version(t, s)
 	for _, damage := range []string{"DELETE FROM generation", "DROP TRIGGER credentials_inserted; DROP TABLE generation"} {
 		execute(t, rawDatabase(t, path), damage)
-		if version, ok := s.Version(); ok {
+		if version, ok := s.Revision(); ok {
 			t.Errorf("%s: Version is %d", damage, version)
 		}
 	}
@@ -383,7 +383,7 @@ func TestVersionWhileClosing(t *testing.T) {
 		for range 2 {
 			running.Go(func() {
 				for ok := true; ok; {
-					_, ok = s.Version()
+					_, ok = s.Revision()
 				}
 			})
 		}
@@ -392,7 +392,7 @@ func TestVersionWhileClosing(t *testing.T) {
 		}
 		runtime.GC()
 		running.Wait()
-		if _, ok := s.Version(); ok {
+		if _, ok := s.Revision(); ok {
 			t.Error("a closed Store has a version")
 		}
 	}
