@@ -13,7 +13,7 @@ type identityContext struct {
 	context.Context //nolint:containedctx // it is one
 
 	whole  *Identity // or nil
-	unread string    // its record
+	record string    // the encoded identity, if whole is nil
 }
 
 // Value returns itself for the key of identities.
@@ -38,7 +38,7 @@ func FromContext(ctx context.Context) (id Identity, ok bool) {
 	case c.whole != nil:
 		id = *c.whole
 	default:
-		readRecord(c.unread, &id)
+		decodeIdentity(c.record, &id)
 	}
 	return id, ok
 }

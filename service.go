@@ -74,6 +74,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/internal/authcache"
+	"github.com/sparekey-dev/sparekey/internal/hashlimit"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -188,8 +190,8 @@ type Service struct {
 	store  Store
 	users  Directory
 	config Config
-	memo   *memo
-	slow   slowLane
+	cache  *authcache.Cache
+	hashes *hashlimit.Limiter
 
 	sweeping sweeping
 }
@@ -216,8 +218,8 @@ func New(store Store, users Directory, config Config) *Service {
 		store:  store,
 		users:  users,
 		config: config,
-		memo:   newMemo(store, users),
-		slow:   newSlowLane(),
+		cache:  newCache(store, users),
+		hashes: hashlimit.New(),
 	}
 }
 

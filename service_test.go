@@ -247,7 +247,7 @@ func TestAuthenticateWhileAnotherUpgrades(t *testing.T) {
 		c := insertLegacy(t, s, "imported", legacyHash)
 		var store sparekey.Store = upgraded{s.store, c.UUID, secret.Hash()}
 		if !remembers {
-			store = forgetful{store}
+			store = uncached{store}
 		}
 		svc := sparekey.New(store, s.store, sparekey.Config{})
 		if id, err := svc.Authenticate(t.Context(), attempt("ann", secret)); err != nil || id.Credential.UUID != c.UUID {
