@@ -33,11 +33,11 @@ type Policy struct {
 	// MaxPerUser is how many credentials a user may have. 0: any number.
 	MaxPerUser int
 	// RevokeUnused is the time without a use after which a credential is refused;
-	// [Service.Sweep] revokes it. 0: never. It should be longer than Config.UsageInterval,
+	// package lifecycle revokes it. 0: never. It should be longer than Config.UsageInterval,
 	// since uses are recorded no more often than that.
 	RevokeUnused time.Duration
 	// KeepSpent is for how long expired and used-up credentials stay in the list before
-	// [Service.Sweep] revokes them. 0: they stay forever.
+	// package lifecycle revokes them. 0: they stay forever.
 	KeepSpent time.Duration
 	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
 	// credentials.
@@ -206,3 +206,73 @@ func (s *Service) Bundles() scope.Bundles { return s.config.Bundles }
 
 // Policy returns the policy that the Service was made with.
 func (s *Service) Policy() Policy { return s.config.Policy }
+
+// ExpiryNotice is how long before the expiry of a credential its uses get a warning, and the
+// first [KindExpiring] event is due.
+const ExpiryNotice = 14 * day
+
+// Spent returns why a credential is inactive for every request: [ReasonExpired],
+// [ReasonUsedUp] or [ReasonUnused], or "" if it is active.
+func (s *Service) Spent(c Credential) Reason {
+	now, end := s.now(), s.Expires(c)
+	switch {
+	case !end.IsZero() && !now.Before(end):
+		return ReasonExpired
+	case c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses:
+		return ReasonUsedUp
+	case s.config.Policy.isUnused(&c, now):
+		return ReasonUnused
+	}
+	return ""
+}
+
+// spentError returns a [*SpentError] if a credential is inactive for every request.
+func (s *Service) spentError(c Credential) error {
+	const orNew = " first, or make a new one"
+	spent, policy := s.Spent(c), s.config.Policy
+	switch {
+	case spent == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
+		return &SpentError{"expires", "it expired on " + c.Limits.Expires.UTC().Format(minutes) + ". Let it expire later" + orNew}
+	case spent == ReasonExpired:
+		return &SpentError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", humantime.Format(policy.MaxLifetime))}
+	case spent == ReasonUsedUp:
+		return &SpentError{"max_uses", "its uses are used up. Give it more" + orNew}
+	case spent == ReasonUnused:
+		return &SpentError{"", fmt.Sprintf("it was not used for %s. Make a new one", humantime.Format(policy.RevokeUnused))}
+	case policy.RequireScopes && c.Limits.Scopes == "":
+		return &SpentError{"scopes", "it has no scopes, and this site accepts none without. Give it some" + orNew}
+	}
+	return nil
+}
+
+// Expires is when a credential expires, by its own limit or the site's policy. Zero: never.
+func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(&c) }
+
+// OldSecretUntil is the end of the grace period of the last rotation, or the zero time if the
+// previous secret is not accepted.
+func (s *Service) OldSecretUntil(c Credential) time.Time {
+	if !isInGrace(&c, s.now()) {
+		return time.Time{}
+	}
+	return s.orEnd(&c, c.OldUntil) // the policy may have changed since the rotation
+}
+
+// orEnd is a time, or when the credential expires if that is earlier.
+func (s *Service) orEnd(c *Credential, at time.Time) time.Time {
+	if end := s.config.Policy.expires(c); !end.IsZero() && end.Before(at) {
+		return end
+	}
+	return at
+}
+
+// ExpiresSoon is the time of Expires if it is within [ExpiryNotice], and otherwise the zero
+// time.
+func (s *Service) ExpiresSoon(c Credential) time.Time { return s.expiresSoon(&c, s.now()) }
+
+func (s *Service) expiresSoon(c *Credential, now time.Time) time.Time {
+	end := s.config.Policy.expires(c)
+	if end.IsZero() || end.Sub(now) > ExpiryNotice {
+		return time.Time{}
+	}
+	return end
+}

@@ -192,8 +192,6 @@ type Service struct {
 	config Config
 	cache  *authcache.Cache
 	hashes *hashlimit.Limiter
-
-	sweeping sweeping
 }
 
 // New returns a Service. store and users are required and may be one object.
@@ -322,6 +320,20 @@ func (s *Service) observe(ctx context.Context, e Event) {
 		e.Time = s.now()
 		s.config.Observe(ctx, e)
 	}
+}
+
+// NotifyExpiring reports to [Config.Observe] that a credential expires soon, as [KindExpiring],
+// unless its user no longer exists.
+func (s *Service) NotifyExpiring(ctx context.Context, c Credential) error {
+	user, err := s.users.UserByID(ctx, c.UserID)
+	if errors.Is(err, ErrUserNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find user %s: %w", c.UserID, err)
+	}
+	s.observe(ctx, Event{Kind: KindExpiring, User: user, Credential: c, Expires: s.Expires(c)})
+	return nil
 }
 
 // hashNew returns the hash under which a new secret is stored.

@@ -491,12 +491,12 @@ func (s pagesEnd) NextPage(ctx context.Context, after sparekey.CredentialKey, li
 	return s.Store.NextPage(ctx, after, limit)
 }
 
-type sweepsAlone struct{ *memory.Store }
+type checkpointAlone struct{ *memory.Store }
 
-func (s sweepsAlone) MoveLastSweep(ctx context.Context, _, to time.Time) (bool, error) {
-	last, err := s.LastSweep(ctx)
+func (s checkpointAlone) CompareAndSwapCheckpoint(ctx context.Context, _, to time.Time) (bool, error) {
+	last, err := s.Checkpoint(ctx)
 	if err != nil {
 		return false, err
 	}
-	return s.Store.MoveLastSweep(ctx, last, to)
+	return s.Store.CompareAndSwapCheckpoint(ctx, last, to)
 }

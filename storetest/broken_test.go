@@ -75,7 +75,7 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"pages of the first user":              {"Pages", func() sparekey.Store { return pagesOfUser{memory.New()} }},
 		"pages of any length":                  {"Pages", func() sparekey.Store { return pagesOfAll{memory.New()} }},
 		"pages have no second thousand":        {"Large", func() sparekey.Store { return pagesEnd{memory.New()} }},
-		"every process sweeps alone":           {"Sweeps", func() sparekey.Store { return sweepsAlone{memory.New()} }},
+		"every process has its checkpoint":     {"Checkpoint", func() sparekey.Store { return checkpointAlone{memory.New()} }},
 		"UUIDs are the user's":                 {"InsertConflict", func() sparekey.Store { return uuidPerUser{memory.New()} }},
 		"ignores the check":                    {"InsertCheck", func() sparekey.Store { return ignoresCheck{memory.New()} }},
 		"checks after the write":               {"InsertCheck", func() sparekey.Store { return checksAfter{memory.New()} }},

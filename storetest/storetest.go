@@ -62,7 +62,7 @@ func storeCases() []storeCase {
 		{"Revision", testRevision},
 		{"Search", testSearch},
 		{"Pages", testPages},
-		{"Sweeps", testSweeps},
+		{"Checkpoint", testCheckpoint},
 
 		{"InsertConflict", testInsertConflict},
 		{"InsertCheck", testInsertCheck},

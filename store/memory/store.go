@@ -38,9 +38,9 @@ type Store struct {
 
 	sessions map[string]session // by token
 
-	audit     []auditRecord
-	usage     map[string]audit.Usage // by the credential's UUID
-	lastSweep time.Time
+	audit      []auditRecord
+	usage      map[string]audit.Usage // by the credential's UUID
+	checkpoint time.Time
 }
 
 // New returns an empty Store.

@@ -55,7 +55,7 @@ func TestVersionStays(t *testing.T) {
 	}, nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.MoveLastSweep(t.Context(), time.Time{}, time.Unix(1795319925, 0)); err != nil {
+	if _, err := s.CompareAndSwapCheckpoint(t.Context(), time.Time{}, time.Unix(1795319925, 0)); err != nil {
 		t.Error(err)
 	}
 	execute(t, rawDatabase(t, path), `INSERT INTO audit (seq, line) VALUES (1, '{}'); INSERT INTO uses VALUES ('1', 1);
