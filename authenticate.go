@@ -146,7 +146,7 @@ func (s *Service) authenticate(ctx context.Context, a *Attempt, r *result) (err 
 	if r.Rule, err = s.accepts(&r.Credential, a, r.OldSecret, now); err != nil {
 		return err
 	}
-	r.ExpiresSoon = s.expiresSoon(&r.Credential, now)
+	r.UpcomingExpiry = s.upcomingExpiry(&r.Credential, now)
 	if r.OldSecret {
 		r.OldSecretUntil = s.orEnd(&r.Credential, r.Credential.OldUntil)
 	}
@@ -569,7 +569,7 @@ func (s *Service) recheck(ctx context.Context, accepted *Identity, a *Attempt) e
 	if s.config.Check == nil {
 		return nil
 	}
-	current.ExpiresSoon = s.expiresSoon(&current.Credential, now)
+	current.UpcomingExpiry = s.upcomingExpiry(&current.Credential, now)
 	return s.config.Check(ctx, current, *a)
 }
 

@@ -95,7 +95,7 @@ func try(ctx context.Context, s *sparekey.Service, a sparekey.Attempt, inContext
 		return sparekey.Identity{}, fmt.Sprint(err)
 	}
 	id, ok := sparekey.FromContext(ctx)
-	if warned := id.OldSecret || !id.ExpiresSoon.IsZero(); !ok || sparekey.EndsSoon(ctx) != warned {
+	if warned := id.OldSecret || !id.UpcomingExpiry.IsZero(); !ok || sparekey.EndsSoon(ctx) != warned {
 		return id, "the context does not say so"
 	}
 	return id, fmt.Sprint(err)

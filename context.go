@@ -43,11 +43,11 @@ func FromContext(ctx context.Context) (id Identity, ok bool) {
 	return id, ok
 }
 
-// EndsSoon reports whether the caller should get a warning, because ExpiresSoon or OldSecret
+// EndsSoon reports whether the caller should get a warning, because UpcomingExpiry or OldSecret
 // is set in the identity. It costs less than FromContext.
 func EndsSoon(ctx context.Context) bool {
 	c, ok := ctx.Value(identityKey{}).(*identityContext)
-	return ok && c.whole != nil && (c.whole.OldSecret || !c.whole.ExpiresSoon.IsZero())
+	return ok && c.whole != nil && (c.whole.OldSecret || !c.whole.UpcomingExpiry.IsZero())
 }
 
 type callerKey struct{}

@@ -333,8 +333,8 @@ func TestPolicyEndsGrace(t *testing.T) {
 	}
 }
 
-// TestRotateSpent wants no secret to be handed out that nothing would accept.
-func TestRotateSpent(t *testing.T) {
+// TestRotateInactive wants no secret to be handed out that nothing would accept.
+func TestRotateInactive(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		limits sparekey.Limits
@@ -363,9 +363,9 @@ func TestRotateSpent(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _, err = m.Rotate(t.Context(), s.ann.ID, made.UUID, time.Hour)
-			var spent *sparekey.SpentError
-			if !errors.As(err, &spent) || spent.Field != c.field || !strings.Contains(err.Error(), c.says) || !errors.Is(err, sparekey.ErrSpent) || !sparekey.Refused(err) {
-				t.Errorf("got %v, %+v", err, spent)
+			var inactive *sparekey.InactiveError
+			if !errors.As(err, &inactive) || inactive.Field != c.field || !strings.Contains(err.Error(), c.says) || !errors.Is(err, sparekey.ErrInactive) || !sparekey.Refused(err) {
+				t.Errorf("got %v, %+v", err, inactive)
 			}
 			if after, err := m.Get(t.Context(), s.ann.ID, made.UUID); err != nil || after != before {
 				t.Errorf("it was %+v and is %+v, %v", before, after, err)
@@ -966,20 +966,20 @@ func TestEditUnderALaterPolicy(t *testing.T) {
 	}
 }
 
-func TestRevokeSpent(t *testing.T) {
+func TestRevokeInactive(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	s := newSite(t, sparekey.Config{Now: clock.Now})
 	s.limited(t, "stays", sparekey.Limits{})
 	s.limited(t, "goes", sparekey.Limits{Expires: clock.Now().Add(time.Hour)})
 	clock.Pass(time.Hour)
-	revoked, err := s.AsOperator().RevokeSpent(t.Context(), s.ann.ID)
+	revoked, err := s.AsOperator().RevokeInactive(t.Context(), s.ann.ID)
 	if err != nil || len(revoked) != 1 || revoked[0].Name != "goes" {
 		t.Errorf("got %v, %v", revoked, err)
 	}
 }
 
-func TestExpiresSoonIsTold(t *testing.T) {
+func TestUpcomingExpiryIsTold(t *testing.T) {
 	t.Parallel()
 	clock := newClock()
 	s := newSite(t, sparekey.Config{Now: clock.Now})
@@ -987,8 +987,8 @@ func TestExpiresSoonIsTold(t *testing.T) {
 	secret, _ := s.limited(t, "app", sparekey.Limits{Expires: expires})
 	for _, want := range []time.Time{{}, expires} {
 		id, err := s.Authenticate(t.Context(), attempt("ann", secret))
-		if err != nil || !id.ExpiresSoon.Equal(want) {
-			t.Errorf("got %v, %v, want %v", id.ExpiresSoon, err, want)
+		if err != nil || !id.UpcomingExpiry.Equal(want) {
+			t.Errorf("got %v, %v, want %v", id.UpcomingExpiry, err, want)
 		}
 		clock.Pass(6*day + time.Second)
 	}

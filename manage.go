@@ -127,7 +127,7 @@ func (m Manager) Confirm(ctx context.Context) error {
 	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || !c.Limits.Equal(m.acting.Limits) {
 		return ErrActingChanged
 	}
-	if spent := m.service.Spent(c); spent != "" && spent != ReasonUsedUp { // the use of this request is counted
+	if reason := m.service.InactiveReason(c); reason != "" && reason != ReasonUsedUp { // the use of this request is counted
 		return ErrActingChanged
 	}
 	return nil
@@ -514,7 +514,7 @@ const MaxGrace = 90 * day
 // accepted until the end that was announced, and the unused secret stops working now. Without
 // a grace period, all secrets except the new one stop working now.
 //
-// It refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
+// It refuses with [ErrNotFound], an [*InvalidError], a [*InactiveError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
@@ -535,7 +535,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, err
 	}
 	c, err := m.change(ctx, []Kind{KindRotated}, target, uuid, func(c *Credential) error {
-		if err := m.service.spentError(*c); err != nil {
+		if err := m.service.inactiveError(*c); err != nil {
 			return err
 		}
 		m.service.replaceSecret(c, hash, now, grace)
@@ -710,16 +710,16 @@ func (s *Service) UserDeleted(ctx context.Context, userID string) ([]Credential,
 	return revoked, err
 }
 
-// RevokeSpent revokes the user's inactive credentials (see [Service.Spent]), and returns
-// them.
-func (m Manager) RevokeSpent(ctx context.Context, userID string) ([]Credential, error) {
+// RevokeInactive revokes the user's inactive credentials (see [Service.InactiveReason]), and
+// returns them.
+func (m Manager) RevokeInactive(ctx context.Context, userID string) ([]Credential, error) {
 	list, err := m.List(ctx, userID)
 	if err != nil {
 		return nil, err
 	}
 	var revoked []Credential
 	for _, c := range list {
-		if m.service.Spent(c) == "" {
+		if m.service.InactiveReason(c) == "" {
 			continue
 		}
 		c, err := m.Revoke(ctx, userID, c.UUID)

@@ -36,9 +36,9 @@ type Policy struct {
 	// package lifecycle revokes it. 0: never. It should be longer than Config.UsageInterval,
 	// since uses are recorded no more often than that.
 	RevokeUnused time.Duration
-	// KeepSpent is for how long expired and used-up credentials stay in the list before
+	// KeepInactive is for how long expired and used-up credentials stay in the list before
 	// package lifecycle revokes them. 0: they stay forever.
-	KeepSpent time.Duration
+	KeepInactive time.Duration
 	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
 	// credentials.
 	RevokeOnPasswordReset bool
@@ -192,13 +192,13 @@ func (s *Service) IsLimited(c Credential) bool {
 
 // IsExpiring reports whether a credential works, and expires within [ExpiryNotice].
 func (s *Service) IsExpiring(c Credential) bool {
-	return s.Spent(c) == "" && !s.ExpiresSoon(c).IsZero()
+	return s.InactiveReason(c) == "" && !s.UpcomingExpiry(c).IsZero()
 }
 
 // IsUnlimited reports whether a credential works, never expires, and has no limits. Its
 // secret opens everything that its user can do, for as long as the user exists.
 func (s *Service) IsUnlimited(c Credential) bool {
-	return s.Spent(c) == "" && c.Limits.IsZero() && s.Expires(c).IsZero()
+	return s.InactiveReason(c) == "" && c.Limits.IsZero() && s.Expires(c).IsZero()
 }
 
 // Bundles returns the named scopes that the Service was made with.
@@ -211,9 +211,9 @@ func (s *Service) Policy() Policy { return s.config.Policy }
 // first [KindExpiring] event is due.
 const ExpiryNotice = 14 * day
 
-// Spent returns why a credential is inactive for every request: [ReasonExpired],
+// InactiveReason returns why a credential is inactive for every request: [ReasonExpired],
 // [ReasonUsedUp] or [ReasonUnused], or "" if it is active.
-func (s *Service) Spent(c Credential) Reason {
+func (s *Service) InactiveReason(c Credential) Reason {
 	now, end := s.now(), s.Expires(c)
 	switch {
 	case !end.IsZero() && !now.Before(end):
@@ -226,21 +226,21 @@ func (s *Service) Spent(c Credential) Reason {
 	return ""
 }
 
-// spentError returns a [*SpentError] if a credential is inactive for every request.
-func (s *Service) spentError(c Credential) error {
+// inactiveError returns a [*InactiveError] if a credential is inactive for every request.
+func (s *Service) inactiveError(c Credential) error {
 	const orNew = " first, or make a new one"
-	spent, policy := s.Spent(c), s.config.Policy
+	reason, policy := s.InactiveReason(c), s.config.Policy
 	switch {
-	case spent == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
-		return &SpentError{"expires", "it expired on " + c.Limits.Expires.UTC().Format(minutes) + ". Let it expire later" + orNew}
-	case spent == ReasonExpired:
-		return &SpentError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", humantime.Format(policy.MaxLifetime))}
-	case spent == ReasonUsedUp:
-		return &SpentError{"max_uses", "its uses are used up. Give it more" + orNew}
-	case spent == ReasonUnused:
-		return &SpentError{"", fmt.Sprintf("it was not used for %s. Make a new one", humantime.Format(policy.RevokeUnused))}
+	case reason == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
+		return &InactiveError{"expires", "it expired on " + c.Limits.Expires.UTC().Format(minutes) + ". Let it expire later" + orNew}
+	case reason == ReasonExpired:
+		return &InactiveError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", humantime.Format(policy.MaxLifetime))}
+	case reason == ReasonUsedUp:
+		return &InactiveError{"max_uses", "its uses are used up. Give it more" + orNew}
+	case reason == ReasonUnused:
+		return &InactiveError{"", fmt.Sprintf("it was not used for %s. Make a new one", humantime.Format(policy.RevokeUnused))}
 	case policy.RequireScopes && c.Limits.Scopes == "":
-		return &SpentError{"scopes", "it has no scopes, and this site accepts none without. Give it some" + orNew}
+		return &InactiveError{"scopes", "it has no scopes, and this site accepts none without. Give it some" + orNew}
 	}
 	return nil
 }
@@ -265,11 +265,11 @@ func (s *Service) orEnd(c *Credential, at time.Time) time.Time {
 	return at
 }
 
-// ExpiresSoon is the time of Expires if it is within [ExpiryNotice], and otherwise the zero
+// UpcomingExpiry is the time of Expires if it is within [ExpiryNotice], and otherwise the zero
 // time.
-func (s *Service) ExpiresSoon(c Credential) time.Time { return s.expiresSoon(&c, s.now()) }
+func (s *Service) UpcomingExpiry(c Credential) time.Time { return s.upcomingExpiry(&c, s.now()) }
 
-func (s *Service) expiresSoon(c *Credential, now time.Time) time.Time {
+func (s *Service) upcomingExpiry(c *Credential, now time.Time) time.Time {
 	end := s.config.Policy.expires(c)
 	if end.IsZero() || end.Sub(now) > ExpiryNotice {
 		return time.Time{}

@@ -112,16 +112,16 @@ type Identity struct {
 	// OldSecretUntil is the end of its grace period, as [Service.OldSecretUntil] returns it;
 	// zero unless OldSecret is true.
 	OldSecretUntil time.Time
-	// ExpiresSoon is when the credential expires, if that is within [ExpiryNotice], and
+	// UpcomingExpiry is when the credential expires, if that is within [ExpiryNotice], and
 	// otherwise zero.
-	ExpiresSoon time.Time
+	UpcomingExpiry time.Time
 }
 
 // times, numbers, texts and flags are the fields of an identity that its record holds, besides
 // the roles.
 func (id *Identity) times() [7]*time.Time {
 	c := &id.Credential
-	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.ExpiresSoon, &id.OldSecretUntil}
+	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.UpcomingExpiry, &id.OldSecretUntil}
 }
 
 func (id *Identity) numbers() [2]*int {

@@ -100,7 +100,7 @@ func (m *Maintenance) Run(ctx context.Context) error {
 
 // RunOnce does the maintenance now. It reports to [sparekey.Config.Observe] the credentials that
 // expire in 14 days, in 7 and in one (once each), and revokes those that were not used for
-// [sparekey.Policy.RevokeUnused] or that have been inactive for [sparekey.Policy.KeepSpent].
+// [sparekey.Policy.RevokeUnused] or that have been inactive for [sparekey.Policy.KeepInactive].
 // Several processes may do it on the same store; see [Checkpointer]. It returns
 // [sparekey.ErrUnavailable] if the Store of the Service is not a [sparekey.Searcher].
 func (m *Maintenance) RunOnce(ctx context.Context) (Result, error) {
@@ -202,7 +202,7 @@ func isNoticeDue(created, end, after, until time.Time) bool {
 
 // revocable returns why a credential has to be revoked, or "" if it stays.
 func (m *Maintenance) revocable(c sparekey.Credential, now time.Time) sparekey.Reason {
-	reason, keep := m.service.Spent(c), m.service.Policy().KeepSpent
+	reason, keep := m.service.InactiveReason(c), m.service.Policy().KeepInactive
 	since := c.LastUsed
 	if reason == sparekey.ReasonExpired {
 		since = m.service.Expires(c)

@@ -103,7 +103,7 @@ func TestNotices(t *testing.T) {
 	if len(s.seen) != 1 || s.seen["expiring month"] != 3 {
 		t.Errorf("got %v, want three notices for month", s.seen)
 	}
-	if got, err := s.AsOperator().Get(t.Context(), s.ann.ID, month.UUID); err != nil || s.Spent(got) != sparekey.ReasonExpired {
+	if got, err := s.AsOperator().Get(t.Context(), s.ann.ID, month.UUID); err != nil || s.InactiveReason(got) != sparekey.ReasonExpired {
 		t.Errorf("an expired credential is missing, or active: %v", err)
 	}
 
@@ -136,7 +136,7 @@ func TestWithoutCheckpoints(t *testing.T) {
 // revoked like others.
 func TestGoneUser(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, sparekey.Config{Policy: sparekey.Policy{KeepSpent: day}})
+	s := newSite(t, sparekey.Config{Policy: sparekey.Policy{KeepInactive: day}})
 	for name, lifetime := range map[string]time.Duration{"expiring": 8 * day, "expired": time.Hour} {
 		c := sparekey.Credential{
 			UUID: fmt.Sprintf("00000000-0000-4000-8000-%012d", len(name)), UserID: "gone", Name: name, Hash: "$generic$" + name,
@@ -157,7 +157,7 @@ func TestGoneUser(t *testing.T) {
 
 func TestRevocations(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, sparekey.Config{UsageInterval: -1, Policy: sparekey.Policy{RevokeUnused: 30 * day, KeepSpent: 10 * day}})
+	s := newSite(t, sparekey.Config{UsageInterval: -1, Policy: sparekey.Policy{RevokeUnused: 30 * day, KeepInactive: 10 * day}})
 	s.create(t, "unused", sparekey.Limits{})
 	used, _ := s.create(t, "used", sparekey.Limits{})
 	s.create(t, "short", sparekey.Limits{Expires: s.clock.Now().Add(day)})
