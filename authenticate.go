@@ -244,7 +244,7 @@ func (s *Service) usageDue(id *Identity) time.Time {
 
 // validUntil returns the time, in Unix seconds, until which the identity needs no check: every
 // request is accepted, and there is nothing to record, to report or to warn of. It returns 0 if
-// there is no such time.
+// every request needs a check.
 func (s *Service) validUntil(id *Identity) int64 {
 	c, config := &id.Credential, &s.config
 	asks := config.AvailableFor != nil || config.Check != nil || config.Observe != nil

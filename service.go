@@ -31,8 +31,9 @@
 // storetest proves others. Package basicauth guards handlers, package rest is
 // WordPress's REST API, package web has the pages, and package gateway stands in
 // front of another program. Package scope has the rules of what a credential may be
-// used for. Packages throttle, audit and metrics are told by hooks. This package
-// reaches neither HTTP nor SQL.
+// used for. Package lifecycle gives notices before credentials expire, and revokes
+// those that no longer work. Packages throttle, audit and metrics work through hooks.
+// This package reaches neither HTTP nor SQL.
 //
 // # For those who know WordPress
 //

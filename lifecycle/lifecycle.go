@@ -61,7 +61,7 @@ type Maintenance struct {
 	config  Config
 
 	mu   sync.Mutex // held during a run
-	last time.Time  // of the last run, if there are no Checkpoints
+	last time.Time  // of the last run, without Checkpoints
 }
 
 // New returns the maintenance for the credentials of a service.

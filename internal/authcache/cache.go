@@ -1,5 +1,5 @@
 // Package authcache caches the results of successful look-ups by login and secret, until a
-// source of those results changes. What a result is, the caller decides: the cache holds bytes.
+// source of those results changes. It holds them as bytes, which the caller encodes and decodes.
 //
 // # Concurrency
 //
@@ -100,8 +100,8 @@ func (c *Cache) Key(login, secret string) Key {
 	return Key{binary.LittleEndian.Uint64(sum[0:]), binary.LittleEndian.Uint64(sum[8:])}
 }
 
-// Revision returns the state of the sources now. ok is false if it is unknown, or if there are
-// no sources. Take it before a look-up whose result is put, so that an entry is never older than
+// Revision returns the state of the sources now. ok is false if it is unknown, or without
+// sources. Take it before a look-up whose result is put, so that an entry is never older than
 // its revision.
 func (c *Cache) Revision() (r Revision, ok bool) {
 	for i, s := range c.sources {
@@ -123,7 +123,7 @@ func (c *Cache) Get(k Key, at Revision) (e Entry, ok bool) {
 
 // Put caches an entry that was looked up at a revision. It does nothing if the sources have
 // changed since, or if the record is empty or longer than [MaxRecord]. The first entry of a new
-// revision evicts all older ones. An entry for which there is no room evicts all others.
+// revision evicts all older ones. An entry that does not fit evicts all others.
 func (c *Cache) Put(k Key, at Revision, e Entry) {
 	if e.Record == "" || len(e.Record) > MaxRecord {
 		return
