@@ -3,9 +3,9 @@
 //
 // # Concurrency
 //
-// A [Cache] is safe for concurrent use. Readers take no lock and never wait. Writers take turns
-// at a mutex. A writer never changes what a reader can reach: it derives a new table and
-// publishes it with one atomic store (see table.go).
+// A [Cache] is safe for concurrent use. Readers take no lock and never wait. Writers hold a mutex.
+// A writer derives a new table from the current one and publishes it with one atomic store. What
+// the older table holds for its readers stays as it was (see table.go).
 //
 // Two rules stop readers from getting stale results:
 //
