@@ -97,7 +97,7 @@ func (t *table) with(k Key, e Entry) *table {
 		next.writer = &strings.Builder{}
 		next.writer.Grow(max(len(e.Record), min(max(next.size, minBlock), maxBlock)))
 	}
-	at := len(next.blocks)<<48 | len(e.Record)<<32 | next.writer.Len()
+	at := place(len(next.blocks))<<48 | place(len(e.Record))<<32 | place(next.writer.Len()) //nolint:gosec // none of them is negative
 	next.writer.WriteString(e.Record)
 	next.last = next.writer.String()
 	next.size += len(e.Record)
@@ -105,7 +105,7 @@ func (t *table) with(k Key, e Entry) *table {
 	if s.place.Load() == 0 {
 		next.used++
 	}
-	s.fill(k, e.ValidUntil, place(at)) //nolint:gosec // none of the three is negative
+	s.fill(k, e.ValidUntil, at)
 	return &next
 }
 
