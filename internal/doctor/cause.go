@@ -3,6 +3,7 @@ package doctor
 // Cause is why a request with a credential fails.
 type Cause string
 
+// The causes that the doctor finds.
 const (
 	Unreachable     Cause = "unreachable"
 	Certificate     Cause = "certificate"
