@@ -48,13 +48,17 @@ func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error)
 // WithIdentity is like Authenticate, and returns the identity in a context, as [NewContext]
 // does. It costs less on a cache hit, because the identity is then decoded only when
 // [FromContext] is called.
+//
+// If ctx has the identity of the same credential already, from the same Service, then both are
+// about one request: its use is counted and reported once. Its limits are judged again, since
+// the attempts may need different scopes.
 func (s *Service) WithIdentity(ctx context.Context, a Attempt) (context.Context, error) {
 	var f finding
 	if err := s.attempt(ctx, &a, &f); err != nil {
 		return nil, err
 	}
 	if f.unread != "" {
-		return &identityContext{Context: ctx, unread: f.unread}, nil
+		return &identityContext{Context: ctx, unread: f.unread, service: s}, nil
 	}
 	return NewContext(ctx, f.Identity), nil
 }
@@ -67,6 +71,9 @@ type finding struct {
 	// unread is the encoded identity of a cache hit that needs no further check; Identity is
 	// then not filled in.
 	unread string
+
+	// counted says that the use of the credential for this request was counted already.
+	counted bool
 
 	// place is where to cache what was looked up, if anywhere.
 	place memoPlace
@@ -85,6 +92,9 @@ func (s *Service) attempt(ctx context.Context, a *Attempt, f *finding) error {
 	took := s.config.Now().Sub(start)
 	if err != nil {
 		return s.failed(ctx, &f.Identity, a, took, err)
+	}
+	if f.counted {
+		return nil
 	}
 	s.observe(ctx, Event{
 		Kind: KindAuthenticated, User: f.User, Credential: f.Credential,
@@ -122,9 +132,11 @@ func (s *Service) authenticate(ctx context.Context, a *Attempt, f *finding) (err
 	if err := s.admit(ctx, a); err != nil {
 		return err
 	}
-	if err := s.identify(ctx, a, f, now); err != nil || f.unread != "" {
+	err = s.identify(ctx, a, f, now)
+	if f.service = s; err != nil || f.unread != "" {
 		return err
 	}
+	f.counted = isCounted(ctx, &f.Identity)
 	if ok, err := s.availableFor(ctx, f.User); err != nil || !ok {
 		return refuseUnless(err, ReasonDisabledForUser)
 	}
@@ -140,7 +152,18 @@ func (s *Service) authenticate(ctx context.Context, a *Attempt, f *finding) (err
 			return err
 		}
 	}
+	if f.counted {
+		return nil
+	}
 	return s.recordUse(ctx, a, f, now)
+}
+
+// isCounted reports whether the request of ctx was authenticated already by the same Service,
+// with the same credential.
+func isCounted(ctx context.Context, id *Identity) bool {
+	earlier, ok := FromContext(ctx)
+	return ok && earlier.service == id.service &&
+		earlier.User.ID == id.User.ID && earlier.Credential.UUID == id.Credential.UUID
 }
 
 // admit makes the checks that need neither the user nor a hash.
@@ -551,7 +574,7 @@ func (s *Service) recheck(ctx context.Context, accepted *Identity, a *Attempt) e
 	if s.config.Check == nil {
 		return nil
 	}
-	current.ExpiresSoon = s.expiresSoon(&current.Credential, now)
+	current.ExpiresSoon, current.service = s.expiresSoon(&current.Credential, now), s
 	return s.config.Check(ctx, current, *a)
 }
 

@@ -136,7 +136,9 @@ type Config struct {
 	// no user may.
 	AllowAll func(ctx context.Context, actor User) (bool, error)
 
-	// Bundles are the named scopes. Default: [scope.BuiltIn].
+	// Bundles are what the names in scopes stand for, with those of the application's own (see
+	// [scope.Named]). An application whose API is mounted as WordPress's adds
+	// [scope.Bundles.WithWordPress]. Default: [scope.BuiltIn].
 	Bundles scope.Bundles
 
 	// Policy has the site's rules for application passwords. Default: none.

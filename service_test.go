@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
@@ -61,6 +62,9 @@ func newSite(t *testing.T, config sparekey.Config) *site {
 		t.Fatal(err)
 	}
 	config.Observe = s.events.observe
+	if config.Bundles == nil {
+		config.Bundles = scope.BuiltIn().WithWordPress("/wp-json")
+	}
 	s.Service = sparekey.New(s.store, s.store, config)
 	return s
 }

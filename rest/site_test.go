@@ -15,6 +15,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/rest"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
@@ -68,6 +69,9 @@ func newSite(t testing.TB, o options) *site {
 	for _, u := range people() {
 		u.Email, u.DisplayName, u.Registered = u.Login+"@example.org", strings.ToTitle(u.Login), now()
 		s.add(t, setup, u)
+	}
+	if o.service.Bundles == nil {
+		o.service.Bundles = scope.BuiltIn().WithWordPress("/wp-json")
 	}
 	s.svc = sparekey.New(backend(s.store, o), directory(s.store, o), o.service)
 	if o.rest.BaseURL == "" {

@@ -23,6 +23,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/testclock"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/web"
 )
@@ -77,6 +78,9 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 	if o.audit {
 		s.audit = audit.New(s.store, audit.Config{Now: s.clock.Now})
 		o.service.Record, o.service.Observe, o.web.Audit = s.audit.Record, s.audit.Observe, s.store
+	}
+	if o.service.Bundles == nil {
+		o.service.Bundles = scope.BuiltIn().WithWordPress("/wp-json")
 	}
 	s.svc = sparekey.New(s.store, s.store, o.service)
 	s.pages = web.New(s.svc, s.viewer, o.web)
