@@ -97,9 +97,12 @@ func (s *site) add(t testing.TB, svc *sparekey.Service, u sparekey.User) {
 }
 
 // viewer is the site's session: a header in place of a cookie.
-func (s *site) viewer(r *http.Request) (sparekey.User, bool) {
+func (s *site) viewer(r *http.Request) (sparekey.User, bool, error) {
+	if r.Header.Get("X-Session") == "broken" {
+		return sparekey.User{}, false, errors.New("the store of sessions is down")
+	}
 	u, ok := s.users[r.Header.Get("X-Session")]
-	return u, ok
+	return u, ok, nil
 }
 
 func backend(store *memory.Store, o options) sparekey.Store {
