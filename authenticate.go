@@ -20,11 +20,6 @@ const (
 	legacySecret = 128
 )
 
-// nobodysID stands for the ID of an unknown user, so that the store is asked for
-// one in any case. It is the form of an ID that it should cost the same to look
-// for.
-const nobodysID = "0"
-
 var errTooSlow = errors.New("too many slow hashes to try: use the application passwords that still have one, or revoke them")
 
 // Authenticate returns the identity of an attempt: the user with the login or e-mail address
@@ -287,8 +282,10 @@ func (s *Service) lookUpAround(ctx context.Context, a Attempt, now time.Time) (i
 
 var errNotLookedUp = errors.New("Config.AroundLookup accepted an attempt whose look-up found nothing")
 
-// find asks the directory and the store. For an unknown user it continues with a user without
-// credentials, so that both cases take the same time.
+// find asks the directory and the store. For an unknown user it asks the store in the place of a
+// known one, so that both cases take the same time, and drops the answer. It makes up no ID:
+// the keys of a store may not be able to hold it. Until a user is known, there is nothing to
+// compare the time with.
 func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	user, err := s.users.UserByLogin(ctx, a.Login)
 	unknown := errors.Is(err, ErrUserNotFound)
@@ -296,12 +293,19 @@ func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.T
 		return fmt.Errorf("find the user: %w", err)
 	}
 	if unknown {
-		user = User{ID: nobodysID}
+		if known := s.knownID.Load(); known != nil {
+			err = s.findNothing(ctx, *known, a.Secret, now)
+		}
+		if err == nil || errors.Is(err, ErrUserNotFound) {
+			err = &AuthError{Reason: unknownReason(a.Login)}
+		}
+		return err
+	}
+	if s.knownID.Load() == nil {
+		s.knownID.Store(&user.ID)
 	}
 	c, old, err := s.match(ctx, user.ID, a.Secret, now)
 	switch {
-	case unknown && (err == nil || errors.Is(err, ErrNotFound)):
-		return &AuthError{Reason: unknownReason(a.Login)}
 	case errors.Is(err, ErrNotFound):
 		id.User = user
 		return &AuthError{Reason: ReasonWrongSecret}
@@ -310,6 +314,26 @@ func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.T
 	}
 	*id = Identity{User: user, Credential: c, OldSecret: old}
 	return nil
+}
+
+// findNothing asks the store what match asks it about a wrong secret. It tries no legacy hash.
+func (s *Service) findNothing(ctx context.Context, userID string, secret Secret, now time.Time) error {
+	hash := secret.Hash()
+	_, versioned := s.memo.version()
+	_, _, err := s.findByHash(ctx, userID, hash, secret, now)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if _, err = s.store.Legacy(ctx, userID); err != nil {
+		return fmt.Errorf("list older application passwords: %w", err)
+	}
+	if versioned {
+		return nil
+	}
+	if _, _, err = s.findByHash(ctx, userID, hash, secret, now); errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func unknownReason(login string) Reason {

@@ -44,16 +44,28 @@ func newMemo(store Store, users Directory) *memo {
 	m := &memo{}
 	m.table.Store(newMemoTable(memoVersion{}))
 	rand.Read(m.salt[:]) // never fails, as it documents
-	s, storeOK := store.(Versioned)
-	u, usersOK := users.(Versioned)
+	s, storeOK := ownVersion(store)
+	u, usersOK := ownVersion(users)
 	switch {
 	case !storeOK || !usersOK:
-	case reflect.ValueOf(s).Comparable() && reflect.ValueOf(u).Comparable() && s == u: // one object in both roles is asked once
+	case isSame(s, u): // one object in both roles is asked once
 		m.sources = []Versioned{s}
 	default:
 		m.sources = []Versioned{s, u}
 	}
 	return m
+}
+
+// ownVersion returns what knows the version of a store or a directory, unless that is a part of
+// it which knows nothing of what the whole changes.
+func ownVersion(whole any) (Versioned, bool) {
+	v, ok := whole.(Versioned)
+	return v, ok && isSame(v.VersionOf(), whole)
+}
+
+// isSame reports whether two values are one object.
+func isSame(a, b any) bool {
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 func (m *memo) key(a *Attempt) memoKey {

@@ -99,6 +99,8 @@ func TestMemoKeepsOutWhatIsTooLong(t *testing.T) {
 // version is a source of which a test says when it changes.
 type version struct{ atomic.Uint64 }
 
+func (v *version) VersionOf() any { return v }
+
 func (v *version) Version() (uint64, bool) { return v.Load(), true }
 
 func attemptOf(n int) sparekey.Attempt {

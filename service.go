@@ -72,6 +72,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sparekey-dev/sparekey/scope"
@@ -193,6 +194,8 @@ type Service struct {
 	memo   *memo
 	slow   slowLane
 
+	knownID atomic.Pointer[string] // of a user who was looked up, for unknown ones; see find
+
 	sweeping sweeping
 }
 
@@ -286,7 +289,7 @@ func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Se
 
 // atomically makes one step of what do writes, as far as the store can.
 func (s *Service) atomically(ctx context.Context, do func(context.Context) error) error {
-	if t, ok := s.store.(Transactor); ok && s.config.Record != nil {
+	if t, ok := capability[Transactor](s.store); ok && s.config.Record != nil {
 		return t.Atomically(ctx, do)
 	}
 	return do(ctx)
@@ -326,7 +329,7 @@ func (s *Service) observe(ctx context.Context, e Event) {
 
 // hashNew returns the hash under which a new secret is stored.
 func (s *Service) hashNew(ctx context.Context, secret Secret) (string, error) {
-	h, ok := s.store.(Hasher)
+	h, ok := capability[Hasher](s.store)
 	if !ok {
 		return secret.Hash(), nil
 	}

@@ -140,7 +140,7 @@ type sweeping struct {
 // an hour. It needs a Store that is a [Searcher], and otherwise returns [ErrUnavailable].
 // Several processes may run it on the same store.
 func (s *Service) Sweep(ctx context.Context) (Swept, error) {
-	searcher, ok := s.store.(Searcher)
+	searcher, ok := capability[Searcher](s.store)
 	if !ok {
 		return Swept{}, ErrUnavailable
 	}
@@ -162,7 +162,7 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 
 // claim sets the time of the last run to now, and returns the previous one.
 func (s *Service) claim(ctx context.Context, now time.Time) (last time.Time, ok bool, err error) {
-	sweeps, kept := s.store.(Sweeps)
+	sweeps, kept := capability[Sweeps](s.store)
 	if !kept {
 		last, s.sweeping.last = s.sweeping.last, now
 	} else {
@@ -180,7 +180,7 @@ func (s *Service) claim(ctx context.Context, now time.Time) (last time.Time, ok 
 }
 
 func (s *Service) unclaim(ctx context.Context, now, last time.Time) error {
-	sweeps, kept := s.store.(Sweeps)
+	sweeps, kept := capability[Sweeps](s.store)
 	if !kept {
 		s.sweeping.last = last
 		return nil

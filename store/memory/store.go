@@ -57,6 +57,9 @@ func New() *Store {
 	}
 }
 
+// VersionOf implements [sparekey.Versioned].
+func (s *Store) VersionOf() any { return s }
+
 // Version implements [sparekey.Versioned].
 func (s *Store) Version() (version uint64, ok bool) {
 	s.mu.RLock()

@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// VersionOf implements [sparekey.Versioned].
+func (s *Store) VersionOf() any { return s }
+
 // Version implements [sparekey.Versioned]: it tells of every change to users and
 // credentials, whichever process made it. ok is false once the Store is closed, and on
 // other systems than Linux.
