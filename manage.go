@@ -375,6 +375,14 @@ func failing(err error) iter.Seq2[Credential, error] {
 	return func(yield func(Credential, error) bool) { yield(Credential{}, err) }
 }
 
+// UserSuspended revokes all credentials of a user, as UserDeleted does. An application with its
+// own users calls it when it suspends one, so that nothing works again by itself when the
+// suspension ends. Where the application passwords are to work again then, do not call it: the
+// directory does not find the user meanwhile, or [Config.AvailableFor] refuses them.
+func (s *Service) UserSuspended(ctx context.Context, userID string) ([]Credential, error) {
+	return s.UserDeleted(ctx, userID)
+}
+
 // Orphans returns the credentials of users that the directory does not have.
 // [Service.UserDeleted] would have revoked them; the operator can, with [Manager.Revoke]. It
 // asks the directory once for every user who has credentials. It returns [ErrForbidden]

@@ -23,7 +23,7 @@ func (b *blocking) UserByLogin(ctx context.Context, login string) (sparekey.User
 	return b.Store.UserByLogin(ctx, login)
 }
 
-// TestEmbeddedStoreIsNotCached checks that a user whom only the outer type removed is out at
+// TestEmbeddedStoreIsNotCached checks that a user that only the outer type removed is out at
 // once: the version of the store within says nothing of it.
 func TestEmbeddedStoreIsNotCached(t *testing.T) {
 	t.Parallel()
