@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/internal/authcache"
 	"github.com/sparekey-dev/sparekey/passhash"
 )
 
@@ -30,14 +32,14 @@ var errTooSlow = errors.New("too many slow hashes to try: use the application pa
 //
 // It is safe for concurrent use.
 func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error) {
-	var f finding
-	if err := s.attempt(ctx, &a, &f); err != nil {
+	var r result
+	if err := s.attempt(ctx, &a, &r); err != nil {
 		return Identity{}, err
 	}
-	if f.unread != "" {
-		readRecord(f.unread, &f.Identity)
+	if r.record != "" {
+		decodeIdentity(r.record, &r.Identity)
 	}
-	return f.Identity, nil
+	return r.Identity, nil
 }
 
 // WithIdentity is like Authenticate, and returns the identity in a context, as [NewContext]
@@ -48,52 +50,78 @@ func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error)
 // about one request: its use is counted and reported once. Its limits are judged again, since
 // the attempts may need different scopes.
 func (s *Service) WithIdentity(ctx context.Context, a Attempt) (context.Context, error) {
-	var f finding
-	if err := s.attempt(ctx, &a, &f); err != nil {
+	var r result
+	if err := s.attempt(ctx, &a, &r); err != nil {
 		return nil, err
 	}
-	if f.unread != "" {
-		return &identityContext{Context: ctx, unread: f.unread, service: s}, nil
+	if r.record != "" {
+		return &identityContext{Context: ctx, record: r.record, service: s}, nil
 	}
-	return NewContext(ctx, f.Identity), nil
+	return NewContext(ctx, r.Identity), nil
 }
 
-// finding is who an attempt turned out to be. Findings are large, and there is one for
-// every request, so they are not passed around by value.
-type finding struct {
+// result is the result of an attempt so far. It is large, and every request has one, so it is
+// not passed by value.
+type result struct {
 	Identity
 
-	// unread is the encoded identity of a cache hit that needs no further check; Identity is
+	// record is the encoded identity of a cache hit that needs no further check; Identity is
 	// then not filled in.
-	unread string
+	record string
 
 	// counted says that the use of the credential for this request was counted already.
 	counted bool
 
-	// place is where to cache what was looked up, if anywhere.
-	place memoPlace
+	// isCacheable says that the identity may be cached, under key and as of revision.
+	isCacheable bool
+	key         authcache.Key
+	revision    authcache.Revision
 }
 
+// newCache returns a cache for what store and users return. It stays empty unless both are
+// Revisioned.
+func newCache(store Store, users Directory) *authcache.Cache {
+	s, storeOK := ownRevision(store)
+	u, usersOK := ownRevision(users)
+	if !storeOK || !usersOK {
+		return authcache.New()
+	}
+	return authcache.New(s, u)
+}
+
+// ownRevision returns what knows the revision of a store or a directory, unless that is a part of
+// it which knows nothing of what the whole changes.
+func ownRevision(whole any) (Revisioned, bool) {
+	r, ok := whole.(Revisioned)
+	if !ok {
+		return nil, false
+	}
+	of := r.RevisionOf()
+	return r, reflect.ValueOf(of).Comparable() && reflect.ValueOf(whole).Comparable() && of == whole
+}
+
+func (s *Service) cacheKey(a *Attempt) authcache.Key { return s.cache.Key(a.Login, a.Secret.plain) }
+
 // attempt authenticates, and reports the result to Config.Observe.
-func (s *Service) attempt(ctx context.Context, a *Attempt, f *finding) error {
+func (s *Service) attempt(ctx context.Context, a *Attempt, r *result) error {
 	if s.config.Observe == nil { // without an observer, build no event
-		if err := s.authenticate(ctx, a, f); err != nil {
+		if err := s.authenticate(ctx, a, r); err != nil {
 			return noAnswer(err)
 		}
 		return nil
 	}
 	start := s.config.Now()
-	err := s.authenticate(ctx, a, f)
+	err := s.authenticate(ctx, a, r)
 	took := s.config.Now().Sub(start)
 	if err != nil {
-		return s.failed(ctx, &f.Identity, a, took, err)
+		return s.failed(ctx, &r.Identity, a, took, err)
 	}
-	if f.counted {
+	if r.counted {
 		return nil
 	}
 	s.observe(ctx, Event{
-		Kind: KindAuthenticated, User: f.User, Credential: f.Credential,
-		Addr: a.Addr, Request: a.Request, Rule: f.Rule, Took: took,
+		Kind: KindAuthenticated, User: r.User, Credential: r.Credential,
+		Addr: a.Addr, Request: a.Request, Rule: r.Rule, Took: took,
 	})
 	return nil
 }
@@ -121,36 +149,36 @@ func (s *Service) failed(ctx context.Context, known *Identity, a *Attempt, took 
 	return noAnswer(err)
 }
 
-// authenticate fills in, also for a refusal, as much of f as is known.
-func (s *Service) authenticate(ctx context.Context, a *Attempt, f *finding) (err error) {
+// authenticate fills in, also for a refusal, as much of r as is known.
+func (s *Service) authenticate(ctx context.Context, a *Attempt, r *result) (err error) {
 	now := s.now()
 	if err := s.admit(ctx, a); err != nil {
 		return err
 	}
-	err = s.identify(ctx, a, f, now)
-	if f.service = s; err != nil || f.unread != "" {
+	err = s.identify(ctx, a, r, now)
+	if r.service = s; err != nil || r.record != "" {
 		return err
 	}
-	f.counted = isCounted(ctx, &f.Identity)
-	if ok, err := s.availableFor(ctx, f.User); err != nil || !ok {
+	r.counted = isCounted(ctx, &r.Identity)
+	if ok, err := s.availableFor(ctx, r.User); err != nil || !ok {
 		return refuseUnless(err, ReasonDisabledForUser)
 	}
-	if f.Rule, err = s.accepts(&f.Credential, a, f.OldSecret, now); err != nil {
+	if r.Rule, err = s.accepts(&r.Credential, a, r.OldSecret, now); err != nil {
 		return err
 	}
-	f.ExpiresSoon = s.expiresSoon(&f.Credential, now)
-	if f.OldSecret {
-		f.OldSecretUntil = s.orEnd(&f.Credential, f.Credential.OldUntil)
+	r.UpcomingExpiry = s.upcomingExpiry(&r.Credential, now)
+	if r.OldSecret {
+		r.OldSecretUntil = s.orEnd(&r.Credential, r.Credential.OldUntil)
 	}
 	if s.config.Check != nil {
-		if err := s.config.Check(ctx, f.Identity, *a); err != nil {
+		if err := s.config.Check(ctx, r.Identity, *a); err != nil {
 			return err
 		}
 	}
-	if f.counted {
+	if r.counted {
 		return nil
 	}
-	return s.recordUse(ctx, a, f, now)
+	return s.recordUse(ctx, a, r, now)
 }
 
 // isCounted reports whether the request of ctx was authenticated already by the same Service,
@@ -186,73 +214,76 @@ func refuseUnless(broken error, reason Reason) error {
 	return &AuthError{Reason: reason}
 }
 
-// identify finds the user and the credential of an attempt, from memory if
-// nothing changed since they were last found.
-func (s *Service) identify(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
-	version, versioned := s.memo.version()
-	if !versioned {
-		return s.lookUp(ctx, a, &f.Identity, now)
+// identify finds the user and the credential of an attempt, in the cache if nothing has changed
+// since they were looked up.
+func (s *Service) identify(ctx context.Context, a *Attempt, r *result, now time.Time) error {
+	revision, isKnown := s.cache.Revision()
+	if !isKnown {
+		return s.lookUp(ctx, a, &r.Identity, now)
 	}
-	key := s.memo.key(a)
-	if known, ok := s.memo.get(key, version); ok {
-		if now.Unix() < known.settled && a.Deny == nil {
-			f.unread = known.record
+	key := s.cacheKey(a)
+	if cached, ok := s.cache.Get(key, revision); ok {
+		if now.Unix() < cached.ValidUntil && a.Deny == nil {
+			r.record = cached.Record
 			return nil
 		}
-		readRecord(known.record, &f.Identity)
-		if now.Before(s.standsUntil(&f.Identity)) && (!f.OldSecret || isInGrace(&f.Credential, now)) {
+		decodeIdentity(cached.Record, &r.Identity)
+		if now.Before(s.usageDue(&r.Identity)) && (!r.OldSecret || isInGrace(&r.Credential, now)) {
 			return nil
 		}
-		f.Identity = Identity{}
+		r.Identity = Identity{}
 	}
-	if err := s.lookUp(ctx, a, &f.Identity, now); err != nil {
+	if err := s.lookUp(ctx, a, &r.Identity, now); err != nil {
 		return err
 	}
 	// Caching other spellings of the login too would need an unlimited number of entries.
-	if isSpelled := a.Login == f.User.Login || a.Login == f.User.Email; isSpelled && f.Credential.Limits.MaxUses == 0 {
-		f.place = memoPlace{key, version}
+	if isSpelled := a.Login == r.User.Login || a.Login == r.User.Email; isSpelled && r.Credential.Limits.MaxUses == 0 {
+		r.isCacheable, r.key, r.revision = true, key, revision
 	}
-	if now.Before(s.standsUntil(&f.Identity)) { // else it is once the use is recorded
-		s.remember(f)
+	if now.Before(s.usageDue(&r.Identity)) { // otherwise recordUse caches it
+		s.putInCache(r)
 	}
 	return nil
 }
 
-// remember caches f, if there is a place for it.
-func (s *Service) remember(f *finding) {
-	if f.place != (memoPlace{}) {
-		id := Identity{User: f.User, Credential: f.Credential, OldSecret: f.OldSecret}
-		s.memo.put(f.place, &id, s.settled(&id))
+// putInCache caches the identity that was looked up, if it may be cached.
+func (s *Service) putInCache(r *result) {
+	if !r.isCacheable {
+		return
+	}
+	id := Identity{User: r.User, Credential: r.Credential, OldSecret: r.OldSecret}
+	if record, ok := encodeIdentity(id); ok {
+		s.cache.Put(r.key, r.revision, authcache.Entry{Record: record, ValidUntil: s.validUntil(&id)})
 	}
 }
 
-// standsUntil returns the time until which a credential's last use need not be recorded again
-// and does not yet count as unused. Recording a use need not change the store's version, so
-// the cache entry may stay until then. The first use of a secret from a rotation is due at
-// once.
-func (s *Service) standsUntil(id *Identity) time.Time {
+// usageDue returns the time from which the next use of a credential has to be recorded, or at
+// which it counts as unused if that is earlier. Recording a use need not change the store's
+// revision, so a cache entry holds until then. The first use of a secret from a rotation is due
+// at once.
+func (s *Service) usageDue(id *Identity) time.Time {
 	c := &id.Credential
 	if c.HashUnused && !id.OldSecret {
 		return time.Time{}
 	}
-	stands := s.config.UsageInterval
+	interval := s.config.UsageInterval
 	if unused := s.config.Policy.RevokeUnused; unused > 0 {
-		stands = min(stands, unused)
+		interval = min(interval, unused)
 	}
-	return c.LastUsed.Add(stands)
+	return c.LastUsed.Add(interval)
 }
 
-// settled returns the time, in Unix seconds, until which the identity needs no check: every
-// request is accepted, with nothing to record, to report or to warn of. It returns 0 if that
-// holds at no time.
-func (s *Service) settled(id *Identity) int64 {
+// validUntil returns the time, in Unix seconds, until which the identity needs no check: every
+// request is accepted, and there is nothing to record, to report or to warn of. It returns 0 if
+// every request needs a check.
+func (s *Service) validUntil(id *Identity) int64 {
 	c, config := &id.Credential, &s.config
 	asks := config.AvailableFor != nil || config.Check != nil || config.Observe != nil
 	limited := config.Policy.RequireScopes || !s.effective(*c).IsZero() || s.restrictsCreation(c)
 	if asks || limited || id.OldSecret {
 		return 0
 	}
-	return s.standsUntil(id).Unix()
+	return s.usageDue(id).Unix()
 }
 
 // lookUp finds the user and the credential of an attempt, by way of Config.AroundLookup.
@@ -319,7 +350,7 @@ func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.T
 // findNothing asks the store what match asks it about a wrong secret. It tries no legacy hash.
 func (s *Service) findNothing(ctx context.Context, userID string, secret Secret, now time.Time) error {
 	hash := secret.Hash()
-	_, versioned := s.memo.version()
+	_, isKnown := s.cache.Revision()
 	_, _, err := s.findByHash(ctx, userID, hash, secret, now)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return err
@@ -327,7 +358,7 @@ func (s *Service) findNothing(ctx context.Context, userID string, secret Secret,
 	if _, err = s.store.Legacy(ctx, userID); err != nil {
 		return fmt.Errorf("list older application passwords: %w", err)
 	}
-	if versioned {
+	if isKnown {
 		return nil
 	}
 	if _, _, err = s.findByHash(ctx, userID, hash, secret, now); errors.Is(err, ErrNotFound) {
@@ -348,7 +379,7 @@ func unknownReason(login string) Reason {
 // rotation. ErrNotFound says that there is none.
 func (s *Service) match(ctx context.Context, userID string, secret Secret, now time.Time) (c Credential, old bool, err error) {
 	hash := secret.Hash()
-	before, versioned := s.memo.version()
+	before, isKnown := s.cache.Revision()
 	c, old, err = s.findByHash(ctx, userID, hash, secret, now)
 	if !errors.Is(err, ErrNotFound) {
 		return c, old, err
@@ -361,7 +392,7 @@ func (s *Service) match(ctx context.Context, userID string, secret Secret, now t
 	if !errors.Is(err, ErrNotFound) {
 		return c, old, err
 	}
-	if after, ok := s.memo.version(); ok && versioned && after == before {
+	if after, ok := s.cache.Revision(); ok && isKnown && after == before {
 		return Credential{}, false, ErrNotFound
 	}
 	// Another request may have upgraded the hash in between, so that it was not yet to
@@ -398,18 +429,18 @@ func isInGrace(c *Credential, now time.Time) bool {
 	return c.OldHash != "" && now.Before(c.OldUntil)
 }
 
-// matchLegacy tries a secret on each credential. legacyTime and s.slow limit its cost.
+// matchLegacy tries a secret on each credential. legacyTime and s.hashes limit its cost.
 func (s *Service) matchLegacy(ctx context.Context, legacy []Credential, secret Secret, hash string, now time.Time) (c Credential, old bool, err error) {
 	if len(legacy) == 0 || len(secret.plain) > legacySecret {
 		return Credential{}, false, ErrNotFound
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, legacyTime, errTooSlow)
 	defer cancel()
-	leave, err := s.slow.enter(ctx, legacy[0].UserID)
+	release, err := s.hashes.Acquire(ctx, legacy[0].UserID)
 	if err != nil {
 		return Credential{}, false, err
 	}
-	defer leave()
+	defer release()
 	for _, c := range legacy {
 		if ctx.Err() != nil {
 			return Credential{}, false, context.Cause(ctx)
@@ -446,23 +477,23 @@ func (s *Service) upgrade(ctx context.Context, c Credential, old bool, hash stri
 // recordUse stores when and from where a credential was used, at most once per UsageInterval.
 // A failure to store it is reported but does not refuse the attempt. A credential that no
 // longer exists does.
-func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
-	if f.Credential.Limits.MaxUses > 0 {
-		return s.countUse(ctx, a, f, now)
+func (s *Service) recordUse(ctx context.Context, a *Attempt, r *result, now time.Time) error {
+	if r.Credential.Limits.MaxUses > 0 {
+		return s.countUse(ctx, a, r, now)
 	}
-	if !s.useIsDue(&f.Credential, now) && (f.OldSecret || !f.Credential.HashUnused) {
+	if !s.useIsDue(&r.Credential, now) && (r.OldSecret || !r.Credential.HashUnused) {
 		return nil
 	}
-	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, s.use(now, addrText(a), f.usedHash()), nil)
+	c, err := s.store.Update(ctx, r.User.ID, r.Credential.UUID, s.use(now, addrText(a), r.usedHash()), nil)
 	switch {
 	case err == nil:
-		f.Credential = c
-		s.remember(f)
+		r.Credential = c
+		s.putInCache(r)
 	case errors.Is(err, ErrNotFound): // revoked since it was found
 		return &AuthError{Reason: ReasonWrongSecret}
 	default:
 		s.observe(ctx, Event{
-			Kind: KindUsageWriteFailed, User: f.User, Credential: f.Credential, Addr: a.Addr, Err: err,
+			Kind: KindUsageWriteFailed, User: r.User, Credential: r.Credential, Addr: a.Addr, Err: err,
 		})
 	}
 	return nil
@@ -470,9 +501,9 @@ func (s *Service) recordUse(ctx context.Context, a *Attempt, f *finding, now tim
 
 // countUse counts one of a bounded number of uses. One that cannot be counted is
 // not allowed.
-func (s *Service) countUse(ctx context.Context, a *Attempt, f *finding, now time.Time) error {
-	record := s.use(now, addrText(a), f.usedHash())
-	c, err := s.store.Update(ctx, f.User.ID, f.Credential.UUID, func(c *Credential) error {
+func (s *Service) countUse(ctx context.Context, a *Attempt, r *result, now time.Time) error {
+	record := s.use(now, addrText(a), r.usedHash())
+	c, err := s.store.Update(ctx, r.User.ID, r.Credential.UUID, func(c *Credential) error {
 		if c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses {
 			return Refuse(ReasonUsedUp, fmt.Sprintf("The uses of this application password are used up: %[1]d of %[1]d. Make a new one.", c.Limits.MaxUses))
 		}
@@ -487,17 +518,17 @@ func (s *Service) countUse(ctx context.Context, a *Attempt, f *finding, now time
 	case err != nil:
 		return err
 	}
-	f.Credential = c
+	r.Credential = c
 	return nil
 }
 
 // usedHash is the hash of the secret that was used, unless that is the one from before a
 // rotation.
-func (f *finding) usedHash() string {
-	if f.OldSecret {
+func (r *result) usedHash() string {
+	if r.OldSecret {
 		return ""
 	}
-	return f.Credential.Hash
+	return r.Credential.Hash
 }
 
 // use is the change that records a use, if one is due: of the secret with this hash, or of
@@ -598,7 +629,7 @@ func (s *Service) recheck(ctx context.Context, accepted *Identity, a *Attempt) e
 	if s.config.Check == nil {
 		return nil
 	}
-	current.ExpiresSoon, current.service = s.expiresSoon(&current.Credential, now), s
+	current.UpcomingExpiry, current.service = s.upcomingExpiry(&current.Credential, now), s
 	return s.config.Check(ctx, current, *a)
 }
 
@@ -636,10 +667,10 @@ func (s *Service) lookUpAgain(ctx context.Context, accepted *Identity, a *Attemp
 // rather than the ID, because directories leave out suspended users there, and because a
 // login that names another user now must be refused, too.
 func (s *Service) identifyAgain(ctx context.Context, accepted *Identity, a *Attempt, id *Identity, now time.Time) error {
-	if version, ok := s.memo.version(); ok {
-		if known, ok := s.memo.get(s.memo.key(a), version); ok {
-			readRecord(known.record, id)
-			if now.Before(s.standsUntil(id)) {
+	if revision, ok := s.cache.Revision(); ok {
+		if cached, ok := s.cache.Get(s.cacheKey(a), revision); ok {
+			decodeIdentity(cached.Record, id)
+			if now.Before(s.usageDue(id)) {
 				return nil
 			}
 		}

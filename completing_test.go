@@ -5,7 +5,6 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/store/memory"
@@ -142,38 +141,5 @@ func TestCallerLeaves(t *testing.T) {
 				t.Errorf("left are %+v, %v, want %d", list, err, c.left)
 			}
 		})
-	}
-}
-
-// leavingPages is a store whose caller leaves while it is swept.
-type leavingPages struct{ leaving }
-
-func (s *leavingPages) NextPage(ctx context.Context, after sparekey.CredentialKey, limit int) ([]sparekey.Credential, error) {
-	s.leave()
-	return s.Store.NextPage(ctx, after, limit)
-}
-
-// TestSweeperLeaves interrupts a maintenance run: the next one begins where that one began.
-func TestSweeperLeaves(t *testing.T) {
-	t.Parallel()
-	clock := newClock()
-	users := memory.New()
-	svc := sparekey.New(users, users, sparekey.Config{Now: clock.Now})
-	if _, err := svc.Sweep(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	before, err := users.LastSweep(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	clock.Pass(time.Hour)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	store := &leavingPages{leaving{users, cancel}}
-	if _, err := sparekey.New(store, users, sparekey.Config{Now: clock.Now}).Sweep(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want the caller's cancellation", err)
-	}
-	if after, err := users.LastSweep(t.Context()); err != nil || !after.Equal(before) {
-		t.Errorf("the last sweep was at %v, %v, want %v", after, err, before)
 	}
 }

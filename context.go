@@ -13,8 +13,8 @@ type identityContext struct {
 	context.Context //nolint:containedctx // it is one
 
 	whole   *Identity // or nil
-	unread  string    // its record
-	service *Service  // of the record
+	record  string    // the encoded identity, if whole is nil
+	service *Service  // that made the record
 }
 
 // Value returns itself for the key of identities.
@@ -39,17 +39,17 @@ func FromContext(ctx context.Context) (id Identity, ok bool) {
 	case c.whole != nil:
 		id = *c.whole
 	default:
-		readRecord(c.unread, &id)
+		decodeIdentity(c.record, &id)
 		id.service = c.service
 	}
 	return id, ok
 }
 
-// EndsSoon reports whether the caller should get a warning, because ExpiresSoon or OldSecret
+// EndsSoon reports whether the caller should get a warning, because UpcomingExpiry or OldSecret
 // is set in the identity. It costs less than FromContext.
 func EndsSoon(ctx context.Context) bool {
 	c, ok := ctx.Value(identityKey{}).(*identityContext)
-	return ok && c.whole != nil && (c.whole.OldSecret || !c.whole.ExpiresSoon.IsZero())
+	return ok && c.whole != nil && (c.whole.OldSecret || !c.whole.UpcomingExpiry.IsZero())
 }
 
 type callerKey struct{}

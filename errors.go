@@ -74,20 +74,20 @@ var ErrOldSecret error = forbiddenError("a secret that was replaced cannot manag
 // after the request arrived. It matches ErrForbidden.
 var ErrActingChanged error = forbiddenError("the application password that was sent was changed or revoked meanwhile")
 
-// ErrSpent is matched by every [*SpentError].
-var ErrSpent = errors.New("the application password is inactive, and a new secret would not change that")
+// ErrInactive is matched by every [*InactiveError].
+var ErrInactive = errors.New("the application password is inactive, and a new secret would not change that")
 
-// SpentError refuses to rotate an inactive credential, since its new secret would be refused
-// as well. It matches [ErrSpent].
-type SpentError struct {
+// InactiveError refuses to rotate an inactive credential, since its new secret would be refused
+// as well. It matches [ErrInactive].
+type InactiveError struct {
 	Field   string // the limit to change first, such as "expires"; empty where there is none
 	Problem string // why it is inactive and what to do, for people
 }
 
-func (e *SpentError) Error() string { return ErrSpent.Error() + ": " + e.Problem }
+func (e *InactiveError) Error() string { return ErrInactive.Error() + ": " + e.Problem }
 
-// Is reports whether target is ErrSpent.
-func (e *SpentError) Is(target error) bool { return target == ErrSpent }
+// Is reports whether target is ErrInactive.
+func (e *InactiveError) Is(target error) bool { return target == ErrInactive }
 
 // InvalidError refuses input that breaks a rule. It matches [ErrInvalid].
 type InvalidError struct {
@@ -192,7 +192,7 @@ func (e *AuthError) Unwrap() error { return e.Err }
 func Refused(err error) bool {
 	for _, refusal := range []error{
 		ErrUnauthenticated, ErrForbidden, ErrUserNotFound, ErrUserExists, ErrNotFound, ErrConflict,
-		ErrDuplicateName, ErrTooMany, ErrSpent, ErrUnavailable, ErrUnavailableForUser, ErrInvalid,
+		ErrDuplicateName, ErrTooMany, ErrInactive, ErrUnavailable, ErrUnavailableForUser, ErrInvalid,
 	} {
 		if errors.Is(err, refusal) {
 			return true

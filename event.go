@@ -16,7 +16,7 @@ const (
 	KindLimited          Kind = "limited"        // a credential got other limits
 	KindRotated          Kind = "rotated"        // a credential got another secret
 	KindRevoked          Kind = "revoked"        // a credential was revoked; one event each
-	KindExpiring         Kind = "expiring"       // a credential expires soon; see [Service.Sweep]
+	KindExpiring         Kind = "expiring"       // a credential expires soon; see package lifecycle
 	KindAuthenticated    Kind = "authenticated"  // an attempt succeeded
 	KindRefused          Kind = "refused"        // an attempt was refused; Reason says why
 	KindBroken           Kind = "broken"         // an attempt got no answer; Err says why
@@ -40,7 +40,7 @@ type Event struct {
 	Actor      User          // the user who made the change; zero for authentication and for the operator
 	Acting     string        // UUID of the credential with which the actor made the change, if any
 	Login      string        // of a refusal: the login as it was presented
-	Reason     Reason        // of a refusal; of revoked: why [Service.Sweep] revoked it, if it did
+	Reason     Reason        // of a refusal; of revoked: why [Service.RevokeIf] revoked it
 	Expires    time.Time     // of expiring: when
 	Addr       netip.Addr    // the caller's address, where one is known
 	Request    Request       // of an attempt: the request for which it was made; else the request that made the change; if known

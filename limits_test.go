@@ -16,6 +16,8 @@ import (
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
+const day = 24 * time.Hour
+
 func scopes(t *testing.T, rules ...string) scope.List {
 	t.Helper()
 	l, err := scope.Parse(rules)
@@ -331,8 +333,8 @@ func TestPolicyEndsGrace(t *testing.T) {
 	}
 }
 
-// TestRotateSpent wants no secret to be handed out that nothing would accept.
-func TestRotateSpent(t *testing.T) {
+// TestRotateInactive wants no secret to be handed out that nothing would accept.
+func TestRotateInactive(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		limits sparekey.Limits
@@ -361,9 +363,9 @@ func TestRotateSpent(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _, err = m.Rotate(t.Context(), s.ann.ID, made.UUID, time.Hour)
-			var spent *sparekey.SpentError
-			if !errors.As(err, &spent) || spent.Field != c.field || !strings.Contains(err.Error(), c.says) || !errors.Is(err, sparekey.ErrSpent) || !sparekey.Refused(err) {
-				t.Errorf("got %v, %+v", err, spent)
+			var inactive *sparekey.InactiveError
+			if !errors.As(err, &inactive) || inactive.Field != c.field || !strings.Contains(err.Error(), c.says) || !errors.Is(err, sparekey.ErrInactive) || !sparekey.Refused(err) {
+				t.Errorf("got %v, %+v", err, inactive)
 			}
 			if after, err := m.Get(t.Context(), s.ann.ID, made.UUID); err != nil || after != before {
 				t.Errorf("it was %+v and is %+v, %v", before, after, err)
@@ -901,5 +903,93 @@ func TestEqual(t *testing.T) {
 		if c.Equal(other) {
 			t.Errorf("%s does not count", name)
 		}
+	}
+}
+
+func TestEdit(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	var kinds []sparekey.Kind
+	s := newSite(t, sparekey.Config{UniqueNames: true, Now: clock.Now, Record: func(_ context.Context, e sparekey.Event) error {
+		kinds = append(kinds, e.Kind)
+		return nil
+	}})
+	_, c := s.limited(t, "app", sparekey.Limits{Expires: clock.Now().Add(time.Hour), Scopes: scopes(t, "read")})
+	_, _ = s.limited(t, "other", sparekey.Limits{})
+	m := s.AsOperator()
+	name, taken, uses, none := "renamed", "other", 3, scopes(t)
+	kinds = nil
+
+	got, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Name: &name, MaxUses: &uses})
+	want := c
+	want.Name, want.Limits.MaxUses = name, uses
+	if err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	if len(kinds) != 2 || kinds[0] != sparekey.KindRenamed || kinds[1] != sparekey.KindLimited {
+		t.Errorf("recorded %v", kinds)
+	}
+	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Name: &taken, Scopes: &none}); !errors.Is(err, sparekey.ErrDuplicateName) {
+		t.Errorf("a taken name: %v", err)
+	}
+	if now, err := m.Get(t.Context(), s.ann.ID, c.UUID); err != nil || now != want {
+		t.Errorf("half an edit was kept: %+v, %v", now, err)
+	}
+
+	clock.Pass(2 * time.Hour) // an expired credential can be edited, but its new expiry must be in the future
+	past := clock.Now().Add(-time.Minute)
+	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Scopes: &none}); err != nil {
+		t.Errorf("of one that expired: %v", err)
+	}
+	if _, err := m.Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Expires: &past}); !errors.Is(err, sparekey.ErrInvalid) {
+		t.Errorf("to a time that is over: %v", err)
+	}
+}
+
+// TestEditUnderALaterPolicy changes one limit of a credential that the policy, which
+// came later, would not allow any more.
+func TestEditUnderALaterPolicy(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	expires := clock.Now().Add(365 * day)
+	_, c := s.limited(t, "app", sparekey.Limits{Expires: expires})
+	later := sparekey.New(s.store, s.store, sparekey.Config{Now: clock.Now, Policy: sparekey.Policy{MaxLifetime: 90 * day}})
+	uses := 5
+	got, err := later.AsOperator().Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{MaxUses: &uses})
+	if err != nil || !got.Limits.Expires.Equal(expires) || !later.Expires(got).Equal(c.Created.Add(90*day)) {
+		t.Errorf("got %+v, %v, in effect until %v", got.Limits, err, later.Expires(got))
+	}
+	beyond := expires.Add(-day)
+	if _, err := later.AsOperator().Edit(t.Context(), s.ann.ID, c.UUID, sparekey.Edit{Expires: &beyond}); !errors.Is(err, sparekey.ErrInvalid) {
+		t.Errorf("another time beyond the policy: %v", err)
+	}
+}
+
+func TestRevokeInactive(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	s.limited(t, "stays", sparekey.Limits{})
+	s.limited(t, "goes", sparekey.Limits{Expires: clock.Now().Add(time.Hour)})
+	clock.Pass(time.Hour)
+	revoked, err := s.AsOperator().RevokeInactive(t.Context(), s.ann.ID)
+	if err != nil || len(revoked) != 1 || revoked[0].Name != "goes" {
+		t.Errorf("got %v, %v", revoked, err)
+	}
+}
+
+func TestUpcomingExpiryIsTold(t *testing.T) {
+	t.Parallel()
+	clock := newClock()
+	s := newSite(t, sparekey.Config{Now: clock.Now})
+	expires := clock.Now().Add(20 * day)
+	secret, _ := s.limited(t, "app", sparekey.Limits{Expires: expires})
+	for _, want := range []time.Time{{}, expires} {
+		id, err := s.Authenticate(t.Context(), attempt("ann", secret))
+		if err != nil || !id.UpcomingExpiry.Equal(want) {
+			t.Errorf("got %v, %v, want %v", id.UpcomingExpiry, err, want)
+		}
+		clock.Pass(6*day + time.Second)
 	}
 }

@@ -127,7 +127,7 @@ func (m Manager) Confirm(ctx context.Context) error {
 	if err != nil || c.UUID != m.acting.UUID || c.Hash != m.acting.Hash || !c.Limits.Equal(m.acting.Limits) {
 		return ErrActingChanged
 	}
-	if spent := m.service.Spent(c); spent != "" && spent != ReasonUsedUp { // the use of this request is counted
+	if reason := m.service.InactiveReason(c); reason != "" && reason != ReasonUsedUp { // the use of this request is counted
 		return ErrActingChanged
 	}
 	return nil
@@ -330,6 +330,33 @@ func (m Manager) Search(ctx context.Context, q CredentialQuery) (found []Credent
 	return found, total, nil
 }
 
+// pageSize is how many credentials are read at once.
+const pageSize = 5000
+
+// allCredentials goes through the credentials of all users, page by page. After an
+// error there is nothing else.
+func allCredentials(ctx context.Context, searcher Searcher) iter.Seq2[Credential, error] {
+	return func(yield func(Credential, error) bool) {
+		var after CredentialKey
+		for {
+			page, err := searcher.NextPage(ctx, after, pageSize)
+			if err != nil {
+				yield(Credential{}, fmt.Errorf("read a page of application passwords: %w", err))
+				return
+			}
+			if len(page) == 0 {
+				return
+			}
+			for _, c := range page {
+				if !yield(c, nil) {
+					return
+				}
+			}
+			after = page[len(page)-1].Key()
+		}
+	}
+}
+
 // MaySearch returns the error with which Search would refuse, for one user or, if userID is
 // empty, for all users. It returns nil if Search is allowed.
 func (m Manager) MaySearch(ctx context.Context, userID string) error {
@@ -496,7 +523,7 @@ const MaxGrace = 90 * day
 // accepted until the end that was announced, and the unused secret stops working now. Without
 // a grace period, all secrets except the new one stop working now.
 //
-// It refuses with [ErrNotFound], an [*InvalidError], a [*SpentError] or [ErrBeyondLimits].
+// It refuses with [ErrNotFound], an [*InvalidError], a [*InactiveError] or [ErrBeyondLimits].
 func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Duration) (Secret, Credential, error) {
 	target, err := m.toChange(ctx, userID)
 	if err != nil {
@@ -517,7 +544,7 @@ func (m Manager) Rotate(ctx context.Context, userID, uuid string, grace time.Dur
 		return Secret{}, Credential{}, err
 	}
 	c, err := m.change(ctx, []Kind{KindRotated}, target, uuid, func(c *Credential) error {
-		if err := m.service.spentError(*c); err != nil {
+		if err := m.service.inactiveError(*c); err != nil {
 			return err
 		}
 		m.service.replaceSecret(c, hash, now, grace)
@@ -690,6 +717,69 @@ func (s *Service) UserDeleted(ctx context.Context, userID string) ([]Credential,
 		return nil, nil
 	}
 	return revoked, err
+}
+
+// RevokeInactive revokes the user's inactive credentials (see [Service.InactiveReason]), and
+// returns them.
+func (m Manager) RevokeInactive(ctx context.Context, userID string) ([]Credential, error) {
+	list, err := m.List(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	var revoked []Credential
+	for _, c := range list {
+		if m.service.InactiveReason(c) == "" {
+			continue
+		}
+		c, err := m.Revoke(ctx, userID, c.UUID)
+		if errors.Is(err, ErrNotFound) { // another request was faster
+			continue
+		}
+		if err != nil {
+			return revoked, err
+		}
+		revoked = append(revoked, c)
+	}
+	return revoked, nil
+}
+
+// RevokeIf revokes a credential as the operator, for the reason that why gives for the
+// credential as it is by then. It does nothing if why returns "" or the credential does not
+// exist. If the Store is a [Transactor], the question and the revocation are one step; why may
+// then be called more than once.
+func (s *Service) RevokeIf(ctx context.Context, key CredentialKey, why func(Credential) Reason) (revoked bool, err error) {
+	user, err := s.users.UserByID(ctx, key.UserID)
+	if errors.Is(err, ErrUserNotFound) {
+		user, err = User{ID: key.UserID}, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find user %s: %w", key.UserID, err)
+	}
+	var e Event
+	err = s.atomically(ctx, func(ctx context.Context) error {
+		c, err := s.store.Update(ctx, key.UserID, key.UUID, func(*Credential) error { return nil }, nil)
+		if err != nil {
+			return err
+		}
+		reason := why(c)
+		if revoked = reason != ""; !revoked {
+			return nil
+		}
+		e = Event{Kind: KindRevoked, User: user, Credential: c, Reason: reason}
+		if _, err := s.store.Delete(ctx, c.UserID, c.UUID); err != nil {
+			return err
+		}
+		return s.record(ctx, []Event{e})
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("revoke an application password: %w", err)
+	case revoked:
+		s.observe(ctx, e)
+	}
+	return revoked, nil
 }
 
 // revoked is recorded for revocations. The credentials stay revoked even if that cannot be

@@ -335,3 +335,29 @@ func TestExpiringAndUnlimited(t *testing.T) {
 		}
 	}
 }
+
+// TestRevokeIf has a credential that was extended since a caller found that it expired.
+func TestRevokeIf(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	_, c := s.create(t, "app")
+	s.events.take()
+	stays := func(sparekey.Credential) sparekey.Reason { return "" }
+	expired := func(got sparekey.Credential) sparekey.Reason {
+		if got != c {
+			t.Errorf("asked about %+v", got)
+		}
+		return sparekey.ReasonExpired
+	}
+	for _, step := range []struct {
+		why  func(sparekey.Credential) sparekey.Reason
+		want bool
+	}{{stays, false}, {expired, true}, {expired, false}} {
+		if got, err := s.RevokeIf(t.Context(), c.Key(), step.why); err != nil || got != step.want {
+			t.Errorf("got %v, %v, want %v", got, err, step.want)
+		}
+	}
+	if got := s.events.take(); len(got) != 1 || got[0].Kind != sparekey.KindRevoked || got[0].Reason != sparekey.ReasonExpired || got[0].User.Login != "ann" {
+		t.Errorf("got %+v", got)
+	}
+}

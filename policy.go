@@ -33,12 +33,12 @@ type Policy struct {
 	// MaxPerUser is how many credentials a user may have. 0: any number.
 	MaxPerUser int
 	// RevokeUnused is the time without a use after which a credential is refused;
-	// [Service.Sweep] revokes it. 0: never. It should be longer than Config.UsageInterval,
+	// package lifecycle revokes it. 0: never. It should be longer than Config.UsageInterval,
 	// since uses are recorded no more often than that.
 	RevokeUnused time.Duration
-	// KeepSpent is for how long expired and used-up credentials stay in the list before
-	// [Service.Sweep] revokes them. 0: they stay forever.
-	KeepSpent time.Duration
+	// KeepInactive is for how long expired and used-up credentials stay in the list before
+	// package lifecycle revokes them. 0: they stay forever.
+	KeepInactive time.Duration
 	// RevokeOnPasswordReset has [Service.PasswordChanged] revoke all of a user's
 	// credentials.
 	RevokeOnPasswordReset bool
@@ -193,13 +193,13 @@ func (s *Service) IsLimited(c Credential) bool {
 
 // IsExpiring reports whether a credential works, and expires within [ExpiryNotice].
 func (s *Service) IsExpiring(c Credential) bool {
-	return s.Spent(c) == "" && !s.ExpiresSoon(c).IsZero()
+	return s.InactiveReason(c) == "" && !s.UpcomingExpiry(c).IsZero()
 }
 
 // IsUnlimited reports whether a credential works, never expires, and has no limits. Its
 // secret opens everything that its user can do, for as long as the user exists.
 func (s *Service) IsUnlimited(c Credential) bool {
-	return s.Spent(c) == "" && c.Limits.IsZero() && s.Expires(c).IsZero()
+	return s.InactiveReason(c) == "" && c.Limits.IsZero() && s.Expires(c).IsZero()
 }
 
 // Bundles returns the named scopes that the Service was made with.
@@ -207,3 +207,73 @@ func (s *Service) Bundles() scope.Bundles { return s.config.Bundles }
 
 // Policy returns the policy that the Service was made with.
 func (s *Service) Policy() Policy { return s.config.Policy }
+
+// ExpiryNotice is how long before the expiry of a credential its uses get a warning, and the
+// first [KindExpiring] event is due.
+const ExpiryNotice = 14 * day
+
+// InactiveReason returns why a credential is inactive for every request: [ReasonExpired],
+// [ReasonUsedUp] or [ReasonUnused], or "" if it is active.
+func (s *Service) InactiveReason(c Credential) Reason {
+	now, end := s.now(), s.Expires(c)
+	switch {
+	case !end.IsZero() && !now.Before(end):
+		return ReasonExpired
+	case c.Limits.MaxUses > 0 && c.Uses >= c.Limits.MaxUses:
+		return ReasonUsedUp
+	case s.config.Policy.isUnused(&c, now):
+		return ReasonUnused
+	}
+	return ""
+}
+
+// inactiveError returns a [*InactiveError] if a credential is inactive for every request.
+func (s *Service) inactiveError(c Credential) error {
+	const orNew = " first, or make a new one"
+	reason, policy := s.InactiveReason(c), s.config.Policy
+	switch {
+	case reason == ReasonExpired && s.Expires(c).Equal(c.Limits.Expires):
+		return &InactiveError{"expires", "it expired on " + c.Limits.Expires.UTC().Format(minutes) + ". Let it expire later" + orNew}
+	case reason == ReasonExpired:
+		return &InactiveError{"", fmt.Sprintf("an application password lasts at most %s here. Make a new one", humantime.Format(policy.MaxLifetime))}
+	case reason == ReasonUsedUp:
+		return &InactiveError{"max_uses", "its uses are used up. Give it more" + orNew}
+	case reason == ReasonUnused:
+		return &InactiveError{"", fmt.Sprintf("it was not used for %s. Make a new one", humantime.Format(policy.RevokeUnused))}
+	case policy.RequireScopes && c.Limits.Scopes == "":
+		return &InactiveError{"scopes", "it has no scopes, and this site accepts none without. Give it some" + orNew}
+	}
+	return nil
+}
+
+// Expires is when a credential expires, by its own limit or the site's policy. Zero: never.
+func (s *Service) Expires(c Credential) time.Time { return s.config.Policy.expires(&c) }
+
+// OldSecretUntil is the end of the grace period of the last rotation, or the zero time if the
+// previous secret is not accepted.
+func (s *Service) OldSecretUntil(c Credential) time.Time {
+	if !isInGrace(&c, s.now()) {
+		return time.Time{}
+	}
+	return s.orEnd(&c, c.OldUntil) // the policy may have changed since the rotation
+}
+
+// orEnd is a time, or when the credential expires if that is earlier.
+func (s *Service) orEnd(c *Credential, at time.Time) time.Time {
+	if end := s.config.Policy.expires(c); !end.IsZero() && end.Before(at) {
+		return end
+	}
+	return at
+}
+
+// UpcomingExpiry is the time of Expires if it is within [ExpiryNotice], and otherwise the zero
+// time.
+func (s *Service) UpcomingExpiry(c Credential) time.Time { return s.upcomingExpiry(&c, s.now()) }
+
+func (s *Service) upcomingExpiry(c *Credential, now time.Time) time.Time {
+	end := s.config.Policy.expires(c)
+	if end.IsZero() || end.Sub(now) > ExpiryNotice {
+		return time.Time{}
+	}
+	return end
+}

@@ -131,7 +131,7 @@ func TestRecheck(t *testing.T) {
 				s := newSite(t, config)
 				if !remembers {
 					config.Observe = s.events.observe
-					s.Service = sparekey.New(forgetful{s.store}, s.store, config)
+					s.Service = sparekey.New(uncached{s.store}, s.store, config)
 				}
 				secret, credential := s.limited(t, "App", c.limits)
 				a := attempt("ann", secret)
@@ -179,7 +179,7 @@ func TestRecheckLegacy(t *testing.T) {
 		setHash(legacyHash)
 		a := attempt("ann", secret)
 		id := s.accept(t, a)
-		svc := sparekey.New(forgetful{noLegacy{s.store, t}}, s.store, sparekey.Config{Now: clock.Now, KeepHashes: keep})
+		svc := sparekey.New(uncached{noLegacy{s.store, t}}, s.store, sparekey.Config{Now: clock.Now, KeepHashes: keep})
 		check := func(what string, want sparekey.Reason) {
 			t.Helper()
 			if err := svc.Recheck(t.Context(), id, a); reasonOf(err) != want {
@@ -321,7 +321,7 @@ func TestRecheckAsksTheHooks(t *testing.T) {
 // recorded.
 type still struct{ *memory.Store }
 
-func (still) Version() (uint64, bool) { return 1, true }
+func (still) Revision() (uint64, bool) { return 1, true }
 
 // TestRecheckAfterAnUnseenUse has another process record a use that the revision does not
 // tell of: what is in memory says that the credential was not used for too long.

@@ -31,8 +31,9 @@
 // storetest proves others. Package basicauth guards handlers, package rest is
 // WordPress's REST API, package web has the pages, and package gateway stands in
 // front of another program. Package scope has the rules of what a credential may be
-// used for. Packages throttle, audit and metrics are told by hooks. This package
-// reaches neither HTTP nor SQL.
+// used for. Package lifecycle gives notices before credentials expire, and revokes
+// those that no longer work. Packages throttle, audit and metrics work through hooks.
+// This package reaches neither HTTP nor SQL.
 //
 // # For those who know WordPress
 //
@@ -75,6 +76,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/internal/authcache"
+	"github.com/sparekey-dev/sparekey/internal/hashlimit"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -191,12 +194,10 @@ type Service struct {
 	store  Store
 	users  Directory
 	config Config
-	memo   *memo
-	slow   slowLane
+	cache  *authcache.Cache
+	hashes *hashlimit.Limiter
 
 	knownID atomic.Pointer[string] // of a user who was looked up, for unknown ones; see find
-
-	sweeping sweeping
 }
 
 // New returns a Service. store and users are required and may be one object.
@@ -221,8 +222,8 @@ func New(store Store, users Directory, config Config) *Service {
 		store:  store,
 		users:  users,
 		config: config,
-		memo:   newMemo(store, users),
-		slow:   newSlowLane(),
+		cache:  newCache(store, users),
+		hashes: hashlimit.New(),
 	}
 }
 
@@ -325,6 +326,20 @@ func (s *Service) observe(ctx context.Context, e Event) {
 		e.Time = s.now()
 		s.config.Observe(ctx, e)
 	}
+}
+
+// NotifyExpiring reports to [Config.Observe] that a credential expires soon, as [KindExpiring],
+// unless its user no longer exists.
+func (s *Service) NotifyExpiring(ctx context.Context, c Credential) error {
+	user, err := s.users.UserByID(ctx, c.UserID)
+	if errors.Is(err, ErrUserNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find user %s: %w", c.UserID, err)
+	}
+	s.observe(ctx, Event{Kind: KindExpiring, User: user, Credential: c, Expires: s.Expires(c)})
+	return nil
 }
 
 // hashNew returns the hash under which a new secret is stored.

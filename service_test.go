@@ -251,7 +251,7 @@ func TestAuthenticateWhileAnotherUpgrades(t *testing.T) {
 		c := insertLegacy(t, s, "imported", legacyHash)
 		var store sparekey.Store = upgraded{s.store, c.UUID, secret.Hash()}
 		if !remembers {
-			store = forgetful{store}
+			store = uncached{store}
 		}
 		svc := sparekey.New(store, s.store, sparekey.Config{})
 		if id, err := svc.Authenticate(t.Context(), attempt("ann", secret)); err != nil || id.Credential.UUID != c.UUID {
@@ -312,8 +312,8 @@ type counting struct {
 	asked atomic.Int64
 }
 
-// VersionOf says that it gives the answers of the store within.
-func (c *counting) VersionOf() any { return c }
+// RevisionOf says that it gives the answers of the store within.
+func (c *counting) RevisionOf() any { return c }
 
 func (c *counting) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
 	c.asked.Add(1)

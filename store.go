@@ -93,9 +93,9 @@ func (q CredentialQuery) Selects(c Credential) bool {
 }
 
 // Unwrapper is an optional interface of a [Store] that wraps another one. If the Store is not
-// itself a [Searcher], a [Transactor], a [Hasher] or keeps the time of maintenance ([Sweeps]), the
-// [Service] takes the first of that kind along Unwrap. Wrap such a method where it must not be
-// called past the wrapper. A [Versioned] is never looked up so.
+// itself a [Searcher], a [Transactor] or a [Hasher], the [Service] takes the first of that kind
+// along Unwrap. Wrap such a method where it must not be
+// called past the wrapper. A [Revisioned] is never looked up so.
 type Unwrapper interface {
 	Unwrap() Store
 }
@@ -148,22 +148,22 @@ type Transactor interface {
 	Atomically(ctx context.Context, do func(ctx context.Context) error) error
 }
 
-// Versioned is an optional interface of a [Store] and of a [Directory] that know, at the cost
+// Revisioned is an optional interface of a [Store] and of a [Directory] that know, at the cost
 // of a memory access, whether anything in them changed. Recording a use is not a change. If
 // both have it, the [Service] caches the users and credentials it found, and asks again only
 // after a change, or when it has a use to record.
 //
-// A type that embeds a Versioned store inherits its methods, and is not cached, because it may
-// give other answers than the store: [Versioned.VersionOf] still returns the store. A type whose
-// answers change only with Version says so with a VersionOf of its own.
-type Versioned interface {
-	// VersionOf returns the value whose changes Version reports: the receiver itself.
-	VersionOf() any
+// A type that embeds a Revisioned store inherits its methods, and is not cached, because it may
+// give other answers than the store: [Revisioned.RevisionOf] still returns the store. A type whose
+// answers change only with Revision says so with a RevisionOf of its own.
+type Revisioned interface {
+	// RevisionOf returns the value whose changes Revision reports: the receiver itself.
+	RevisionOf() any
 
-	// Version returns a number that differs after every change by any process, from the
+	// Revision returns a number that differs after every change by any process, from the
 	// moment at which that change was acknowledged. ok is false when it is unknown. A change
 	// of only LastUsed, LastIP and Uses, which every use makes, need not change it.
-	Version() (version uint64, ok bool)
+	Revision() (revision uint64, ok bool)
 }
 
 // Hasher is an optional interface of a [Store] that other programs read, which cannot verify

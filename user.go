@@ -2,7 +2,9 @@ package sparekey
 
 import (
 	"context"
+	"encoding/binary"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 
@@ -116,9 +118,9 @@ type Identity struct {
 	// OldSecretUntil is the end of its grace period, as [Service.OldSecretUntil] returns it;
 	// zero unless OldSecret is true.
 	OldSecretUntil time.Time
-	// ExpiresSoon is when the credential expires, if that is within [ExpiryNotice], and
+	// UpcomingExpiry is when the credential expires, if that is within [ExpiryNotice], and
 	// otherwise zero.
-	ExpiresSoon time.Time
+	UpcomingExpiry time.Time
 
 	service *Service // that authenticated the attempt, or nil
 }
@@ -134,6 +136,126 @@ func (id Identity) Allows(name string) bool {
 	_, ok := id.Credential.Limits.Scopes.Covers(scope.Access{Method: "*", Scope: name}, id.service.config.Bundles)
 	return ok
 }
+
+// times, numbers, texts and flags are the fields of an identity that its record holds, besides
+// the roles.
+func (id *Identity) times() [7]*time.Time {
+	c := &id.Credential
+	return [...]*time.Time{&id.User.Registered, &c.Created, &c.LastUsed, &c.Limits.Expires, &c.OldUntil, &id.UpcomingExpiry, &id.OldSecretUntil}
+}
+
+func (id *Identity) numbers() [2]*int {
+	return [...]*int{&id.Credential.Limits.MaxUses, &id.Credential.Uses}
+}
+
+func (id *Identity) texts() [14]*string {
+	u, c := &id.User, &id.Credential
+	return [...]*string{
+		&u.ID, &u.Login, &u.Email, &u.DisplayName,
+		&c.UUID, &c.UserID, &c.AppID, &c.Name, &c.Hash, &c.LastIP,
+		(*string)(&c.Limits.Scopes), (*string)(&c.Limits.Networks), &c.OldHash, &id.Rule,
+	}
+}
+
+func (id *Identity) flags() [2]*bool {
+	return [...]*bool{&id.OldSecret, &id.Credential.HashUnused}
+}
+
+// encodeIdentity returns an identity as text without pointers, for the cache: its fields as
+// varints (encoding/binary), texts after their lengths. ok is false if decoding would not return
+// exactly the same identity, which then must not be cached.
+func encodeIdentity(id Identity) (record string, ok bool) {
+	var w recordWriter
+	for _, t := range id.times() {
+		*t = t.UTC().Round(0) // directories and stores may keep it in any zone
+		w.number(t.Unix() - year1)
+		w.number(int64(t.Nanosecond()))
+	}
+	for _, n := range id.numbers() {
+		w.number(int64(*n))
+	}
+	for _, s := range id.texts() {
+		w.text(*s)
+	}
+	for _, f := range id.flags() {
+		w.flag(*f)
+	}
+	roles := int64(len(id.User.Roles)) + 1
+	if id.User.Roles == nil {
+		roles = 0
+	}
+	w.number(roles)
+	for _, role := range id.User.Roles {
+		w.text(role)
+	}
+	record = string(w)
+	var decoded Identity
+	decodeIdentity(record, &decoded)
+	return record, reflect.DeepEqual(decoded, id)
+}
+
+// decodeIdentity fills in the identity that was encoded. Its texts are parts of the record.
+func decodeIdentity(record string, id *Identity) {
+	r := recordReader(record)
+	for _, t := range id.times() {
+		seconds := r.number() + year1
+		*t = time.Unix(seconds, r.number()).UTC()
+	}
+	for _, n := range id.numbers() {
+		*n = int(r.number())
+	}
+	for _, s := range id.texts() {
+		*s = r.text()
+	}
+	for _, f := range id.flags() {
+		*f = r.flag()
+	}
+	id.User.Roles = nil
+	if roles := r.number(); roles > 0 { // one more than there are
+		id.User.Roles = make([]string, roles-1)
+	}
+	for i := range id.User.Roles {
+		id.User.Roles[i] = r.text()
+	}
+}
+
+// year1 is the zero time in Unix seconds. Records count from there, so that a missing time
+// takes one byte.
+const year1 = -62135596800
+
+type recordWriter []byte
+
+func (w *recordWriter) number(n int64) { *w = binary.AppendUvarint(*w, uint64(n)) } //nolint:gosec // decoded as it was
+
+func (w *recordWriter) text(s string) {
+	w.number(int64(len(s)))
+	*w = append(*w, s...)
+}
+
+func (w *recordWriter) flag(set bool) {
+	n := int64(0)
+	if set {
+		n = 1
+	}
+	w.number(n)
+}
+
+// recordReader is what is left to read of a record.
+type recordReader string
+
+func (r *recordReader) number() int64 {
+	n, size := binary.Uvarint([]byte(*r)) // the compiler makes no copy here
+	*r = (*r)[size:]
+	return int64(n) //nolint:gosec // as it was
+}
+
+func (r *recordReader) text() (s string) {
+	n := r.number()
+	s, *r = string((*r)[:n]), (*r)[n:]
+	return s
+}
+
+func (r *recordReader) flag() bool { return r.number() == 1 }
 
 // UserChange holds the changes to a user. Nil fields stay unchanged.
 type UserChange struct {

@@ -21,8 +21,8 @@ const (
 // Warn sets the headers that warn the sender of an identity's application password. Require
 // and Optional do so already.
 func Warn(h http.Header, id sparekey.Identity) {
-	if !id.ExpiresSoon.IsZero() {
-		h.Set(HeaderExpires, id.ExpiresSoon.UTC().Format(time.RFC3339))
+	if !id.UpcomingExpiry.IsZero() {
+		h.Set(HeaderExpires, id.UpcomingExpiry.UTC().Format(time.RFC3339))
 	}
 	if !id.OldSecretUntil.IsZero() {
 		h.Set(HeaderOldSecret, id.OldSecretUntil.UTC().Format(time.RFC3339))

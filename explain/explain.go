@@ -118,12 +118,12 @@ func (d Duration) String() string { return humantime.Format(d.Duration) }
 
 // state says whether the credential is accepted at all.
 func state(svc *sparekey.Service, c sparekey.Credential) Sentence {
-	switch spent := svc.Spent(c); {
-	case spent == sparekey.ReasonExpired:
+	switch reason := svc.InactiveReason(c); {
+	case reason == sparekey.ReasonExpired:
 		return sentence("expired", "time", Time{svc.Expires(c)})
-	case spent == sparekey.ReasonUsedUp:
+	case reason == sparekey.ReasonUsedUp:
 		return sentence("used_up", "most", c.Limits.MaxUses)
-	case spent == sparekey.ReasonUnused:
+	case reason == sparekey.ReasonUnused:
 		return sentence("unused", "time", Duration{svc.Policy().RevokeUnused})
 	case svc.Policy().RequireScopes && c.Limits.Scopes == "":
 		return sentence("no_scopes")
@@ -228,7 +228,7 @@ func lifetime(svc *sparekey.Service, c sparekey.Credential) Sentence {
 // Request says whether an attempt with the right secret would be allowed, and which rule or
 // limit decides. The reasons of refusals are in English.
 func Request(svc *sparekey.Service, c sparekey.Credential, a sparekey.Attempt) (allowed bool, s Sentence) {
-	if svc.Spent(c) == sparekey.ReasonUsedUp {
+	if svc.InactiveReason(c) == sparekey.ReasonUsedUp {
 		return false, state(svc, c)
 	}
 	rule, err := svc.Accepts(c, a)

@@ -68,7 +68,7 @@ func (b *broken) Find(ctx context.Context, userID, hash string) (sparekey.Creden
 }
 
 // Version says that nothing may be cached.
-func (*broken) Version() (uint64, bool) { return 0, false }
+func (*broken) Revision() (uint64, bool) { return 0, false }
 
 func TestWhatHappensIsCounted(t *testing.T) {
 	t.Parallel()

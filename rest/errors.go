@@ -257,7 +257,7 @@ func refusal(err error, deniedCode code) *apiError {
 		return &apiError{code: codeActingChanged}
 	case errors.Is(err, sparekey.ErrTooMany):
 		return &apiError{code: codeTooManyPasswords}
-	case errors.Is(err, sparekey.ErrSpent):
+	case errors.Is(err, sparekey.ErrInactive):
 		return &apiError{code: codeSpent}
 	case errors.Is(err, sparekey.ErrForbidden):
 		return &apiError{code: deniedCode}

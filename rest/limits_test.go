@@ -83,15 +83,15 @@ func TestCannotWiden(t *testing.T) {
 	}
 }
 
-// TestRotateSpent wants no secret to be handed out that is refused.
-func TestRotateSpent(t *testing.T) {
+// TestRotateInactive wants no secret to be handed out that is refused.
+func TestRotateInactive(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
 	first := s.secrets["sub"]
-	spent := s.limited(t, "sub", sparekey.Limits{MaxUses: 1})
+	inactive := s.limited(t, "sub", sparekey.Limits{MaxUses: 1})
 	wantStatus(t, s.do("GET", "/wp-json/wp/v2/users/me", "sub", ""), http.StatusOK)
 	s.secrets["sub"] = first
-	wantError(t, s.do("POST", s.passwords("sub")+"/"+spent+"/rotate", "sub", `{"grace":60}`), http.StatusConflict, "application_password_spent")
+	wantError(t, s.do("POST", s.passwords("sub")+"/"+inactive+"/rotate", "sub", `{"grace":60}`), http.StatusConflict, "application_password_spent")
 }
 
 // TestNoGrace is about a site that accepts no previous secret: the answer says what its

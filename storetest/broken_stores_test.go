@@ -182,29 +182,29 @@ func (s firstHundred) List(ctx context.Context, userID string) ([]sparekey.Crede
 	return list[:min(len(list), 100)], err
 }
 
-type constantVersion struct{ *memory.Store }
+type constantRevision struct{ *memory.Store }
 
-func (constantVersion) Version() (version uint64, ok bool) { return 1, true }
+func (constantRevision) Revision() (revision uint64, ok bool) { return 1, true }
 
-type insertVersion struct {
+type insertRevision struct {
 	*memory.Store
 	inserts atomic.Uint64
 }
 
-func (s *insertVersion) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
+func (s *insertRevision) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
 	s.inserts.Add(1)
 	return s.Store.Insert(ctx, c, check)
 }
 
-func (s *insertVersion) Version() (version uint64, ok bool) { return s.inserts.Load(), true }
+func (s *insertRevision) Revision() (revision uint64, ok bool) { return s.inserts.Load(), true }
 
-// limitlessVersion takes a change of limits for one that a use makes.
-type limitlessVersion struct {
+// limitlessRevision takes a change of limits for one that a use makes.
+type limitlessRevision struct {
 	*memory.Store
 	missed atomic.Uint64
 }
 
-func (s *limitlessVersion) Update(ctx context.Context, userID, uuid string, change sparekey.Change, check sparekey.Check) (sparekey.Credential, error) {
+func (s *limitlessRevision) Update(ctx context.Context, userID, uuid string, change sparekey.Change, check sparekey.Check) (sparekey.Credential, error) {
 	return s.Store.Update(ctx, userID, uuid, func(c *sparekey.Credential) error {
 		before := c.Limits
 		err := change(c)
@@ -215,9 +215,9 @@ func (s *limitlessVersion) Update(ctx context.Context, userID, uuid string, chan
 	}, check)
 }
 
-func (s *limitlessVersion) Version() (version uint64, ok bool) {
-	version, ok = s.Store.Version()
-	return version - s.missed.Load(), ok
+func (s *limitlessRevision) Revision() (revision uint64, ok bool) {
+	revision, ok = s.Store.Revision()
+	return revision - s.missed.Load(), ok
 }
 
 type uuidPerUser struct{ *memory.Store }
@@ -491,12 +491,12 @@ func (s pagesEnd) NextPage(ctx context.Context, after sparekey.CredentialKey, li
 	return s.Store.NextPage(ctx, after, limit)
 }
 
-type sweepsAlone struct{ *memory.Store }
+type checkpointAlone struct{ *memory.Store }
 
-func (s sweepsAlone) MoveLastSweep(ctx context.Context, _, to time.Time) (bool, error) {
-	last, err := s.LastSweep(ctx)
+func (s checkpointAlone) CompareAndSwapCheckpoint(ctx context.Context, _, to time.Time) (bool, error) {
+	last, err := s.Checkpoint(ctx)
 	if err != nil {
 		return false, err
 	}
-	return s.Store.MoveLastSweep(ctx, last, to)
+	return s.Store.CompareAndSwapCheckpoint(ctx, last, to)
 }

@@ -65,9 +65,9 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"aliases its lists":                    {"Copies", func() sparekey.Store { return &aliases{Store: memory.New()} }},
 		"counts to tell use":                   {"InUse", func() sparekey.Store { return counts{memory.New()} }},
 		"lists at most 100":                    {"Large", func() sparekey.Store { return firstHundred{memory.New()} }},
-		"constant version":                     {"Version", func() sparekey.Store { return constantVersion{memory.New()} }},
-		"version of inserts alone":             {"Version", func() sparekey.Store { return &insertVersion{Store: memory.New()} }},
-		"version without limits":               {"Version", func() sparekey.Store { return &limitlessVersion{Store: memory.New()} }},
+		"constant revision":                    {"Revision", func() sparekey.Store { return constantRevision{memory.New()} }},
+		"revision of inserts alone":            {"Revision", func() sparekey.Store { return &insertRevision{Store: memory.New()} }},
+		"revision without limits":              {"Revision", func() sparekey.Store { return &limitlessRevision{Store: memory.New()} }},
 		"finds the oldest first":               {"Search", func() sparekey.Store { return oldestFirst{memory.New()} }},
 		"counts what it returns":               {"Search", func() sparekey.Store { return countsPage{memory.New()} }},
 		"pages by offset":                      {"Pages", func() sparekey.Store { return &pagesByOffset{Store: memory.New()} }},
@@ -75,7 +75,7 @@ func TestStoreSuiteNotices(t *testing.T) {
 		"pages of the first user":              {"Pages", func() sparekey.Store { return pagesOfUser{memory.New()} }},
 		"pages of any length":                  {"Pages", func() sparekey.Store { return pagesOfAll{memory.New()} }},
 		"pages have no second thousand":        {"Large", func() sparekey.Store { return pagesEnd{memory.New()} }},
-		"every process sweeps alone":           {"Sweeps", func() sparekey.Store { return sweepsAlone{memory.New()} }},
+		"every process has its checkpoint":     {"Checkpoint", func() sparekey.Store { return checkpointAlone{memory.New()} }},
 		"UUIDs are the user's":                 {"InsertConflict", func() sparekey.Store { return uuidPerUser{memory.New()} }},
 		"ignores the check":                    {"InsertCheck", func() sparekey.Store { return ignoresCheck{memory.New()} }},
 		"checks after the write":               {"InsertCheck", func() sparekey.Store { return checksAfter{memory.New()} }},
@@ -130,7 +130,7 @@ func TestUserSuiteNotices(t *testing.T) {
 		"aliases roles":                 {"Copies", func() storetest.Users { return aliasesRoles{memory.New(), &sync.Map{}} }},
 		"writes after giving up":        {"Cancelled", func() storetest.Users { return ignoresUserContext{memory.New()} }},
 		"looks, then creates":           {"ConcurrentCreates", func() storetest.Users { return looksThenCreates{memory.New()} }},
-		"constant version":              {"Version", func() storetest.Users { return constantVersion{memory.New()} }},
+		"constant revision":             {"Revision", func() storetest.Users { return constantRevision{memory.New()} }},
 	})
 }
 

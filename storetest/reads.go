@@ -293,10 +293,10 @@ func testLarge(tb testing.TB, s sparekey.Store) {
 	wantList(tb, s, alice)
 }
 
-// testVersion wants another version after every change, other than of what a use
+// testRevision wants another revision after every change, other than of what a use
 // records, after which it may be either.
-func testVersion(tb testing.TB, s sparekey.Store) {
-	v, ok := s.(sparekey.Versioned)
+func testRevision(tb testing.TB, s sparekey.Store) {
+	v, ok := s.(sparekey.Revisioned)
 	if !ok {
 		return
 	}
@@ -308,7 +308,7 @@ func testVersion(tb testing.TB, s sparekey.Store) {
 			return err
 		}}
 	}
-	wantVersions(tb, v, []write{
+	wantRevisions(tb, v, []write{
 		{"Insert", func() error { return s.Insert(ctx, c, nil) }},
 		{"Insert for another user", func() error { return s.Insert(ctx, credential(bob, "app"), nil) }},
 		update("AppID", func(c *sparekey.Credential) { c.AppID = "5f0c7a1e-0000-4000-8000-000000000000" }),
@@ -327,32 +327,32 @@ func testVersion(tb testing.TB, s sparekey.Store) {
 	})
 }
 
-// write is one that must succeed and change the version.
+// write is one that must succeed and change the revision.
 type write struct {
 	name string
 	do   func() error
 }
 
-func wantVersions(tb testing.TB, v sparekey.Versioned, writes []write) {
+func wantRevisions(tb testing.TB, v sparekey.Revisioned, writes []write) {
 	tb.Helper()
-	seen := map[uint64]string{version(tb, v): "the beginning"}
+	seen := map[uint64]string{revision(tb, v): "the beginning"}
 	for _, w := range writes {
 		if err := w.do(); err != nil {
 			tb.Fatalf("%s: %v", w.name, err)
 		}
-		now := version(tb, v)
+		now := revision(tb, v)
 		if before, ok := seen[now]; ok {
-			tb.Errorf("Version is %d after %s, as it was after %s", now, w.name, before)
+			tb.Errorf("Revision is %d after %s, as it was after %s", now, w.name, before)
 		}
 		seen[now] = w.name
 	}
 }
 
-func version(tb testing.TB, v sparekey.Versioned) uint64 {
+func revision(tb testing.TB, v sparekey.Revisioned) uint64 {
 	tb.Helper()
-	version, ok := v.Version()
+	revision, ok := v.Revision()
 	if !ok {
-		tb.Fatalf("Version cannot be told")
+		tb.Fatalf("the revision is unknown")
 	}
-	return version
+	return revision
 }

@@ -7,32 +7,33 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/lifecycle"
 )
 
-func testSweeps(tb testing.TB, s sparekey.Store) {
-	sweeps, ok := s.(sparekey.Sweeps)
+func testCheckpoint(tb testing.TB, s sparekey.Store) {
+	c, ok := s.(lifecycle.Checkpointer)
 	if !ok {
-		tb.Skip("the store does not remember sweeps")
+		tb.Skip("the store is not a lifecycle.Checkpointer")
 	}
 	expect := func(want time.Time) {
 		tb.Helper()
-		if got, err := sweeps.LastSweep(tb.Context()); err != nil || !got.Equal(want) || got.Location() != time.UTC {
-			tb.Errorf("LastSweep: got %v, %v, want %v", got, err, want)
+		if got, err := c.Checkpoint(tb.Context()); err != nil || !got.Equal(want) || got.Location() != time.UTC {
+			tb.Errorf("Checkpoint: got %v, %v, want %v", got, err, want)
 		}
 	}
-	move := func(from, to time.Time, want bool) {
+	swap := func(from, to time.Time, want bool) {
 		tb.Helper()
-		if ok, err := sweeps.MoveLastSweep(tb.Context(), from, to); err != nil || ok != want {
-			tb.Errorf("MoveLastSweep from %v to %v: got %v, %v, want %v", from, to, ok, err, want)
+		if ok, err := c.CompareAndSwapCheckpoint(tb.Context(), from, to); err != nil || ok != want {
+			tb.Errorf("CompareAndSwapCheckpoint from %v to %v: got %v, %v, want %v", from, to, ok, err, want)
 		}
 	}
 	expect(time.Time{})
-	move(created, created.Add(time.Hour), false)
+	swap(created, created.Add(time.Hour), false)
 	expect(time.Time{})
-	move(time.Time{}, created, true)
+	swap(time.Time{}, created, true)
 	expect(created)
-	move(time.Time{}, created.Add(time.Hour), false)
-	move(created, created.Add(time.Hour), true)
+	swap(time.Time{}, created.Add(time.Hour), false)
+	swap(created, created.Add(time.Hour), true)
 	expect(created.Add(time.Hour))
 }
 

@@ -17,7 +17,7 @@ import (
 // known to the cases as "1", "2" and "12". With -short, the case of a user with
 // very many credentials is a smaller one.
 //
-// A store that is also [sparekey.Versioned] or a [sparekey.Searcher] is tested as
+// A store that is also [sparekey.Revisioned] or a [sparekey.Searcher] is tested as
 // such.
 func Run(t *testing.T, open func(t *testing.T) sparekey.Store) {
 	t.Helper()
@@ -59,10 +59,10 @@ func storeCases() []storeCase {
 		{"Copies", testCopies},
 		{"InUse", testInUse},
 		{"Large", testLarge},
-		{"Version", testVersion},
+		{"Revision", testRevision},
 		{"Search", testSearch},
 		{"Pages", testPages},
-		{"Sweeps", testSweeps},
+		{"Checkpoint", testCheckpoint},
 
 		{"InsertConflict", testInsertConflict},
 		{"InsertCheck", testInsertCheck},
@@ -108,6 +108,6 @@ func userCases() []userCase {
 		{"Copies", testUserCopies},
 		{"Cancelled", testUserCancelled},
 		{"ConcurrentCreates", testConcurrentCreates},
-		{"Version", testUserVersion},
+		{"Revision", testUserRevision},
 	}
 }

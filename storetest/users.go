@@ -420,14 +420,14 @@ func testConcurrentCreates(tb testing.TB, s Users) {
 	}
 }
 
-func testUserVersion(tb testing.TB, s Users) {
-	v, ok := s.(sparekey.Versioned)
+func testUserRevision(tb testing.TB, s Users) {
+	v, ok := s.(sparekey.Revisioned)
 	if !ok {
 		return
 	}
 	ctx := tb.Context()
 	u := createdUser(tb, s, user("alice", "", ""))
-	wantVersions(tb, v, []write{
+	wantRevisions(tb, v, []write{
 		{"CreateUser", func() error { _, err := s.CreateUser(ctx, user("bob", "", ""), ""); return err }},
 		{"UpdateUser", func() error {
 			_, err := s.UpdateUser(ctx, u.ID, func(u *sparekey.User) error { u.Roles = []string{"editor"}; return nil })

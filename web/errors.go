@@ -48,7 +48,7 @@ var outcomes = []struct {
 	{sparekey.ErrUserExists, http.StatusConflict, "conflict"},
 	{sparekey.ErrDuplicateName, http.StatusConflict, "conflict"},
 	{sparekey.ErrTooMany, http.StatusConflict, "too_many"},
-	{sparekey.ErrSpent, http.StatusConflict, "spent"},
+	{sparekey.ErrInactive, http.StatusConflict, "spent"},
 	{sparekey.ErrUnavailable, http.StatusNotImplemented, "unavailable"},
 	{sparekey.ErrUnavailableForUser, http.StatusNotImplemented, "unavailable_for_user"},
 	{sparekey.ErrUnauthenticated, http.StatusForbidden, "forbidden"},

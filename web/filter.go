@@ -28,7 +28,7 @@ var states = []struct {
 	has        func(svc *sparekey.Service, c sparekey.Credential) bool
 }{
 	{"", "state.any", nil},
-	{"expired", "state.expired", func(svc *sparekey.Service, c sparekey.Credential) bool { return svc.Spent(c) != "" }},
+	{"expired", "state.expired", func(svc *sparekey.Service, c sparekey.Credential) bool { return svc.InactiveReason(c) != "" }},
 	{"expiring", "state.expiring", (*sparekey.Service).IsExpiring},
 	{"unlimited", "state.unlimited", (*sparekey.Service).IsUnlimited},
 }

@@ -461,12 +461,12 @@ type badge struct {
 // badges says whether a credential is still accepted, and that it is limited.
 func (c *call) badges(cr sparekey.Credential) (all []badge) {
 	end := c.svc.Expires(cr)
-	switch reason := c.svc.Spent(cr); {
+	switch reason := c.svc.InactiveReason(cr); {
 	case reason != "":
 		all = append(all, badge{timed: timed{Before: c.lang.T("badge." + string(reason))}, Expired: true})
 	case c.svc.Policy().RequireScopes && cr.Limits.Scopes == "":
 		all = append(all, badge{timed: timed{Before: c.lang.T("badge.refused")}, Expired: true})
-	case !c.svc.ExpiresSoon(cr).IsZero():
+	case !c.svc.UpcomingExpiry(cr).IsZero():
 		all = append(all, badge{timed: c.lang.timed("badge.soon", end), ExpiresSoon: true})
 	case !end.IsZero():
 		all = append(all, badge{timed: c.lang.timed("badge.until", end)})

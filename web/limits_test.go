@@ -251,8 +251,8 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-// TestRotateSpent wants no password to be handed out that does not open.
-func TestRotateSpent(t *testing.T) {
+// TestRotateInactive wants no password to be handed out that does not open.
+func TestRotateInactive(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.as("bob").get(home+"new").form().set("name", "App").set("limit_expires", "1d").submit()

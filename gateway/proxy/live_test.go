@@ -43,7 +43,7 @@ type live struct {
 	open  atomic.Int64 // requests that the proxy serves
 }
 
-// away is a store that does not answer while it is away. It is not [sparekey.Versioned],
+// away is a store that does not answer while it is away. It is not [sparekey.Revisioned],
 // so nothing is answered from memory.
 type away struct {
 	sparekey.Store

@@ -31,9 +31,9 @@ func (a accounts) Authenticate(_ context.Context, try sparekey.Attempt) (spareke
 		return sparekey.Identity{}, &sparekey.AuthError{Reason: sparekey.ReasonWrongSecret}
 	}
 	return sparekey.Identity{
-		ExpiresSoon: time.Unix(0, 0),
-		User:        sparekey.User{ID: "7", Login: try.Login, Roles: []string{"editor", "a,b"}},
-		Credential:  sparekey.Credential{UUID: "c0ffee"},
+		UpcomingExpiry: time.Unix(0, 0),
+		User:           sparekey.User{ID: "7", Login: try.Login, Roles: []string{"editor", "a,b"}},
+		Credential:     sparekey.Credential{UUID: "c0ffee"},
 	}, nil
 }
 

@@ -226,9 +226,9 @@ type credential struct {
 
 // explain puts the argument into an error that lacks it, and what to do.
 func (c credential) explain(err error) error {
-	var spent *sparekey.SpentError
-	if errors.As(err, &spent) && spent.Field != "" {
-		return fmt.Errorf("%w: \"sparekey user application-password update %s %s --%s=…\" does that", err, config.ShellQuote(c.User), config.ShellQuote(c.UUID), limitFlag[spent.Field])
+	var inactive *sparekey.InactiveError
+	if errors.As(err, &inactive) && inactive.Field != "" {
+		return fmt.Errorf("%w: \"sparekey user application-password update %s %s --%s=…\" does that", err, config.ShellQuote(c.User), config.ShellQuote(c.UUID), limitFlag[inactive.Field])
 	}
 	if errors.Is(err, sparekey.ErrNotFound) && c.UUID == "" {
 		return fmt.Errorf("the UUID is empty: \"sparekey user application-password list %s\" shows those of the user", config.ShellQuote(c.User))

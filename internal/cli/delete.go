@@ -45,7 +45,7 @@ func (c *passwordDeleteCommand) Run(ctx context.Context, all *commands, t termin
 			return nil
 		}
 		if c.Expired {
-			revoked, err := m.RevokeSpent(ctx, u.ID)
+			revoked, err := m.RevokeInactive(ctx, u.ID)
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ func revokeInactive(ctx context.Context, s *site, t terminal) error {
 	revoked := 0
 	for i, id := range users {
 		p.at(i, len(users))
-		list, err := m.RevokeSpent(ctx, id)
+		list, err := m.RevokeInactive(ctx, id)
 		if err != nil && !errors.Is(err, sparekey.ErrUserNotFound) { // without any that are left
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *site) usersWithInactive(ctx context.Context, p *progress) (users []stri
 		}
 		n++
 		p.at(n, 0)
-		if s.Service.Spent(c) != "" && !found[c.UserID] {
+		if s.Service.InactiveReason(c) != "" && !found[c.UserID] {
 			found[c.UserID] = true
 			users = append(users, c.UserID)
 		}

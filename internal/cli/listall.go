@@ -35,7 +35,7 @@ func (f stateFilters) selects(svc *sparekey.Service, c sparekey.Credential, now 
 		since = c.Created
 	}
 	switch {
-	case f.Expired && svc.Spent(c) == "",
+	case f.Expired && svc.InactiveReason(c) == "",
 		f.Expiring && !svc.IsExpiring(c),
 		f.Unlimited && !svc.IsUnlimited(c),
 		f.Unused && !c.LastUsed.IsZero(),

@@ -48,7 +48,7 @@ func TestNotifyCommand(t *testing.T) {
 		time.Sleep(time.Second) // a warning time before its creation, in whole seconds, is skipped
 		mustCLI(t, database, "user", "application-password", "update", "ann", uuid, "--expires=24h")
 		s := startServer(t, database, "--config", config)
-		s.log.waitFor(t, "msg=swept expiring=1 ")
+		s.log.waitFor(t, "msg=maintenance expiring=1 ")
 		if err := s.stop(); err != nil {
 			t.Errorf("the server did not stop well: %v\n%s", err, s.log)
 		}

@@ -45,16 +45,16 @@ func credentialCells(svc *sparekey.Service, c sparekey.Credential, now time.Time
 
 // statusOf says in words whether an application password works, and if not, why.
 func statusOf(svc *sparekey.Service, c sparekey.Credential) (words string, look style) {
-	switch spent := svc.Spent(c); {
-	case spent == sparekey.ReasonExpired:
+	switch reason := svc.InactiveReason(c); {
+	case reason == sparekey.ReasonExpired:
 		return "expired", red
-	case spent == sparekey.ReasonUsedUp:
+	case reason == sparekey.ReasonUsedUp:
 		return "used up", red
-	case spent == sparekey.ReasonUnused:
+	case reason == sparekey.ReasonUnused:
 		return "inactive: unused", red
 	case svc.Policy().RequireScopes && c.Limits.Scopes == "":
 		return "inactive: no scopes", red
-	case !svc.ExpiresSoon(c).IsZero():
+	case !svc.UpcomingExpiry(c).IsZero():
 		return "expires soon", yellow
 	}
 	return "active", green

@@ -332,8 +332,8 @@ func TestTwoServersOnOneFile(t *testing.T) {
 	}
 }
 
-// TestServerSweeps has something to clean up when the server starts.
-func TestServerSweeps(t *testing.T) {
+// TestServerMaintenance has something to clean up when the server starts.
+func TestServerMaintenance(t *testing.T) {
 	t.Parallel()
 	database := filepath.Join(t.TempDir(), "sparekey.db")
 	newAccount(t, database)
@@ -347,7 +347,7 @@ func TestServerSweeps(t *testing.T) {
 		t.Errorf("one that expired is gone without a setting that says so: %q", got)
 	}
 	s := startServer(t, database, "--keep-expired=1s")
-	s.log.waitFor(t, "msg=swept")
+	s.log.waitFor(t, "msg=maintenance ")
 	if log := s.log.String(); !strings.Contains(log, "msg=revoked") || !strings.Contains(log, "reason=expired") {
 		t.Errorf("the log does not say that it was revoked, and why:\n%s", log)
 	}

@@ -70,7 +70,7 @@ func (p PolicySettings) Policy() sparekey.Policy {
 		Creators:              p.Creators,
 		MaxPerUser:            p.MaxPerUser,
 		RevokeUnused:          time.Duration(p.RevokeUnused),
-		KeepSpent:             time.Duration(p.KeepExpired),
+		KeepInactive:          time.Duration(p.KeepExpired),
 		RevokeOnPasswordReset: p.RevokeOnPasswordReset,
 		ManageNeedsScope:      p.ManageNeedsScope,
 	}

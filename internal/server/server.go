@@ -92,7 +92,7 @@ func (c *server) run(ctx context.Context, all *config.Site, parts *group, counts
 	parts.run(untilStop, site.keepThrottle, site.keepLog)
 	parts.run(untilStop, site.keepRepaired)
 	parts.run(untilStop, notices.Run)
-	parts.run(ctx, sweeper{site.Service, log}.Run)
+	parts.run(ctx, func(ctx context.Context) { site.maintain(ctx, log) })
 	parts.run(untilStop, c.numbers.server(ctx, log))
 	return c.serve(ctx, all, site, listener, greet, log)
 }

@@ -15,7 +15,7 @@ func (s *Store) ReplacePasswordHash(ctx context.Context, id, old, hash string) (
 		return false, err
 	}
 	p.passwordHash = hash
-	s.version++
+	s.revision++
 	return true, nil
 }
 

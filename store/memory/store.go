@@ -17,18 +17,18 @@ var (
 	_ sparekey.Store      = (*Store)(nil)
 	_ sparekey.Directory  = (*Store)(nil)
 	_ sparekey.UserLister = (*Store)(nil)
-	_ sparekey.Versioned  = (*Store)(nil)
+	_ sparekey.Revisioned = (*Store)(nil)
 )
 
 // Store keeps credentials and users. It is safe for concurrent use. The
 // functions that are handed to its methods run while it is locked, so they must
 // not call it.
 type Store struct {
-	mu      sync.RWMutex
-	version uint64
-	owned   map[string]*credentials // by user ID; only of users who have any
-	uuids   map[string]uint64       // all credentials by UUID: the number of their insertion
-	lastSeq uint64
+	mu       sync.RWMutex
+	revision uint64
+	owned    map[string]*credentials // by user ID; only of users who have any
+	uuids    map[string]uint64       // all credentials by UUID: the number of their insertion
+	lastSeq  uint64
 
 	people  []*person // in the order of their creation
 	byID    map[string]*person
@@ -38,9 +38,9 @@ type Store struct {
 
 	sessions map[string]session // by token
 
-	audit     []auditRecord
-	usage     map[string]audit.Usage // by the credential's UUID
-	lastSweep time.Time
+	audit      []auditRecord
+	usage      map[string]audit.Usage // by the credential's UUID
+	checkpoint time.Time
 }
 
 // New returns an empty Store.
@@ -57,14 +57,14 @@ func New() *Store {
 	}
 }
 
-// VersionOf implements [sparekey.Versioned].
-func (s *Store) VersionOf() any { return s }
+// RevisionOf implements [sparekey.Revisioned].
+func (s *Store) RevisionOf() any { return s }
 
-// Version implements [sparekey.Versioned].
-func (s *Store) Version() (version uint64, ok bool) {
+// Revision implements [sparekey.Revisioned].
+func (s *Store) Revision() (revision uint64, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.version, true
+	return s.revision, true
 }
 
 // lock begins a write, unless the caller has given up.
@@ -189,7 +189,7 @@ func (s *Store) Insert(ctx context.Context, c sparekey.Credential, check spareke
 	s.owned[c.UserID] = own
 	s.lastSeq++
 	s.uuids[c.UUID] = s.lastSeq
-	s.version++
+	s.revision++
 	return nil
 }
 
@@ -219,7 +219,7 @@ func (s *Store) Update(ctx context.Context, userID, uuid string, change sparekey
 		}
 	}
 	if !isUse(list[at], c) {
-		s.version++
+		s.revision++
 	}
 	list[at] = c
 	s.owned[userID] = index(list)
@@ -246,7 +246,7 @@ func (s *Store) Delete(ctx context.Context, userID, uuid string) (sparekey.Crede
 	removed := list[at]
 	s.owned[userID] = index(without(list, at))
 	s.forget(removed)
-	s.version++
+	s.revision++
 	return removed, nil
 }
 
@@ -265,7 +265,7 @@ func (s *Store) deleteAll(userID string) []sparekey.Credential {
 		s.forget(c)
 	}
 	delete(s.owned, userID)
-	s.version++
+	s.revision++
 	return removed
 }
 

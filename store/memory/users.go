@@ -104,7 +104,7 @@ func (s *Store) CreateUser(ctx context.Context, u sparekey.User, passwordHash st
 	p := &person{user: u, passwordHash: passwordHash}
 	s.people = append(s.people, p)
 	s.link(p)
-	s.version++
+	s.revision++
 	return clone(u), nil
 }
 
@@ -133,7 +133,7 @@ func (s *Store) UpdateUser(ctx context.Context, id string, change func(*sparekey
 	s.unlink(p)
 	p.user = u
 	s.link(p)
-	s.version++
+	s.revision++
 	return clone(u), nil
 }
 
@@ -181,7 +181,7 @@ func (s *Store) SetPasswordHash(ctx context.Context, id, hash string) error {
 	}
 	p.passwordHash = hash
 	p.sessionEpoch++
-	s.version++
+	s.revision++
 	return nil
 }
 

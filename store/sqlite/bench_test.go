@@ -75,7 +75,7 @@ func BenchmarkInsert(b *testing.B) {
 func BenchmarkVersion(b *testing.B) {
 	s := openStore(b, newPath(b))
 	for b.Loop() {
-		if _, ok := s.Version(); !ok {
+		if _, ok := s.Revision(); !ok {
 			b.Fatal("Version cannot be told")
 		}
 	}

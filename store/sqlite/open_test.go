@@ -86,7 +86,7 @@ func TestOpenPaths(t *testing.T) {
 			s := openStore(t, path)
 			c := newCredential("1", "1")
 			insert(t, s, c)
-			if _, ok := s.Version(); !ok {
+			if _, ok := s.Revision(); !ok {
 				t.Errorf("Version cannot be told")
 			}
 			if err := s.Close(); err != nil {
@@ -121,9 +121,9 @@ func TestOpenSymlink(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openStore(t, link)
-	before, ok := s.Version()
+	before, ok := s.Revision()
 	insert(t, s, newCredential("1", "2"))
-	if after, _ := s.Version(); !ok || after == before {
+	if after, _ := s.Revision(); !ok || after == before {
 		t.Errorf("Version: got %d after %d, %v", after, before, ok)
 	}
 }
@@ -326,7 +326,7 @@ func TestClosed(t *testing.T) {
 			t.Errorf("%s after Close: got error %v, want one that is not a refusal", name, err)
 		}
 	}
-	if _, ok := s.Version(); ok {
+	if _, ok := s.Revision(); ok {
 		t.Errorf("Version can be told after Close")
 	}
 }

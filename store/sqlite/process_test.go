@@ -275,10 +275,10 @@ func TestStoresOfOneFile(t *testing.T) {
 	if err := openStore(t, path).Close(); err != nil {
 		t.Fatal(err)
 	}
-	before, _ := stays.Version()
+	before, _ := stays.Revision()
 	p := openProcess(t, path)
 	p.do("insert", "1", "other")
-	if after, ok := stays.Version(); !ok || after == before {
+	if after, ok := stays.Revision(); !ok || after == before {
 		t.Errorf("Version: got %d, %v after another process's write, was %d", after, ok, before)
 	}
 	p.do("close")

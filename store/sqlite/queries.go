@@ -72,9 +72,9 @@ const (
 )
 
 const (
-	queryLastSweep = `SELECT last FROM sweeps`
+	queryCheckpoint = `SELECT last FROM sweeps`
 
-	queryMoveLastSweep = `UPDATE sweeps SET last = ? WHERE last IS ?`
+	querySwapCheckpoint = `UPDATE sweeps SET last = ? WHERE last IS ?`
 )
 
 const (

@@ -22,7 +22,7 @@ var (
 	_ sparekey.Store      = (*Store)(nil)
 	_ sparekey.Directory  = (*Store)(nil)
 	_ sparekey.UserLister = (*Store)(nil)
-	_ sparekey.Versioned  = (*Store)(nil)
+	_ sparekey.Revisioned = (*Store)(nil)
 	_ sparekey.Transactor = (*Store)(nil)
 )
 

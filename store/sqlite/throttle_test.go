@@ -70,7 +70,7 @@ func TestOldQuestionsAreForgotten(t *testing.T) {
 func TestThrottleLeavesTheVersion(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, newPath(t))
-	before, ok := s.Version()
+	before, ok := s.Revision()
 	if !ok {
 		t.Skip("no version on this system")
 	}
@@ -80,7 +80,7 @@ func TestThrottleLeavesTheVersion(t *testing.T) {
 	if _, err := s.AskServers(t.Context(), []byte("?")); err != nil {
 		t.Fatal(err)
 	}
-	if after, _ := s.Version(); after != before {
+	if after, _ := s.Revision(); after != before {
 		t.Error("the version is another one")
 	}
 }

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// VersionOf implements [sparekey.Versioned].
-func (s *Store) VersionOf() any { return s }
+// RevisionOf implements [sparekey.Revisioned].
+func (s *Store) RevisionOf() any { return s }
 
-// Version implements [sparekey.Versioned]: it tells of every change to users and
-// credentials, whichever process made it. ok is false once the Store is closed, and on
+// Revision implements [sparekey.Revisioned]: it differs after every change of
+// users and credentials by any process. ok is false once the Store is closed, and on
 // other systems than Linux.
-func (s *Store) Version() (version uint64, ok bool) { return s.index.version() }
+func (s *Store) Revision() (revision uint64, ok bool) { return s.index.version() }
 
-// beginLog makes Version work from the beginning: after the database was closed and opened
+// beginLog makes Revision work from the beginning: after the database was closed and opened
 // again, the log stays empty until the first commit. beginLog commits a write that changes
 // nothing. If that fails, the first change will do.
 func (s *Store) beginLog(ctx context.Context) {
-	if _, ok := s.Version(); ok || !canMap {
+	if _, ok := s.Revision(); ok || !canMap {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -135,7 +135,7 @@ func (x *walIndex) observe() (generation uint64, ok bool) {
 	if last := x.last.Load(); last.header == header {
 		return last.generation, true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), generationTime) //nolint:forbidigo // Version has no caller's context
+	ctx, cancel := context.WithTimeout(context.Background(), generationTime) //nolint:forbidigo // Revision has no caller's context
 	defer cancel()
 	var number, schema int64
 	if err := x.conn.QueryRowContext(ctx, queryGeneration).Scan(&number, &schema); err != nil {

@@ -20,7 +20,7 @@ import (
 
 func version(tb testing.TB, s *sqlite.Store) uint64 {
 	tb.Helper()
-	version, ok := s.Version()
+	version, ok := s.Revision()
 	if !ok {
 		tb.Fatal("Version cannot be told")
 	}
@@ -55,7 +55,7 @@ func TestVersionStays(t *testing.T) {
 	}, nil); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.MoveLastSweep(t.Context(), time.Time{}, time.Unix(1795319925, 0)); err != nil {
+	if _, err := s.CompareAndSwapCheckpoint(t.Context(), time.Time{}, time.Unix(1795319925, 0)); err != nil {
 		t.Error(err)
 	}
 	execute(t, rawDatabase(t, path), `INSERT INTO audit (seq, line) VALUES (1, '{}'); INSERT INTO uses VALUES ('1', 1);
@@ -231,7 +231,7 @@ func TestVersionCannotBeAsked(t *testing.T) {
 	version(t, s)
 	for _, damage := range []string{"DELETE FROM generation", "DROP TRIGGER credentials_inserted; DROP TABLE generation"} {
 		execute(t, rawDatabase(t, path), damage)
-		if version, ok := s.Version(); ok {
+		if version, ok := s.Revision(); ok {
 			t.Errorf("%s: Version is %d", damage, version)
 		}
 	}
@@ -383,7 +383,7 @@ func TestVersionWhileClosing(t *testing.T) {
 		for range 2 {
 			running.Go(func() {
 				for ok := true; ok; {
-					_, ok = s.Version()
+					_, ok = s.Revision()
 				}
 			})
 		}
@@ -392,7 +392,7 @@ func TestVersionWhileClosing(t *testing.T) {
 		}
 		runtime.GC()
 		running.Wait()
-		if _, ok := s.Version(); ok {
+		if _, ok := s.Revision(); ok {
 			t.Error("a closed Store has a version")
 		}
 	}

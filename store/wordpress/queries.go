@@ -30,7 +30,7 @@ type queries struct {
 	lastLine, appendLine, pruneLines, selectLines                    string
 	addUses, addAddress, addresses, uses                             string
 	deleteAddress, deleteUses, deleteAddresses                       string
-	lastSweep, firstSweep, moveLastSweep                             string
+	checkpoint, firstCheckpoint, swapCheckpoint                      string
 	checkWritable                                                    string
 
 	sightingKey, drawSightingKey, sightings, saveSightings, pruneSightings string
@@ -85,7 +85,7 @@ func newQueries(prefix string) queries {
 		&q.elsewhere, &q.seqs, &q.findSession, &q.saveSession, &q.endSession, &q.oldSessions, &q.epoch, &q.endSessions,
 		&q.recentWrites, &q.recentRevoked, &q.fingerprints, &q.emptyRecords,
 		&q.lastLine, &q.appendLine, &q.pruneLines, &q.selectLines, &q.addUses, &q.addAddress, &q.addresses, &q.uses,
-		&q.deleteAddress, &q.deleteUses, &q.deleteAddresses, &q.lastSweep, &q.firstSweep, &q.moveLastSweep, &q.checkWritable,
+		&q.deleteAddress, &q.deleteUses, &q.deleteAddresses, &q.checkpoint, &q.firstCheckpoint, &q.swapCheckpoint, &q.checkWritable,
 		&q.sightingKey, &q.drawSightingKey, &q.sightings, &q.saveSightings, &q.pruneSightings,
 		&q.pruneAnswers, &q.pruneQuestions, &q.ask, &q.questions, &q.answerCommand, &q.answersTo,
 	} {
@@ -140,9 +140,9 @@ func (q *queries) ownQueries() {
 	q.epoch = `SELECT session_epoch FROM {p}sparekey_users WHERE user_id = ?`
 	q.endSessions = `INSERT INTO {p}sparekey_users (user_id, session_epoch) VALUES (?, 1)
 		ON DUPLICATE KEY UPDATE session_epoch = session_epoch + 1`
-	q.lastSweep = `SELECT last FROM {p}sparekey_sweeps WHERE id = 1`
-	q.firstSweep = `INSERT IGNORE INTO {p}sparekey_sweeps (id, last) VALUES (1, NULL)`
-	q.moveLastSweep = `UPDATE {p}sparekey_sweeps SET last = ? WHERE id = 1 AND last <=> ?`
+	q.checkpoint = `SELECT last FROM {p}sparekey_sweeps WHERE id = 1`
+	q.firstCheckpoint = `INSERT IGNORE INTO {p}sparekey_sweeps (id, last) VALUES (1, NULL)`
+	q.swapCheckpoint = `UPDATE {p}sparekey_sweeps SET last = ? WHERE id = 1 AND last <=> ?`
 }
 
 // watchQueries find what to watch.

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/lifecycle"
 	"github.com/sparekey-dev/sparekey/store/wordpress"
 )
 
-// TestSweepAfterARestart warns once of each time, whichever process looks.
-func TestSweepAfterARestart(t *testing.T) {
+// TestMaintenanceAfterARestart gives each notice once, whichever process does the maintenance.
+func TestMaintenanceAfterARestart(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
 	w.exec(users)
@@ -22,17 +23,19 @@ func TestSweepAfterARestart(t *testing.T) {
 	now.Store(&begin)
 	clock := func() time.Time { return *now.Load() }
 	var warned []sparekey.Event
-	sweep := func(after time.Duration, want int) {
+	maintain := func(after time.Duration, want int) {
 		t.Helper()
 		at := begin.Add(after)
 		now.Store(&at)
-		service := start(t, w, clock, func(e sparekey.Event) { warned = append(warned, e) })
-		if swept, err := service.Sweep(t.Context()); err != nil || swept.Expiring != want {
-			t.Errorf("after %v: %+v, %v, want %d warnings", after, swept, err, want)
+		s := w.open(wordpress.Config{Now: clock})
+		service := start(s, clock, func(e sparekey.Event) { warned = append(warned, e) })
+		got, err := lifecycle.New(service, lifecycle.Config{Checkpoints: s, Now: clock}).RunOnce(t.Context())
+		if err != nil || got.Expiring != want {
+			t.Errorf("after %v: %+v, %v, want %d notices", after, got, err, want)
 		}
 	}
-	sweep(0, 0)
-	service := start(t, w, clock, func(sparekey.Event) {})
+	maintain(0, 0)
+	service := start(w.open(wordpress.Config{Now: clock}), clock, func(sparekey.Event) {})
 	if _, _, err := service.AsOperator().Create(t.Context(), "1", sparekey.NewCredential{
 		Name: "Phone", Limits: sparekey.Limits{Expires: begin.Add(20 * day)},
 	}); err != nil {
@@ -42,7 +45,7 @@ func TestSweepAfterARestart(t *testing.T) {
 		after time.Duration
 		want  int
 	}{{5 * day, 0}, {6 * day, 1}, {6*day + time.Second, 0}, {7 * day, 0}, {13*day + time.Hour, 1}, {13*day + 2*time.Hour, 0}, {19 * day, 1}, {19*day + time.Hour, 0}} {
-		sweep(step.after, step.want)
+		maintain(step.after, step.want)
 	}
 	if len(warned) != 3 || warned[0].User.Email != "k_admin@example.com" || !warned[0].Expires.Equal(begin.Add(20*day)) {
 		t.Errorf("warned of %+v", warned)
@@ -50,9 +53,7 @@ func TestSweepAfterARestart(t *testing.T) {
 }
 
 // start is a service of a process that was started just now.
-func start(t *testing.T, w *site, clock func() time.Time, warned func(sparekey.Event)) *sparekey.Service {
-	t.Helper()
-	s := w.open(wordpress.Config{Now: clock})
+func start(s *wordpress.Store, clock func() time.Time, warned func(sparekey.Event)) *sparekey.Service {
 	return sparekey.New(s, s, sparekey.Config{Now: clock, Observe: func(_ context.Context, e sparekey.Event) {
 		if e.Kind == sparekey.KindExpiring {
 			warned(e)
@@ -60,16 +61,16 @@ func start(t *testing.T, w *site, clock func() time.Time, warned func(sparekey.E
 	}})
 }
 
-// TestLastSweep has many processes look at the same moment, on a site without an earlier look,
-// and later.
-func TestLastSweep(t *testing.T) {
+// TestCheckpoint has many processes begin at the same moment, on a site without an earlier
+// maintenance, and later.
+func TestCheckpoint(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
 	stores := make([]*wordpress.Store, 8)
 	for i := range stores {
 		stores[i] = w.open(wordpress.Config{})
 	}
-	if last, err := stores[0].LastSweep(t.Context()); err != nil || !last.IsZero() {
+	if last, err := stores[0].Checkpoint(t.Context()); err != nil || !last.IsZero() {
 		t.Errorf("before the first: %v, %v", last, err)
 	}
 	if got := w.text(`SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name LIKE 'wp\\_sparekey%'`); got != "0" {
@@ -81,7 +82,7 @@ func TestLastSweep(t *testing.T) {
 		var all sync.WaitGroup
 		for _, s := range stores {
 			all.Go(func() {
-				ok, err := s.MoveLastSweep(t.Context(), from, to)
+				ok, err := s.CompareAndSwapCheckpoint(t.Context(), from, to)
 				if err != nil {
 					t.Errorf("round %d: %v", round, err)
 				}
@@ -94,31 +95,30 @@ func TestLastSweep(t *testing.T) {
 		if moved.Load() != 1 {
 			t.Errorf("round %d: %d moved it", round, moved.Load())
 		}
-		if last, err := stores[round].LastSweep(t.Context()); err != nil || !last.Equal(to) {
+		if last, err := stores[round].Checkpoint(t.Context()); err != nil || !last.Equal(to) {
 			t.Errorf("round %d: %v, %v, want %v", round, last, err, to)
 		}
 		from, to = to, to.Add(time.Hour)
 	}
 	w.exec(`DELETE FROM {p}sparekey_sweeps`) // without the row, maintenance still runs
-	if ok, err := stores[0].MoveLastSweep(t.Context(), time.Time{}, to); err != nil || !ok {
+	if ok, err := stores[0].CompareAndSwapCheckpoint(t.Context(), time.Time{}, to); err != nil || !ok {
 		t.Errorf("without the row: %v, %v", ok, err)
 	}
 }
 
-// TestSweepsOnEarlierTables makes the table that is new beside those of an earlier
-// version.
-func TestSweepsOnEarlierTables(t *testing.T) {
+// TestCheckpointOnEarlierTables makes the table that is new beside those of an earlier version.
+func TestCheckpointOnEarlierTables(t *testing.T) {
 	t.Parallel()
 	w := newServer(t).newSite(t, singleSite)
-	if ok, err := w.open(wordpress.Config{}).MoveLastSweep(t.Context(), time.Time{}, time.Unix(1, 0)); err != nil || !ok {
+	if ok, err := w.open(wordpress.Config{}).CompareAndSwapCheckpoint(t.Context(), time.Time{}, time.Unix(1, 0)); err != nil || !ok {
 		t.Fatalf("%v, %v", ok, err)
 	}
 	w.exec(`DROP TABLE {p}sparekey_sweeps; UPDATE {p}sparekey_schema SET version = 7`)
 	s := w.open(wordpress.Config{})
-	if last, err := s.LastSweep(t.Context()); err != nil || !last.IsZero() {
+	if last, err := s.Checkpoint(t.Context()); err != nil || !last.IsZero() {
 		t.Errorf("%v, %v", last, err)
 	}
-	if ok, err := s.MoveLastSweep(t.Context(), time.Time{}, time.Unix(2, 0)); err != nil || !ok {
+	if ok, err := s.CompareAndSwapCheckpoint(t.Context(), time.Time{}, time.Unix(2, 0)); err != nil || !ok {
 		t.Errorf("%v, %v", ok, err)
 	}
 }

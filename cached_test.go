@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,8 +19,8 @@ import (
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
-// forgetful is a store whose results a service does not cache.
-type forgetful struct{ sparekey.Store }
+// uncached is a store whose results a service does not cache.
+type uncached struct{ sparekey.Store }
 
 // anyOf draws one.
 func anyOf[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
@@ -94,16 +96,16 @@ func try(ctx context.Context, s *sparekey.Service, a sparekey.Attempt, inContext
 		return sparekey.Identity{}, fmt.Sprint(err)
 	}
 	id, ok := sparekey.FromContext(ctx)
-	if warned := id.OldSecret || !id.ExpiresSoon.IsZero(); !ok || sparekey.EndsSoon(ctx) != warned {
+	if warned := id.OldSecret || !id.UpcomingExpiry.IsZero(); !ok || sparekey.EndsSoon(ctx) != warned {
 		return id, "the context does not say so"
 	}
 	return id, fmt.Sprint(err)
 }
 
-// TestRememberingChangesNothing has services with and without a cache answer the same
+// TestCachingChangesNothing has services with and without a cache answer the same
 // attempts, on the same credential, under any policy, as time passes. There are two of each,
 // so that one has cached what the other changes.
-func TestRememberingChangesNothing(t *testing.T) {
+func TestCachingChangesNothing(t *testing.T) {
 	t.Parallel()
 	const seeds, attempts = 2000, 12
 	accepted := 0
@@ -132,7 +134,7 @@ func TestRememberingChangesNothing(t *testing.T) {
 				config.Observe = told[i].observe
 			}
 			for process := range services[i] {
-				services[i][process] = sparekey.New([]sparekey.Store{store, forgetful{store}}[i], store, config)
+				services[i][process] = sparekey.New([]sparekey.Store{store, uncached{store}}[i], store, config)
 			}
 		}
 		for n := range attempts {
@@ -185,4 +187,80 @@ func TestContextWithoutIdentity(t *testing.T) {
 	if id, ok := sparekey.FromContext(t.Context()); ok || id.User.ID != "" || sparekey.EndsSoon(t.Context()) {
 		t.Errorf("got %v", id)
 	}
+}
+
+// fill sets everything in v to something that is nowhere else.
+func fill(t *testing.T, v reflect.Value, n *int) {
+	t.Helper()
+	*n++
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(time.Unix(int64(*n), int64(*n)).UTC()))
+	case v.Kind() == reflect.String:
+		v.SetString(fmt.Sprint("text ", *n))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.CanInt():
+		v.SetInt(int64(*n))
+	case v.Kind() == reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range v.Len() {
+			fill(t, v.Index(i), n)
+		}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() { // the others are not the identity's own
+				fill(t, v.Field(i), n)
+			}
+		}
+	default:
+		t.Fatalf("this test cannot fill a %s: teach it to", v.Type())
+	}
+}
+
+// TestEveryFieldIsCached fails when a field is added to Identity and not to its record. An
+// identity with that field is then looked up for every request, which is right but slow.
+func TestEveryFieldIsCached(t *testing.T) {
+	t.Parallel()
+	var full sparekey.Identity
+	n := 0
+	fill(t, reflect.ValueOf(&full).Elem(), &n)
+	local := sparekey.Identity{User: sparekey.User{Registered: time.Unix(5, 7).In(time.FixedZone("", 3600))}}
+	for name, tt := range map[string]struct{ id, want sparekey.Identity }{
+		"every field":      {full, full},
+		"none":             {},
+		"roles, but none":  {sparekey.Identity{User: sparekey.User{Roles: []string{}}}, sparekey.Identity{User: sparekey.User{Roles: []string{}}}},
+		"an empty role":    {sparekey.Identity{User: sparekey.User{Roles: []string{""}}}, sparekey.Identity{User: sparekey.User{Roles: []string{""}}}},
+		"another time":     {local, sparekey.Identity{User: sparekey.User{Registered: time.Unix(5, 7).UTC()}}},
+		"another expiry":   {expires(time.Unix(5, 0).In(time.FixedZone("", 3600))), expires(time.Unix(5, 0).UTC())},
+		"the longest name": {named(sparekey.MaxNameLength), named(sparekey.MaxNameLength)},
+	} {
+		got, ok := sparekey.ThroughCache(tt.id)
+		if !ok {
+			t.Errorf("%s: is not cached: every field of Identity must be in its record, see encodeIdentity", name)
+		}
+		if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(sparekey.Identity{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func expires(at time.Time) sparekey.Identity {
+	return sparekey.Identity{Credential: sparekey.Credential{Limits: sparekey.Limits{Expires: at}}}
+}
+
+func named(length int) sparekey.Identity {
+	return sparekey.Identity{Credential: sparekey.Credential{Name: strings.Repeat("n", length)}}
+}
+
+// incomparable is a store that cannot be compared, though its type can.
+type incomparable struct {
+	*memory.Store
+	with any
+}
+
+func TestStoreThatCannotBeCompared(t *testing.T) {
+	t.Parallel()
+	store := incomparable{memory.New(), map[string]int{}}
+	sparekey.New(store, store, sparekey.Config{})
 }
