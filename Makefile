@@ -26,12 +26,16 @@ short: lint conformance fuzz
 
 check: fmt vet tidy words ## formatting, vet, tidy go.mod, words of docs/words.md
 
+# Examples with frameworks are modules of their own, so that importers do not get those.
+FRAMEWORKS = chi echo gin grpc
+
 fmt:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
 
 vet:
 	$(GO) vet ./...
 	cd e2e && $(GO) vet ./...
+	for d in $(FRAMEWORKS); do (cd examples/$$d && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
 
 words: ## look for phrases that docs/words.md rules out
 	$(GO) run ./internal/wordlint
@@ -39,6 +43,7 @@ words: ## look for phrases that docs/words.md rules out
 tidy:
 	$(GO) mod tidy -diff
 	cd e2e && $(GO) mod tidy -diff
+	for d in $(FRAMEWORKS); do (cd examples/$$d && $(GO) mod tidy -diff) || exit 1; done
 
 deps: ## what the tests with other programs need (WordPress, proxies, applications, clients, Redis), where root can install it
 	scripts/wordpress-deps

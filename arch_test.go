@@ -36,7 +36,7 @@ var layers = map[string]struct{ own, ext []string }{
 	"internal/visible":     {},
 	"internal/wpname":      {},
 	"internal/loginname":   {own: []string{"internal/visible"}, ext: []string{"golang.org/x/text/unicode/norm"}},
-	"basicauth":            {own: []string{".", "clientip", "internal/loginname", "gateway/upstream"}},
+	"basicauth":            {own: []string{".", "scope", "clientip", "internal/loginname", "gateway/upstream"}},
 	"explain":              {own: []string{".", "scope", "internal/humantime"}},
 	"rest":                 {own: []string{".", "scope", "basicauth", "clientip", "internal/humantime", "internal/siteurl"}},
 	"web":                  {own: []string{".", "scope", "explain", "audit", "clientip", "internal/humantime", "internal/siteurl", "internal/visible", "internal/wpname", "web/internal/authorize", "web/internal/urlquery"}},

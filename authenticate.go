@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -20,10 +21,6 @@ const (
 	legacyTime   = 3 * time.Second
 	legacySecret = 128
 )
-
-// dummyUserID is the ID for which the store is asked if the login is unknown, so that both cases
-// take the same time. It has the form of usual IDs, so that looking for it costs the same.
-const dummyUserID = "0"
 
 var errTooSlow = errors.New("too many slow hashes to try: use the application passwords that still have one, or revoke them")
 
@@ -48,13 +45,17 @@ func (s *Service) Authenticate(ctx context.Context, a Attempt) (Identity, error)
 // WithIdentity is like Authenticate, and returns the identity in a context, as [NewContext]
 // does. It costs less on a cache hit, because the identity is then decoded only when
 // [FromContext] is called.
+//
+// If ctx has the identity of the same credential already, from the same Service, then both are
+// about one request: its use is counted and reported once. Its limits are judged again, since
+// the attempts may need different scopes.
 func (s *Service) WithIdentity(ctx context.Context, a Attempt) (context.Context, error) {
 	var r result
 	if err := s.attempt(ctx, &a, &r); err != nil {
 		return nil, err
 	}
 	if r.record != "" {
-		return &identityContext{Context: ctx, record: r.record}, nil
+		return &identityContext{Context: ctx, record: r.record, service: s}, nil
 	}
 	return NewContext(ctx, r.Identity), nil
 }
@@ -68,6 +69,9 @@ type result struct {
 	// then not filled in.
 	record string
 
+	// counted says that the use of the credential for this request was counted already.
+	counted bool
+
 	// isCacheable says that the identity may be cached, under key and as of revision.
 	isCacheable bool
 	key         authcache.Key
@@ -77,12 +81,23 @@ type result struct {
 // newCache returns a cache for what store and users return. It stays empty unless both are
 // Revisioned.
 func newCache(store Store, users Directory) *authcache.Cache {
-	s, storeOK := store.(Revisioned)
-	u, usersOK := users.(Revisioned)
+	s, storeOK := ownRevision(store)
+	u, usersOK := ownRevision(users)
 	if !storeOK || !usersOK {
 		return authcache.New()
 	}
 	return authcache.New(s, u)
+}
+
+// ownRevision returns what knows the revision of a store or a directory, unless that is a part of
+// it which knows nothing of what the whole changes.
+func ownRevision(whole any) (Revisioned, bool) {
+	r, ok := whole.(Revisioned)
+	if !ok {
+		return nil, false
+	}
+	of := r.RevisionOf()
+	return r, reflect.ValueOf(of).Comparable() && reflect.ValueOf(whole).Comparable() && of == whole
 }
 
 func (s *Service) cacheKey(a *Attempt) authcache.Key { return s.cache.Key(a.Login, a.Secret.plain) }
@@ -100,6 +115,9 @@ func (s *Service) attempt(ctx context.Context, a *Attempt, r *result) error {
 	took := s.config.Now().Sub(start)
 	if err != nil {
 		return s.failed(ctx, &r.Identity, a, took, err)
+	}
+	if r.counted {
+		return nil
 	}
 	s.observe(ctx, Event{
 		Kind: KindAuthenticated, User: r.User, Credential: r.Credential,
@@ -137,9 +155,11 @@ func (s *Service) authenticate(ctx context.Context, a *Attempt, r *result) (err 
 	if err := s.admit(ctx, a); err != nil {
 		return err
 	}
-	if err := s.identify(ctx, a, r, now); err != nil || r.record != "" {
+	err = s.identify(ctx, a, r, now)
+	if r.service = s; err != nil || r.record != "" {
 		return err
 	}
+	r.counted = isCounted(ctx, &r.Identity)
 	if ok, err := s.availableFor(ctx, r.User); err != nil || !ok {
 		return refuseUnless(err, ReasonDisabledForUser)
 	}
@@ -155,7 +175,18 @@ func (s *Service) authenticate(ctx context.Context, a *Attempt, r *result) (err 
 			return err
 		}
 	}
+	if r.counted {
+		return nil
+	}
 	return s.recordUse(ctx, a, r, now)
+}
+
+// isCounted reports whether the request of ctx was authenticated already by the same Service,
+// with the same credential.
+func isCounted(ctx context.Context, id *Identity) bool {
+	earlier, ok := FromContext(ctx)
+	return ok && earlier.service == id.service &&
+		earlier.User.ID == id.User.ID && earlier.Credential.UUID == id.Credential.UUID
 }
 
 // admit makes the checks that need neither the user nor a hash.
@@ -282,8 +313,10 @@ func (s *Service) lookUpAround(ctx context.Context, a Attempt, now time.Time) (i
 
 var errNotLookedUp = errors.New("Config.AroundLookup accepted an attempt whose look-up found nothing")
 
-// find asks the directory and the store. For an unknown user it continues with a user without
-// credentials, so that both cases take the same time.
+// find asks the directory and the store. For an unknown user it asks the store in the place of a
+// known one, so that both cases take the same time, and drops the answer. It makes up no ID:
+// the keys of a store may not be able to hold it. Until a user is known, there is nothing to
+// compare the time with.
 func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	user, err := s.users.UserByLogin(ctx, a.Login)
 	unknown := errors.Is(err, ErrUserNotFound)
@@ -291,12 +324,19 @@ func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.T
 		return fmt.Errorf("find the user: %w", err)
 	}
 	if unknown {
-		user = User{ID: dummyUserID}
+		if known := s.knownID.Load(); known != nil {
+			err = s.findNothing(ctx, *known, a.Secret, now)
+		}
+		if err == nil || errors.Is(err, ErrUserNotFound) {
+			err = &AuthError{Reason: unknownReason(a.Login)}
+		}
+		return err
+	}
+	if s.knownID.Load() == nil {
+		s.knownID.Store(&user.ID)
 	}
 	c, old, err := s.match(ctx, user.ID, a.Secret, now)
 	switch {
-	case unknown && (err == nil || errors.Is(err, ErrNotFound)):
-		return &AuthError{Reason: unknownReason(a.Login)}
 	case errors.Is(err, ErrNotFound):
 		id.User = user
 		return &AuthError{Reason: ReasonWrongSecret}
@@ -305,6 +345,26 @@ func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.T
 	}
 	*id = Identity{User: user, Credential: c, OldSecret: old}
 	return nil
+}
+
+// findNothing asks the store what match asks it about a wrong secret. It tries no legacy hash.
+func (s *Service) findNothing(ctx context.Context, userID string, secret Secret, now time.Time) error {
+	hash := secret.Hash()
+	_, isKnown := s.cache.Revision()
+	_, _, err := s.findByHash(ctx, userID, hash, secret, now)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	if _, err = s.store.Legacy(ctx, userID); err != nil {
+		return fmt.Errorf("list older application passwords: %w", err)
+	}
+	if isKnown {
+		return nil
+	}
+	if _, _, err = s.findByHash(ctx, userID, hash, secret, now); errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func unknownReason(login string) Reason {
@@ -569,7 +629,7 @@ func (s *Service) recheck(ctx context.Context, accepted *Identity, a *Attempt) e
 	if s.config.Check == nil {
 		return nil
 	}
-	current.UpcomingExpiry = s.upcomingExpiry(&current.Credential, now)
+	current.UpcomingExpiry, current.service = s.upcomingExpiry(&current.Credential, now), s
 	return s.config.Check(ctx, current, *a)
 }
 

@@ -12,8 +12,9 @@ type identityKey struct{}
 type identityContext struct {
 	context.Context //nolint:containedctx // it is one
 
-	whole  *Identity // or nil
-	record string    // the encoded identity, if whole is nil
+	whole   *Identity // or nil
+	record  string    // the encoded identity, if whole is nil
+	service *Service  // that made the record
 }
 
 // Value returns itself for the key of identities.
@@ -39,6 +40,7 @@ func FromContext(ctx context.Context) (id Identity, ok bool) {
 		id = *c.whole
 	default:
 		decodeIdentity(c.record, &id)
+		id.service = c.service
 	}
 	return id, ok
 }

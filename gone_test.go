@@ -49,6 +49,21 @@ func goneSite(t *testing.T) (svc *sparekey.Service, d *directory, store *memory.
 	return svc, d, store, recorded
 }
 
+// TestUserSuspended checks that a user who is there loses all credentials, and others none.
+func TestUserSuspended(t *testing.T) {
+	t.Parallel()
+	svc, _, store, recorded := goneSite(t)
+	revoked, err := svc.UserSuspended(t.Context(), "bob")
+	if err != nil || len(revoked) != 2 || len(*recorded) != 2 {
+		t.Errorf("got %d revoked, %v, %d recorded, want 2", len(revoked), err, len(*recorded))
+	}
+	for user, want := range map[string]int{"bob": 0, "ann": 2} {
+		if left, err := store.List(t.Context(), user); err != nil || len(left) != want {
+			t.Errorf("%s has %d left, %v, want %d", user, len(left), err, want)
+		}
+	}
+}
+
 func TestUserDeleted(t *testing.T) {
 	t.Parallel()
 	svc, d, store, recorded := goneSite(t)

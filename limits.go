@@ -339,6 +339,8 @@ func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, 
 		readings = a.Upstream.Readings(scopes != "")
 	case scopes == "":
 		return "", nil
+	case a.Request.IsZero() && a.Scope != "":
+		readings = &Readings{All: []Reading{{Method: "*"}}}
 	case a.Request.IsZero():
 		return "", outOfScope("This application password is limited to requests over HTTP, and this is not one.")
 	default:
@@ -358,16 +360,18 @@ func (s *Service) judge(c *Credential, a *Attempt, previous bool) (rule string, 
 	case scopes != "" && (readings.Unclear != "" || len(readings.All) == 0):
 		return "", outOfScope("This application password may not do that: " + readings.Unclear + ".")
 	}
-	return s.coverAll(scopes, readings)
+	return s.coverAll(scopes, a.Scope, readings)
 }
 
-// coverAll refuses the request unless the scopes cover every reading. Without scopes, it
-// refuses only readings that need a rule with a certain name.
-func (s *Service) coverAll(scopes scope.List, readings *Readings) (rule string, err error) {
+// coverAll refuses the request unless the scopes cover every reading, each of which needs the
+// scope needed unless that is empty. Without scopes, it refuses only readings that need a rule
+// with a certain name.
+func (s *Service) coverAll(scopes scope.List, needed string, readings *Readings) (rule string, err error) {
 	for i, reading := range readings.All {
 		if scopes == "" && reading.Named == "" {
 			continue
 		}
+		reading.Scope = needed
 		by, ok := "", false
 		if scopes != "" {
 			by, ok = scopes.Covers(reading, s.config.Bundles)
@@ -398,6 +402,9 @@ func (s *Service) notCovered(scopes scope.List, reading Reading, isOther bool, h
 	}
 	if reading.Named != "" {
 		return outOfScope(fmt.Sprintf("This application password is limited, so %s needs a scope with %q in its path; %s.", what, reading.Named, has))
+	}
+	if reading.Scope != "" {
+		return outOfScope(fmt.Sprintf("This application password may not do that: it needs the scope %q; %s.", reading.Scope, has))
 	}
 	if isOther {
 		what += ", for which the application may take this request because of a header, a parameter or its body"

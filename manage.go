@@ -322,7 +322,8 @@ func (m Manager) Search(ctx context.Context, q CredentialQuery) (found []Credent
 	if err := m.MaySearch(ctx, q.UserID); err != nil {
 		return nil, 0, err
 	}
-	found, total, err = m.service.store.(Searcher).Search(ctx, q) //nolint:forcetypeassert // MaySearch has seen to it
+	searcher, _ := capability[Searcher](m.service.store) // MaySearch has seen to it
+	found, total, err = searcher.Search(ctx, q)
 	if err != nil {
 		return nil, 0, fmt.Errorf("search application passwords: %w", err)
 	}
@@ -359,7 +360,7 @@ func allCredentials(ctx context.Context, searcher Searcher) iter.Seq2[Credential
 // MaySearch returns the error with which Search would refuse, for one user or, if userID is
 // empty, for all users. It returns nil if Search is allowed.
 func (m Manager) MaySearch(ctx context.Context, userID string) error {
-	if _, ok := m.service.store.(Searcher); !ok {
+	if _, ok := capability[Searcher](m.service.store); !ok {
 		return ErrUnavailable
 	}
 	if userID != "" {
@@ -387,7 +388,7 @@ func (m Manager) MaySearch(ctx context.Context, userID string) error {
 // there. After an error the iteration ends: it is [ErrForbidden] unless it is the operator who
 // asks, [ErrUnavailable] where the Store is not a [Searcher], or an error of the store.
 func (m Manager) All(ctx context.Context) iter.Seq2[Credential, error] {
-	searcher, ok := m.service.store.(Searcher)
+	searcher, ok := capability[Searcher](m.service.store)
 	switch {
 	case !m.operator:
 		return failing(ErrForbidden)
@@ -399,6 +400,14 @@ func (m Manager) All(ctx context.Context) iter.Seq2[Credential, error] {
 
 func failing(err error) iter.Seq2[Credential, error] {
 	return func(yield func(Credential, error) bool) { yield(Credential{}, err) }
+}
+
+// UserSuspended revokes all credentials of a user, as UserDeleted does. An application with its
+// own users calls it when it suspends one, so that nothing works again by itself when the
+// suspension ends. Where the application passwords are to work again then, do not call it: the
+// directory does not find the user meanwhile, or [Config.AvailableFor] refuses them.
+func (s *Service) UserSuspended(ctx context.Context, userID string) ([]Credential, error) {
+	return s.UserDeleted(ctx, userID)
 }
 
 // Orphans returns the credentials of users that the directory does not have.

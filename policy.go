@@ -146,8 +146,9 @@ func addrName(a *Attempt) string {
 	return a.Addr.String()
 }
 
-// PasswordChanged revokes a user's credentials if the policy says so, and returns them. Call
-// it after the user's main password was changed or reset.
+// PasswordChanged revokes a user's credentials if [Policy.RevokeOnPasswordReset] is set, and
+// returns them. An application with its own users calls it after the main password of one was
+// changed or reset.
 func (s *Service) PasswordChanged(ctx context.Context, userID string) ([]Credential, error) {
 	if !s.config.Policy.RevokeOnPasswordReset {
 		return nil, nil

@@ -73,6 +73,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/sparekey-dev/sparekey/internal/authcache"
@@ -139,7 +140,9 @@ type Config struct {
 	// no user may.
 	AllowAll func(ctx context.Context, actor User) (bool, error)
 
-	// Bundles are the named scopes. Default: [scope.BuiltIn].
+	// Bundles are what the names in scopes stand for, with those of the application's own (see
+	// [scope.Named]). An application whose API is mounted as WordPress's adds
+	// [scope.Bundles.WithWordPress]. Default: [scope.BuiltIn].
 	Bundles scope.Bundles
 
 	// Policy has the site's rules for application passwords. Default: none.
@@ -193,6 +196,8 @@ type Service struct {
 	config Config
 	cache  *authcache.Cache
 	hashes *hashlimit.Limiter
+
+	knownID atomic.Pointer[string] // of a user who was looked up, for unknown ones; see find
 }
 
 // New returns a Service. store and users are required and may be one object.
@@ -285,7 +290,7 @@ func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Se
 
 // atomically makes one step of what do writes, as far as the store can.
 func (s *Service) atomically(ctx context.Context, do func(context.Context) error) error {
-	if t, ok := s.store.(Transactor); ok && s.config.Record != nil {
+	if t, ok := capability[Transactor](s.store); ok && s.config.Record != nil {
 		return t.Atomically(ctx, do)
 	}
 	return do(ctx)
@@ -339,7 +344,7 @@ func (s *Service) NotifyExpiring(ctx context.Context, c Credential) error {
 
 // hashNew returns the hash under which a new secret is stored.
 func (s *Service) hashNew(ctx context.Context, secret Secret) (string, error) {
-	h, ok := s.store.(Hasher)
+	h, ok := capability[Hasher](s.store)
 	if !ok {
 		return secret.Hash(), nil
 	}

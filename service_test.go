@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sparekey-dev/sparekey"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
@@ -61,6 +62,9 @@ func newSite(t *testing.T, config sparekey.Config) *site {
 		t.Fatal(err)
 	}
 	config.Observe = s.events.observe
+	if config.Bundles == nil {
+		config.Bundles = scope.BuiltIn().WithWordPress("/wp-json")
+	}
 	s.Service = sparekey.New(s.store, s.store, config)
 	return s
 }
@@ -307,6 +311,9 @@ type counting struct {
 	*memory.Store
 	asked atomic.Int64
 }
+
+// RevisionOf says that it gives the answers of the store within.
+func (c *counting) RevisionOf() any { return c }
 
 func (c *counting) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
 	c.asked.Add(1)

@@ -92,6 +92,30 @@ func (q CredentialQuery) Selects(c Credential) bool {
 		(q.UsedBefore.IsZero() || !c.LastUsed.IsZero() && c.LastUsed.Before(q.UsedBefore))
 }
 
+// Unwrapper is an optional interface of a [Store] that wraps another one. If the Store is not
+// itself a [Searcher], a [Transactor] or a [Hasher], the [Service] takes the first of that kind
+// along Unwrap. Wrap such a method where it must not be
+// called past the wrapper. A [Revisioned] is never looked up so.
+type Unwrapper interface {
+	Unwrap() Store
+}
+
+// capability returns the store as one of the optional interfaces, or the first store that it
+// wraps and that is one.
+func capability[T any](store Store) (T, bool) {
+	for {
+		if t, ok := store.(T); ok {
+			return t, true
+		}
+		wrapper, ok := store.(Unwrapper)
+		if !ok {
+			var none T
+			return none, false
+		}
+		store = wrapper.Unwrap()
+	}
+}
+
 // Searcher is an optional interface of a [Store] that can look through the
 // credentials of all users.
 type Searcher interface {
@@ -129,10 +153,13 @@ type Transactor interface {
 // both have it, the [Service] caches the users and credentials it found, and asks again only
 // after a change, or when it has a use to record.
 //
-// A type that embeds a Revisioned store inherits its Revision method. If the type gives other
-// answers than the store, it must have its own Revision method that also reports its changes,
-// or one whose ok is always false.
+// A type that embeds a Revisioned store inherits its methods, and is not cached, because it may
+// give other answers than the store: [Revisioned.RevisionOf] still returns the store. A type whose
+// answers change only with Revision says so with a RevisionOf of its own.
 type Revisioned interface {
+	// RevisionOf returns the value whose changes Revision reports: the receiver itself.
+	RevisionOf() any
+
 	// Revision returns a number that differs after every change by any process, from the
 	// moment at which that change was acknowledged. ok is false when it is unknown. A change
 	// of only LastUsed, LastIP and Uses, which every use makes, need not change it.

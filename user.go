@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // RoleAdministrator is the role whose holders may manage the credentials of all users under
@@ -89,6 +91,10 @@ type Attempt struct {
 	// Request is what the caller wants to do. A credential with scopes is refused
 	// where it is zero.
 	Request Request
+	// Scope is the scope of the application's own that the request needs, if any; see
+	// [scope.Named]. It is all that a credential with scopes needs then, whatever the method
+	// and the path.
+	Scope string
 	// Upstream knows how the application that will answer may read the request. Nil:
 	// the request is what its method and its path say, and its query does not matter.
 	Upstream Upstream
@@ -115,6 +121,20 @@ type Identity struct {
 	// UpcomingExpiry is when the credential expires, if that is within [ExpiryNotice], and
 	// otherwise zero.
 	UpcomingExpiry time.Time
+
+	service *Service // that authenticated the attempt, or nil
+}
+
+// Allows reports whether the credential may do what a scope of the application's own stands for
+// (see [scope.Named]), as a handler's requirement of it would: a credential without scopes may.
+// It returns false for a name that the Service's bundles do not have as such a scope, and for an
+// identity that no Service made.
+func (id Identity) Allows(name string) bool {
+	if id.service == nil || !id.service.config.Bundles.HasNamed(name) {
+		return false
+	}
+	_, ok := id.Credential.Limits.Scopes.Covers(scope.Access{Method: "*", Scope: name}, id.service.config.Bundles)
+	return ok
 }
 
 // times, numbers, texts and flags are the fields of an identity that its record holds, besides

@@ -12,6 +12,7 @@ package basicauth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
+	"github.com/sparekey-dev/sparekey/scope"
 )
 
 // Authenticator finds out who an attempt is. A [*sparekey.Service] is one.
@@ -123,18 +125,55 @@ func challenge(realm string) string {
 // Require lets only requests with a right credential through to next. It answers
 // preflights of browsers itself, since they carry none: see [ErrPreflight]. A handler that
 // wants to answer them by itself does so before the guard.
-func (g *Guard) Require(next http.Handler) http.Handler {
+//
+// A credential with scopes needs one that covers the method and the path. One that has only
+// scopes of the application's own is therefore denied, so that no handler is open to it
+// because RequireScope was forgotten.
+func (g *Guard) Require(next http.Handler) http.Handler { return g.require("", next) }
+
+// RequireScope is like Require, for a handler that needs a scope of the application's own (see
+// [scope.Named]). A credential with scopes needs this one: a rule that covers the method and the
+// path is not enough. A credential without scopes can do everything that its user can. It
+// panics if the Service that the Guard was made with does not have the scope in its bundles.
+func (g *Guard) RequireScope(name string) func(next http.Handler) http.Handler {
+	if svc, ok := g.auth.(interface{ Bundles() scope.Bundles }); ok && !svc.Bundles().HasNamed(name) {
+		panic(fmt.Sprintf("basicauth: RequireScope needs %q among the scopes in Config.Bundles of the Service", name))
+	}
+	return func(next http.Handler) http.Handler { return g.require(name, next) }
+}
+
+func (g *Guard) require(scope string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var a sparekey.Attempt
+		a := sparekey.Attempt{Scope: scope}
 		presented, err := g.read(&a, r, g.config.Origin)
 		if err == nil && !presented {
-			err = malformed()
+			err = ErrNotPresented
 			if IsPreflight(r) {
 				err = ErrPreflight
 			}
 		}
 		g.serve(w, r, next, &a, err)
 	})
+}
+
+// Authenticate is Require for programs whose handlers are not those of net/http, such as the
+// middleware of a framework. It returns the request with the identity in its context, for
+// [sparekey.FromContext]. Errors are [ErrNotPresented] and those of [Guard.Identify]; answer
+// with [Guard.Fail], or with [Status] and [Message].
+func (g *Guard) Authenticate(r *http.Request) (*http.Request, error) {
+	var a sparekey.Attempt
+	presented, err := g.read(&a, r, g.config.Origin)
+	if err == nil && !presented {
+		err = ErrNotPresented
+	}
+	if err != nil {
+		return nil, err
+	}
+	ctx, err := g.withIdentity(r.Context(), a)
+	if err != nil {
+		return nil, err
+	}
+	return r.WithContext(ctx), nil
 }
 
 // Optional lets requests with a right credential, and those without any, through

@@ -98,4 +98,16 @@ var ErrSeveral = errors.New("The request has several Authorization headers. Send
 
 func several() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed, Err: ErrSeveral} }
 
+// ErrNotPresented says that a request carries no Basic credential. It matches
+// [sparekey.ErrUnauthenticated], and is an [*sparekey.AuthError] with
+// [sparekey.ReasonMalformed].
+var ErrNotPresented error = notPresentedError{}
+
+type notPresentedError struct{}
+
+func (notPresentedError) Error() string { return "the request carries no application password" }
+
+// Unwrap returns a refusal of its own each time, which a caller may change.
+func (notPresentedError) Unwrap() error { return malformed() }
+
 func malformed() error { return &sparekey.AuthError{Reason: sparekey.ReasonMalformed} }

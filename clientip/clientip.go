@@ -7,11 +7,13 @@
 //	clientip.FromPeer                    // no proxy: the connection itself
 //	clientip.FromForwardedFor(proxies…)  // X-Forwarded-For of these proxies alone
 //	clientip.FromHeader(name, proxies…)  // one header that these proxies set
+//	clientip.FromConn(remote, isTLS)     // a connection without HTTP
 //
 // None of them changes the request.
 package clientip
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -41,6 +43,18 @@ func FromPeer(r *http.Request) Origin {
 		return Origin{Addr: addr, Secure: true, Scheme: "https"}
 	}
 	return Origin{Addr: addr, Secure: addr.IsLoopback() && ForwardedScheme(r.Header) != "http", Scheme: "http"}
+}
+
+// FromConn believes a connection that does not carry HTTP, such as one of gRPC. remote is the
+// address at its other end, and isTLS says that it is encrypted. The Scheme is unknown. An address
+// of another kind than IP, such as that of a Unix socket, is unknown, and the connection then
+// secure only with TLS.
+func FromConn(remote net.Addr, isTLS bool) Origin {
+	addr := netip.Addr{}
+	if ip, ok := remote.(interface{ AddrPort() netip.AddrPort }); ok { // of TCP or UDP
+		addr = ip.AddrPort().Addr().Unmap().WithZone("")
+	}
+	return Origin{Addr: addr, Secure: isTLS || addr.IsLoopback()}
 }
 
 // IsPeerIn returns a function that reports whether a request's peer, at the other

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -74,13 +75,16 @@ func (l *library) prove(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, `<!doctype html><link rel="icon" href="data:,"><form method="post"><button>It is me</button></form>`)
 }
 
-func (l *library) viewer(r *http.Request) (sparekey.User, bool) {
+func (l *library) viewer(r *http.Request) (sparekey.User, bool, error) {
 	cookie, err := r.Cookie("library")
 	if err != nil {
-		return sparekey.User{}, false
+		return sparekey.User{}, false, nil // an anonymous request
 	}
 	u, err := l.UserByLogin(r.Context(), cookie.Value)
-	return u, err == nil
+	if errors.Is(err, sparekey.ErrUserNotFound) {
+		return u, false, nil // the user was deleted
+	}
+	return u, err == nil, err
 }
 
 func (l *library) mayEdit(_ context.Context, actor, target sparekey.User) (bool, error) {

@@ -103,6 +103,13 @@ type Time struct{ time.Time }
 // String writes the time for people who may be anywhere.
 func (t Time) String() string { return t.UTC().Format("2006-01-02 15:04") + " UTC" }
 
+// Words are those of an application for a scope of its own, for callers that know the reader's
+// language.
+type Words struct{ scope.Bundle }
+
+// String returns the words in the language in which the application defined the scope.
+func (w Words) String() string { return w.Text("") }
+
 // Duration is a duration in a sentence, for callers that format durations themselves.
 type Duration struct{ time.Duration }
 
@@ -159,14 +166,16 @@ func Rule(bundles scope.Bundles, rule string) Sentence {
 }
 
 func bundle(bundles scope.Bundles, name string) Sentence {
-	rules, ok := bundles[name]
+	b, ok := bundles[name]
 	switch {
 	case !ok:
 		return sentence("bundle_unknown")
-	case rules == scope.BuiltIn()[name]:
+	case b.IsStandard():
 		return sentence("bundle." + name)
+	case b.IsNamed():
+		return sentence("bundle_own", "rules", Words{b})
 	}
-	return sentence("bundle_own", "rules", rules.String())
+	return sentence("bundle_own", "rules", b.Rules.String())
 }
 
 // unnamed returns what a limited credential would cover in WordPress, and may not change

@@ -21,7 +21,7 @@ var now = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 func service(policy sparekey.Policy) *sparekey.Service {
 	store := memory.New()
-	return sparekey.New(store, store, sparekey.Config{Policy: policy, Now: func() time.Time { return now }})
+	return sparekey.New(store, store, sparekey.Config{Bundles: scope.BuiltIn().WithWordPress("/wp-json"), Policy: policy, Now: func() time.Time { return now }})
 }
 
 func text(svc *sparekey.Service, c sparekey.Credential) string {
@@ -153,7 +153,7 @@ func TestCatalogues(t *testing.T) {
 	t.Parallel()
 	placeholder := regexp.MustCompile(`\{\w+\}`)
 	english := explain.Texts("en")
-	for name := range scope.BuiltIn() {
+	for name := range scope.BuiltIn().WithWordPress("/wp-json") {
 		if english["bundle."+name] == "" {
 			t.Errorf("bundle %q is not explained", name)
 		}

@@ -33,7 +33,7 @@ func TestBundlesNamedLikeRules(t *testing.T) {
 	for _, name := range names {
 		own[name] = []string{"GET /" + name}
 	}
-	bundles, err := scope.NewBundles(own)
+	bundles, err := scope.BuiltIn().Define(own)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -436,9 +436,9 @@ func TestSessionUnderWayWhenEnded(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
 	var ended atomic.Bool
-	api := rest.New(s.svc, func(r *http.Request) (sparekey.User, bool) {
-		u, ok := s.viewer(r)
-		return u, ok && !ended.Load()
+	api := rest.New(s.svc, func(r *http.Request) (sparekey.User, bool, error) {
+		u, ok, err := s.viewer(r)
+		return u, ok && !ended.Load(), err
 	}, rest.Config{BaseURL: "https://example.org/wp-json", Now: now})
 	body, more := io.Pipe()
 	r := s.request("POST", s.passwords("sub"), "", body)

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/sparekey-dev/sparekey"
@@ -44,28 +45,33 @@ func (c *call) identify() error {
 	if c.jsonp() != nil {
 		return nil // any page may load a script, and would read what it says
 	}
-	c.caller = c.h.signedIn(c.r)
+	if c.caller, err = c.h.signedIn(c.r); err != nil {
+		return err
+	}
 	return c.refuseCrossSite(c.caller.signedIn)
 }
 
 // signedIn returns the caller who is signed in by the application's own session, or an
 // anonymous one.
-func (h *Handler) signedIn(r *http.Request) caller {
-	user, ok := h.viewer(r)
-	if !ok || user.ID == "" {
-		return caller{}
+func (h *Handler) signedIn(r *http.Request) (caller, error) {
+	user, ok, err := h.viewer(r)
+	if err != nil {
+		return caller{}, fmt.Errorf("ask who is signed in: %w", err)
 	}
-	return caller{user: user, signedIn: true}
+	if !ok || user.ID == "" {
+		return caller{}, nil
+	}
+	return caller{user: user, signedIn: true}, nil
 }
 
 // identifyAgain finds out whether the caller is still who identify said.
-func (c *call) identifyAgain() error {
+func (c *call) identifyAgain() (err error) {
 	id := c.caller.identity
 	if id == nil {
-		c.caller = c.h.signedIn(c.r)
-		return nil
+		c.caller, err = c.h.signedIn(c.r)
+		return err
 	}
-	err := c.h.guard.Recheck(c.r, *id)
+	err = c.h.guard.Recheck(c.r, *id)
 	if err == nil {
 		return nil
 	}

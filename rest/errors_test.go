@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -203,5 +204,22 @@ func TestClientThatLeftIsNotLogged(t *testing.T) {
 	wantStatus(t, w, http.StatusServiceUnavailable)
 	if s.log.Len() > 0 {
 		t.Errorf("the log has %s", s.log)
+	}
+}
+
+// TestViewerCannotTell checks that a session store that is down is not taken for an anonymous
+// request, or for one that is signed out.
+func TestViewerCannotTell(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, options{})
+	for _, path := range []string{"/wp-json/", "/wp-json/wp/v2/users/me", "/wp-json/wp/v2/users/me/application-passwords"} {
+		r := httptest.NewRequest(http.MethodGet, "https://example.org"+path, nil)
+		r.Header.Set("X-Session", "broken")
+		w := httptest.NewRecorder()
+		s.api.ServeHTTP(w, r)
+		wantError(t, w, http.StatusServiceUnavailable, "service_unavailable")
+		if w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s: no Retry-After", path)
+		}
 	}
 }

@@ -32,9 +32,9 @@ func (d oneUser) UserByID(_ context.Context, id string) (sparekey.User, error) {
 }
 
 // viewer returns the user of the application's session cookie.
-func (d oneUser) viewer(r *http.Request) (sparekey.User, bool) {
+func (d oneUser) viewer(r *http.Request) (sparekey.User, bool, error) {
 	cookie, err := r.Cookie("session")
-	return d.user, err == nil && cookie.Value == "the session of ann"
+	return d.user, err == nil && cookie.Value == "the session of ann", nil
 }
 
 // An application with its own users and sessions mounts the API next to its pages. Ann, who

@@ -38,6 +38,9 @@ func setNoCache(header http.Header) {
 	header.Set("Cache-Control", "no-cache, must-revalidate, max-age=0, no-store, private")
 }
 
+// retryBroken is after how many seconds to repeat what could not be answered.
+const retryBroken = "5"
+
 // failure returns the answer for an error: the table's for a refusal, and 503 for any other
 // error.
 func (c *call) failure(err error) *response {
@@ -51,7 +54,11 @@ func (c *call) failure(err error) *response {
 		p = &apiError{code: codeUnavailable}
 	}
 	status := c.statusOf(p)
-	return &response{status: status, body: p.body(status), isError: true, noEnvelope: p.noEnvelope}
+	answer := &response{status: status, body: p.body(status), isError: true, noEnvelope: p.noEnvelope}
+	if status == http.StatusServiceUnavailable {
+		answer.header = []member{{"Retry-After", retryBroken}}
+	}
+	return answer
 }
 
 func (c *call) statusOf(p *apiError) int {

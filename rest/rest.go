@@ -14,7 +14,7 @@
 // # Authentication
 //
 // A Basic credential decides if a request has one; a wrong one is answered with 401 on every
-// route. Otherwise the application's own session decides, through a [Viewer]. With a session,
+// route. Otherwise the application's own session decides, by the viewer of [New]. With a session,
 // requests that change something must come from the same site. JSONP ignores sessions, since
 // pages of any site can send such requests.
 //
@@ -46,10 +46,6 @@ import (
 
 // DefaultMaxBody is how many bytes the body of a request may have.
 const DefaultMaxBody = 1 << 20
-
-// Viewer returns the user who is signed in by the application's own session. It must be safe
-// for concurrent use.
-type Viewer func(r *http.Request) (sparekey.User, bool)
 
 // Config holds the options of a [Handler].
 type Config struct {
@@ -128,7 +124,7 @@ type Config struct {
 // requests for any path with a query parameter rest_route. It is safe for concurrent use.
 type Handler struct {
 	svc         *sparekey.Service
-	viewer      Viewer
+	viewer      func(*http.Request) (sparekey.User, bool, error)
 	config      Config
 	base        string // BaseURL without a slash at its end
 	basePath    string // its path, in the form of a request's
@@ -139,9 +135,13 @@ type Handler struct {
 	password    *route // of a single application password
 }
 
-// New returns a Handler for the application passwords of svc. A nil viewer means that callers
-// authenticate with application passwords only.
-func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
+// New returns a Handler for the application passwords of svc. viewer returns the user who is
+// signed in by the application's own session, and false where there is none. An error says that
+// it cannot tell, for example because the store of sessions is down: the answer is then 503, as
+// for every question without an answer. viewer must be safe for concurrent use. It is also what
+// package web takes. A nil viewer means that callers authenticate with application passwords
+// only.
+func New(svc *sparekey.Service, viewer func(*http.Request) (sparekey.User, bool, error), config Config) *Handler {
 	if svc == nil {
 		panic("rest.New: a *sparekey.Service is required")
 	}
@@ -149,7 +149,7 @@ func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
 	base := absolute("BaseURL", text)
 	config = withDefaults(config, base, byQuery)
 	if viewer == nil {
-		viewer = func(*http.Request) (sparekey.User, bool) { return sparekey.User{}, false }
+		viewer = func(*http.Request) (sparekey.User, bool, error) { return sparekey.User{}, false, nil }
 	}
 	h := &Handler{
 		svc:         svc,

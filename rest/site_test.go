@@ -15,6 +15,7 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/rest"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
@@ -69,6 +70,9 @@ func newSite(t testing.TB, o options) *site {
 		u.Email, u.DisplayName, u.Registered = u.Login+"@example.org", strings.ToTitle(u.Login), now()
 		s.add(t, setup, u)
 	}
+	if o.service.Bundles == nil {
+		o.service.Bundles = scope.BuiltIn().WithWordPress("/wp-json")
+	}
 	s.svc = sparekey.New(backend(s.store, o), directory(s.store, o), o.service)
 	if o.rest.BaseURL == "" {
 		o.rest.BaseURL = "https://example.org/wp-json"
@@ -93,9 +97,12 @@ func (s *site) add(t testing.TB, svc *sparekey.Service, u sparekey.User) {
 }
 
 // viewer is the site's session: a header in place of a cookie.
-func (s *site) viewer(r *http.Request) (sparekey.User, bool) {
+func (s *site) viewer(r *http.Request) (sparekey.User, bool, error) {
+	if r.Header.Get("X-Session") == "broken" {
+		return sparekey.User{}, false, errors.New("the store of sessions is down")
+	}
 	u, ok := s.users[r.Header.Get("X-Session")]
-	return u, ok
+	return u, ok, nil
 }
 
 func backend(store *memory.Store, o options) sparekey.Store {

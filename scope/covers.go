@@ -16,6 +16,11 @@ type Access struct {
 	// Named, unless it is empty, is one of the names below. A rule covers the access only if
 	// its path contains this name, ignoring case.
 	Named string
+	// Scope, unless it is empty, is the scope of the application's own that the access needs;
+	// see [Named]. Only that name covers the access, in the list or in a bundle of it: rules
+	// about methods and paths do not. With both Scope and Named, it takes that name and such a
+	// rule.
+	Scope string
 }
 
 // Names that a rule must have in its path to cover a change to what they stand for:
@@ -46,6 +51,11 @@ func (l List) Covers(a Access, b Bundles) (rule string, ok bool) {
 	if isManaging(a.Method, a.Path) {
 		a.Named = NamePasswords
 	}
+	if a.Scope != "" {
+		if rule, ok = l.names(a.Scope, b); !ok || a.Named == "" {
+			return rule, ok
+		}
+	}
 	w := wanted{access: a}
 	w.start, w.isOpen = strings.CutSuffix(a.Path, "*")
 	for rule, rest := cut(string(l), '\n'); rule != ""; rule, rest = cut(rest, '\n') { // as All, which would allocate
@@ -55,8 +65,27 @@ func (l List) Covers(a Access, b Bundles) (rule string, ok bool) {
 			}
 			continue
 		}
-		for inner, rest := cut(string(b[rule]), '\n'); inner != ""; inner, rest = cut(rest, '\n') {
+		for inner, rest := cut(string(b[rule].Rules), '\n'); inner != ""; inner, rest = cut(rest, '\n') {
 			if w.isCovered(inner, strings.IndexByte(inner, ' ')) {
+				return rule, true
+			}
+		}
+	}
+	return "", false
+}
+
+// names returns the rule that is a name of a scope of the application's own, or the bundle that
+// has it. ok is false if there is none, and for a name that b does not have as such a scope.
+func (l List) names(name string, b Bundles) (rule string, ok bool) {
+	if !b.HasNamed(name) {
+		return "", false
+	}
+	for rule, rest := cut(string(l), '\n'); rule != ""; rule, rest = cut(rest, '\n') {
+		if rule == name {
+			return rule, true
+		}
+		for inner, rest := cut(string(b[rule].Rules), '\n'); inner != ""; inner, rest = cut(rest, '\n') {
+			if inner == name {
 				return rule, true
 			}
 		}

@@ -1,8 +1,8 @@
 // Package scope has the rules of what a credential may be used for: rules about methods and
 // paths, and names for bundles of them.
 //
-//	list, err := scope.Parse([]string{"read", "POST /wp-json/wp/v2/posts*"})
-//	rule, ok := list.Covers(scope.Access{Method: "GET", Path: "/wp-json/wp/v2/posts"}, scope.BuiltIn())
+//	list, err := scope.Parse([]string{"read", "POST /posts*"})
+//	rule, ok := list.Covers(scope.Access{Method: "GET", Path: "/posts/7"}, scope.BuiltIn())
 //
 // # Rules
 //
@@ -21,6 +21,8 @@
 // Creating, changing and revoking application passwords needs a rule that has
 // "application-passwords" in its path: "* /*" is not enough. The other names of
 // [Access.Named] need such a rule as well.
+//
+// An application can ask for scopes of its own by their names instead; see [Named].
 //
 // This package knows one method and one path. An application may take a request for
 // other ones, too: package gateway/upstream knows which, and every one of them must be

@@ -73,9 +73,12 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// wordPress are the bundles of a site with WordPress's API at its usual path.
+func wordPress() scope.Bundles { return scope.BuiltIn().WithWordPress("/wp-json") }
+
 func TestCovers(t *testing.T) {
 	t.Parallel()
-	own, err := scope.NewBundles(map[string][]string{"deploy": {"POST /hooks/*", "wp:read"}})
+	own, err := wordPress().Define(map[string][]string{"deploy": {"POST /hooks/*", "wp:read"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +202,7 @@ func TestMatch(t *testing.T) {
 
 func TestWithin(t *testing.T) {
 	t.Parallel()
-	b, err := scope.NewBundles(map[string][]string{"few": {"GET /a", "GET /b"}})
+	b, err := scope.BuiltIn().Define(map[string][]string{"few": {"GET /a", "GET /b"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,15 +269,15 @@ func TestBundles(t *testing.T) {
 		"a name has":           {"A B": {"read"}},
 		"must be":              {"a": {"GET"}},
 	} {
-		if _, err := scope.NewBundles(own); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := scope.BuiltIn().Define(own); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", own, err, want)
 		}
 	}
-	b, err := scope.NewBundles(map[string][]string{"read": {"GET /only"}, "mine": {"read", "POST /x"}})
+	b, err := scope.BuiltIn().Define(map[string][]string{"read": {"GET /only"}, "mine": {"read", "POST /x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b["mine"].Rules(); !slices.Equal(got, []string{"GET /only", "POST /x"}) {
+	if got := b["mine"].Rules.Rules(); !slices.Equal(got, []string{"GET /only", "POST /x"}) {
 		t.Errorf("mine: %q", got)
 	}
 	if got := b.Unknown(parse(t, "mine", "his", "GET /a")); !slices.Equal(got, []string{"his"}) {
@@ -315,7 +318,7 @@ func FuzzCovers(f *testing.F) {
 	f.Add("GET /wp-json/*", "GET", "/wp-json/wp/v2/posts")
 	f.Add("* /a/*/b*", "POST", "/a/x/b;c")
 	f.Add("application-passwords", "DELETE", "/wp-json/wp/v2/users/*/application-passwords/*")
-	b := scope.BuiltIn()
+	b := wordPress()
 	f.Fuzz(func(t *testing.T, rule, method, path string) {
 		l, err := scope.Parse([]string{rule})
 		if err != nil || l == "" {

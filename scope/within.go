@@ -32,18 +32,22 @@ func (l List) includes(rule string, b Bundles) bool {
 			}
 		}
 		bundle, known := b[rule]
-		for inner := range bundle.All() {
+		if bundle.IsNamed() { // or unknown, and may become anything
+			_, ok := l.names(rule, b)
+			return ok
+		}
+		for inner := range bundle.Rules.All() {
 			if !l.includes(inner, b) {
 				return false
 			}
 		}
-		return known // who knows what an unknown one will be
+		return known
 	}
 	for own := range l.All() {
 		if ruleWithin(rule, own) {
 			return true
 		}
-		for inner := range b[own].All() {
+		for inner := range b[own].Rules.All() {
 			if ruleWithin(rule, inner) {
 				return true
 			}
@@ -99,7 +103,7 @@ func (l List) Names(text string, b Bundles) bool {
 		if strings.Contains(rule, text) && !IsName(rule) {
 			return true
 		}
-		for inner := range b[rule].All() {
+		for inner := range b[rule].Rules.All() {
 			if strings.Contains(inner, text) {
 				return true
 			}

@@ -76,7 +76,9 @@ func answerAuthorization(c *call) (*answer, error) {
 func (c *call) authorization() (request authorize.Request, redirected *answer, err error) {
 	request, err = c.authorizationRequest()
 	if err != nil {
-		c.identifyOptional()
+		if broken := c.identifyOptional(); broken != nil {
+			return request, nil, broken
+		}
 		return request, nil, err
 	}
 	c.here = c.addressOf(request)

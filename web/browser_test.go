@@ -23,6 +23,7 @@ import (
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/audit"
 	"github.com/sparekey-dev/sparekey/internal/testclock"
+	"github.com/sparekey-dev/sparekey/scope"
 	"github.com/sparekey-dev/sparekey/store/memory"
 	"github.com/sparekey-dev/sparekey/web"
 )
@@ -78,6 +79,9 @@ func newSite(t *testing.T, change ...func(*options)) *site {
 		s.audit = audit.New(s.store, audit.Config{Now: s.clock.Now})
 		o.service.Record, o.service.Observe, o.web.Audit = s.audit.Record, s.audit.Observe, s.store
 	}
+	if o.service.Bundles == nil {
+		o.service.Bundles = scope.BuiltIn().WithWordPress("/wp-json")
+	}
 	s.svc = sparekey.New(s.store, s.store, o.service)
 	s.pages = web.New(s.svc, s.viewer, o.web)
 	s.mux.Handle(base, s.pages)
@@ -98,9 +102,12 @@ func (s *site) user(login string, roles ...string) sparekey.User {
 }
 
 // viewer believes a header, as nothing but a test may.
-func (s *site) viewer(r *http.Request) (sparekey.User, bool) {
+func (s *site) viewer(r *http.Request) (sparekey.User, bool, error) {
 	u, err := s.store.UserByLogin(context.WithoutCancel(r.Context()), r.Header.Get("Test-User"))
-	return u, err == nil
+	if errors.Is(err, sparekey.ErrUserNotFound) {
+		return u, false, nil
+	}
+	return u, err == nil, err
 }
 
 // make creates a credential behind the pages' back.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -71,7 +72,9 @@ func (c *call) answer(m methods) (*answer, error) {
 		return nil, errCrossSite
 	}
 	if len(m) == 0 {
-		c.identifyOptional()
+		if err := c.identifyOptional(); err != nil {
+			return nil, err
+		}
 		return nil, errNoPage
 	}
 	method := c.r.Method
@@ -139,10 +142,21 @@ func signedIn(next handle) handle {
 }
 
 // identifyOptional is for pages that anonymous users can see, too.
-func (c *call) identifyOptional() {
-	if user, ok := c.viewer(c.r); ok && c.config.Origin(c.r).Secure {
+func (c *call) identifyOptional() error {
+	user, ok, err := c.whoIsSignedIn()
+	if ok && c.config.Origin(c.r).Secure {
 		c.signed = user
 	}
+	return err
+}
+
+// whoIsSignedIn asks the viewer. Neither ok nor err is set for an anonymous request.
+func (c *call) whoIsSignedIn() (user sparekey.User, ok bool, err error) {
+	user, ok, err = c.viewer(c.r)
+	if err != nil {
+		return sparekey.User{}, false, fmt.Errorf("ask who is signed in: %w", err)
+	}
+	return user, ok && user.ID != "", nil
 }
 
 // identify finds out who is signed in, and refuses a form that was shown to another user. For
@@ -152,8 +166,11 @@ func (c *call) identify(back string) (redirected *answer, err error) {
 	if !c.config.Origin(c.r).Secure {
 		return nil, errInsecure
 	}
-	user, ok := c.viewer(c.r)
-	if ok && user.ID != "" {
+	user, ok, err := c.whoIsSignedIn()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
 		c.signed = user
 		return nil, c.checkFormOwner()
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/scope"
@@ -72,10 +73,14 @@ type errorPage struct {
 	Again  string   // address of the page, to show it to the user who is signed in now
 }
 
+// retryBroken is when to ask again for a page that could not be made.
+const retryBroken = 5 * time.Second
+
 func (c *call) failure(err error) *answer {
 	status, key := outcome(err)
 	if status == http.StatusServiceUnavailable {
 		c.logBroken(err)
+		c.retryAfter(retryBroken)
 	}
 	p := &errorPage{Text: c.lang.T("error."+key+".text", "user", nameOf(c.signed))}
 	var invalid *sparekey.InvalidError

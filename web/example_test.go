@@ -33,9 +33,9 @@ func (l library) UserByID(_ context.Context, id string) (sparekey.User, error) {
 }
 
 // Viewer returns the user who is signed in. A real application asks its session store.
-func (l library) Viewer(r *http.Request) (sparekey.User, bool) {
+func (l library) Viewer(r *http.Request) (sparekey.User, bool, error) {
 	cookie, err := r.Cookie("session")
-	return l.ann, err == nil && cookie.Value == "ann's"
+	return l.ann, err == nil && cookie.Value == "ann's", nil
 }
 
 // An application with its own users mounts the pages. Ann makes a password for

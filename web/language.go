@@ -64,6 +64,8 @@ func (l *language) fill(text string, pairs []any) string {
 			value = isolate(v)
 		case explain.Duration:
 			value = l.lasting(v.Duration)
+		case explain.Words:
+			value = isolate(v.Text(l.Tag))
 		}
 		replace = append(replace, fmt.Sprintf("{%v}", pairs[i]), value)
 	}

@@ -416,7 +416,7 @@ func TestConfigThatCannotWork(t *testing.T) {
 	t.Parallel()
 	store := memory.New()
 	svc := sparekey.New(store, store, sparekey.Config{})
-	viewer := func(*http.Request) (sparekey.User, bool) { return sparekey.User{}, false }
+	viewer := func(*http.Request) (sparekey.User, bool, error) { return sparekey.User{}, false, nil }
 	good := web.Config{BaseURL: "https://example.org/x"}
 	for name, change := range map[string]func(*web.Config){
 		"BaseURL":    func(c *web.Config) { c.BaseURL = "/x" },
@@ -459,7 +459,7 @@ func TestPagesAtTheRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := web.New(sparekey.New(store, store, sparekey.Config{}), func(*http.Request) (sparekey.User, bool) { return ann, true },
+	h := web.New(sparekey.New(store, store, sparekey.Config{}), func(*http.Request) (sparekey.User, bool, error) { return ann, true, nil },
 		web.Config{BaseURL: "https://passwords.example.org/"})
 	for path, want := range map[string]int{"/": 200, "/authorize": 200, "/revoke-all": 200, "/assets/app.css": 200, "/x": 404} {
 		r := httptest.NewRequest(http.MethodGet, path, nil)

@@ -83,7 +83,11 @@ func (g gatekeeper) showSignIn(c *call) (*answer, error) {
 	if !c.config.Origin(c.r).Secure {
 		return nil, errInsecure
 	}
-	if user, ok := c.viewer(c.r); ok && user.ID != "" {
+	_, ok, err := c.whoIsSignedIn()
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
 		return redirect(c.redirectTo()), nil
 	}
 	return c.signInPage(&passwordPage{Notice: c.notice()}), nil
@@ -186,7 +190,10 @@ func (g gatekeeper) showSignOut(c *call) (*answer, error) {
 }
 
 func (g gatekeeper) signOut(c *call) (*answer, error) {
-	if c.identifyOptional(); c.signed.ID != "" {
+	if err := c.identifyOptional(); err != nil {
+		return nil, err
+	}
+	if c.signed.ID != "" {
 		if err := c.checkFormOwner(); err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@
 //
 // # Who is signed in
 //
-// The application decides that, with a [Viewer]. Its session cookie should be SameSite=Lax.
+// The application decides that, with the viewer of [New]. Its session cookie should be SameSite=Lax.
 // The pages refuse requests that other sites make a browser send, but they can only recognize
 // these in browsers that say where a request comes from.
 //
@@ -51,15 +51,11 @@ import (
 	"github.com/sparekey-dev/sparekey"
 )
 
-// Viewer returns the user who is signed in by the application's own session. It must be safe
-// for concurrent use.
-type Viewer func(r *http.Request) (sparekey.User, bool)
-
 // Handler serves the pages below the path of [Config.BaseURL]. It is safe for
 // concurrent use.
 type Handler struct {
 	svc         *sparekey.Service
-	viewer      Viewer
+	viewer      func(*http.Request) (sparekey.User, bool, error)
 	config      Config
 	base        string // the path of BaseURL, without a slash at its end
 	assets      assets
@@ -72,11 +68,14 @@ type Handler struct {
 	mux         *http.ServeMux
 }
 
-// New returns a Handler for the application passwords of svc. Callers without a session, as
-// viewer reports it, see only the way to sign in.
-func New(svc *sparekey.Service, viewer Viewer, config Config) *Handler {
+// New returns a Handler for the application passwords of svc. viewer returns the user who is
+// signed in by the application's own session, and false where there is none: such callers see
+// only the way to sign in. An error says that it cannot tell, for example because the store of
+// sessions is down: the answer is then 503, as for every question without an answer. viewer must
+// be safe for concurrent use. It is also what package rest takes.
+func New(svc *sparekey.Service, viewer func(*http.Request) (sparekey.User, bool, error), config Config) *Handler {
 	if svc == nil || viewer == nil {
-		panic("web.New: a *sparekey.Service and a Viewer are required")
+		panic("web.New: a *sparekey.Service and a viewer are required")
 	}
 	base := config.baseURL()
 	config = config.withDefaults(base)

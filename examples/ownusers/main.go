@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -68,13 +69,16 @@ func (a app) find(is func(sparekey.User) bool) (sparekey.User, error) {
 
 // viewer returns the user who is signed in. A real application asks its session store; this
 // one trusts a cookie, so keep it on your machine.
-func (a app) viewer(r *http.Request) (sparekey.User, bool) {
+func (a app) viewer(r *http.Request) (sparekey.User, bool, error) {
 	cookie, err := r.Cookie("session")
 	if err != nil {
-		return sparekey.User{}, false
+		return sparekey.User{}, false, nil // an anonymous request
 	}
 	u, err := a.UserByLogin(r.Context(), cookie.Value)
-	return u, err == nil
+	if errors.Is(err, sparekey.ErrUserNotFound) {
+		return u, false, nil // the user was deleted
+	}
+	return u, err == nil, err
 }
 
 // mayEdit lets managers manage all users, and other users only themselves.

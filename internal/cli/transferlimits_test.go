@@ -48,7 +48,7 @@ func TestTransferOfLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 			var said bytes.Buffer
-			x := &transfer{from: from, to: to, bundles: scope.BuiltIn(), dryRun: dryRun, t: terminal{out: &said, err: &said}}
+			x := &transfer{from: from, to: to, bundles: scope.BuiltIn().WithWordPress("/wp-json"), dryRun: dryRun, t: terminal{out: &said, err: &said}}
 			if err := x.user(t.Context(), u); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}

@@ -93,6 +93,17 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // Bundles are an operator's named scopes.
 type Bundles struct{ scope.Bundles }
 
+// builtIn are the bundles of every site, besides its operator's.
+func builtIn() scope.Bundles { return scope.BuiltIn().WithWordPress("/wp-json") }
+
+// OrBuiltIn are the bundles of a site whose operator may have defined none.
+func (b Bundles) OrBuiltIn() scope.Bundles {
+	if b.Bundles == nil {
+		return builtIn()
+	}
+	return b.Bundles
+}
+
 // Decode is called by kong, with a map from a configuration file or with a text.
 func (b *Bundles) Decode(ctx *kong.DecodeContext) error {
 	token, err := ctx.Scan.PopValue("scopes")
@@ -115,7 +126,7 @@ func (b *Bundles) Decode(ctx *kong.DecodeContext) error {
 	if err != nil {
 		return err
 	}
-	b.Bundles, err = scope.NewBundles(rules)
+	b.Bundles, err = builtIn().Define(rules)
 	return err
 }
 

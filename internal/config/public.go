@@ -25,7 +25,7 @@ func (s PublicSettings) PublicRules(bundles scope.Bundles) (gateway.Public, erro
 		return gateway.Public{}, fmt.Errorf("--public: %w", err)
 	}
 	if bundles == nil {
-		bundles = scope.BuiltIn()
+		bundles = builtIn()
 	}
 	if err := bundles.Check(requests); err != nil {
 		return gateway.Public{}, fmt.Errorf("--public %w", err)

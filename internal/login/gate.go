@@ -141,13 +141,10 @@ func (g *Gate) Load(next http.Handler) http.Handler {
 // are not signed in can have so much kept each, for as long as a body may take.
 const maxForm = 128 << 10
 
-// Viewer returns the user who is signed in.
-func (g *Gate) Viewer(r *http.Request) (sparekey.User, bool) {
-	u, err := g.viewer(r.Context())
-	if err != nil {
-		g.log.ErrorContext(r.Context(), "cannot tell who is signed in", "error", err)
-	}
-	return u, err == nil && u.ID != ""
+// Viewer returns the user who is signed in. An error says that it cannot tell.
+func (g *Gate) Viewer(r *http.Request) (u sparekey.User, signedIn bool, err error) {
+	u, err = g.viewer(r.Context())
+	return u, err == nil && u.ID != "", err
 }
 
 // viewer returns the user of the session, or the zero User. A session ends when the user's
@@ -212,7 +209,11 @@ func digest(text string) string {
 // Confirmed reports whether the signed-in user entered the main password within the last
 // minutes.
 func (g *Gate) Confirmed(r *http.Request) bool {
-	if _, signedIn := g.Viewer(r); !signedIn {
+	_, signedIn, err := g.Viewer(r)
+	if err != nil {
+		g.log.ErrorContext(r.Context(), "cannot tell who is signed in", "error", err)
+	}
+	if !signedIn {
 		return false
 	}
 	age := g.now().Sub(time.Unix(g.session(r.Context()).Confirmed, 0))

@@ -88,7 +88,7 @@ func newHouseWith(t *testing.T, s store, secure bool, clock *time.Time, limiter 
 	})
 	mux.HandleFunc("/everywhere", func(w http.ResponseWriter, r *http.Request) { report(w, h.gate.SignOutEverywhere(r.Context())) })
 	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) {
-		u, ok := h.gate.Viewer(r)
+		u, ok, _ := h.gate.Viewer(r)
 		fmt.Fprintf(w, "%s %v %v", u.Login, ok, ok && h.gate.Confirmed(r))
 	})
 	mux.HandleFunc("/hold", func(_ http.ResponseWriter, r *http.Request) { h.lasts = h.gate.Session(r) })

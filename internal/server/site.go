@@ -39,7 +39,7 @@ func Open(ctx context.Context, settings *config.Site, how Opening, rules spareke
 	}
 	rules.UniqueNames = settings.DuplicateNames == "reject"
 	rules.UsageInterval = time.Duration(settings.UsageInterval)
-	rules.Bundles, rules.Policy = settings.Scopes.Bundles, settings.Policy()
+	rules.Bundles, rules.Policy = settings.Scopes.OrBuiltIn(), settings.Policy()
 	if _, ok := b.(sparekey.Authority); !ok { // the directory has no rule of its own
 		rules.Allow, rules.AllowAll = sparekey.AllowAdministrators, sparekey.AdministratorsOnly
 	}

@@ -57,6 +57,9 @@ func New() *Store {
 	}
 }
 
+// RevisionOf implements [sparekey.Revisioned].
+func (s *Store) RevisionOf() any { return s }
+
 // Revision implements [sparekey.Revisioned].
 func (s *Store) Revision() (revision uint64, ok bool) {
 	s.mu.RLock()

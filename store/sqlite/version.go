@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// RevisionOf implements [sparekey.Revisioned].
+func (s *Store) RevisionOf() any { return s }
+
 // Revision implements [sparekey.Revisioned]: it differs after every change of
 // users and credentials by any process. ok is false once the Store is closed, and on
 // other systems than Linux.
