@@ -70,11 +70,11 @@ func (a app) find(is func(sparekey.User) bool) (sparekey.User, error) {
 // viewer returns the user who is signed in. A real application asks its session store; this
 // one trusts a cookie, so keep it on your machine.
 func (a app) viewer(r *http.Request) (sparekey.User, bool, error) {
-	cookie, err := r.Cookie("session")
-	if err != nil {
+	cookies := r.CookiesNamed("session")
+	if len(cookies) == 0 {
 		return sparekey.User{}, false, nil // an anonymous request
 	}
-	u, err := a.UserByLogin(r.Context(), cookie.Value)
+	u, err := a.UserByLogin(r.Context(), cookies[0].Value)
 	if errors.Is(err, sparekey.ErrUserNotFound) {
 		return u, false, nil // the user was deleted
 	}
