@@ -90,7 +90,7 @@ func (c *server) run(ctx context.Context, all *config.Site, parts *group, counts
 	}
 	untilStop := context.WithoutCancel(ctx) // what requests under way need outlives the signal
 	parts.run(untilStop, site.keepThrottle, site.keepLog)
-	parts.run(untilStop, site.keepRepaired)
+	parts.run(untilStop, site.keepReconciled)
 	parts.run(untilStop, notices.Run)
 	parts.run(ctx, func(ctx context.Context) { site.maintain(ctx, log) })
 	parts.run(untilStop, c.numbers.server(ctx, log))

@@ -44,8 +44,9 @@ type Opening struct {
 // opener opens a database.
 type opener func(ctx context.Context, database string, how Opening) (Backend, error)
 
-// repairer is a database that has to be looked after while the program serves.
-type repairer interface {
+// reconciler is a database that must be reconciled with what another program writes to it, while
+// the server runs.
+type reconciler interface {
 	Run(ctx context.Context)
 }
 
@@ -57,9 +58,9 @@ var stores = map[string]opener{
 	"wordpress": openWordPress,
 }
 
-// keepRepaired looks after the database, if it is one that needs it, until the context ends.
-func (s *Site) keepRepaired(ctx context.Context) {
-	if r, ok := s.Backend.(repairer); ok {
+// keepReconciled reconciles the database with WordPress, if it is one that PHP writes as well, until the context ends.
+func (s *Site) keepReconciled(ctx context.Context) {
+	if r, ok := s.Backend.(reconciler); ok {
 		r.Run(ctx)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// canMap says that Version works here. Elsewhere it is untried.
+// canMap says that Revision works here. Elsewhere it is untried.
 const canMap = true
 
 // mapHeader maps the beginning of an index, which SQLite has made longer than a
