@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/rest"
@@ -463,5 +464,76 @@ func TestSessionUnderWayWhenEnded(t *testing.T) {
 	wantError(t, <-answer, http.StatusUnauthorized, "rest_cannot_create_application_passwords")
 	if got := s.names(t, "sub"); len(got) != 1 {
 		t.Errorf("application passwords are now %v", got)
+	}
+}
+
+// sendSlowly sends a request with a body of JSON, and calls meanwhile once the API has begun to
+// read it.
+func (s *site) sendSlowly(t *testing.T, r *http.Request, text string, meanwhile func()) *httptest.ResponseRecorder {
+	t.Helper()
+	body, more := io.Pipe()
+	r.Body, r.ContentLength = body, -1
+	r.Header.Set("Content-Type", "application/json")
+	answer := make(chan *httptest.ResponseRecorder, 1)
+	go func() {
+		answer <- s.send(r)
+		body.Close()
+	}()
+	if _, err := io.WriteString(more, text[:1]); err != nil {
+		t.Fatal(err)
+	}
+	meanwhile()
+	if _, err := io.WriteString(more, text[1:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := more.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return <-answer
+}
+
+// TestRequestUnderWayWhenDemoted takes its time with a body, and has the role that allows the
+// request taken away from its user meanwhile.
+func TestRequestUnderWayWhenDemoted(t *testing.T) {
+	t.Parallel()
+	s, _, by := newChangingSite(t, options{})
+	for _, c := range []struct{ method, path, code string }{
+		{"GET", s.passwords("sub"), "rest_cannot_list_application_passwords"},
+		{"POST", s.passwords("sub"), "rest_cannot_create_application_passwords"},
+		{"DELETE", s.passwords("sub"), "rest_cannot_delete_application_passwords"},
+		{"PUT", s.userPath("sub"), "rest_cannot_edit"},
+	} {
+		setRole := func(role string) {
+			t.Helper()
+			if _, err := s.store.UpdateUser(t.Context(), s.users["admin"].ID, func(u *sparekey.User) error {
+				u.Roles = []string{role}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		setRole("administrator")
+		w := s.sendSlowly(t, s.request(c.method, c.path, "admin", nil), `{"name":"taken","password":"correct horse"}`, func() { setRole("subscriber") })
+		wantError(t, w, http.StatusForbidden, c.code)
+	}
+	if got := s.names(t, "sub"); len(got) != 1 || len(*by) != 0 {
+		t.Errorf("application passwords are now %v, changes by %v", got, *by)
+	}
+}
+
+// TestRequestUnderWayWhenLimited takes its time with a change of a user, and has the credential
+// that it came with limited meanwhile.
+func TestRequestUnderWayWhenLimited(t *testing.T) {
+	t.Parallel()
+	s, _, by := newChangingSite(t, options{})
+	soon := now().Add(time.Hour)
+	w := s.sendSlowly(t, s.request("PUT", me, "sub", nil), `{"password":"correct horse"}`, func() {
+		if _, err := s.svc.AsOperator().Edit(t.Context(), s.users["sub"].ID, s.uuids["sub"], sparekey.Edit{Expires: &soon}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	wantError(t, w, http.StatusForbidden, "application_password_changed")
+	if len(*by) != 0 {
+		t.Errorf("changes by %v", *by)
 	}
 }

@@ -64,7 +64,7 @@ func (h *Handler) signedIn(r *http.Request) (caller, error) {
 	return caller{user: user, signedIn: true}, nil
 }
 
-// identifyAgain finds out whether the caller is still who identify said.
+// identifyAgain finds out whether the caller is still who identify said, and with which rights.
 func (c *call) identifyAgain() (err error) {
 	id := c.caller.identity
 	if id == nil {
@@ -72,10 +72,14 @@ func (c *call) identifyAgain() (err error) {
 		return err
 	}
 	err = c.h.guard.Recheck(c.r, *id)
+	c.caller = caller{}
 	if err == nil {
+		if id.User, err = c.h.svc.Directory().UserByID(c.r.Context(), id.User.ID); err != nil {
+			return fmt.Errorf("find the caller: %w", err)
+		}
+		c.caller = caller{user: id.User, signedIn: true, identity: id}
 		return nil
 	}
-	c.caller = caller{}
 	if isUnavailable(err) {
 		c.unavailableErr = err
 		return c.refuseUnavailable()

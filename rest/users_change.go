@@ -68,6 +68,9 @@ func (c *call) mayChangeUsers() error {
 	case id.OldSecret:
 		return sparekey.ErrOldSecret
 	}
+	if err := c.manager().Confirm(c.r.Context()); err != nil { // its limits are those from before the body
+		return err
+	}
 	if !c.h.svc.IsLimited(id.Credential) {
 		return nil
 	}
