@@ -361,3 +361,58 @@ func TestRevokeIf(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// steps is a store with transactions. It counts the writes within one, and those without.
+type steps struct {
+	*memory.Store
+	within, without int
+}
+
+type stepKey struct{}
+
+func (s *steps) Atomically(ctx context.Context, do func(context.Context) error) error {
+	return do(context.WithValue(ctx, stepKey{}, true))
+}
+
+func (s *steps) count(ctx context.Context) {
+	if ctx.Value(stepKey{}) == nil {
+		s.without++
+		return
+	}
+	s.within++
+}
+
+func (s *steps) Insert(ctx context.Context, c sparekey.Credential, check sparekey.Check) error {
+	s.count(ctx)
+	return s.Store.Insert(ctx, c, check)
+}
+
+func (s *steps) Delete(ctx context.Context, userID, uuid string) (sparekey.Credential, error) {
+	s.count(ctx)
+	return s.Store.Delete(ctx, userID, uuid)
+}
+
+// TestQuestionAndWriteAreOneStep has a store with transactions and no audit log: a credential that
+// is extended after the question whether it expired must not be revoked, and one that is revoked
+// after the question whether it may act must not create another.
+func TestQuestionAndWriteAreOneStep(t *testing.T) {
+	t.Parallel()
+	store := &steps{Store: memory.New()}
+	user, err := store.CreateUser(t.Context(), sparekey.User{Login: "ann"}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := sparekey.New(store, store, sparekey.Config{})
+	_, acting, err := svc.AsOperator().Create(t.Context(), user.ID, sparekey.NewCredential{Name: "app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, c, err := svc.AsCaller(sparekey.Identity{User: user, Credential: acting}).Create(t.Context(), user.ID, sparekey.NewCredential{Name: "other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked, err := svc.RevokeIf(t.Context(), c.Key(), func(sparekey.Credential) sparekey.Reason { return sparekey.ReasonExpired })
+	if err != nil || !revoked || store.within != 3 || store.without != 0 {
+		t.Errorf("revoked %v, %v, writes within steps %d, without %d", revoked, err, store.within, store.without)
+	}
+}

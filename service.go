@@ -288,9 +288,9 @@ func (s *Service) InUse(ctx context.Context) (bool, error) {
 // now is the time of an operation: UTC in whole seconds, as stores keep it.
 func (s *Service) now() time.Time { return s.config.Now().UTC().Truncate(time.Second) }
 
-// atomically makes one step of what do writes, as far as the store can.
+// atomically makes one step of what do asks and writes, as far as the store can.
 func (s *Service) atomically(ctx context.Context, do func(context.Context) error) error {
-	if t, ok := capability[Transactor](s.store); ok && s.config.Record != nil {
+	if t, ok := capability[Transactor](s.store); ok {
 		return t.Atomically(ctx, do)
 	}
 	return do(ctx)
