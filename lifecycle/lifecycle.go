@@ -101,8 +101,9 @@ func (m *Maintenance) Run(ctx context.Context) error {
 // RunOnce does the maintenance now. It reports to [sparekey.Config.Observe] the credentials that
 // expire in 14 days, in 7 and in one (once each), and revokes those that were not used for
 // [sparekey.Policy.RevokeUnused] or that have been inactive for [sparekey.Policy.KeepInactive].
-// Several processes may do it on the same store; see [Checkpointer]. It returns
-// [sparekey.ErrUnavailable] if the Store of the Service is not a [sparekey.Searcher].
+// If it cannot give all notices, the next run gives them again. Several processes may do it on
+// the same store; see [Checkpointer]. It returns [sparekey.ErrUnavailable] if the Store of the
+// Service is not a [sparekey.Searcher].
 func (m *Maintenance) RunOnce(ctx context.Context) (Result, error) {
 	if err := m.service.AsOperator().MaySearch(ctx, ""); err != nil {
 		return Result{}, err
@@ -114,9 +115,16 @@ func (m *Maintenance) RunOnce(ctx context.Context) (Result, error) {
 	if err != nil || !ok {
 		return Result{}, err
 	}
-	result, err := m.run(ctx, last, now)
+	expiring, revocable, err := m.find(ctx, last, now)
+	if err == nil {
+		err = m.notify(ctx, expiring)
+	}
 	if err != nil {
-		return result, errors.Join(fmt.Errorf("maintenance: %w", err), m.undo(ctx, now, last))
+		return Result{}, errors.Join(fmt.Errorf("maintenance: %w", err), m.undo(ctx, now, last))
+	}
+	result := Result{Expiring: len(expiring)}
+	if result.Revoked, err = m.revoke(ctx, revocable, now); err != nil {
+		return result, fmt.Errorf("maintenance: %w", err) // the next run finds them again
 	}
 	return result, nil
 }
@@ -145,7 +153,8 @@ func (m *Maintenance) begin(ctx context.Context, now time.Time) (last time.Time,
 const undoTime = 10 * time.Second
 
 // undo sets the checkpoint back after a run that failed, so that the next one begins where that
-// one began.
+// one began. If another process has made a run meanwhile, the notices of that are repeated:
+// otherwise those of this run would be missing.
 func (m *Maintenance) undo(ctx context.Context, now, last time.Time) error {
 	if m.config.Checkpoints == nil {
 		m.last = last
@@ -153,39 +162,53 @@ func (m *Maintenance) undo(ctx context.Context, now, last time.Time) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
-	_, err := m.config.Checkpoints.CompareAndSwapCheckpoint(ctx, now, last)
-	return err
+	for at := now; at.After(last); {
+		swapped, err := m.config.Checkpoints.CompareAndSwapCheckpoint(ctx, at, last)
+		if err != nil || swapped {
+			return err
+		}
+		if at, err = m.config.Checkpoints.Checkpoint(ctx); err != nil {
+			return err
+		}
+	}
+	return nil // another process has set it back as far
 }
 
-// run first finds what is due and then does it.
-func (m *Maintenance) run(ctx context.Context, last, now time.Time) (r Result, err error) {
-	var expiring, revocable []sparekey.Credential
+// find finds what is due.
+func (m *Maintenance) find(ctx context.Context, last, now time.Time) (expiring, revocable []sparekey.Credential, err error) {
 	for c, err := range m.service.AsOperator().All(ctx) {
 		switch {
 		case err != nil:
-			return r, err
+			return nil, nil, err
 		case m.revocable(c, now) != "":
 			revocable = append(revocable, c)
 		case isNoticeDue(c.Created, m.service.Expires(c), last, now):
 			expiring = append(expiring, c)
 		}
 	}
+	return expiring, revocable, nil
+}
+
+func (m *Maintenance) notify(ctx context.Context, expiring []sparekey.Credential) error {
 	for _, c := range expiring {
 		if err := m.service.NotifyExpiring(ctx, c); err != nil {
-			return r, err
+			return err
 		}
-		r.Expiring++
 	}
+	return nil
+}
+
+func (m *Maintenance) revoke(ctx context.Context, revocable []sparekey.Credential, now time.Time) (n int, err error) {
 	for _, c := range revocable { // it may have been extended since
 		revoked, err := m.service.RevokeIf(ctx, c.Key(), func(c sparekey.Credential) sparekey.Reason { return m.revocable(c, now) })
 		if err != nil {
-			return r, err
+			return n, err
 		}
 		if revoked {
-			r.Revoked++
+			n++
 		}
 	}
-	return r, nil
+	return n, nil
 }
 
 // isNoticeDue reports whether a notice became due after one time and until another. None is due

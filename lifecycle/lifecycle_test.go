@@ -224,6 +224,68 @@ func TestFailedRun(t *testing.T) {
 	}
 }
 
+// stuck is a store that cannot delete.
+type stuck struct{ *memory.Store }
+
+var errStuck = errors.New("cannot delete")
+
+func (stuck) Delete(context.Context, string, string) (sparekey.Credential, error) {
+	return sparekey.Credential{}, errStuck
+}
+
+// TestFailedRevocation has runs fail to revoke: they repeat that, and no notice.
+func TestFailedRevocation(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	s.create(t, "app", sparekey.Limits{Expires: s.clock.Now().Add(14*day + time.Hour)})
+	s.create(t, "expired", sparekey.Limits{Expires: s.clock.Now().Add(time.Minute)})
+	store := stuck{s.store}
+	svc := sparekey.New(store, store, sparekey.Config{Now: s.clock.Now, Observe: s.seen.observe, Policy: sparekey.Policy{KeepInactive: time.Minute}})
+	m := lifecycle.New(svc, lifecycle.Config{Checkpoints: s.store, Now: s.clock.Now})
+	for range 3 {
+		s.clock.Pass(time.Hour)
+		if _, err := m.RunOnce(t.Context()); !errors.Is(err, errStuck) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if s.seen["expiring app"] != 1 {
+		t.Errorf("got %v, want one notice", s.seen)
+	}
+}
+
+// TestFailedRunBesideAnother has another process make a run while one fails: what was due before
+// that began gets its notice.
+func TestFailedRunBesideAnother(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, sparekey.Config{})
+	s.create(t, "app", sparekey.Limits{Expires: s.clock.Now().Add(14*day + time.Minute)})
+	other := s.maintenance()
+	run := func() {
+		t.Helper()
+		if _, err := other.RunOnce(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run()
+	s.clock.Pass(time.Hour)
+	down := errors.New("down")
+	store := &paging{s.store, func() error {
+		s.clock.Pass(time.Minute)
+		run()
+		return down
+	}}
+	svc := sparekey.New(store, store, sparekey.Config{Now: s.clock.Now, Observe: s.seen.observe})
+	m := lifecycle.New(svc, lifecycle.Config{Checkpoints: s.store, Now: s.clock.Now})
+	if _, err := m.RunOnce(t.Context()); !errors.Is(err, down) {
+		t.Errorf("got %v", err)
+	}
+	s.clock.Pass(time.Hour)
+	run()
+	if s.seen["expiring app"] != 1 {
+		t.Errorf("got %v: the notice is lost", s.seen)
+	}
+}
+
 // TestCanceledRun ends the context during a run: the next one begins where that one began.
 func TestCanceledRun(t *testing.T) {
 	t.Parallel()
