@@ -497,11 +497,15 @@ func TestEndedSessionStaysEnded(t *testing.T) {
 			s.EndSession(t.Context(), "token"),
 			s.SaveSession(t.Context(), "token", []byte("c"), later),
 			s.EndSession(t.Context(), "unknown"),
-			s.SaveSession(t.Context(), "old", []byte("d"), time.Now().Add(-time.Hour)))
+			s.SaveSession(t.Context(), "old", []byte("d"), time.Now().Add(-time.Hour)),
+			s.SaveSession(t.Context(), "late", []byte("e"), time.Now().Add(-time.Minute)), // its request still runs
+			s.EndSession(t.Context(), "late"),
+			s.SaveSession(t.Context(), "another", []byte("f"), later),
+			s.SaveSession(t.Context(), "late", []byte("g"), later))
 		if err := errors.Join(steps...); err != nil {
 			t.Error(err)
 		}
-		for _, token := range []string{"token", "old", "unknown"} {
+		for _, token := range []string{"token", "old", "unknown", "late"} {
 			if data, _, found, err := s.FindSession(t.Context(), token); found || err != nil {
 				t.Errorf("%s: %q, %v", token, data, err)
 			}

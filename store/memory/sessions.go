@@ -12,9 +12,14 @@ type session struct {
 	expires time.Time
 }
 
-func (s session) hasExpired() bool {
-	return !s.expires.After(time.Now()) //nolint:forbidigo // sessions end by the wall clock
-}
+func (s session) hasExpired(now time.Time) bool { return !s.expires.After(now) }
+
+// sessionKept is how long a session is kept after its expiry. A request that found it before may
+// save it later: one that has ended must be known until then.
+const sessionKept = time.Hour
+
+// wallClock is what sessions end by.
+func wallClock() time.Time { return time.Now() } //nolint:forbidigo // see above
 
 // FindSession returns the data and the expiry of a session that has neither expired nor ended.
 func (s *Store) FindSession(ctx context.Context, token string) (data []byte, expires time.Time, found bool, err error) {
@@ -23,7 +28,7 @@ func (s *Store) FindSession(ctx context.Context, token string) (data []byte, exp
 	}
 	defer s.mu.RUnlock()
 	one, ok := s.sessions[token]
-	if !ok || one.data == nil || one.hasExpired() {
+	if !ok || one.data == nil || one.hasExpired(wallClock()) {
 		return nil, time.Time{}, false, nil
 	}
 	return slices.Clone(one.data), one.expires, true, nil
@@ -38,8 +43,9 @@ func (s *Store) SaveSession(ctx context.Context, token string, data []byte, expi
 	if one, known := s.sessions[token]; known && one.data == nil {
 		return nil
 	}
+	old := wallClock().Add(-sessionKept)
 	for other, one := range s.sessions {
-		if one.hasExpired() {
+		if one.hasExpired(old) {
 			delete(s.sessions, other)
 		}
 	}

@@ -20,7 +20,7 @@ func (s *Store) FindSession(ctx context.Context, token string) (data []byte, exp
 // SaveSession keeps the data of a session, unless it has ended.
 func (s *Store) SaveSession(ctx context.Context, token string, data []byte, expires time.Time) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, queryForgetSessions, wallClock()); err != nil {
+		if _, err := tx.ExecContext(ctx, queryForgetSessions, wallClock()-sessionKept); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, querySaveSession, token, data, expires.Unix())
@@ -57,6 +57,10 @@ func (s *Store) EndSessions(ctx context.Context, id string) error {
 	})
 	return failed("end a user's sessions", err)
 }
+
+// sessionKept is for how many seconds a session is kept after its expiry. A request that found it
+// before may save it later: one that has ended must be known until then.
+const sessionKept = 60 * 60
 
 // wallClock is what sessions end by.
 func wallClock() int64 { return time.Now().Unix() } //nolint:forbidigo // see above

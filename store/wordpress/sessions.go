@@ -23,12 +23,16 @@ func (s *Store) SaveSession(ctx context.Context, token string, data []byte, expi
 	if err := s.makeTables(ctx); err != nil {
 		return failed("save a session", err)
 	}
-	if _, err := s.db.ExecContext(ctx, s.queries.oldSessions, s.config.Now().Unix()); err != nil {
+	if _, err := s.db.ExecContext(ctx, s.queries.oldSessions, s.config.Now().Add(-sessionKept).Unix()); err != nil {
 		return failed("forget sessions that have expired", err)
 	}
 	_, err := s.db.ExecContext(ctx, s.queries.saveSession, token, data, expires.Unix())
 	return failed("save a session", err)
 }
+
+// sessionKept is how long a session is kept after its expiry. A request that found it before may
+// save it later: one that has ended must be known until then.
+const sessionKept = time.Hour
 
 // EndSession ends a session, so that SaveSession does not bring it back.
 func (s *Store) EndSession(ctx context.Context, token string) error {

@@ -342,7 +342,13 @@ func TestSessions(t *testing.T) {
 	if data, _, found, err := s.FindSession(ctx, "a"); found || err != nil {
 		t.Errorf("an ended one came back: %q, %v", data, err)
 	}
-	now = now.Add(2 * time.Hour)
+	now = now.Add(time.Hour + time.Minute) // past the expiry of both
+	if err := errors.Join(s.SaveSession(ctx, "b", []byte("new"), now.Add(time.Hour)), s.SaveSession(ctx, "a", []byte("back"), now.Add(time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	if data, _, found, err := s.FindSession(ctx, "a"); found || err != nil {
+		t.Errorf("an ended one came back after its expiry: %q, %v", data, err)
+	}
 	if _, _, found, err := s.FindSession(ctx, "A"); found || err != nil {
 		t.Errorf("an expired one: %v, %v", found, err)
 	}
