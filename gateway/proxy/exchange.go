@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/clientip"
 	"github.com/sparekey-dev/sparekey/gateway"
 )
@@ -131,12 +132,15 @@ func (x *exchange) responseRead() {
 type responseBody struct {
 	io.ReadCloser
 	exchange *exchange
+	response *http.Response
 }
 
-// Close is part of io.Closer.
+// Close is part of io.Closer. The trailers have arrived by then, and are passed on after it.
 func (a responseBody) Close() error {
 	a.exchange.responseRead()
-	return a.ReadCloser.Close()
+	err := a.ReadCloser.Close()
+	delete(a.response.Trailer, basicauth.HeaderReason)
+	return err
 }
 
 // hijack keeps the connection, so that end can close it.

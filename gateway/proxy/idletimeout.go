@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/basicauth"
 	"github.com/sparekey-dev/sparekey/gateway"
 	"github.com/sparekey-dev/sparekey/gateway/upstream"
 )
@@ -56,6 +57,8 @@ func (w *deadlineWriter) WriteHeader(status int) {
 	if status >= http.StatusOK { // 1xx come before the answer
 		w.started = true
 		w.exchange.responseStarted()
+	} else {
+		w.Header().Del(basicauth.HeaderReason) // amend sees the answer alone
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -256,7 +256,8 @@ func amend(res *http.Response) error {
 		basicauth.Warn(res.Header, x.decision.Identity)
 		setCacheHeaders(res, x.decision.Identity.User.ID == "")
 		if res.StatusCode != http.StatusSwitchingProtocols {
-			res.Body = responseBody{res.Body, x}
+			delete(res.Trailer, basicauth.HeaderReason)
+			res.Body = responseBody{res.Body, x, res}
 		}
 	}
 	return nil

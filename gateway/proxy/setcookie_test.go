@@ -224,3 +224,25 @@ func TestBrowserKeepsOwnCookie(t *testing.T) {
 		t.Errorf("%d, the jar has %v", res.StatusCode, got)
 	}
 }
+
+// TestApplicationCannotSetReason has an application say why a credential is refused, in every
+// place of an answer.
+func TestApplicationCannotSetReason(t *testing.T) {
+	t.Parallel()
+	const (
+		reason = "sparekey-reason: expired\n"
+		whole  = "Content-Length: 2\n\nok"
+		chunks = "Transfer-Encoding: chunked\n\n2\nok\n0\nX-Sum: 7\n" + reason + "\n"
+	)
+	for name, answer := range map[string]string{
+		"a header":               "HTTP/1.1 401 Unauthorized\n" + reason + whole,
+		"an early hint":          "HTTP/1.1 103 Early Hints\n" + reason + "\nHTTP/1.1 200 OK\n" + whole,
+		"a trailer":              "HTTP/1.1 200 OK\nTrailer: X-Sum, Sparekey-Reason\n" + chunks,
+		"an unannounced trailer": "HTTP/1.1 200 OK\n" + chunks,
+	} {
+		f := startBefore(t, scripted(t, answer), proxy.Config{}, gateway.Config{})
+		if got := f.everything(t); strings.Contains(strings.ToLower(got), "sparekey-reason") || !strings.Contains(got, "ok") {
+			t.Errorf("%s: got %s", name, got)
+		}
+	}
+}
