@@ -140,3 +140,35 @@ func TestWithWordPress(t *testing.T) {
 		}()
 	}
 }
+
+// TestNamedScopeIsNoPath has a scope of the application's own with "application-passwords" in its
+// name: in a bundle, too, it is not a rule about that path.
+func TestNamedScopeIsNoPath(t *testing.T) {
+	t.Parallel()
+	bundles, err := scope.Bundles{}.With(scope.Named("application-passwords:count", "Count application passwords")).
+		Define(map[string][]string{"counter": {"application-passwords:count", "GET /count"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range []scope.List{"application-passwords:count", "counter"} {
+		if list.Names(scope.NamePasswords, bundles) {
+			t.Errorf("%s has a rule with the path", list)
+		}
+	}
+}
+
+// TestRedefinedNamedScope has an operator define a bundle with the name of a scope of the
+// application's own, which another bundle has.
+func TestRedefinedNamedScope(t *testing.T) {
+	t.Parallel()
+	bundles := scope.Bundles{}.With(scope.Named("posts", "Write posts"))
+	for _, own := range []map[string][]string{{"editor": {"posts"}}, {"posts": {"editor"}}} {
+		var err error
+		if bundles, err = bundles.Define(own); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if scope.List("posts").Within("GET /*", bundles) {
+		t.Error("a name that stands for nothing is within rules")
+	}
+}

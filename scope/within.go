@@ -37,7 +37,13 @@ func (l List) includes(rule string, b Bundles) bool {
 			return ok
 		}
 		for inner := range bundle.Rules.All() {
-			if !l.includes(inner, b) {
+			ok := false
+			if IsName(inner) { // a scope of the application's own, or what was one when the bundle was defined
+				_, ok = l.names(inner, b)
+			} else {
+				ok = l.includes(inner, b)
+			}
+			if !ok {
 				return false
 			}
 		}
@@ -99,12 +105,13 @@ func startWithin(start string, isOpen bool, other string) bool {
 // Names reports whether any rule, or a rule of one of the bundles, has a text in its
 // path, such as "application-passwords".
 func (l List) Names(text string, b Bundles) bool {
+	has := func(rule string) bool { return strings.Contains(rule, text) && !IsName(rule) }
 	for rule := range l.All() {
-		if strings.Contains(rule, text) && !IsName(rule) {
+		if has(rule) {
 			return true
 		}
 		for inner := range b[rule].Rules.All() {
-			if strings.Contains(inner, text) {
+			if has(inner) {
 				return true
 			}
 		}
