@@ -262,6 +262,9 @@ type counting struct {
 	finds *atomic.Int64
 }
 
+// RevisionOf implements [sparekey.Revisioned]: counting changes no answer of the store.
+func (s counting) RevisionOf() any { return s }
+
 func (s counting) Find(ctx context.Context, userID, hash string) (sparekey.Credential, error) {
 	s.finds.Add(1)
 	return s.Store.Find(ctx, userID, hash)
