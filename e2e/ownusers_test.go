@@ -76,11 +76,11 @@ func (l *library) prove(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l *library) viewer(r *http.Request) (sparekey.User, bool, error) {
-	cookie, err := r.Cookie("library")
-	if err != nil {
+	cookies := r.CookiesNamed("library")
+	if len(cookies) == 0 {
 		return sparekey.User{}, false, nil // an anonymous request
 	}
-	u, err := l.UserByLogin(r.Context(), cookie.Value)
+	u, err := l.UserByLogin(r.Context(), cookies[0].Value)
 	if errors.Is(err, sparekey.ErrUserNotFound) {
 		return u, false, nil // the user was deleted
 	}
