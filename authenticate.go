@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -96,8 +95,7 @@ func ownRevision(whole any) (Revisioned, bool) {
 	if !ok {
 		return nil, false
 	}
-	of := r.RevisionOf()
-	return r, reflect.ValueOf(of).Comparable() && reflect.ValueOf(whole).Comparable() && of == whole
+	return r, authcache.IsSame(r.RevisionOf(), whole)
 }
 
 func (s *Service) cacheKey(a *Attempt) authcache.Key { return s.cache.Key(a.Login, a.Secret.plain) }
@@ -313,29 +311,19 @@ func (s *Service) lookUpAround(ctx context.Context, a Attempt, now time.Time) (i
 
 var errNotLookedUp = errors.New("Config.AroundLookup accepted an attempt whose look-up found nothing")
 
-// find asks the directory and the store. For an unknown user it asks the store in the place of a
-// known one, so that both cases take the same time, and drops the answer. It makes up no ID:
-// the keys of a store may not be able to hold it. Until a user is known, there is nothing to
-// compare the time with.
+// find asks the directory and the store.
 func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.Time) error {
 	user, err := s.users.UserByLogin(ctx, a.Login)
-	unknown := errors.Is(err, ErrUserNotFound)
-	if err != nil && !unknown {
+	switch {
+	case errors.Is(err, ErrUserNotFound):
+		return s.findForUnknown(ctx, a, now)
+	case err != nil:
 		return fmt.Errorf("find the user: %w", err)
-	}
-	if unknown {
-		if known := s.knownID.Load(); known != nil {
-			err = s.findNothing(ctx, *known, a.Secret, now)
-		}
-		if err == nil || errors.Is(err, ErrUserNotFound) {
-			err = &AuthError{Reason: unknownReason(a.Login)}
-		}
-		return err
 	}
 	if s.knownID.Load() == nil {
 		s.knownID.Store(&user.ID)
 	}
-	c, old, err := s.match(ctx, user.ID, a.Secret, now)
+	c, old, err := s.match(ctx, user.ID, a.Secret, now, false)
 	switch {
 	case errors.Is(err, ErrNotFound):
 		id.User = user
@@ -347,24 +335,17 @@ func (s *Service) find(ctx context.Context, a *Attempt, id *Identity, now time.T
 	return nil
 }
 
-// findNothing asks the store what match asks it about a wrong secret. It tries no legacy hash.
-func (s *Service) findNothing(ctx context.Context, userID string, secret Secret, now time.Time) error {
-	hash := secret.Hash()
-	_, isKnown := s.cache.Revision()
-	_, _, err := s.findByHash(ctx, userID, hash, secret, now)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
+// findForUnknown refuses an unknown login. Before, it asks the store in the place of a known user
+// and drops the answer, so that an unknown login and a wrong secret take the same time. It makes
+// up no ID: the keys of a store may not be able to hold it. Until a user is known, there is
+// nothing to compare the time with.
+func (s *Service) findForUnknown(ctx context.Context, a *Attempt, now time.Time) error {
+	if known := s.knownID.Load(); known != nil {
+		if _, _, err := s.match(ctx, *known, a.Secret, now, true); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
 	}
-	if _, err = s.store.Legacy(ctx, userID); err != nil {
-		return fmt.Errorf("list older application passwords: %w", err)
-	}
-	if isKnown {
-		return nil
-	}
-	if _, _, err = s.findByHash(ctx, userID, hash, secret, now); errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	return err
+	return &AuthError{Reason: unknownReason(a.Login)}
 }
 
 func unknownReason(login string) Reason {
@@ -377,16 +358,22 @@ func unknownReason(login string) Reason {
 // match finds the user's credential with this secret: by its hash, or by trying
 // those whose hash cannot be found. old says that it is the secret from before a
 // rotation. ErrNotFound says that there is none.
-func (s *Service) match(ctx context.Context, userID string, secret Secret, now time.Time) (c Credential, old bool, err error) {
+//
+// With isStandIn, the user stands for an unknown one: match then takes the steps for a wrong
+// secret, also if the user has this one, and tries no hash that takes long.
+func (s *Service) match(ctx context.Context, userID string, secret Secret, now time.Time, isStandIn bool) (c Credential, old bool, err error) {
 	hash := secret.Hash()
 	before, isKnown := s.cache.Revision()
 	c, old, err = s.findByHash(ctx, userID, hash, secret, now)
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, ErrNotFound) && (err != nil || !isStandIn) {
 		return c, old, err
 	}
 	legacy, err := s.store.Legacy(ctx, userID)
 	if err != nil {
 		return Credential{}, false, fmt.Errorf("list older application passwords: %w", err)
+	}
+	if isStandIn {
+		legacy = nil
 	}
 	c, old, err = s.matchLegacy(ctx, legacy, secret, hash, now)
 	if !errors.Is(err, ErrNotFound) {

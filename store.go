@@ -94,8 +94,8 @@ func (q CredentialQuery) Selects(c Credential) bool {
 
 // Unwrapper is an optional interface of a [Store] that wraps another one. If the Store is not
 // itself a [Searcher], a [Transactor] or a [Hasher], the [Service] takes the first of that kind
-// along Unwrap. Wrap such a method where it must not be
-// called past the wrapper. A [Revisioned] is never looked up so.
+// along Unwrap. A wrapper that must see those calls implements their interface, too. The Service
+// never looks for a [Revisioned] along Unwrap.
 type Unwrapper interface {
 	Unwrap() Store
 }

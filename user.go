@@ -2,12 +2,12 @@ package sparekey
 
 import (
 	"context"
-	"encoding/binary"
 	"net/netip"
 	"reflect"
 	"slices"
 	"time"
 
+	"github.com/sparekey-dev/sparekey/internal/authcache"
 	"github.com/sparekey-dev/sparekey/scope"
 )
 
@@ -161,32 +161,30 @@ func (id *Identity) flags() [2]*bool {
 	return [...]*bool{&id.OldSecret, &id.Credential.HashUnused}
 }
 
-// encodeIdentity returns an identity as text without pointers, for the cache: its fields as
-// varints (encoding/binary), texts after their lengths. ok is false if decoding would not return
+// encodeIdentity returns an identity as text without pointers, for the cache. ok is false if decoding would not return
 // exactly the same identity, which then must not be cached.
 func encodeIdentity(id Identity) (record string, ok bool) {
-	var w recordWriter
+	var w authcache.RecordWriter
 	for _, t := range id.times() {
 		*t = t.UTC().Round(0) // directories and stores may keep it in any zone
-		w.number(t.Unix() - year1)
-		w.number(int64(t.Nanosecond()))
+		w.Time(*t)
 	}
 	for _, n := range id.numbers() {
-		w.number(int64(*n))
+		w.Number(int64(*n))
 	}
 	for _, s := range id.texts() {
-		w.text(*s)
+		w.Text(*s)
 	}
 	for _, f := range id.flags() {
-		w.flag(*f)
+		w.Flag(*f)
 	}
 	roles := int64(len(id.User.Roles)) + 1
 	if id.User.Roles == nil {
 		roles = 0
 	}
-	w.number(roles)
+	w.Number(roles)
 	for _, role := range id.User.Roles {
-		w.text(role)
+		w.Text(role)
 	}
 	record = string(w)
 	var decoded Identity
@@ -196,66 +194,27 @@ func encodeIdentity(id Identity) (record string, ok bool) {
 
 // decodeIdentity fills in the identity that was encoded. Its texts are parts of the record.
 func decodeIdentity(record string, id *Identity) {
-	r := recordReader(record)
+	r := authcache.RecordReader(record)
 	for _, t := range id.times() {
-		seconds := r.number() + year1
-		*t = time.Unix(seconds, r.number()).UTC()
+		*t = r.Time()
 	}
 	for _, n := range id.numbers() {
-		*n = int(r.number())
+		*n = int(r.Number())
 	}
 	for _, s := range id.texts() {
-		*s = r.text()
+		*s = r.Text()
 	}
 	for _, f := range id.flags() {
-		*f = r.flag()
+		*f = r.Flag()
 	}
 	id.User.Roles = nil
-	if roles := r.number(); roles > 0 { // one more than there are
+	if roles := r.Number(); roles > 0 { // one more than there are
 		id.User.Roles = make([]string, roles-1)
 	}
 	for i := range id.User.Roles {
-		id.User.Roles[i] = r.text()
+		id.User.Roles[i] = r.Text()
 	}
 }
-
-// year1 is the zero time in Unix seconds. Records count from there, so that a missing time
-// takes one byte.
-const year1 = -62135596800
-
-type recordWriter []byte
-
-func (w *recordWriter) number(n int64) { *w = binary.AppendUvarint(*w, uint64(n)) } //nolint:gosec // decoded as it was
-
-func (w *recordWriter) text(s string) {
-	w.number(int64(len(s)))
-	*w = append(*w, s...)
-}
-
-func (w *recordWriter) flag(set bool) {
-	n := int64(0)
-	if set {
-		n = 1
-	}
-	w.number(n)
-}
-
-// recordReader is what is left to read of a record.
-type recordReader string
-
-func (r *recordReader) number() int64 {
-	n, size := binary.Uvarint([]byte(*r)) // the compiler makes no copy here
-	*r = (*r)[size:]
-	return int64(n) //nolint:gosec // as it was
-}
-
-func (r *recordReader) text() (s string) {
-	n := r.number()
-	s, *r = string((*r)[:n]), (*r)[n:]
-	return s
-}
-
-func (r *recordReader) flag() bool { return r.number() == 1 }
 
 // UserChange holds the changes to a user. Nil fields stay unchanged.
 type UserChange struct {

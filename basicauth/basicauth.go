@@ -44,6 +44,18 @@ func withIdentity(auth Authenticator) func(context.Context, sparekey.Attempt) (c
 	}
 }
 
+// Rechecker is an optional interface of an [Authenticator], which [sparekey.Service] has:
+// Recheck reports whether an attempt that was accepted as id still is. It must count no use.
+//
+// If the Authenticator does not implement it, an allowed request stays allowed until it
+// ends. Asking its Authenticate again is not a substitute: it may count a use each time,
+// or throttle. One that embeds a Service has the Service's Recheck, which knows nothing
+// of rules that the embedding type adds in its Authenticate; it should then have a
+// Recheck of its own.
+type Rechecker interface {
+	Recheck(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error
+}
+
 // Config holds the options of a [Guard].
 type Config struct {
 	// Realm names what is guarded, for the people who are asked for a login.
@@ -145,28 +157,19 @@ func (g *Guard) RequireScope(name string) func(next http.Handler) http.Handler {
 func (g *Guard) require(scope string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := sparekey.Attempt{Scope: scope}
-		presented, err := g.read(&a, r, g.config.Origin)
-		if err == nil && !presented {
-			err = ErrNotPresented
-			if IsPreflight(r) {
-				err = ErrPreflight
-			}
-		}
+		err := g.mustPresent(&a, r)
 		g.serve(w, r, next, &a, err)
 	})
 }
 
 // Authenticate is Require for programs whose handlers are not those of net/http, such as the
 // middleware of a framework. It returns the request with the identity in its context, for
-// [sparekey.FromContext]. Errors are [ErrNotPresented] and those of [Guard.Identify]; answer
-// with [Guard.Fail], or with [Status] and [Message].
+// [sparekey.FromContext]. Errors are [ErrNotPresented], [ErrPreflight] and those of
+// [Guard.Identify]; answer with [Guard.Fail], which also answers preflights, or with [Status]
+// and [Message].
 func (g *Guard) Authenticate(r *http.Request) (*http.Request, error) {
 	var a sparekey.Attempt
-	presented, err := g.read(&a, r, g.config.Origin)
-	if err == nil && !presented {
-		err = ErrNotPresented
-	}
-	if err != nil {
+	if err := g.mustPresent(&a, r); err != nil {
 		return nil, err
 	}
 	ctx, err := g.withIdentity(r.Context(), a)
@@ -174,6 +177,18 @@ func (g *Guard) Authenticate(r *http.Request) (*http.Request, error) {
 		return nil, err
 	}
 	return r.WithContext(ctx), nil
+}
+
+// mustPresent reads the attempt of a request that must have a credential.
+func (g *Guard) mustPresent(a *sparekey.Attempt, r *http.Request) error {
+	presented, err := g.read(a, r, g.config.Origin)
+	switch {
+	case err != nil || presented:
+		return err
+	case IsPreflight(r):
+		return ErrPreflight
+	}
+	return ErrNotPresented
 }
 
 // Optional lets requests with a right credential, and those without any, through
@@ -221,11 +236,9 @@ func (g *Guard) Identify(r *http.Request) (id sparekey.Identity, presented bool,
 
 // Recheck reports whether a request that Identify found to be from id would still be
 // accepted, for a handler that took long since, for example to read a body. Errors are those
-// of [sparekey.Service.Recheck]. An Authenticator without that method is not asked.
+// of [sparekey.Service.Recheck]. It asks only an Authenticator that is a [Rechecker].
 func (g *Guard) Recheck(r *http.Request, id sparekey.Identity) error {
-	again, ok := g.auth.(interface {
-		Recheck(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error
-	})
+	again, ok := g.auth.(Rechecker)
 	if !ok {
 		return nil
 	}

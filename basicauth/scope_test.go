@@ -193,6 +193,13 @@ func TestAuthenticate(t *testing.T) {
 	if !errors.Is(err, basicauth.ErrNotPresented) || !errors.Is(err, sparekey.ErrUnauthenticated) || basicauth.Status(err) != 401 {
 		t.Errorf("nothing presented: %v, status %d", err, basicauth.Status(err))
 	}
+	preflight := s.request(t, http.MethodOptions, "/posts", sparekey.Limits{})
+	preflight.Header.Del("Authorization")
+	preflight.Header.Set("Origin", "https://app.example")
+	preflight.Header.Set("Access-Control-Request-Method", http.MethodPost)
+	if _, err = s.guard.Authenticate(preflight); !errors.Is(err, basicauth.ErrPreflight) {
+		t.Errorf("a preflight: %v", err)
+	}
 	r.SetBasicAuth("ann", sparekey.NewSecret().Reveal())
 	if _, err = s.guard.Authenticate(r); errors.Is(err, basicauth.ErrNotPresented) || basicauth.Status(err) != 401 {
 		t.Errorf("a wrong secret: %v", err)

@@ -83,7 +83,7 @@ type Config struct {
 // Gateway makes decisions. It is safe for concurrent use.
 type Gateway struct {
 	auth      basicauth.Authenticator
-	rechecker Rechecker // auth, or nil
+	rechecker basicauth.Rechecker // auth, or nil
 	guard     *basicauth.Guard
 	config    Config
 	finder    upstream.LoginFinder // config.Upstream, or nil

@@ -10,24 +10,11 @@ import (
 	"github.com/sparekey-dev/sparekey/basicauth"
 )
 
-// Rechecker is an optional interface of the [basicauth.Authenticator] that a [Gateway] asks,
-// which [sparekey.Service] has: Recheck reports whether an attempt that was accepted as id
-// still is. It must count no use.
-//
-// If the Authenticator does not implement it, an allowed request stays allowed until it
-// ends. Asking its Authenticate again is not a substitute: it may count a use each time,
-// or throttle. One that embeds a Service has the Service's Recheck, which knows nothing
-// of rules that the embedding type adds in its Authenticate; it should then have a
-// Recheck of its own.
-type Rechecker interface {
-	Recheck(ctx context.Context, id sparekey.Identity, a sparekey.Attempt) error
-}
-
 // Hold is what a front-end keeps of an allowed request, to ask later whether the request
 // would still be allowed. It holds the secret that was presented, and does not print it.
 // It is safe for concurrent use.
 type Hold struct {
-	auth Rechecker
+	auth basicauth.Rechecker
 	id   sparekey.Identity
 
 	mu      sync.Mutex // guards attempt: its Upstream serves one goroutine at a time
@@ -84,7 +71,7 @@ func (h *Hold) Format(f fmt.State, _ rune) {
 }
 
 // rechecker returns the Authenticator as a Rechecker, or nil.
-func rechecker(auth basicauth.Authenticator) Rechecker {
-	again, _ := auth.(Rechecker)
+func rechecker(auth basicauth.Authenticator) basicauth.Rechecker {
+	again, _ := auth.(basicauth.Rechecker)
 	return again
 }

@@ -198,17 +198,20 @@ func (m *Maintenance) notify(ctx context.Context, expiring []sparekey.Credential
 	return nil
 }
 
+// revoke revokes each credential that is still revocable. One that cannot be revoked does not
+// keep the others.
 func (m *Maintenance) revoke(ctx context.Context, revocable []sparekey.Credential, now time.Time) (n int, err error) {
-	for _, c := range revocable { // it may have been extended since
-		revoked, err := m.service.RevokeIf(ctx, c.Key(), func(c sparekey.Credential) sparekey.Reason { return m.revocable(c, now) })
-		if err != nil {
-			return n, err
-		}
+	for _, c := range revocable {
+		revoked, problem := m.service.RevokeIf(ctx, c.Key(), func(c sparekey.Credential) sparekey.Reason { return m.revocable(c, now) })
+		err = errors.Join(err, problem)
 		if revoked {
 			n++
 		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return n, nil
+	return n, err
 }
 
 // isNoticeDue reports whether a notice became due after one time and until another. None is due

@@ -224,22 +224,33 @@ func TestFailedRun(t *testing.T) {
 	}
 }
 
-// stuck is a store that cannot delete.
-type stuck struct{ *memory.Store }
+// stuck is a store that cannot delete the first credential that it is asked to delete.
+type stuck struct {
+	*memory.Store
+	uuid *string
+}
 
 var errStuck = errors.New("cannot delete")
 
-func (stuck) Delete(context.Context, string, string) (sparekey.Credential, error) {
-	return sparekey.Credential{}, errStuck
+func (s stuck) Delete(ctx context.Context, userID, uuid string) (sparekey.Credential, error) {
+	if *s.uuid == "" {
+		*s.uuid = uuid
+	}
+	if *s.uuid == uuid {
+		return sparekey.Credential{}, errStuck
+	}
+	return s.Store.Delete(ctx, userID, uuid)
 }
 
-// TestFailedRevocation has runs fail to revoke: they repeat that, and no notice.
+// TestFailedRevocation has runs fail to revoke one of two: they revoke the other, repeat only
+// the first, and repeat no notice.
 func TestFailedRevocation(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, sparekey.Config{})
 	s.create(t, "app", sparekey.Limits{Expires: s.clock.Now().Add(14*day + time.Hour)})
 	s.create(t, "expired", sparekey.Limits{Expires: s.clock.Now().Add(time.Minute)})
-	store := stuck{s.store}
+	s.create(t, "expired, too", sparekey.Limits{Expires: s.clock.Now().Add(time.Minute)})
+	store := stuck{s.store, new(string)}
 	svc := sparekey.New(store, store, sparekey.Config{Now: s.clock.Now, Observe: s.seen.observe, Policy: sparekey.Policy{KeepInactive: time.Minute}})
 	m := lifecycle.New(svc, lifecycle.Config{Checkpoints: s.store, Now: s.clock.Now})
 	for range 3 {
@@ -248,8 +259,8 @@ func TestFailedRevocation(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	if s.seen["expiring app"] != 1 {
-		t.Errorf("got %v, want one notice", s.seen)
+	if s.seen["expiring app"] != 1 || s.seen["expired expired"]+s.seen["expired expired, too"] != 1 {
+		t.Errorf("got %v, want one notice and one revocation", s.seen)
 	}
 }
 

@@ -27,7 +27,7 @@ type authorizePage struct {
 	App        string // the application's name for itself, as it would be stored; may be empty
 	AppID      string
 	Account    string            // login of the user
-	Receiver   callback          // who gets the password; zero: the user copies it
+	Receiver   callback          // gets the password; zero: the user copies it
 	Rejected   callback          // where "no" leads; zero: home
 	Name       string            // in the field
 	Problem    string            // with the form

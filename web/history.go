@@ -34,7 +34,7 @@ type historyRow struct {
 	When    time.Time
 	What    string
 	Why     string // details
-	Who     string // who made the change
+	Who     string // the user or the operator that made the change
 	Addr    string
 	Request string
 	Times   int // how often, if more than once

@@ -75,7 +75,7 @@ func New(sources ...Source) *Cache {
 	if len(sources) > maxSources {
 		panic("authcache.New: more than two sources")
 	}
-	if len(sources) == maxSources && isSame(sources[0], sources[1]) {
+	if len(sources) == maxSources && IsSame(sources[0], sources[1]) {
 		sources = sources[:1]
 	}
 	c := &Cache{sources: sources}
@@ -84,9 +84,9 @@ func New(sources ...Source) *Cache {
 	return c
 }
 
-// isSame reports whether two sources are one object. Types that can be compared may hold values
-// that cannot.
-func isSame(a, b Source) bool {
+// IsSame reports whether two values of interfaces are one object. Types that can be compared may
+// hold values that cannot.
+func IsSame(a, b any) bool {
 	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 

@@ -13,15 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/sparekey-dev/sparekey/internal/testproc"
 )
-
-// script writes a program for /bin/sh.
-func script(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "it's told")
-	write(t, path, "#!/bin/sh\n"+text+"\n")
-	return path
-}
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
@@ -41,7 +34,7 @@ func TestNotifyCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "sparekey.yaml")
-	write(t, config, fmt.Sprintf("notify-command: %q\n", script(t, `{ echo "$#"; cat; env; } >'`+told+`/'$$`)))
+	write(t, config, fmt.Sprintf("notify-command: %q\n", testproc.Script(t, `{ echo "$#"; cat; env; } >'`+told+`/'$$`)))
 	for _, name := range []string{`Grüße "$(id)"`, "second"} {
 		mustCLI(t, database, "user", "application-password", "create", "ann", name, "--porcelain")
 		uuid := mustCLI(t, database, "user", "application-password", "list", "ann", "--name="+name, "--field=uuid")

@@ -19,15 +19,8 @@ import (
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/internal/config"
+	"github.com/sparekey-dev/sparekey/internal/testproc"
 )
-
-// script writes a program for /bin/sh.
-func script(t *testing.T, text string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "it's told")
-	write(t, path, "#!/bin/sh\n"+text+"\n")
-	return path
-}
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
@@ -81,7 +74,7 @@ func TestNotifyCommandFails(t *testing.T) {
 		"killed by a signal": {`grep -q "bad" && kill -9 $$; exit 0`, "signal: killed", 1},
 		"reads nothing":      {`exit 4`, "exit status 4", 2},
 	} {
-		n, log := newNotifier(t, script(t, c.program), time.Minute)
+		n, log := newNotifier(t, testproc.Script(t, c.program), time.Minute)
 		tellAll(t, n, expiring("bad"), expiring("good"), sparekey.Event{Kind: sparekey.KindCreated})
 		said := log.String()
 		if !strings.Contains(said, c.want) || !strings.Contains(said, "user=ann") || !strings.Contains(said, "credential=5f0c") || strings.Contains(said, "$generic$") {
@@ -100,7 +93,7 @@ func TestNotifyCommandHangs(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	n, log := newNotifier(t, script(t, `exec 3>'`+fifo+`'; sleep 600 & echo begun >&3; wait`), time.Second)
+	n, log := newNotifier(t, testproc.Script(t, `exec 3>'`+fifo+`'; sleep 600 & echo begun >&3; wait`), time.Second)
 	dead := make(chan string)
 	go func() {
 		alive, err := os.Open(fifo)
@@ -130,7 +123,7 @@ func TestNotifyCommandHangs(t *testing.T) {
 // it ended.
 func TestNotifyCommandLeavesSomethingBehind(t *testing.T) {
 	t.Parallel()
-	n, log := newNotifier(t, script(t, `sleep 20 & exit 0`), time.Minute)
+	n, log := newNotifier(t, testproc.Script(t, `sleep 20 & exit 0`), time.Minute)
 	tellAll(t, n, expiring("Phone"))
 	if said := log.String(); said != "" {
 		t.Errorf("the log says\n%s", said)
@@ -142,7 +135,7 @@ func TestNotifyCommandLeavesSomethingBehind(t *testing.T) {
 func TestNoticesDoNotBlock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	n, log := newNotifier(t, script(t, `cd '`+dir+`' && mkdir running || echo overlap >>told; cat >>told; rmdir running`), time.Minute)
+	n, log := newNotifier(t, testproc.Script(t, `cd '`+dir+`' && mkdir running || echo overlap >>told; cat >>told; rmdir running`), time.Minute)
 	n.waiting = make(chan *notice, 5)
 	for range 7 {
 		n.Observe(t.Context(), expiring("Phone"))
@@ -164,7 +157,7 @@ func TestNoticesDoNotBlock(t *testing.T) {
 // TestNoticesAtTheEnd gives up those that still wait when the time to stop has passed.
 func TestNoticesAtTheEnd(t *testing.T) {
 	t.Parallel()
-	n, log := newNotifier(t, script(t, `exec sleep 600`), time.Minute)
+	n, log := newNotifier(t, testproc.Script(t, `exec sleep 600`), time.Minute)
 	for range 3 {
 		n.Observe(t.Context(), expiring("Phone"))
 	}

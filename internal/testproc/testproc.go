@@ -197,3 +197,14 @@ func Accepts(network, address string) func() error {
 		return conn.Close()
 	}
 }
+
+// Script writes a program for /bin/sh and returns its path, which has characters that careless
+// quoting breaks.
+func Script(tb testing.TB, text string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "it's told")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil { //nolint:gosec // it is run
+		tb.Fatal(err)
+	}
+	return path
+}
