@@ -26,24 +26,21 @@ short: lint conformance fuzz
 
 check: fmt vet tidy words ## formatting, vet, tidy go.mod, words of docs/words.md
 
-# Examples with frameworks are modules of their own, so that importers do not get those.
-FRAMEWORKS = chi echo gin grpc
+# The browser tests and the examples with frameworks are modules of their own, so that importers
+# do not get what those need.
+MODULES = . e2e examples/frameworks
 
 fmt:
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
 
 vet:
-	$(GO) vet ./...
-	cd e2e && $(GO) vet ./...
-	for d in $(FRAMEWORKS); do (cd examples/$$d && $(GO) vet ./... && $(GO) test ./...) || exit 1; done
+	for d in $(MODULES); do (cd $$d && $(GO) vet ./...) || exit 1; done
 
 words: ## look for phrases that docs/words.md rules out
 	$(GO) run ./internal/wordlint
 
 tidy:
-	$(GO) mod tidy -diff
-	cd e2e && $(GO) mod tidy -diff
-	for d in $(FRAMEWORKS); do (cd examples/$$d && $(GO) mod tidy -diff) || exit 1; done
+	for d in $(MODULES); do (cd $$d && $(GO) mod tidy -diff) || exit 1; done
 
 deps: ## what the tests with other programs need (WordPress, proxies, applications, clients, Redis), where root can install it
 	scripts/wordpress-deps
@@ -55,6 +52,7 @@ deps: ## what the tests with other programs need (WordPress, proxies, applicatio
 
 unit: deps ## all tests, with the race detector
 	$(GO) test -race -timeout=40m -shuffle=on ./...
+	cd examples/frameworks && $(GO) test ./...
 
 wordpress: deps ## the tests on a live WordPress, which unit runs, too
 	$(GO) test -count=1 -timeout=20m ./internal/wptest ./internal/wplive
@@ -76,8 +74,7 @@ bench: ## benchmarks; the ratios of docs/explanation/benchmarks.md come from her
 	GO="$(GO)" scripts/bench
 
 lint: ## golangci-lint, which is fetched and built on first use
-	$(GO) run $(LINT) run
-	cd e2e && $(GO) run $(LINT) run
+	for d in $(MODULES); do (cd $$d && $(GO) run $(LINT) run) || exit 1; done
 
 clean: ## remove what was built
 	rm -rf bin

@@ -1,7 +1,7 @@
 // Command grpc protects the methods of a gRPC server. A call carries the application password as
 // a request over HTTP does: in the metadata "authorization", with the scheme Basic.
 //
-//	go run .
+//	go run ./grpc
 package main
 
 import (

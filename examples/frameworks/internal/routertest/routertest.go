@@ -1,4 +1,5 @@
-package main
+// Package routertest is the test of every router under examples/frameworks.
+package routertest
 
 import (
 	"net/http"
@@ -10,10 +11,12 @@ import (
 	"github.com/sparekey-dev/sparekey/store/memory"
 )
 
-func TestRouter(t *testing.T) {
-	t.Parallel()
+// Run tests a router: GET /posts needs the scope posts:read and POST /posts the scope
+// posts:write, and the wrapper of GET /forgotten names no scope.
+func Run(t *testing.T, bundles scope.Bundles, router func(*sparekey.Service) http.Handler) {
+	t.Helper()
 	store := memory.New()
-	svc := sparekey.New(store, store, sparekey.Config{Bundles: bundles()})
+	svc := sparekey.New(store, store, sparekey.Config{Bundles: bundles})
 	ann, err := store.CreateUser(t.Context(), sparekey.User{Login: "ann"}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +37,7 @@ func TestRouter(t *testing.T) {
 		}
 		var got [3]int
 		for i, request := range [3][2]string{{http.MethodGet, "/posts"}, {http.MethodPost, "/posts"}, {http.MethodGet, "/forgotten"}} {
-			r := httptest.NewRequest(request[0], request[1], nil)
+			r := httptest.NewRequest(request[0], request[1], http.NoBody)
 			r.RemoteAddr = "127.0.0.1:1"
 			r.SetBasicAuth("ann", secret.Reveal())
 			w := httptest.NewRecorder()
@@ -46,7 +49,7 @@ func TestRouter(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/posts", nil))
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/posts", http.NoBody))
 	if w.Code != http.StatusUnauthorized {
 		t.Errorf("without a credential: %d", w.Code)
 	}

@@ -1,6 +1,6 @@
 // Command gin protects the routes of a Gin engine, with scopes of the application's own.
 //
-//	go run .
+//	go run ./gin
 package main
 
 import (

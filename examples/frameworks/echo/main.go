@@ -1,13 +1,13 @@
-// Command chi protects the routes of a chi router, with scopes of the application's own.
+// Command echo protects the routes of an Echo server, with scopes of the application's own.
 //
-//	go run .
+//	go run ./echo
 package main
 
 import (
 	"log"
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
+	"github.com/labstack/echo/v4"
 
 	"github.com/sparekey-dev/sparekey"
 	"github.com/sparekey-dev/sparekey/basicauth"
@@ -29,18 +29,19 @@ func bundles() scope.Bundles {
 	)
 }
 
-// router has a guard for each route. One for the whole router would deny application passwords
+// router has a guard for each route. One for the whole server would deny application passwords
 // that have scopes of the application's own alone.
 func router(svc *sparekey.Service) http.Handler {
 	guard := basicauth.New(svc, basicauth.Config{Realm: "Example API"})
-	r := chi.NewRouter()
-	r.With(guard.RequireScope("posts:read")).Get("/posts", hello)
-	r.With(guard.RequireScope("posts:write")).Post("/posts", hello)
-	r.With(guard.Require).Get("/forgotten", hello)
-	return r
+	needs := func(name string) echo.MiddlewareFunc { return echo.WrapMiddleware(guard.RequireScope(name)) }
+	e := echo.New()
+	e.GET("/posts", hello, needs("posts:read"))
+	e.POST("/posts", hello, needs("posts:write"))
+	e.GET("/forgotten", hello, echo.WrapMiddleware(guard.Require))
+	return e
 }
 
-func hello(w http.ResponseWriter, r *http.Request) {
-	id, _ := sparekey.FromContext(r.Context())
-	_, _ = w.Write([]byte(id.User.Login + "\n"))
+func hello(c echo.Context) error {
+	id, _ := sparekey.FromContext(c.Request().Context())
+	return c.String(http.StatusOK, id.User.Login+"\n")
 }
