@@ -174,7 +174,7 @@ func (b *browser) ask(page string) (*http.Response, string) {
 const (
 	right   = "/in?login=ann&password=correct+horse&from=192.0.2.1"
 	wrong   = "/in?login=ann&password=wrong&from=192.0.2.1"
-	nobody  = " false false"
+	anonymous  = " false false"
 	annHere = "ann true true"
 )
 
@@ -200,9 +200,9 @@ func TestSignInAndOut(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, s store) {
 		h := newHouse(t, s, false)
 		b := h.browser(t)
-		b.want("/who", nobody)
+		b.want("/who", anonymous)
 		b.want(wrong, "wrong_secret")
-		b.want("/who", nobody)
+		b.want("/who", anonymous)
 		res := b.want(right, "ok")
 		b.want("/who", annHere)
 		stolen := res.Cookies()[0]
@@ -210,10 +210,10 @@ func TestSignInAndOut(t *testing.T) {
 			t.Errorf("cookie %+v", stolen)
 		}
 		b.want("/out", "ok")
-		b.want("/who", nobody)
+		b.want("/who", anonymous)
 		thief := h.browser(t)
 		thief.Jar.SetCookies(res.Request.URL, []*http.Cookie{stolen})
-		thief.want("/who", nobody)
+		thief.want("/who", anonymous)
 	})
 }
 
@@ -228,7 +228,7 @@ func TestSessionFixation(t *testing.T) {
 	if res.Cookies()[0].Value == planted.Value {
 		t.Error("the token stayed the same at sign-in")
 	}
-	thief.want("/who", nobody)
+	thief.want("/who", anonymous)
 	invented := h.browser(t)
 	invented.Jar.SetCookies(res.Request.URL, []*http.Cookie{{Name: "sparekey", Value: strings.Repeat("A", 43)}})
 	if got := invented.want(right, "ok").Cookies()[0].Value; got == strings.Repeat("A", 43) {
@@ -244,8 +244,8 @@ func TestSignOutEverywhere(t *testing.T) {
 		phone.want(right, "ok")
 		laptop.want(right, "ok")
 		phone.want("/everywhere", "ok")
-		phone.want("/who", nobody)
-		laptop.want("/who", nobody)
+		phone.want("/who", anonymous)
+		laptop.want("/who", anonymous)
 		laptop.want(right, "ok")
 		laptop.want("/who", annHere)
 	})
@@ -366,7 +366,7 @@ func TestSessionLasts(t *testing.T) {
 		if _, err := h.accounts.Create(t.Context(), bob); err != nil {
 			t.Fatal(err)
 		}
-		nobody, other := h.browser(t), h.browser(t)
+		anonymous, other := h.browser(t), h.browser(t)
 		other.want(right, "ok")
 		password := "correct horse"
 		for _, c := range []struct {
@@ -392,15 +392,15 @@ func TestSessionLasts(t *testing.T) {
 			b.want("/in?login=ann&from=192.0.2.1&password="+url.QueryEscape(password), "ok")
 			b.want("/hold", "")
 			for range 2 {
-				nobody.want("/lasts", "true <nil>")
+				anonymous.want("/lasts", "true <nil>")
 				other.want("/lasts", "true <nil>")
 			}
 			c.end(b)
-			for _, asks := range []*browser{nobody, other, b} {
+			for _, asks := range []*browser{anonymous, other, b} {
 				asks.want("/lasts?after="+c.name, "false <nil>")
 			}
 		}
-		nobody.want("/hold", "")
+		anonymous.want("/hold", "")
 		other.want("/lasts", "false <nil>")
 	})
 }
@@ -414,13 +414,13 @@ func TestSessionEndsWithThePasswordAndTheUser(t *testing.T) {
 		if err := h.accounts.SetPassword(t.Context(), h.ann.ID, "battery staple"); err != nil {
 			t.Fatal(err)
 		}
-		b.want("/who", nobody)
+		b.want("/who", anonymous)
 		b.want("/in?login=ann&password=battery+staple&from=192.0.2.1", "ok")
 		b.want("/who", annHere)
 		if _, err := h.accounts.Delete(t.Context(), h.ann.ID); err != nil {
 			t.Fatal(err)
 		}
-		b.want("/who", nobody)
+		b.want("/who", anonymous)
 	})
 }
 
@@ -456,7 +456,7 @@ func TestPagesWriteNoSession(t *testing.T) {
 			}
 			counted.n = 0
 		}
-		b.want("/who", nobody)
+		b.want("/who", anonymous)
 		writes(0, "an anonymous page")
 		b.want(right, "ok")
 		writes(1, "signing in")
@@ -474,7 +474,7 @@ func TestPagesWriteNoSession(t *testing.T) {
 		b.want("/confirm?password=correct+horse&from=192.0.2.1", "ok")
 		writes(1, "a confirmation")
 		b.want("/out", "ok")
-		b.want("/who", nobody)
+		b.want("/who", anonymous)
 		writes(0, "signing out")
 	})
 }
@@ -642,7 +642,7 @@ func TestSessionEndsWhileAFormArrives(t *testing.T) {
 	if err := rest.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := <-answer; got != nobody {
+	if got := <-answer; got != anonymous {
 		t.Errorf("the form came from %q, want no address", got)
 	}
 }

@@ -417,7 +417,7 @@ func TestChangeDuringSignIn(t *testing.T) {
 			if got := storedHash(t, s, h.ann.ID); got != changed {
 				t.Errorf("stored is %q, want the changed password", got)
 			}
-			b.want("/who", nobody)
+			b.want("/who", anonymous)
 			b.want(strings.Replace(right, "correct+horse", "changed", 1), "ok")
 			b.want("/who", annHere)
 		})
