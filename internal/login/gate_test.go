@@ -172,10 +172,10 @@ func (b *browser) ask(page string) (*http.Response, string) {
 }
 
 const (
-	right   = "/in?login=ann&password=correct+horse&from=192.0.2.1"
-	wrong   = "/in?login=ann&password=wrong&from=192.0.2.1"
-	anonymous  = " false false"
-	annHere = "ann true true"
+	right     = "/in?login=ann&password=correct+horse&from=192.0.2.1"
+	wrong     = "/in?login=ann&password=wrong&from=192.0.2.1"
+	anonymous = " false false"
+	annHere   = "ann true true"
 )
 
 func onEveryStore(t *testing.T, test func(t *testing.T, s store)) {
